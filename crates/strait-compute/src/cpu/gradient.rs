@@ -1,0 +1,134 @@
+//! `gradient`: products over the rows of a minibatch with the optimiser's update applied to each block.
+
+use super::isa::{Target, compile_for_each_isa};
+use super::product::block_product;
+use super::storage::{Lanes, Panels, Values, WIDTH, transpose_block};
+use super::workers::Worker;
+use crate::Step;
+
+/// Where a gradient goes; the tensors of an [`Update`](crate::Update).
+#[derive(Clone, Copy)]
+pub(super) enum Destination<'a> {
+    Store(&'a Values),
+    Momentum(&'a Values, &'a Values),
+    Adam(&'a Values, &'a Values, &'a Values),
+}
+
+/// See [`Op::Gradient`](crate::Op::Gradient).
+pub(super) struct Gradient<'a> {
+    pub(super) positive: (&'a Panels, &'a Panels),
+    pub(super) negative: Option<(&'a Panels, &'a Panels)>,
+    pub(super) weight: Destination<'a>,
+    pub(super) bias: Option<Destination<'a>>,
+    pub(super) input_bias: Option<Destination<'a>>,
+}
+
+compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, worker: Worker<'_>));
+
+#[inline(always)]
+fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, worker: Worker<'_>) {
+    let active = 0..step.rows as usize;
+    let inverse = 1.0 / step.rows as f32;
+    let (x, d) = job.positive;
+    let across = x.count();
+    for unit in worker.share(across * d.count()) {
+        let (j, i) = (unit / across, unit % across);
+        // SAFETY: the statistics are only read.
+        let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };
+        // SAFETY: the statistics are only read.
+        let negative = job.negative.map(|(v, h)| unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) });
+        let mut block = block_product::<T>(x_panel, d_panel);
+        match negative {
+            None => block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse)),
+            Some((v, h)) => {
+                let minus = block_product::<T>(v, h);
+                for (row, minus) in block.iter_mut().zip(&minus) {
+                    for c in 0..WIDTH {
+                        row.0[c] = (minus.0[c] - row.0[c]) * inverse;
+                    }
+                }
+            }
+        }
+        // SAFETY: this block of the weights, their copy and their optimiser state is this worker's.
+        unsafe { update::<T>(job.weight, &block[..x.width(i)], j, i * WIDTH, step, step.weight_cost) };
+        if let Some(bias) = job.bias.filter(|_| i == 0) {
+            let mean = [column_means(d_panel, negative.map(|(_, h)| h), inverse)];
+            // SAFETY: this panel of the bias belongs to the worker of the block with i = 0.
+            unsafe { update::<T>(bias, &mean, j, 0, step, 0.0) };
+        }
+        if let Some(bias) = job.input_bias.filter(|_| j == 0) {
+            let mean = [column_means(x_panel, negative.map(|(v, _)| v), inverse)];
+            // SAFETY: this panel of the bias belongs to the worker of the block with j = 0.
+            unsafe { update::<T>(bias, &mean, i, 0, step, 0.0) };
+        }
+    }
+}
+
+/// The means of a panel's columns, or those of the negative phase less those of the positive one.
+#[inline(always)]
+fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, inverse: f32) -> Lanes {
+    let sum = |rows: &[Lanes]| {
+        let mut sum = Lanes::ZERO;
+        for row in rows {
+            for c in 0..WIDTH {
+                sum.0[c] += row.0[c];
+            }
+        }
+        sum
+    };
+    let plus = sum(positive);
+    let minus = negative.map(sum);
+    let mut mean = Lanes::ZERO;
+    for c in 0..WIDTH {
+        mean.0[c] = inverse * minus.map_or(plus.0[c], |minus| minus.0[c] - plus.0[c]);
+    }
+    mean
+}
+
+/// Applies the update to the rows from `row` on of a panel, and to the block of the transposed copy.
+///
+/// # Safety
+/// These rows, and that block, are this worker's.
+#[inline(always)]
+unsafe fn update<T: Target>(target: Destination<'_>, block: &[Lanes], panel: usize, row: usize, step: &Step, cost: f32) {
+    let rows = row..row + block.len();
+    // SAFETY: the caller's promise.
+    let lanes = |values: &Values| unsafe { &mut *std::ptr::from_mut(values.panels.panel_mut(panel, rows.clone())) };
+    let rate = step.learning_rate;
+    let written = match target {
+        Destination::Store(gradient) => {
+            lanes(gradient).copy_from_slice(block);
+            gradient
+        }
+        Destination::Momentum(parameter, velocity) => {
+            let m = step.momentum;
+            for ((g, theta), v) in block.iter().zip(lanes(parameter)).zip(lanes(velocity)) {
+                for c in 0..WIDTH {
+                    v.0[c] = m * v.0[c] - rate * (g.0[c] + cost * theta.0[c]);
+                    theta.0[c] += v.0[c];
+                }
+            }
+            parameter
+        }
+        Destination::Adam(parameter, first, second) => {
+            let (beta1, beta2) = (step.momentum, step.beta2);
+            let rows = block.iter().zip(lanes(parameter)).zip(lanes(first)).zip(lanes(second));
+            for (((g, theta), m), s) in rows {
+                for c in 0..WIDTH {
+                    let g = g.0[c] + cost * theta.0[c];
+                    m.0[c] = beta1 * m.0[c] + (1.0 - beta1) * g;
+                    s.0[c] = beta2 * s.0[c] + (1.0 - beta2) * g * g;
+                    let root = (s.0[c] * step.correction2).sqrt() + step.epsilon;
+                    theta.0[c] -= rate * (m.0[c] * step.correction1) / root;
+                }
+            }
+            parameter
+        }
+    };
+    if let Some(copy) = written.transposed.get() {
+        let width = written.panels.width(panel);
+        // SAFETY: the caller's promise.
+        let out = unsafe { copy.panel_mut(row / WIDTH, panel * WIDTH..panel * WIDTH + width) };
+        transpose_block(lanes(written), out);
+    }
+}

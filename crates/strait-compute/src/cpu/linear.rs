@@ -1,0 +1,138 @@
+//! `linear` and `backprop`: a product of rows with the layer's tail.
+
+use super::isa::{Target, compile_for_each_isa};
+use super::math::{activate, ln, sin_cos_turns, times_derivative};
+use super::product::{Tail, rows_product, units};
+use super::storage::{Lanes, Panels, WIDTH};
+use super::workers::Worker;
+use crate::philox::{philox_blocks, uniform};
+use crate::{Activation, Sampling, Step};
+
+/// out = act(X W + b), with random states where they are wanted.
+pub(super) struct Linear<'a> {
+    pub(super) input: &'a Panels,
+    /// W, or its transposed copy.
+    pub(super) weight: &'a Panels,
+    pub(super) bias: &'a Panels,
+    pub(super) activation: Activation,
+    pub(super) out: &'a Panels,
+    pub(super) sample: Option<(Sampling, u32, &'a Panels)>,
+}
+
+/// out = (δ Wᵀ) ⊙ act′(y)
+pub(super) struct Backprop<'a> {
+    pub(super) delta: &'a Panels,
+    /// The transposed copy of W.
+    pub(super) weight: &'a Panels,
+    pub(super) output: &'a Panels,
+    pub(super) activation: Activation,
+    pub(super) out: &'a Panels,
+}
+
+compile_for_each_isa!(linear = linear_kernel(job: &Linear<'_>, step: &Step, worker: Worker<'_>));
+compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, worker: Worker<'_>));
+
+#[inline(always)]
+fn linear_kernel<T: Target>(job: &Linear<'_>, step: &Step, worker: Worker<'_>) {
+    let units = worker.share(units::<T>(job.input, job.weight));
+    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
+    unsafe { rows_product::<T>(job.input, job.weight, units, &LinearTail { job, step }) }
+}
+
+#[inline(always)]
+fn backprop_kernel<T: Target>(job: &Backprop<'_>, worker: Worker<'_>) {
+    let units = worker.share(units::<T>(job.delta, job.weight));
+    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the result.
+    unsafe { rows_product::<T>(job.delta, job.weight, units, job) }
+}
+
+struct LinearTail<'a> {
+    job: &'a Linear<'a>,
+    step: &'a Step,
+}
+
+impl Tail for LinearTail<'_> {
+    #[inline(always)]
+    fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize) {
+        let job = self.job;
+        let rows = row..row + tile.len();
+        let width = job.out.width(panel);
+        // SAFETY: the bias is only read, and this tile of the results is this worker's.
+        let (bias, out) = unsafe { (job.bias.panel(panel, 0..1)[0], job.out.panel_mut(panel, rows.clone())) };
+        for (lanes, out) in tile.iter_mut().zip(&mut *out) {
+            for c in 0..WIDTH {
+                lanes.0[c] += bias.0[c];
+            }
+            activate::<T, WIDTH>(job.activation, &mut lanes.0);
+            lanes.0[width..].fill(0.0);
+            *out = *lanes;
+        }
+        if let Some((sampling, stream, states)) = job.sample {
+            // SAFETY: this tile of the states is this worker's.
+            let states = unsafe { states.panel_mut(panel, rows) };
+            // Two rows at a time make eight counters: two vectors of products.
+            let pairs = tile.chunks(2).zip(states.chunks_mut(2));
+            for (i, (means, states)) in pairs.enumerate() {
+                let words = random_words(self.step, stream, panel, row + 2 * i);
+                for (r, (mean, state)) in means.iter().zip(states).enumerate() {
+                    *state = draw::<T>(sampling, mean, &words[r]);
+                    state.0[width..].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// The random words of rows `row` and `row + 1` of a panel, one for each lane.
+#[inline(always)]
+fn random_words(step: &Step, stream: u32, panel: usize, row: usize) -> [[u32; WIDTH]; 2] {
+    let mut counter = [[0; 8], [0; 8], [step.counter; 8], [step.seed_high; 8]];
+    for i in 0..8 {
+        counter[0][i] = (panel * WIDTH / 4 + i % 4) as u32;
+        counter[1][i] = (row + i / 4) as u32;
+    }
+    let blocks = philox_blocks(counter, [step.seed_low, stream]);
+    let mut words = [[0; WIDTH]; 2];
+    for i in 0..8 {
+        for (word, block) in blocks.iter().enumerate() {
+            words[i / 4][i % 4 * 4 + word] = block[i];
+        }
+    }
+    words
+}
+
+#[inline(always)]
+fn draw<T: Target>(sampling: Sampling, mean: &Lanes, words: &[u32; WIDTH]) -> Lanes {
+    let mut state = Lanes::ZERO;
+    match sampling {
+        Sampling::Bernoulli => {
+            for c in 0..WIDTH {
+                state.0[c] = if uniform(words[c]) < mean.0[c] { 1.0 } else { 0.0 };
+            }
+        }
+        Sampling::Gaussian => {
+            for c in (0..WIDTH).step_by(2) {
+                let u1 = ((words[c] >> 8) as f32 + 1.0) * (1.0 / 16_777_216.0);
+                let radius = (-2.0 * ln::<T>(u1)).sqrt();
+                let (sin, cos) = sin_cos_turns::<T>(uniform(words[c + 1]));
+                state.0[c] = mean.0[c] + radius * cos;
+                state.0[c + 1] = mean.0[c + 1] + radius * sin;
+            }
+        }
+    }
+    state
+}
+
+impl Tail for Backprop<'_> {
+    #[inline(always)]
+    fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize) {
+        let rows = row..row + tile.len();
+        // SAFETY: the layer's outputs are only read, and this tile of the result is this worker's.
+        let (y, out) = unsafe { (self.output.panel(panel, rows.clone()), self.out.panel_mut(panel, rows)) };
+        for ((lanes, y), out) in tile.iter_mut().zip(y).zip(out) {
+            // Lanes behind the last column stay zero: the transposed copy of W has zeros there.
+            times_derivative::<T, WIDTH>(self.activation, &mut lanes.0, &y.0);
+            *out = *lanes;
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The CPU back end: long-lived workers that replay a program together.
+//!
+//! Each operation's work is split into units that do not depend on the number of workers, so that the results do not
+//! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
+
+mod gradient;
+mod isa;
+mod linear;
+mod math;
+mod product;
+mod rows;
+mod storage;
+mod vector;
+mod workers;
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use gradient::{Destination, Gradient, gradient};
+use isa::Isa;
+use linear::{Backprop, Linear, backprop, linear};
+use rows::{Data, Loss, gather, loss, scatter, softmax};
+use storage::{Panels, Shared, Storage, Values};
+use vector::{combine, dot};
+use workers::{Worker, Workers};
+
+use crate::backend::{check_index, check_steps, check_write};
+use crate::op::{Op, Update};
+use crate::{Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor};
+
+/// Steps between two looks at the stop flag.
+const SLICE: usize = 50;
+
+/// The CPU back end.
+pub struct Cpu {
+    isa: Isa,
+    workers: Arc<Workers>,
+}
+
+impl Cpu {
+    /// One worker for each core that this process may use.
+    ///
+    /// # Errors
+    /// [`Error::Workers`] if the threads cannot be started.
+    pub fn new() -> Result<Self> {
+        Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// That many workers, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Workers`] if the threads cannot be started.
+    pub fn with_threads(threads: usize) -> Result<Self> {
+        Ok(Self { isa: Isa::detect(), workers: Arc::new(Workers::new(threads.max(1))?) })
+    }
+}
+
+impl Backend for Cpu {
+    fn describe(&self) -> String {
+        let threads = self.workers.count();
+        format!("CPU, {}, {threads} thread{}", self.isa.name(), if threads == 1 { "" } else { "s" })
+    }
+
+    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        let mut storage = Vec::with_capacity(program.tensors.len());
+        for declared in &program.tensors {
+            let (tensor, name) = (declared.tensor, &*declared.name);
+            let given = shared.iter().find(|(shared, _)| *shared == tensor);
+            storage.push(match given {
+                Some((_, buffer)) => match buffer.0.downcast_ref::<Owned>() {
+                    Some(owned) if Arc::ptr_eq(&owned.workers, &self.workers) => owned.storage.clone(),
+                    _ => {
+                        let message = "the shared buffer lives on another device".to_owned();
+                        return Err(Error::Tensor { tensor: name.to_owned(), message });
+                    }
+                },
+                None => Arc::new(allocate(tensor, name)?),
+            });
+        }
+        let mut run = Run { isa: self.isa, workers: self.workers.clone(), program, storage, plans: Vec::new() };
+        for number in 0..run.program.routines.len() {
+            let plan = run.plan(&run.program.routines[number])?;
+            run.plans.push(plan);
+        }
+        Ok(Box::new(run))
+    }
+}
+
+fn allocate(tensor: Tensor, name: &str) -> Result<Storage> {
+    Ok(match tensor.kind {
+        Kind::Values => {
+            Storage::Values(Values { panels: Panels::new(tensor.rows, tensor.cols, name)?, transposed: OnceLock::new() })
+        }
+        Kind::Bytes => Storage::Bytes(Shared::new(0, tensor.len(), name)?),
+        Kind::Rows => Storage::Rows(Shared::new(0.0, tensor.len(), name)?),
+        Kind::Index => Storage::Index(Shared::new(0, tensor.len(), name)?),
+    })
+}
+
+/// A shared tensor, with the workers that alone may touch it: they run one job at a time.
+struct Owned {
+    workers: Arc<Workers>,
+    storage: Arc<Storage>,
+}
+
+/// What is known of a routine before it runs: for each operation whether the workers meet before it.
+struct Plan {
+    meet: Vec<bool>,
+}
+
+struct Run {
+    isa: Isa,
+    workers: Arc<Workers>,
+    program: Program,
+    storage: Vec<Arc<Storage>>,
+    plans: Vec<Plan>,
+}
+
+impl Run {
+    fn plan(&self, routine: &Routine) -> Result<Plan> {
+        let (mut read, mut written): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
+        let mut meet = Vec::new();
+        for op in routine.ops() {
+            if let Op::Linear { weight, transposed: true, .. } | Op::Backprop { weight, .. } = op {
+                self.keep_transposed(*weight)?;
+            }
+            let (reads, writes) = op.tensors();
+            let clash = reads.iter().any(|tensor| written.contains(tensor))
+                || writes.iter().any(|tensor| written.contains(tensor) || read.contains(tensor));
+            if clash {
+                read.clear();
+                written.clear();
+            }
+            meet.push(clash);
+            read.extend(reads);
+            written.extend(writes);
+        }
+        Ok(Plan { meet })
+    }
+
+    /// From now on, a transposed copy of the tensor is kept.
+    fn keep_transposed(&self, tensor: Tensor) -> Result<()> {
+        let _pause = self.workers.pause();
+        let values = self.values(tensor);
+        if values.transposed.get().is_none() {
+            let copy = Panels::new(tensor.cols, tensor.rows, self.program.name(tensor))?;
+            for panel in 0..copy.count() {
+                // SAFETY: the pause keeps jobs from running.
+                unsafe { values.transpose_panel(&copy, panel) };
+            }
+            // Only this function sets it, and only during a pause.
+            let _ = values.transposed.set(copy);
+        }
+        Ok(())
+    }
+
+    fn values(&self, tensor: Tensor) -> &Values {
+        match &*self.storage[tensor.id] {
+            Storage::Values(values) => values,
+            _ => unreachable!("operations are checked for kinds when they are recorded"),
+        }
+    }
+
+    fn panels(&self, tensor: Tensor) -> &Panels {
+        &self.values(tensor).panels
+    }
+
+    fn transposed(&self, tensor: Tensor) -> &Panels {
+        self.values(tensor).transposed.get().unwrap_or_else(|| unreachable!("`plan` has made the copy"))
+    }
+
+    fn destination(&self, update: &Update) -> Destination<'_> {
+        match *update {
+            Update::Store { gradient } => Destination::Store(self.values(gradient)),
+            Update::Momentum { parameter, velocity } => {
+                Destination::Momentum(self.values(parameter), self.values(velocity))
+            }
+            Update::Adam { parameter, first, second } => {
+                Destination::Adam(self.values(parameter), self.values(first), self.values(second))
+            }
+        }
+    }
+
+    /// One worker's part of an operation.
+    fn execute(&self, op: &Op, step: &Step, metrics: (&Shared<f32>, usize), worker: Worker<'_>) {
+        let pair = |(a, b): (Tensor, Tensor)| (self.panels(a), self.panels(b));
+        match op {
+            Op::Gather { data, index, out } => {
+                let index = index.map(|index| match &*self.storage[index.id] {
+                    Storage::Index(index) => index,
+                    _ => unreachable!("operations are checked for kinds when they are recorded"),
+                });
+                let data = match &*self.storage[data.id] {
+                    Storage::Bytes(data) => Data::Bytes(data),
+                    Storage::Rows(data) => Data::Rows(data),
+                    _ => unreachable!("operations are checked for kinds when they are recorded"),
+                };
+                gather(&data, index, self.panels(*out), step, worker);
+            }
+            Op::Scatter { input, data } => {
+                if let Storage::Rows(data) = &*self.storage[data.id] {
+                    scatter(self.panels(*input), data, step, worker);
+                }
+            }
+            Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
+                let weight = if *transposed { self.transposed(*weight) } else { self.panels(*weight) };
+                let job = Linear {
+                    input: self.panels(*input),
+                    weight,
+                    bias: self.panels(*bias),
+                    activation: *activation,
+                    out: self.panels(*out),
+                    sample: sample.map(|sample| (sample.sampling, sample.stream, self.panels(sample.out))),
+                };
+                linear(self.isa, &job, step, worker);
+            }
+            Op::Backprop { delta, weight, output, activation, out } => {
+                let job = Backprop {
+                    delta: self.panels(*delta),
+                    weight: self.transposed(*weight),
+                    output: self.panels(*output),
+                    activation: *activation,
+                    out: self.panels(*out),
+                };
+                backprop(self.isa, &job, worker);
+            }
+            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+                let job = Gradient {
+                    positive: pair(*positive),
+                    negative: negative.map(pair),
+                    weight: self.destination(weight),
+                    bias: bias.as_ref().map(|update| self.destination(update)),
+                    input_bias: input_bias.as_ref().map(|update| self.destination(update)),
+                };
+                gradient(self.isa, &job, step, worker);
+            }
+            Op::Loss { kind, input, target, output, delta } => {
+                let job = Loss {
+                    kind: *kind,
+                    input: self.panels(*input),
+                    target: self.panels(*target),
+                    output: output.map(|output| self.panels(output)),
+                    delta: delta.map(|delta| self.panels(delta)),
+                    metrics,
+                };
+                loss(self.isa, &job, step, worker);
+            }
+            Op::Softmax { input, out } => softmax(self.isa, self.panels(*input), self.panels(*out), worker),
+            Op::Combine { x, y, out } => {
+                combine(self.isa, self.values(*x), self.values(*y), self.values(*out), step, worker);
+            }
+            Op::Dot { x, y } => dot(self.isa, self.values(*x), self.values(*y), metrics.0, metrics.1, worker),
+        }
+    }
+}
+
+impl Execution for Run {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        let plan = self.plan(&routine)?;
+        self.plans.push(plan);
+        Ok(self.program.add(routine))
+    }
+
+    fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
+        let _pause = self.workers.pause();
+        match &*self.storage[tensor.id] {
+            Storage::Values(to) => {
+                // SAFETY: the pause keeps jobs away, and this is the only access.
+                unsafe { to.panels.write(values) };
+                if let Some(copy) = to.transposed.get() {
+                    for panel in 0..copy.count() {
+                        // SAFETY: as above.
+                        unsafe { to.transpose_panel(copy, panel) };
+                    }
+                }
+            }
+            // SAFETY: the pause keeps jobs away, and this is the only access.
+            Storage::Rows(to) => unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
+        let _pause = self.workers.pause();
+        if let Storage::Bytes(to) = &*self.storage[tensor.id] {
+            // SAFETY: the pause keeps jobs away, and this is the only access.
+            unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Index], values.len())?;
+        check_index(&self.program, tensor, values)?;
+        let _pause = self.workers.pause();
+        if let Storage::Index(to) = &*self.storage[tensor.id] {
+            // SAFETY: the pause keeps jobs away, and this is the only access.
+            unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
+        let _pause = self.workers.pause();
+        match &*self.storage[tensor.id] {
+            // SAFETY: the pause keeps jobs away.
+            Storage::Values(values) => Ok(unsafe { values.panels.read() }),
+            // SAFETY: the pause keeps jobs away.
+            Storage::Rows(rows) => Ok(unsafe { rows.slice(0..rows.len()) }.to_vec()),
+            _ => Err(Error::Tensor {
+                tensor: self.program.name(tensor).to_owned(),
+                message: format!("it is of kind {:?}, which cannot be read back", tensor.kind),
+            }),
+        }
+    }
+
+    fn share(&self, tensor: Tensor) -> Buffer {
+        Buffer(Arc::new(Owned { workers: self.workers.clone(), storage: self.storage[tensor.id].clone() }))
+    }
+
+    fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
+        let plan = &self.plans[routine.0];
+        let routine = self.program.routine(routine);
+        check_steps(routine, steps)?;
+        let width = routine.metrics();
+        let raw = Shared::new(0.0, width * steps.len(), "metrics")?;
+        for (slice, steps) in steps.chunks(SLICE).enumerate() {
+            let first = slice * SLICE;
+            if control(first).is_break() {
+                return Err(Error::Stopped { steps: first });
+            }
+            self.workers.run(&|worker| {
+                for (number, step) in steps.iter().enumerate() {
+                    let mut metric = (first + number) * width;
+                    for (op, meet) in routine.ops().iter().zip(&plan.meet) {
+                        if *meet {
+                            worker.meet();
+                        }
+                        self.execute(op, step, (&raw, metric), worker);
+                        metric += op.metrics();
+                    }
+                    worker.meet();
+                }
+            });
+        }
+        // SAFETY: the jobs have ended, and nobody else knows this memory.
+        Ok(Metrics::collect(routine, steps, unsafe { raw.slice(0..raw.len()) }))
+    }
+
+    fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {
+        let routine = self.program.routine(routine);
+        check_steps(routine, std::slice::from_ref(step))?;
+        let raw = Shared::new(0.0, routine.metrics(), "metrics")?;
+        let (mut times, mut metric) = (Vec::new(), 0);
+        for op in routine.ops() {
+            let start = Instant::now();
+            self.workers.run(&|worker| self.execute(op, step, (&raw, metric), worker));
+            times.push(start.elapsed());
+            metric += op.metrics();
+        }
+        Ok(Some(times))
+    }
+}

@@ -1,0 +1,180 @@
+//! The operations that go row by row: `gather`, `scatter`, `loss` and `softmax`.
+
+use super::isa::{Target, compile_for_each_isa};
+use super::math::{activate, exp, ln, times_derivative};
+use super::storage::{Lanes, Panels, Shared, WIDTH};
+use super::workers::Worker;
+use crate::op::LossKind;
+use crate::{Activation, Step};
+
+/// A data set, row-major.
+pub(super) enum Data<'a> {
+    Bytes(&'a Shared<u8>),
+    Rows(&'a Shared<f32>),
+}
+
+/// out\[r] = data\[index\[offset + r]]
+pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels, step: &Step, worker: Worker<'_>) {
+    let cols = out.cols;
+    for r in worker.share(out.rows) {
+        let mut read: &mut dyn FnMut(usize, &mut [f32]) = &mut |_, _| {};
+        let position = step.offset as usize + r;
+        // SAFETY: the index is only read.
+        let row = || index.map_or(position, |index| unsafe { index.slice(position..position + 1)[0] as usize });
+        let (mut bytes, mut numbers);
+        if r < step.rows as usize {
+            let start = row() * cols;
+            match data {
+                Data::Bytes(data) => {
+                    // SAFETY: the data set is only read.
+                    let source = unsafe { data.slice(start..start + cols) };
+                    bytes = move |from: usize, to: &mut [f32]| {
+                        for (x, &byte) in to.iter_mut().zip(&source[from..]) {
+                            *x = f32::from(byte) / 255.0;
+                        }
+                    };
+                    read = &mut bytes;
+                }
+                Data::Rows(data) => {
+                    // SAFETY: the data set is only read.
+                    let source = unsafe { data.slice(start..start + cols) };
+                    numbers = move |from: usize, to: &mut [f32]| to.copy_from_slice(&source[from..from + to.len()]);
+                    read = &mut numbers;
+                }
+            }
+        }
+        for panel in 0..out.count() {
+            let mut lanes = Lanes::ZERO;
+            read(panel * WIDTH, &mut lanes.0[..out.width(panel)]);
+            // SAFETY: this row is this worker's.
+            unsafe { out.panel_mut(panel, r..r + 1)[0] = lanes };
+        }
+    }
+}
+
+/// data\[offset + r] = input\[r]
+pub(super) fn scatter(input: &Panels, data: &Shared<f32>, step: &Step, worker: Worker<'_>) {
+    for r in worker.share(step.rows as usize) {
+        let start = (step.offset as usize + r) * input.cols;
+        // SAFETY: this row of the data set is this worker's.
+        let out = unsafe { data.slice_mut(start..start + input.cols) };
+        for panel in 0..input.count() {
+            let width = input.width(panel);
+            // SAFETY: the input is only read.
+            let lanes = unsafe { &input.panel(panel, r..r + 1)[0] };
+            out[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
+        }
+    }
+}
+
+/// See [`Op::Loss`](crate::Op::Loss).
+pub(super) struct Loss<'a> {
+    pub(super) kind: LossKind,
+    pub(super) input: &'a Panels,
+    pub(super) target: &'a Panels,
+    pub(super) output: Option<&'a Panels>,
+    pub(super) delta: Option<&'a Panels>,
+    /// The numbers of this loss in the metrics of this step: two for each row.
+    pub(super) metrics: (&'a Shared<f32>, usize),
+}
+
+compile_for_each_isa!(loss = loss_kernel(job: &Loss<'_>, step: &Step, worker: Worker<'_>));
+compile_for_each_isa!(softmax = softmax_kernel(input: &Panels, out: &Panels, worker: Worker<'_>));
+
+#[inline(always)]
+fn loss_kernel<T: Target>(job: &Loss<'_>, step: &Step, worker: Worker<'_>) {
+    for r in worker.share(job.input.rows) {
+        let [loss, squared] = loss_of_row::<T>(job, r, r < step.rows as usize);
+        let start = job.metrics.1 + 2 * r;
+        // SAFETY: the numbers of this row are this worker's.
+        unsafe { job.metrics.0.slice_mut(start..start + 2).copy_from_slice(&[loss, squared]) };
+    }
+}
+
+/// The loss and the squared error of one row, whose results it writes.
+#[inline(always)]
+fn loss_of_row<T: Target>(job: &Loss<'_>, r: usize, active: bool) -> [f32; 2] {
+    let normaliser = if job.kind == LossKind::SoftmaxCrossEntropy { log_sum_exp::<T>(job.input, r) } else { 0.0 };
+    let mass = if job.kind == LossKind::SoftmaxCrossEntropy { row_sum(job.target, r) } else { 1.0 };
+    let (mut loss, mut squared) = (Lanes::ZERO, Lanes::ZERO);
+    for panel in 0..job.input.count() {
+        let width = job.input.width(panel);
+        // SAFETY: the operands are only read.
+        let (z, t) = unsafe { (job.input.panel(panel, r..r + 1)[0], job.target.panel(panel, r..r + 1)[0]) };
+        let (mut p, mut delta, mut part) = (z, Lanes::ZERO, Lanes::ZERO);
+        match job.kind {
+            LossKind::SquaredError { activation } => {
+                for c in 0..WIDTH {
+                    delta.0[c] = 2.0 * (z.0[c] - t.0[c]);
+                    part.0[c] = (z.0[c] - t.0[c]) * (z.0[c] - t.0[c]);
+                }
+                times_derivative::<T, WIDTH>(activation, &mut delta.0, &z.0);
+            }
+            LossKind::CrossEntropy => {
+                part = z;
+                activate::<T, WIDTH>(Activation::Softplus, &mut part.0);
+                activate::<T, WIDTH>(Activation::Logistic, &mut p.0);
+                for c in 0..WIDTH {
+                    part.0[c] -= t.0[c] * z.0[c];
+                    delta.0[c] = p.0[c] - t.0[c];
+                }
+            }
+            LossKind::SoftmaxCrossEntropy => {
+                for c in 0..WIDTH {
+                    p.0[c] = exp::<T>(z.0[c] - normaliser);
+                    part.0[c] = t.0[c] * (normaliser - z.0[c]);
+                    delta.0[c] = p.0[c] * mass - t.0[c];
+                }
+            }
+        }
+        for lanes in [&mut p, &mut delta, &mut part] {
+            lanes.0[width..].fill(0.0);
+        }
+        for c in 0..WIDTH {
+            loss.0[c] += part.0[c];
+            squared.0[c] += (p.0[c] - t.0[c]) * (p.0[c] - t.0[c]);
+        }
+        if let Some(output) = job.output {
+            // SAFETY: this row is this worker's.
+            unsafe { output.panel_mut(panel, r..r + 1)[0] = p };
+        }
+        if let Some(out) = job.delta {
+            // SAFETY: this row is this worker's.
+            unsafe { out.panel_mut(panel, r..r + 1)[0] = if active { delta } else { Lanes::ZERO } };
+        }
+    }
+    if active { [loss.0.iter().sum(), squared.0.iter().sum()] } else { [0.0; 2] }
+}
+
+#[inline(always)]
+fn softmax_kernel<T: Target>(input: &Panels, out: &Panels, worker: Worker<'_>) {
+    for r in worker.share(input.rows) {
+        let normaliser = log_sum_exp::<T>(input, r);
+        for panel in 0..input.count() {
+            // SAFETY: the input is only read.
+            let mut lanes = unsafe { input.panel(panel, r..r + 1)[0] };
+            lanes.0.iter_mut().for_each(|z| *z = exp::<T>(*z - normaliser));
+            lanes.0[input.width(panel)..].fill(0.0);
+            // SAFETY: this row is this worker's.
+            unsafe { out.panel_mut(panel, r..r + 1)[0] = lanes };
+        }
+    }
+}
+
+/// ln Σ eᶻ over a row.
+#[inline(always)]
+fn log_sum_exp<T: Target>(z: &Panels, r: usize) -> f32 {
+    // SAFETY: the matrix is only read.
+    let row = |panel: usize| unsafe { &z.panel(panel, r..r + 1)[0].0[..z.width(panel)] };
+    let panels = || (0..z.count()).map(row);
+    let top = panels().flatten().fold(f32::NEG_INFINITY, |top, &z| if z < top { top } else { z });
+    let sum: f32 = panels().map(|z| z.iter().map(|z| exp::<T>(z - top)).sum::<f32>()).sum();
+    top + ln::<T>(sum)
+}
+
+/// Σ t over a row.
+#[inline(always)]
+fn row_sum(t: &Panels, r: usize) -> f32 {
+    // SAFETY: the matrix is only read, and lanes behind its last column are zero.
+    (0..t.count()).map(|panel| unsafe { t.panel(panel, r..r + 1)[0] }.0.iter().sum::<f32>()).sum()
+}

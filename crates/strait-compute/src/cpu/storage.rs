@@ -1,0 +1,211 @@
+//! Where tensors live on the CPU, and in which layout.
+//!
+//! Tensors that operations compute with are stored as *panels*: 16 columns wide, one panel after the other, each
+//! with all its rows: element (r, c) is lane `c mod 16` of [`Lanes`] number `c / 16 * rows + r`. Lanes behind the
+//! last column are zero. In this one layout
+//!
+//! * the panel of a weight matrix that a tile of outputs needs is contiguous, and so are the 16 x 16 blocks that a
+//!   gradient updates, in W and in its transposed copy alike;
+//! * activations serve as either operand of a product without being packed.
+
+use std::cell::UnsafeCell;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use crate::{Error, Result};
+
+/// Columns of a panel.
+pub(super) const WIDTH: usize = 16;
+
+/// One row of a panel: a cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Lanes(pub(super) [f32; WIDTH]);
+
+impl Lanes {
+    pub(super) const ZERO: Self = Self([0.0; WIDTH]);
+}
+
+/// Memory that the workers of one operation share. They write disjoint parts of it between two barriers.
+pub(super) struct Shared<T> {
+    cells: Box<[UnsafeCell<T>]>,
+}
+
+// SAFETY: all access goes through `slice` and `slice_mut`, whose callers promise that no two workers touch the same
+// element between two barriers unless both only read it.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T: Copy> Shared<T> {
+    /// `length` copies of `value`, or an error that names the tensor.
+    pub(super) fn new(value: T, length: usize, tensor: &str) -> Result<Self> {
+        let mut cells = Vec::new();
+        cells.try_reserve_exact(length).map_err(|_| Error::HostMemory {
+            tensor: tensor.to_owned(),
+            bytes: length.saturating_mul(size_of::<T>()),
+        })?;
+        cells.resize_with(length, || UnsafeCell::new(value));
+        Ok(Self { cells: cells.into_boxed_slice() })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Reads.
+    ///
+    /// # Safety
+    /// Nobody writes these elements while the slice lives.
+    #[inline(always)]
+    pub(super) unsafe fn slice(&self, range: Range<usize>) -> &[T] {
+        let cells = &self.cells[range];
+        // SAFETY: `UnsafeCell<T>` has the layout of `T`; the caller keeps writers away.
+        unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
+    }
+
+    /// Writes.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these elements while the slice lives.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn slice_mut(&self, range: Range<usize>) -> &mut [T] {
+        let cells = &self.cells[range];
+        // SAFETY: `UnsafeCell::raw_get` gives a pointer that may be written; the caller keeps everybody else away.
+        unsafe { std::slice::from_raw_parts_mut(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
+    }
+}
+
+/// A matrix in panels.
+pub(super) struct Panels {
+    pub(super) lanes: Shared<Lanes>,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+}
+
+impl Panels {
+    pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
+        Ok(Self { lanes: Shared::new(Lanes::ZERO, rows * cols.div_ceil(WIDTH), tensor)?, rows, cols })
+    }
+
+    /// Number of panels.
+    #[inline(always)]
+    pub(super) fn count(&self) -> usize {
+        self.cols.div_ceil(WIDTH)
+    }
+
+    /// Columns of the panel that exist.
+    #[inline(always)]
+    pub(super) fn width(&self, panel: usize) -> usize {
+        WIDTH.min(self.cols - panel * WIDTH)
+    }
+
+    /// Where the rows `rows` of a panel lie.
+    #[inline(always)]
+    pub(super) fn range(&self, panel: usize, rows: Range<usize>) -> Range<usize> {
+        panel * self.rows + rows.start..panel * self.rows + rows.end
+    }
+
+    /// Reads rows of a panel.
+    ///
+    /// # Safety
+    /// As [`Shared::slice`].
+    #[inline(always)]
+    pub(super) unsafe fn panel(&self, panel: usize, rows: Range<usize>) -> &[Lanes] {
+        // SAFETY: the caller's promise.
+        unsafe { self.lanes.slice(self.range(panel, rows)) }
+    }
+
+    /// Writes rows of a panel.
+    ///
+    /// # Safety
+    /// As [`Shared::slice_mut`].
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn panel_mut(&self, panel: usize, rows: Range<usize>) -> &mut [Lanes] {
+        // SAFETY: the caller's promise.
+        unsafe { self.lanes.slice_mut(self.range(panel, rows)) }
+    }
+
+    /// Takes row-major values.
+    ///
+    /// # Safety
+    /// Nobody else uses the matrix meanwhile.
+    pub(super) unsafe fn write(&self, values: &[f32]) {
+        for panel in 0..self.count() {
+            let width = self.width(panel);
+            // SAFETY: the caller's promise.
+            let lanes = unsafe { self.panel_mut(panel, 0..self.rows) };
+            for (lanes, row) in lanes.iter_mut().zip(values.chunks_exact(self.cols)) {
+                lanes.0[..width].copy_from_slice(&row[panel * WIDTH..][..width]);
+            }
+        }
+    }
+
+    /// Gives row-major values.
+    ///
+    /// # Safety
+    /// Nobody writes the matrix meanwhile.
+    pub(super) unsafe fn read(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.rows * self.cols];
+        for panel in 0..self.count() {
+            let width = self.width(panel);
+            // SAFETY: the caller's promise.
+            let lanes = unsafe { self.panel(panel, 0..self.rows) };
+            for (lanes, row) in lanes.iter().zip(values.chunks_exact_mut(self.cols)) {
+                row[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
+            }
+        }
+        values
+    }
+}
+
+/// A tensor of numbers, with the transposed copy that products with Wᵀ read. Whoever writes the one writes the other.
+pub(super) struct Values {
+    pub(super) panels: Panels,
+    pub(super) transposed: OnceLock<Panels>,
+}
+
+impl Values {
+    /// Brings one panel of the transposed copy up to date.
+    ///
+    /// # Safety
+    /// Nobody writes the matrix, and nobody else uses this panel of its copy, meanwhile.
+    pub(super) unsafe fn transpose_panel(&self, copy: &Panels, panel: usize) {
+        for source in 0..self.panels.count() {
+            let rows = panel * WIDTH..panel * WIDTH + copy.width(panel);
+            let width = self.panels.width(source);
+            // SAFETY: the caller's promise.
+            let (block, out) = unsafe {
+                (self.panels.panel(source, rows), copy.panel_mut(panel, source * WIDTH..source * WIDTH + width))
+            };
+            transpose_block(block, out);
+        }
+    }
+}
+
+/// out\[c]\[r] = block\[r]\[c]; lanes behind the block's last row become zero.
+#[inline(always)]
+pub(super) fn transpose_block(block: &[Lanes], out: &mut [Lanes]) {
+    if block.len() == WIDTH && out.len() == WIDTH {
+        for c in 0..WIDTH {
+            for r in 0..WIDTH {
+                out[c].0[r] = block[r].0[c];
+            }
+        }
+        return;
+    }
+    for (c, out) in out.iter_mut().enumerate() {
+        *out = Lanes::ZERO;
+        for (r, lanes) in block.iter().enumerate() {
+            out.0[r] = lanes.0[c];
+        }
+    }
+}
+
+/// The contents of a tensor.
+pub(super) enum Storage {
+    Values(Values),
+    Rows(Shared<f32>),
+    Bytes(Shared<u8>),
+    Index(Shared<u32>),
+}

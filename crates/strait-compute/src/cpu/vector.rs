@@ -1,0 +1,54 @@
+//! Algebra on parameter vectors: `combine` and `dot`.
+
+use super::isa::{Target, compile_for_each_isa, multiply_add};
+use super::storage::{Shared, Values, WIDTH};
+use super::workers::Worker;
+use crate::Step;
+use crate::op::DOT_PARTS;
+
+compile_for_each_isa!(combine = combine_kernel(x: &Values, y: &Values, out: &Values, step: &Step, worker: Worker<'_>));
+compile_for_each_isa!(dot = dot_kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, worker: Worker<'_>));
+
+/// out = α x + β y, where a scalar of zero drops its operand, whatever that holds; out may be x or y.
+#[inline(always)]
+fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, worker: Worker<'_>) {
+    let (alpha, beta) = (step.alpha, step.beta);
+    let share = worker.share(out.panels.lanes.len());
+    for i in share {
+        // SAFETY: these lanes are this worker's, and the copies end the borrows before the write.
+        let (x, y) = unsafe { (x.panels.lanes.slice(i..i + 1)[0], y.panels.lanes.slice(i..i + 1)[0]) };
+        let mut sum = x;
+        for c in 0..WIDTH {
+            let ax = if alpha == 0.0 { 0.0 } else { alpha * x.0[c] };
+            sum.0[c] = if beta == 0.0 { ax } else { multiply_add::<T>(beta, y.0[c], ax) };
+        }
+        // SAFETY: these lanes are this worker's.
+        unsafe { out.panels.lanes.slice_mut(i..i + 1)[0] = sum };
+    }
+    if let Some(copy) = out.transposed.get() {
+        worker.meet();
+        for panel in worker.share(copy.count()) {
+            // SAFETY: all workers have finished the sums, and this panel of the copy is this worker's.
+            unsafe { out.transpose_panel(copy, panel) };
+        }
+    }
+}
+
+/// Partial sums of Σ x y over fixed parts of the vector, so that they do not depend on the number of workers.
+#[inline(always)]
+fn dot_kernel<T: Target>(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, worker: Worker<'_>) {
+    let length = x.panels.lanes.len();
+    for part in worker.share(DOT_PARTS) {
+        let range = part * length / DOT_PARTS..(part + 1) * length / DOT_PARTS;
+        // SAFETY: the vectors are only read.
+        let (x, y) = unsafe { (x.panels.lanes.slice(range.clone()), y.panels.lanes.slice(range)) };
+        let mut sum = [0f64; WIDTH];
+        for (x, y) in x.iter().zip(y) {
+            for c in 0..WIDTH {
+                sum[c] += f64::from(x.0[c]) * f64::from(y.0[c]);
+            }
+        }
+        // SAFETY: this part of the metrics is this worker's.
+        unsafe { metrics.slice_mut(start + part..start + part + 1)[0] = sum.iter().sum::<f64>() as f32 };
+    }
+}

@@ -1,0 +1,89 @@
+//! A device by its name.
+
+use std::sync::Arc;
+
+use crate::{Backend, Cpu, Execution, Gpu, Program, Result};
+
+/// A device on which programs run: a handle that is cheap to clone.
+///
+/// ```
+/// let device = strait_compute::Device::cpu()?;
+/// println!("{}", device.describe());
+/// # Ok::<(), strait_compute::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Device {
+    backend: Arc<dyn Backend>,
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Device({})", self.describe())
+    }
+}
+
+impl Device {
+    /// The device of a back end.
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self { backend: Arc::new(backend) }
+    }
+
+    /// The CPU with one worker thread for each of its cores.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn cpu() -> Result<Self> {
+        Ok(Self::new(Cpu::new()?))
+    }
+
+    /// The GPU that wgpu finds best: a discrete one before an integrated one, never a software one.
+    ///
+    /// # Errors
+    /// When there is no GPU, with what to install.
+    pub fn gpu() -> Result<Self> {
+        Ok(Self::new(Gpu::new(&strait_device::Selector::Hardware)?))
+    }
+
+    /// A GPU if there is one that works, else the CPU.
+    ///
+    /// # Errors
+    /// When not even the CPU's threads can be started.
+    pub fn best() -> Result<Self> {
+        Self::gpu().or_else(|_| Self::cpu())
+    }
+
+    /// The device that a user names: `auto`, `cpu`, `gpu`, the number of an adapter in [`strait_device::adapters`],
+    /// or a part of an adapter's name in any case (which is how a software adapter is asked for).
+    ///
+    /// # Errors
+    /// When there is no such device; the message lists those that there are.
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Self::best(),
+            "cpu" => Self::cpu(),
+            "gpu" => Self::gpu(),
+            other => Ok(Self::new(Gpu::new(&strait_device::Selector::parse(other))?)),
+        }
+    }
+
+    /// What the device is, for people.
+    pub fn describe(&self) -> String {
+        self.backend.describe()
+    }
+
+    /// Loads a program; see [`Backend::load`].
+    ///
+    /// # Errors
+    /// As [`Backend::load`].
+    pub fn load(&self, program: Program) -> Result<Box<dyn Execution>> {
+        self.backend.load(program, &[])
+    }
+
+    /// Loads a program that shares tensors with others on this device; see [`Backend::load`].
+    ///
+    /// # Errors
+    /// As [`Backend::load`].
+    pub fn load_sharing(&self, program: Program, shared: &[(crate::Tensor, crate::Buffer)]) -> Result<Box<dyn Execution>> {
+        self.backend.load(program, shared)
+    }
+}

@@ -1,0 +1,311 @@
+//! From operations to kernels: which parts, which tile, which buffers.
+
+use strait_device::{Access, Bindings, Buffer, Dispatch};
+use strait_shaders::{Part, Tile, assemble, product};
+
+use crate::op::{DOT_PARTS, LossKind, Op, Update};
+use crate::{Activation, Kind, Result, Sampling, Tensor};
+
+/// What lowering needs to know of the execution.
+pub(super) struct Lowering<'a> {
+    pub(super) gpu: &'a strait_device::Gpu,
+    pub(super) buffers: &'a [Buffer],
+    /// Numbers that a step of the routine adds to the metrics.
+    pub(super) width: usize,
+}
+
+/// A kernel before it is compiled.
+struct Kernel<'a> {
+    name: String,
+    constants: Vec<(&'a str, u32)>,
+    parts: Vec<Part>,
+    main: String,
+    sizes: Vec<u32>,
+    buffers: Vec<(u32, Access, Tensor)>,
+    metrics: bool,
+    workgroups: [u32; 3],
+}
+
+/// The sizes of C = A B, with the strides of A and B.
+struct Sizes {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: [usize; 2],
+    b: [usize; 2],
+}
+
+impl Sizes {
+    fn words(&self) -> Vec<u32> {
+        [self.m, self.n, self.k, self.a[0], self.a[1], self.b[0], self.b[1]].map(|size| size as u32).to_vec()
+    }
+}
+
+fn activation_code(activation: Activation) -> u32 {
+    match activation {
+        Activation::Linear => 0,
+        Activation::Logistic => 1,
+        Activation::Tanh => 2,
+        Activation::Relu => 3,
+        Activation::Softplus => 4,
+    }
+}
+
+fn update_part(update: &Update) -> Part {
+    match update {
+        Update::Store { .. } => Part::UpdateStore,
+        Update::Momentum { .. } => Part::UpdateMomentum,
+        Update::Adam { .. } => Part::UpdateAdam,
+    }
+}
+
+fn groups(count: usize, each: usize) -> u32 {
+    count.div_ceil(each) as u32
+}
+
+impl Lowering<'_> {
+    /// The dispatches of an operation. `start` is where its numbers start in the metrics of a step.
+    pub(super) fn lower(&self, op: &Op, start: usize) -> Result<Vec<Dispatch>> {
+        let kernels = match op {
+            Op::Gather { data, index, out } => vec![gather(*data, *index, *out)],
+            Op::Scatter { input, data } => vec![scatter(*input, *data)],
+            Op::Linear { .. } => vec![self.linear(op)],
+            Op::Backprop { delta, weight, output, activation, out } => {
+                let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: [1, weight.cols] };
+                let buffers = vec![
+                    (1, Access::Read, *delta),
+                    (2, Access::Read, *weight),
+                    (3, Access::Read, *output),
+                    (4, Access::Write, *out),
+                ];
+                let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Backprop];
+                let constants = vec![("ACTIVATION", activation_code(*activation))];
+                vec![self.product("backprop", constants, parts, 1, sizes, buffers)]
+            }
+            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+                let mut kernels = vec![self.gradient(*positive, *negative, weight)];
+                let sums = |d: Tensor, h: Option<Tensor>, update: &Update| column_sums(d, h, update);
+                kernels.extend(bias.iter().map(|update| sums(positive.1, negative.map(|pair| pair.1), update)));
+                kernels.extend(input_bias.iter().map(|update| sums(positive.0, negative.map(|pair| pair.0), update)));
+                kernels
+            }
+            Op::Loss { .. } => vec![self.loss(op, start)],
+            Op::Softmax { input, out } => vec![Kernel {
+                name: "softmax".to_owned(),
+                constants: vec![],
+                parts: vec![Part::Prelude, Part::Row, Part::Softmax],
+                main: String::new(),
+                sizes: vec![input.rows as u32, input.cols as u32, 0, 0],
+                buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
+                metrics: false,
+                workgroups: [input.rows as u32, 1, 1],
+            }],
+            Op::Combine { x, y, out } => vec![combine(*x, *y, *out)],
+            Op::Dot { x, y } => vec![Kernel {
+                name: "dot".to_owned(),
+                constants: vec![],
+                parts: vec![Part::Prelude, Part::Dot],
+                main: String::new(),
+                sizes: vec![x.len() as u32, self.width as u32, start as u32],
+                buffers: vec![(1, Access::Read, *x), (2, Access::Read, *y)],
+                metrics: true,
+                workgroups: [DOT_PARTS as u32, 1, 1],
+            }],
+        };
+        kernels.into_iter().map(|kernel| self.compile(kernel)).collect()
+    }
+
+    fn compile(&self, kernel: Kernel<'_>) -> Result<Dispatch> {
+        let text = assemble(&kernel.constants, &kernel.parts, &kernel.main);
+        let accesses = kernel.buffers.iter().map(|&(binding, access, _)| (binding, access)).collect();
+        let pipeline = self.gpu.pipeline(&kernel.name, &text, &Bindings { buffers: accesses, metrics: kernel.metrics })?;
+        let buffers: Vec<(u32, &Buffer)> =
+            kernel.buffers.iter().map(|&(binding, _, tensor)| (binding, &self.buffers[tensor.id])).collect();
+        Ok(self.gpu.dispatch(&pipeline, &kernel.sizes, &buffers, kernel.workgroups)?)
+    }
+
+    /// The tile for a product: small ones where large ones would leave a GPU with too few workgroups.
+    fn tile(&self, m: usize, n: usize) -> Tile {
+        /// Workgroups that keep a large GPU busy.
+        const BUSY: usize = 128;
+        let large = m.div_ceil(Tile::LARGE.height() as usize) * n.div_ceil(Tile::LARGE.width() as usize);
+        if self.gpu.is_software() {
+            Tile::SOFTWARE
+        } else if large >= BUSY {
+            Tile::LARGE
+        } else {
+            Tile::SMALL
+        }
+    }
+
+    fn product<'a>(
+        &self,
+        name: &str,
+        constants: Vec<(&'a str, u32)>,
+        parts: Vec<Part>,
+        phases: u32,
+        sizes: Sizes,
+        buffers: Vec<(u32, Access, Tensor)>,
+    ) -> Kernel<'a> {
+        let tile = self.tile(sizes.m, sizes.n);
+        Kernel {
+            name: format!("{name} {}x{}", tile.height(), tile.width()),
+            constants,
+            parts,
+            main: product(tile, phases, sizes.a[1] == 1, sizes.b[0] == 1),
+            sizes: sizes.words(),
+            buffers,
+            metrics: false,
+            workgroups: [groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize), 1],
+        }
+    }
+
+    fn linear(&self, op: &Op) -> Kernel<'static> {
+        let Op::Linear { input, weight, transposed, bias, activation, out, sample } = op else {
+            unreachable!("called for linear operations");
+        };
+        let strides = if *transposed { [1, weight.cols] } else { [weight.cols, 1] };
+        let sizes = Sizes { m: out.rows, n: out.cols, k: input.cols, a: [input.cols, 1], b: strides };
+        let mut buffers = vec![
+            (1, Access::Read, *input),
+            (2, Access::Read, *weight),
+            (3, Access::Read, *bias),
+            (4, Access::Write, *out),
+        ];
+        let mut constants = vec![("ACTIVATION", activation_code(*activation))];
+        let draw = match sample {
+            None => Part::DrawNone,
+            Some(sample) => {
+                let code = if sample.sampling == Sampling::Bernoulli { 1 } else { 2 };
+                constants.extend([("SAMPLING", code), ("STREAM", sample.stream)]);
+                buffers.push((5, Access::Write, sample.out));
+                Part::Draw
+            }
+        };
+        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Linear, draw];
+        self.product("linear", constants, parts, 1, sizes, buffers)
+    }
+
+    fn gradient(&self, positive: (Tensor, Tensor), negative: Option<(Tensor, Tensor)>, update: &Update) -> Kernel<'static> {
+        let (x, d) = positive;
+        let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
+        let mut buffers = operands(&[Some(x), Some(d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
+        buffers.extend(written(update));
+        let (phases, terms) = if negative.is_some() { (2, Part::GradientTwo) } else { (1, Part::GradientOne) };
+        let parts = vec![Part::Prelude, Part::Product, terms, update_part(update), Part::Gradient];
+        self.product("gradient", vec![], parts, phases, sizes, buffers)
+    }
+
+    fn loss(&self, op: &Op, start: usize) -> Kernel<'static> {
+        let Op::Loss { kind, input, target, output, delta } = op else {
+            unreachable!("called for losses");
+        };
+        let (code, activation) = match kind {
+            LossKind::SquaredError { activation } => (0, *activation),
+            LossKind::CrossEntropy => (1, Activation::Linear),
+            LossKind::SoftmaxCrossEntropy => (2, Activation::Linear),
+        };
+        let emit = match (output, delta) {
+            (None, None) => Part::EmitNone,
+            (Some(_), None) => Part::EmitOutput,
+            (None, Some(_)) => Part::EmitDelta,
+            (Some(_), Some(_)) => Part::EmitBoth,
+        };
+        let mut buffers = vec![(1, Access::Read, *input), (2, Access::Read, *target)];
+        buffers.extend(output.map(|output| (3, Access::Write, output)));
+        buffers.extend(delta.map(|delta| (4, Access::Write, delta)));
+        Kernel {
+            name: "loss".to_owned(),
+            constants: vec![("KIND", code), ("ACTIVATION", activation_code(activation))],
+            parts: vec![Part::Prelude, Part::Activation, Part::Row, emit, Part::Loss],
+            main: String::new(),
+            sizes: [input.rows, input.cols, self.width, start].map(|size| size as u32).to_vec(),
+            buffers,
+            metrics: true,
+            workgroups: [input.rows as u32, 1, 1],
+        }
+    }
+}
+
+/// Operands that are read, at bindings 1, 2, ...
+fn operands(tensors: &[Option<Tensor>]) -> Vec<(u32, Access, Tensor)> {
+    let numbered = tensors.iter().enumerate();
+    numbered.filter_map(|(i, tensor)| tensor.map(|tensor| (i as u32 + 1, Access::Read, tensor))).collect()
+}
+
+/// The tensors of an update, at bindings 5, 6, 7.
+fn written(update: &Update) -> impl Iterator<Item = (u32, Access, Tensor)> {
+    update.tensors().into_iter().enumerate().map(|(i, tensor)| (i as u32 + 5, Access::Write, tensor))
+}
+
+fn column_sums(d: Tensor, h: Option<Tensor>, update: &Update) -> Kernel<'static> {
+    let mut buffers = operands(&[Some(d), Some(d), h, h]);
+    buffers.extend(written(update));
+    let (phases, terms) = if h.is_some() { (2, Part::GradientTwo) } else { (1, Part::GradientOne) };
+    Kernel {
+        name: "bias".to_owned(),
+        constants: vec![("PHASES", phases)],
+        parts: vec![Part::Prelude, Part::Product, terms, update_part(update), Part::Bias],
+        main: String::new(),
+        sizes: Sizes { m: 1, n: d.cols, k: d.rows, a: [0, 0], b: [0, 0] }.words(),
+        buffers,
+        metrics: false,
+        workgroups: [groups(d.cols, 64), 1, 1],
+    }
+}
+
+fn gather(data: Tensor, index: Option<Tensor>, out: Tensor) -> Kernel<'static> {
+    let numbers = if data.kind == Kind::Bytes { Part::DataBytes } else { Part::DataNumbers };
+    let order = if index.is_some() { Part::OrderGiven } else { Part::OrderNone };
+    let mut buffers = vec![(1, Access::Write, out), (2, Access::Read, data)];
+    buffers.extend(index.map(|index| (3, Access::Read, index)));
+    Kernel {
+        name: "gather".to_owned(),
+        constants: vec![],
+        parts: vec![Part::Prelude, numbers, order, Part::Gather],
+        main: String::new(),
+        sizes: vec![out.rows as u32, out.cols as u32],
+        buffers,
+        metrics: false,
+        workgroups: [groups(out.cols, 64), out.rows as u32, 1],
+    }
+}
+
+fn scatter(input: Tensor, data: Tensor) -> Kernel<'static> {
+    Kernel {
+        name: "scatter".to_owned(),
+        constants: vec![],
+        parts: vec![Part::Prelude, Part::Scatter],
+        main: String::new(),
+        sizes: vec![input.rows as u32, input.cols as u32],
+        buffers: vec![(1, Access::Read, input), (2, Access::Write, data)],
+        metrics: false,
+        workgroups: [groups(input.cols, 64), input.rows as u32, 1],
+    }
+}
+
+fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel<'static> {
+    // A buffer that is written must not be bound a second time, so that x or y may have to be read through out.
+    let mut buffers = vec![(1, Access::Write, out)];
+    let mut readers = String::new();
+    for (name, binding, tensor) in [("x", 2, x), ("y", 3, y)] {
+        if tensor == out {
+            readers += &format!("fn {name}_at(i: u32) -> f32 {{ return out[i]; }}\n");
+        } else {
+            buffers.push((binding, Access::Read, tensor));
+            readers += &format!("@group(0) @binding({binding}) var<storage, read> {name}: array<f32>;\n");
+            readers += &format!("fn {name}_at(i: u32) -> f32 {{ return {name}[i]; }}\n");
+        }
+    }
+    let workgroups = groups(out.len(), 64).min(4096);
+    Kernel {
+        name: "combine".to_owned(),
+        constants: vec![],
+        parts: vec![Part::Prelude, Part::Combine],
+        main: readers,
+        sizes: vec![out.len() as u32, 64 * workgroups],
+        buffers,
+        metrics: false,
+        workgroups: [workgroups, 1, 1],
+    }
+}

@@ -1,0 +1,203 @@
+//! The GPU back end: WGSL kernels through wgpu.
+//!
+//! A routine becomes a list of dispatches with their bind groups made in advance; a run encodes them once for each
+//! step, in slices short enough for a display driver's watchdog, with the next slice encoded while the last one runs.
+
+mod lower;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lower::Lowering;
+use strait_device::{Dispatch, Selector, Table};
+
+use crate::backend::{check_index, check_steps, check_write};
+use crate::{Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor};
+
+/// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Steps of the longest slice.
+const MOST_STEPS: usize = 64;
+
+/// The GPU back end.
+#[derive(Clone)]
+pub struct Gpu {
+    gpu: strait_device::Gpu,
+}
+
+impl Gpu {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// If there is none of that description, or it cannot be opened.
+    pub fn new(selector: &Selector) -> Result<Self> {
+        Ok(Self::from_device(strait_device::Gpu::open(selector)?))
+    }
+
+    /// The back end on an open device.
+    pub fn from_device(gpu: strait_device::Gpu) -> Self {
+        Self { gpu }
+    }
+}
+
+/// A shared buffer, with the device that alone can use it.
+struct Owned {
+    gpu: strait_device::Gpu,
+    buffer: strait_device::Buffer,
+}
+
+impl Backend for Gpu {
+    fn describe(&self) -> String {
+        self.gpu.describe().to_owned()
+    }
+
+    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        let mut buffers = Vec::with_capacity(program.tensors.len());
+        for declared in &program.tensors {
+            let given = shared.iter().find(|(tensor, _)| *tensor == declared.tensor);
+            buffers.push(match given {
+                Some((_, buffer)) => match buffer.0.downcast_ref::<Owned>() {
+                    Some(owned) if owned.gpu.is(&self.gpu) => owned.buffer.clone(),
+                    _ => {
+                        let message = "the shared buffer lives on another device".to_owned();
+                        return Err(Error::Tensor { tensor: declared.name.clone(), message });
+                    }
+                },
+                None => self.gpu.buffer(&declared.name, declared.tensor.bytes() as u64)?,
+            });
+        }
+        let mut run = Run { gpu: self.gpu.clone(), program: Program::default(), buffers, plans: Vec::new(), table: None };
+        let Program { tensors, routines } = program;
+        run.program.tensors = tensors;
+        for routine in routines {
+            run.add(routine)?;
+        }
+        Ok(Box::new(run))
+    }
+}
+
+/// A routine as dispatches.
+struct Plan {
+    dispatches: Vec<Dispatch>,
+    /// For each operation the number of its dispatches.
+    counts: Vec<usize>,
+    /// How long a step took when it last ran.
+    step_time: Duration,
+}
+
+struct Run {
+    gpu: strait_device::Gpu,
+    program: Program,
+    buffers: Vec<strait_device::Buffer>,
+    plans: Vec<Plan>,
+    table: Option<Table>,
+}
+
+impl Run {
+    /// A table with room for a run.
+    fn make_room(&mut self, steps: usize, metrics: usize) -> Result<()> {
+        if !self.table.as_ref().is_some_and(|table| table.holds(steps, metrics)) {
+            // The old table goes before the new one is made.
+            self.table = None;
+            self.table = Some(self.gpu.table(steps, size_of::<Step>(), metrics)?);
+        }
+        Ok(())
+    }
+}
+
+impl Execution for Run {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        let lowering = Lowering { gpu: &self.gpu, buffers: &self.buffers, width: routine.metrics() };
+        let (mut dispatches, mut counts, mut start) = (Vec::new(), Vec::new(), 0);
+        for op in routine.ops() {
+            let lowered = lowering.lower(op, start)?;
+            counts.push(lowered.len());
+            dispatches.extend(lowered);
+            start += op.metrics();
+        }
+        self.plans.push(Plan { dispatches, counts, step_time: SLICE });
+        Ok(self.program.add(routine))
+    }
+
+    fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
+        Ok(self.gpu.write(&self.buffers[tensor.id], bytemuck::cast_slice(values))?)
+    }
+
+    fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
+        Ok(self.gpu.write(&self.buffers[tensor.id], values)?)
+    }
+
+    fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Index], values.len())?;
+        check_index(&self.program, tensor, values)?;
+        Ok(self.gpu.write(&self.buffers[tensor.id], bytemuck::cast_slice(values))?)
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
+        if !matches!(tensor.kind, Kind::Values | Kind::Rows) {
+            return Err(Error::Tensor {
+                tensor: self.program.name(tensor).to_owned(),
+                message: format!("it is of kind {:?}, which cannot be read back", tensor.kind),
+            });
+        }
+        let bytes = self.gpu.read(&self.buffers[tensor.id], tensor.bytes() as u64)?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+
+    fn share(&self, tensor: Tensor) -> Buffer {
+        Buffer(Arc::new(Owned { gpu: self.gpu.clone(), buffer: self.buffers[tensor.id].clone() }))
+    }
+
+    fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
+        check_steps(self.program.routine(routine), steps)?;
+        let metrics = self.program.routine(routine).metrics() * steps.len();
+        self.make_room(steps.len(), metrics)?;
+        let Some(table) = &self.table else { unreachable!("there is room now") };
+        let numbered: Vec<Step> =
+            steps.iter().enumerate().map(|(number, step)| Step { number: number as u32, ..*step }).collect();
+        self.gpu.write_steps(table, &numbered)?;
+        let plan = &mut self.plans[routine.0];
+        let (mut done, mut under_way) = (0, None);
+        let mut mark = Instant::now();
+        while done < steps.len() {
+            if control(done).is_break() {
+                return Err(Error::Stopped { steps: done });
+            }
+            let fitting = (SLICE.as_secs_f64() / plan.step_time.as_secs_f64().max(1e-9)) as usize;
+            let end = (done + fitting.clamp(1, MOST_STEPS)).min(steps.len());
+            let submission = self.gpu.submit(&plan.dispatches, table, done..end)?;
+            // Two slices are under way; the older one's end tells how long a step takes.
+            if let Some((older, count)) = under_way.replace((submission, end - done)) {
+                self.gpu.wait(older)?;
+                plan.step_time = mark.elapsed() / count as u32;
+                mark = Instant::now();
+            }
+            done = end;
+        }
+        let raw = if metrics == 0 { Vec::new() } else { self.gpu.read_metrics(table, metrics)? };
+        if metrics == 0 && let Some((last, _)) = under_way {
+            self.gpu.wait(last)?;
+        }
+        Ok(Metrics::collect(self.program.routine(routine), steps, &raw))
+    }
+
+    fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {
+        check_steps(self.program.routine(routine), std::slice::from_ref(step))?;
+        self.make_room(1, self.program.routine(routine).metrics())?;
+        let Some(table) = &self.table else { unreachable!("there is room now") };
+        self.gpu.write_steps(table, &[Step { number: 0, ..*step }])?;
+        let plan = &self.plans[routine.0];
+        let Some(times) = self.gpu.profile(&plan.dispatches, table)? else {
+            return Ok(None);
+        };
+        let mut times = times.into_iter();
+        Ok(Some(plan.counts.iter().map(|&count| times.by_ref().take(count).sum()).collect()))
+    }
+}

@@ -1,0 +1,34 @@
+//! Recorded training programs and the devices that replay them.
+//!
+//! A training step is a fixed sequence of a dozen kinds of operation on buffers that never change place. A
+//! [`Program`] records it once, as data; a [`Backend`] loads the program and replays it for every minibatch of an
+//! epoch, with one uploaded table of per-step numbers ([`Step`]) and one small block of [`Metrics`] read back.
+//!
+//! * [`Cpu`]: packed layouts, vector instructions, long-lived worker threads;
+//! * [`Gpu`]: WGSL kernels through wgpu;
+//! * [`Oracle`]: plain loops in double precision, against which the other two are tested.
+
+mod activation;
+mod backend;
+mod cpu;
+mod device;
+mod error;
+mod gpu;
+mod op;
+mod oracle;
+pub mod philox;
+mod program;
+mod step;
+mod tensor;
+
+pub use activation::{Activation, Sampling};
+pub use backend::{Backend, Buffer, Control, Execution, Metrics, go_on};
+pub use cpu::Cpu;
+pub use device::Device;
+pub use error::{Error, Result};
+pub use gpu::Gpu;
+pub use op::{LossKind, Op, Sample, Update};
+pub use oracle::Oracle;
+pub use program::{Program, Routine, RoutineId};
+pub use step::Step;
+pub use tensor::{Kind, Tensor};

@@ -1,0 +1,265 @@
+//! The vocabulary: a dozen kinds of operation, each with the tails that are fused into it.
+//!
+//! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
+
+use crate::{Activation, Sampling, Tensor};
+
+/// The random states drawn beside the mean by [`Op::Linear`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sample {
+    /// How they are drawn.
+    pub sampling: Sampling,
+    /// Where they go, [B, N].
+    pub out: Tensor,
+    /// The stream of random numbers: different for each operation that draws.
+    pub stream: u32,
+}
+
+/// What becomes of a gradient g, the mean over the active rows: the tail of [`Op::Gradient`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Update {
+    /// gradient ← g
+    Store {
+        /// Where g goes.
+        gradient: Tensor,
+    },
+    /// v ← m v − ε (g + λ θ), θ ← θ + v: stochastic gradient descent with momentum. λ acts on weights only.
+    Momentum {
+        /// θ
+        parameter: Tensor,
+        /// v
+        velocity: Tensor,
+    },
+    /// Adam (Kingma & Ba 2015), with λ θ added to the gradient of weights.
+    Adam {
+        /// θ
+        parameter: Tensor,
+        /// First moment.
+        first: Tensor,
+        /// Second moment.
+        second: Tensor,
+    },
+}
+
+impl Update {
+    /// The tensor that the update writes first: the gradient or the parameter.
+    pub fn target(&self) -> Tensor {
+        match *self {
+            Self::Store { gradient } => gradient,
+            Self::Momentum { parameter, .. } | Self::Adam { parameter, .. } => parameter,
+        }
+    }
+
+    /// All tensors of the update.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        match *self {
+            Self::Store { gradient } => vec![gradient],
+            Self::Momentum { parameter, velocity } => vec![parameter, velocity],
+            Self::Adam { parameter, first, second } => vec![parameter, first, second],
+        }
+    }
+}
+
+/// A loss, by the outputs it expects and the derivative it passes on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LossKind {
+    /// Σ (y − t)². `input` holds the outputs y; the derivative passed on, 2 (y − t) y′, is through `activation`.
+    SquaredError {
+        /// The activation that gave y.
+        activation: Activation,
+    },
+    /// −Σ t ln p + (1 − t) ln(1 − p) with p = logistic(z), computed from the logits z in `input`.
+    CrossEntropy,
+    /// −Σ t ln p with p = softmax(z) over the row, computed from the logits z in `input`.
+    SoftmaxCrossEntropy,
+}
+
+/// One operation.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Op {
+    /// out\[r] = data\[index\[offset + r]], or data\[offset + r] without an index; rows behind the active ones become 0.
+    Gather {
+        /// The data set, [n, D], as bytes or numbers.
+        data: Tensor,
+        /// The order of its rows.
+        index: Option<Tensor>,
+        /// The minibatch, [B, D].
+        out: Tensor,
+    },
+    /// data\[offset + r] = input\[r] for the active rows.
+    Scatter {
+        /// A minibatch, [B, D].
+        input: Tensor,
+        /// The data set, [n, D], of kind [`Rows`](crate::Kind::Rows).
+        data: Tensor,
+    },
+    /// out = act(X W + b), or act(X Wᵀ + b) when transposed; optionally random states with that mean.
+    Linear {
+        /// X, [B, K].
+        input: Tensor,
+        /// W, [K, N], or [N, K] when transposed.
+        weight: Tensor,
+        /// Whether W is used transposed.
+        transposed: bool,
+        /// b, [1, N].
+        bias: Tensor,
+        /// act
+        activation: Activation,
+        /// The means, [B, N].
+        out: Tensor,
+        /// The random states.
+        sample: Option<Sample>,
+    },
+    /// out = (δ Wᵀ) ⊙ act′(y): the derivative of the loss with respect to the total input of the layer below.
+    Backprop {
+        /// δ, [B, N].
+        delta: Tensor,
+        /// W, [K, N].
+        weight: Tensor,
+        /// y, the outputs of the layer below, [B, K].
+        output: Tensor,
+        /// act
+        activation: Activation,
+        /// [B, K]
+        out: Tensor,
+    },
+    /// The gradient of a layer's parameters, and what becomes of it.
+    ///
+    /// With `positive` = (X, D) and no `negative`, the descent direction of a loss: g = Xᵀ D / rows for the weights
+    /// and the column means of D for the bias. With `negative` = (V₁, H₁), contrastive divergence (Hinton 2002):
+    /// the updates *ascend* V₀ᵀ H₀ − V₁ᵀ H₁, that is g = −(V₀ᵀ H₀ − V₁ᵀ H₁) / rows, the biases alike.
+    Gradient {
+        /// X [B, K] and D [B, N], or the statistics V₀ and H₀ of the positive phase.
+        positive: (Tensor, Tensor),
+        /// V₁ [B, K] and H₁ [B, N], the statistics of the negative phase.
+        negative: Option<(Tensor, Tensor)>,
+        /// W, [K, N].
+        weight: Update,
+        /// The bias of the N units, [1, N].
+        bias: Option<Update>,
+        /// The bias of the K units, [1, K], which an RBM's visible units have.
+        input_bias: Option<Update>,
+    },
+    /// A loss: per active row, the loss and the squared error go to the metrics.
+    Loss {
+        /// Which loss.
+        kind: LossKind,
+        /// Outputs or logits, [B, N].
+        input: Tensor,
+        /// t, [B, N].
+        target: Tensor,
+        /// The outputs (p), [B, N], where they are wanted.
+        output: Option<Tensor>,
+        /// The derivative with respect to the total input, [B, N]; 0 in rows that are not active.
+        delta: Option<Tensor>,
+    },
+    /// out = softmax(input) over each row.
+    Softmax {
+        /// Logits, [B, N].
+        input: Tensor,
+        /// Probabilities, [B, N].
+        out: Tensor,
+    },
+    /// out = α x + β y, element by element, with the step's α and β.
+    Combine {
+        /// x
+        x: Tensor,
+        /// y
+        y: Tensor,
+        /// May be x or y itself.
+        out: Tensor,
+    },
+    /// Σ x y goes to the metrics.
+    Dot {
+        /// x
+        x: Tensor,
+        /// y
+        y: Tensor,
+    },
+}
+
+impl Op {
+    /// The operation's name in printouts, profiles and errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Gather { .. } => "gather",
+            Self::Scatter { .. } => "scatter",
+            Self::Linear { .. } => "linear",
+            Self::Backprop { .. } => "backprop",
+            Self::Gradient { .. } => "gradient",
+            Self::Loss { .. } => "loss",
+            Self::Softmax { .. } => "softmax",
+            Self::Combine { .. } => "combine",
+            Self::Dot { .. } => "dot",
+        }
+    }
+
+    /// The tensors that it reads and those that it writes (an updated parameter is in both).
+    pub fn tensors(&self) -> (Vec<Tensor>, Vec<Tensor>) {
+        match self {
+            Self::Gather { data, index, out } => ([Some(*data), *index].into_iter().flatten().collect(), vec![*out]),
+            Self::Scatter { input, data } => (vec![*input], vec![*data]),
+            Self::Linear { input, weight, bias, out, sample, .. } => {
+                (vec![*input, *weight, *bias], [Some(*out), sample.map(|s| s.out)].into_iter().flatten().collect())
+            }
+            Self::Backprop { delta, weight, output, out, .. } => (vec![*delta, *weight, *output], vec![*out]),
+            Self::Gradient { positive, negative, weight, bias, input_bias } => {
+                let mut reads = vec![positive.0, positive.1];
+                reads.extend(negative.iter().flat_map(|pair| [pair.0, pair.1]));
+                let mut writes = Vec::new();
+                for update in [Some(weight), bias.as_ref(), input_bias.as_ref()].into_iter().flatten() {
+                    writes.extend(update.tensors());
+                    if !matches!(update, Update::Store { .. }) {
+                        reads.extend(update.tensors());
+                    }
+                }
+                (reads, writes)
+            }
+            Self::Loss { input, target, output, delta, .. } => {
+                (vec![*input, *target], [*output, *delta].into_iter().flatten().collect())
+            }
+            Self::Softmax { input, out } => (vec![*input], vec![*out]),
+            Self::Combine { x, y, out } => (vec![*x, *y], vec![*out]),
+            Self::Dot { x, y } => (vec![*x, *y], vec![]),
+        }
+    }
+
+    /// Multiplications and additions of the products; tails, which are small beside them, are not counted.
+    pub fn flops(&self) -> u64 {
+        let product = |rows: usize, inner: usize, cols: usize| 2 * rows as u64 * inner as u64 * cols as u64;
+        match self {
+            Self::Linear { input, out, .. } => product(input.rows, input.cols, out.cols),
+            Self::Backprop { delta, out, .. } => product(delta.rows, delta.cols, out.cols),
+            Self::Gradient { positive: (x, d), negative, .. } => {
+                product(x.cols, x.rows, d.cols) * if negative.is_some() { 2 } else { 1 }
+            }
+            Self::Combine { x, .. } => 3 * x.len() as u64,
+            Self::Dot { x, .. } => 2 * x.len() as u64,
+            _ => 0,
+        }
+    }
+
+    /// Bytes of the tensors that it reads and writes; of a data set, those of one minibatch.
+    pub fn bytes(&self) -> u64 {
+        let (reads, writes) = self.tensors();
+        let batch_bytes = |tensor: &Tensor| match self {
+            Self::Gather { out, .. } if tensor != out => tensor.bytes() as u64 * out.rows as u64 / tensor.rows as u64,
+            Self::Scatter { input, data } if tensor == data => input.bytes() as u64,
+            _ => tensor.bytes() as u64,
+        };
+        reads.iter().chain(&writes).map(batch_bytes).sum()
+    }
+
+    /// Numbers that it adds to the metrics of a step.
+    pub(crate) fn metrics(&self) -> usize {
+        match self {
+            Self::Loss { input, .. } => 2 * input.rows,
+            Self::Dot { .. } => DOT_PARTS,
+            _ => 0,
+        }
+    }
+}
+
+/// A dot product reaches the host as this many partial sums, which it adds in double precision: part `p` holds the
+/// elements of rows `r` with `r mod DOT_PARTS = p`, or of columns where there is a single row.
+pub(crate) const DOT_PARTS: usize = 64;

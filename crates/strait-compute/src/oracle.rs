@@ -1,0 +1,307 @@
+//! The meaning of every operation, as plain loops in double precision: one page to learn them from and to test
+//! the fast back ends against.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::backend::{check_index, check_steps, check_write};
+use crate::op::{DOT_PARTS, LossKind, Op, Update};
+use crate::philox::{philox, uniform};
+use crate::{
+    Activation, Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Sampling, Step, Tensor,
+};
+
+/// The reference back end. Slow; its only purpose is to be right.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Oracle;
+
+type Values = Arc<Mutex<Vec<f64>>>;
+
+impl Backend for Oracle {
+    fn describe(&self) -> String {
+        "oracle, double precision".to_owned()
+    }
+
+    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        let mut values: Vec<Values> =
+            program.tensors.iter().map(|declared| Arc::new(Mutex::new(vec![0.0; declared.tensor.len()]))).collect();
+        for (tensor, buffer) in shared {
+            values[tensor.id] = buffer.0.clone().downcast::<Mutex<Vec<f64>>>().map_err(|_| Error::Tensor {
+                tensor: program.name(*tensor).to_owned(),
+                message: "the shared buffer lives on another device".to_owned(),
+            })?;
+        }
+        Ok(Box::new(Run { program, values }))
+    }
+}
+
+struct Run {
+    program: Program,
+    values: Vec<Values>,
+}
+
+impl Run {
+    fn get(&self, tensor: Tensor) -> Matrix {
+        let values = self.values[tensor.id].lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        Matrix { cols: tensor.cols, values }
+    }
+
+    fn set(&self, tensor: Tensor, values: Vec<f64>) {
+        *self.values[tensor.id].lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = values;
+    }
+}
+
+/// A matrix, row-major.
+struct Matrix {
+    cols: usize,
+    values: Vec<f64>,
+}
+
+impl Matrix {
+    fn at(&self, row: usize, col: usize) -> f64 {
+        self.values[row * self.cols + col]
+    }
+
+    fn row(&self, row: usize) -> &[f64] {
+        &self.values[row * self.cols..(row + 1) * self.cols]
+    }
+}
+
+/// A matrix by its elements.
+fn matrix(rows: usize, cols: usize, element: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    (0..rows * cols).map(|i| element(i / cols, i % cols)).collect()
+}
+
+/// The state of a stochastic unit with mean `mean`, in row `row` and column `col`.
+fn draw(sampling: Sampling, mean: f64, row: usize, col: usize, stream: u32, step: &Step) -> f64 {
+    let words = philox([col as u32 / 4, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
+    match sampling {
+        Sampling::Bernoulli => f64::from(u8::from(f64::from(uniform(words[col % 4])) < mean)),
+        Sampling::Gaussian => {
+            let pair = col % 4 / 2 * 2;
+            let u1 = (f64::from(words[pair] >> 8) + 1.0) / 16_777_216.0;
+            let angle = std::f64::consts::TAU * f64::from(uniform(words[pair + 1]));
+            mean + (-2.0 * u1.ln()).sqrt() * if col.is_multiple_of(2) { angle.cos() } else { angle.sin() }
+        }
+    }
+}
+
+impl Run {
+    fn update(&self, update: &Update, gradient: Vec<f64>, weight_cost: f64, step: &Step) {
+        let rate = f64::from(step.learning_rate);
+        let (m, beta2) = (f64::from(step.momentum), f64::from(step.beta2));
+        match *update {
+            Update::Store { gradient: out } => self.set(out, gradient),
+            Update::Momentum { parameter, velocity } => {
+                let (mut theta, mut v) = (self.get(parameter).values, self.get(velocity).values);
+                for ((theta, v), g) in theta.iter_mut().zip(&mut v).zip(gradient) {
+                    *v = m * *v - rate * (g + weight_cost * *theta);
+                    *theta += *v;
+                }
+                self.set(parameter, theta);
+                self.set(velocity, v);
+            }
+            Update::Adam { parameter, first, second } => {
+                let (mut theta, mut m1, mut m2) =
+                    (self.get(parameter).values, self.get(first).values, self.get(second).values);
+                for (((theta, m1), m2), g) in theta.iter_mut().zip(&mut m1).zip(&mut m2).zip(gradient) {
+                    let g = g + weight_cost * *theta;
+                    *m1 = m * *m1 + (1.0 - m) * g;
+                    *m2 = beta2 * *m2 + (1.0 - beta2) * g * g;
+                    let (hat1, hat2) = (*m1 * f64::from(step.correction1), *m2 * f64::from(step.correction2));
+                    *theta -= rate * hat1 / (hat2.sqrt() + f64::from(step.epsilon));
+                }
+                self.set(parameter, theta);
+                self.set(first, m1);
+                self.set(second, m2);
+            }
+        }
+    }
+
+    fn execute(&self, op: &Op, step: &Step, metrics: &mut Vec<f32>) {
+        let active = step.rows as usize;
+        match op {
+            Op::Gather { data, index, out } => {
+                let source = self.get(*data);
+                let scale = if data.kind == Kind::Bytes { 1.0 / 255.0 } else { 1.0 };
+                let order = index.map(|index| self.get(index));
+                let row_of = |r: usize| {
+                    let position = step.offset as usize + r;
+                    order.as_ref().map_or(position, |order| order.at(0, position) as usize)
+                };
+                let element = |r: usize, c: usize| if r < active { source.at(row_of(r), c) * scale } else { 0.0 };
+                self.set(*out, matrix(out.rows, out.cols, element));
+            }
+            Op::Scatter { input, data } => {
+                let (source, mut target) = (self.get(*input), self.get(*data).values);
+                for r in 0..active {
+                    let start = (step.offset as usize + r) * data.cols;
+                    target[start..start + data.cols].copy_from_slice(source.row(r));
+                }
+                self.set(*data, target);
+            }
+            Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
+                let (x, w, b) = (self.get(*input), self.get(*weight), self.get(*bias));
+                let mean = matrix(out.rows, out.cols, |r, c| {
+                    let w = |k: usize| if *transposed { w.at(c, k) } else { w.at(k, c) };
+                    activation.apply((0..x.cols).map(|k| x.at(r, k) * w(k)).sum::<f64>() + b.at(0, c))
+                });
+                if let Some(sample) = sample {
+                    let state = |r: usize, c: usize| {
+                        draw(sample.sampling, mean[r * out.cols + c], r, c, sample.stream, step)
+                    };
+                    self.set(sample.out, matrix(out.rows, out.cols, state));
+                }
+                self.set(*out, mean);
+            }
+            Op::Backprop { delta, weight, output, activation, out } => {
+                let (d, w, y) = (self.get(*delta), self.get(*weight), self.get(*output));
+                let element = |r: usize, c: usize| {
+                    (0..d.cols).map(|j| d.at(r, j) * w.at(c, j)).sum::<f64>() * activation.derivative(y.at(r, c))
+                };
+                self.set(*out, matrix(out.rows, out.cols, element));
+            }
+            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+                // A term of the gradient: Σ over the active rows of x_i d_j, where an absent factor is 1.
+                let term = |x: Option<&Matrix>, d: Option<&Matrix>, i: usize, j: usize| {
+                    let factor = |m: Option<&Matrix>, r: usize, c: usize| m.map_or(1.0, |m| m.at(r, c));
+                    (0..active).map(|r| factor(x, r, i) * factor(d, r, j)).sum::<f64>()
+                };
+                let (x, d) = (self.get(positive.0), self.get(positive.1));
+                let negative = negative.map(|(v, h)| (self.get(v), self.get(h)));
+                let mean = |use_x: bool, use_d: bool, i: usize, j: usize| {
+                    let plus = term(use_x.then_some(&x), use_d.then_some(&d), i, j);
+                    let sum = match &negative {
+                        Some((v, h)) => term(use_x.then_some(v), use_d.then_some(h), i, j) - plus,
+                        None => plus,
+                    };
+                    sum / active as f64
+                };
+                let gradient = matrix(x.cols, d.cols, |i, j| mean(true, true, i, j));
+                self.update(weight, gradient, f64::from(step.weight_cost), step);
+                if let Some(bias) = bias {
+                    self.update(bias, matrix(1, d.cols, |_, j| mean(false, true, 0, j)), 0.0, step);
+                }
+                if let Some(bias) = input_bias {
+                    self.update(bias, matrix(1, x.cols, |_, i| mean(true, false, i, 0)), 0.0, step);
+                }
+            }
+            Op::Loss { kind, input, target, output, delta } => {
+                let (z, t) = (self.get(*input), self.get(*target));
+                let p: Vec<f64> = match kind {
+                    LossKind::SquaredError { .. } => z.values.clone(),
+                    LossKind::CrossEntropy => z.values.iter().map(|&z| Activation::Logistic.apply(z)).collect(),
+                    LossKind::SoftmaxCrossEntropy => softmax(&z, input.rows),
+                };
+                let p = Matrix { cols: z.cols, values: p };
+                for r in 0..input.rows {
+                    let squared: f64 = p.row(r).iter().zip(t.row(r)).map(|(p, t)| (p - t).powi(2)).sum();
+                    let pairs = z.row(r).iter().zip(t.row(r));
+                    let loss = match kind {
+                        LossKind::SquaredError { .. } => squared,
+                        LossKind::CrossEntropy => pairs.map(|(&z, &t)| Activation::Softplus.apply(z) - t * z).sum(),
+                        LossKind::SoftmaxCrossEntropy => {
+                            let normaliser = log_sum_exp(z.row(r));
+                            pairs.map(|(&z, &t)| t * (normaliser - z)).sum()
+                        }
+                    };
+                    let used = if r < active { 1.0 } else { 0.0 };
+                    metrics.extend([(loss * used) as f32, (squared * used) as f32]);
+                }
+                if let Some(delta) = delta {
+                    let element = |r: usize, c: usize| {
+                        let error = p.at(r, c) - t.at(r, c);
+                        match kind {
+                            _ if r >= active => 0.0,
+                            LossKind::SquaredError { activation } => 2.0 * error * activation.derivative(p.at(r, c)),
+                            LossKind::CrossEntropy => error,
+                            LossKind::SoftmaxCrossEntropy => p.at(r, c) * t.row(r).iter().sum::<f64>() - t.at(r, c),
+                        }
+                    };
+                    self.set(*delta, matrix(delta.rows, delta.cols, element));
+                }
+                if let Some(output) = output {
+                    self.set(*output, p.values);
+                }
+            }
+            Op::Softmax { input, out } => self.set(*out, softmax(&self.get(*input), input.rows)),
+            Op::Combine { x, y, out } => {
+                let (x, y) = (self.get(*x).values, self.get(*y).values);
+                let (alpha, beta) = (f64::from(step.alpha), f64::from(step.beta));
+                // A scalar of zero drops its operand, whatever that holds.
+                let term = |scalar: f64, value: f64| if scalar == 0.0 { 0.0 } else { scalar * value };
+                self.set(*out, x.iter().zip(&y).map(|(&x, &y)| term(alpha, x) + term(beta, y)).collect());
+            }
+            Op::Dot { x, y } => {
+                let (x, y) = (self.get(*x).values, self.get(*y).values);
+                let start = metrics.len();
+                metrics.resize(start + DOT_PARTS, 0.0);
+                metrics[start] = x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>() as f32;
+            }
+        }
+    }
+}
+
+fn softmax(z: &Matrix, rows: usize) -> Vec<f64> {
+    matrix(rows, z.cols, |r, c| (z.at(r, c) - log_sum_exp(z.row(r))).exp())
+}
+
+/// ln Σ eᶻ
+fn log_sum_exp(z: &[f64]) -> f64 {
+    let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln()
+}
+
+impl Execution for Run {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        Ok(self.program.add(routine))
+    }
+
+    fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
+        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
+        Ok(())
+    }
+
+    fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
+        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
+        Ok(())
+    }
+
+    fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
+        check_write(&self.program, tensor, &[Kind::Index], values.len())?;
+        check_index(&self.program, tensor, values)?;
+        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
+        Ok(())
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
+        Ok(self.get(tensor).values.iter().map(|&x| x as f32).collect())
+    }
+
+    fn share(&self, tensor: Tensor) -> Buffer {
+        Buffer(self.values[tensor.id].clone())
+    }
+
+    fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
+        let routine = self.program.routine(routine);
+        check_steps(routine, steps)?;
+        let mut raw = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            if control(number).is_break() {
+                return Err(Error::Stopped { steps: number });
+            }
+            routine.ops().iter().for_each(|op| self.execute(op, step, &mut raw));
+        }
+        Ok(Metrics::collect(routine, steps, &raw))
+    }
+
+    fn profile(&mut self, _routine: RoutineId, _step: &Step) -> Result<Option<Vec<Duration>>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,246 @@
+//! Programs: tensors, and routines recorded over them.
+
+use std::fmt;
+
+use crate::op::{Op, Update};
+use crate::{Error, Kind, Result, Tensor};
+
+/// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
+#[derive(Clone, Debug)]
+pub struct Routine {
+    name: String,
+    ops: Vec<Op>,
+}
+
+impl Routine {
+    /// An empty routine of that name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ops: Vec::new() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its operations in order.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Appends an operation.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the operands do not fit together.
+    pub fn push(&mut self, op: Op) -> Result<()> {
+        check(&op)?;
+        self.ops.push(op);
+        Ok(())
+    }
+
+    /// Multiplications and additions of one step.
+    pub fn flops(&self) -> u64 {
+        self.ops.iter().map(Op::flops).sum()
+    }
+
+    /// Bytes read and written by one step.
+    pub fn bytes(&self) -> u64 {
+        self.ops.iter().map(Op::bytes).sum()
+    }
+
+    /// Numbers that one step adds to the metrics.
+    pub(crate) fn metrics(&self) -> usize {
+        self.ops.iter().map(Op::metrics).sum()
+    }
+}
+
+/// Refers to a routine of a loaded program.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RoutineId(pub(crate) usize);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    pub(crate) tensor: Tensor,
+}
+
+/// Tensors by name and the routines over them: data, built without touching a device.
+///
+/// ```
+/// use strait_compute::{Activation, Kind, Op, Program, Routine, Tensor};
+/// let mut program = Program::default();
+/// let x = program.tensor("x", 2, 3, Kind::Values);
+/// let w = program.tensor("w", 3, 4, Kind::Values);
+/// let b = program.tensor("b", 1, 4, Kind::Values);
+/// let y = program.tensor("y", 2, 4, Kind::Values);
+/// let mut forward = Routine::new("forward");
+/// forward.push(Op::Linear {
+///     input: x, weight: w, transposed: false, bias: b, activation: Activation::Logistic, out: y, sample: None,
+/// })?;
+/// program.add(forward);
+/// assert!(program.to_string().contains("y [2, 4] = linear(x [2, 3], w [3, 4], b [1, 4])"));
+/// # Ok::<(), strait_compute::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    pub(crate) tensors: Vec<Declared>,
+    pub(crate) routines: Vec<Routine>,
+}
+
+impl Program {
+    /// Declares a tensor. It starts at zero.
+    pub fn tensor(&mut self, name: impl Into<String>, rows: usize, cols: usize, kind: Kind) -> Tensor {
+        let tensor = Tensor { id: self.tensors.len(), rows, cols, kind };
+        self.tensors.push(Declared { name: name.into(), tensor });
+        tensor
+    }
+
+    /// Adds a recorded routine.
+    pub fn add(&mut self, routine: Routine) -> RoutineId {
+        self.routines.push(routine);
+        RoutineId(self.routines.len() - 1)
+    }
+
+    /// The name of a tensor.
+    pub fn name(&self, tensor: Tensor) -> &str {
+        self.tensors.get(tensor.id).map_or("(unknown)", |declared| &declared.name)
+    }
+
+    /// A routine by its id.
+    pub fn routine(&self, id: RoutineId) -> &Routine {
+        &self.routines[id.0]
+    }
+
+    /// Bytes of all tensors: what the program needs on a device, without padding.
+    pub fn bytes(&self) -> usize {
+        self.tensors.iter().map(|declared| declared.tensor.bytes()).sum()
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} tensors, {:.1} MB", self.tensors.len(), self.bytes() as f64 / 1e6)?;
+        for routine in &self.routines {
+            writeln!(
+                f,
+                "routine `{}`: {} operations, {:.1} MFLOP and {:.1} MB a step",
+                routine.name,
+                routine.ops.len(),
+                routine.flops() as f64 / 1e6,
+                routine.bytes() as f64 / 1e6
+            )?;
+            for op in &routine.ops {
+                let list = |tensors: &[Tensor]| {
+                    let named = tensors.iter().map(|t| format!("{} {}", self.name(*t), t.shape()));
+                    named.collect::<Vec<_>>().join(", ")
+                };
+                let (reads, writes) = op.tensors();
+                let target = if writes.is_empty() { "metrics".to_owned() } else { list(&writes) };
+                write!(f, "  {target} = {}({})", op.name(), list(&reads))?;
+                writeln!(f, "  {:.2} MFLOP, {:.2} MB", op.flops() as f64 / 1e6, op.bytes() as f64 / 1e6)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the operands of an operation fit together.
+fn check(op: &Op) -> Result<()> {
+    let fail = |message: String| Err(Error::Shape { op: op.name(), message });
+    let same = |what: &str, found: Tensor, rows: usize, cols: usize| {
+        if (found.rows, found.cols) == (rows, cols) {
+            Ok(())
+        } else {
+            fail(format!("{what} is {} but must be [{rows}, {cols}]", found.shape()))
+        }
+    };
+    let (reads, writes) = op.tensors();
+    if let Some(empty) = reads.iter().chain(&writes).find(|tensor| tensor.is_empty()) {
+        return fail(format!("a tensor of shape {} has no elements", empty.shape()));
+    }
+    let in_place = matches!(op, Op::Gradient { .. } | Op::Combine { .. });
+    if !in_place && writes.iter().any(|tensor| reads.contains(tensor)) {
+        return fail("it writes a tensor that it reads".to_owned());
+    }
+    let numbers = |tensors: &[Tensor]| match tensors.iter().find(|tensor| tensor.kind != Kind::Values) {
+        Some(other) => fail(format!("a tensor of kind {:?} stands where numbers are needed", other.kind)),
+        None => Ok(()),
+    };
+    match op {
+        Op::Gather { data, index, out } => {
+            numbers(&[*out])?;
+            if !matches!(data.kind, Kind::Bytes | Kind::Rows) {
+                return fail(format!("the data set is of kind {:?}, not Bytes or Rows", data.kind));
+            }
+            if let Some(index) = index.filter(|index| index.kind != Kind::Index || index.rows != 1) {
+                return fail(format!("the index is a {:?} of shape {}", index.kind, index.shape()));
+            }
+            same("the minibatch", *out, out.rows, data.cols)
+        }
+        Op::Scatter { input, data } => {
+            numbers(&[*input])?;
+            if data.kind != Kind::Rows {
+                return fail(format!("the data set is of kind {:?}, not Rows", data.kind));
+            }
+            same("the minibatch", *input, input.rows, data.cols)
+        }
+        Op::Linear { input: x, weight: w, transposed, bias, out, sample, .. } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            let (inner, cols) = if *transposed { (w.cols, w.rows) } else { (w.rows, w.cols) };
+            if x.cols != inner {
+                let turned = if *transposed { " transposed" } else { "" };
+                return fail(format!("X is {} but W is {}{turned}", x.shape(), w.shape()));
+            }
+            same("the bias", *bias, 1, cols)?;
+            same("the output", *out, x.rows, cols)?;
+            sample.map_or(Ok(()), |sample| same("the sample", sample.out, x.rows, cols))
+        }
+        Op::Backprop { delta, weight: w, output, out, .. } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            if delta.cols != w.cols {
+                return fail(format!("δ is {} but W is {}", delta.shape(), w.shape()));
+            }
+            same("the layer's output", *output, delta.rows, w.rows)?;
+            same("the result", *out, delta.rows, w.rows)
+        }
+        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            if x.rows != d.rows {
+                return fail(format!("X is {} but D is {}", x.shape(), d.shape()));
+            }
+            if let Some((v, h)) = negative {
+                same("V of the negative phase", *v, x.rows, x.cols)?;
+                same("H of the negative phase", *h, d.rows, d.cols)?;
+            }
+            let each = |what: &str, update: &Update, rows: usize, cols: usize| {
+                update.tensors().into_iter().try_for_each(|tensor| same(what, tensor, rows, cols))
+            };
+            each("the weight or its optimiser state", weight, x.cols, d.cols)?;
+            bias.iter().try_for_each(|update| each("the bias", update, 1, d.cols))?;
+            input_bias.iter().try_for_each(|update| each("the input bias", update, 1, x.cols))
+        }
+        Op::Loss { input, target, output, delta, .. } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            same("the target", *target, input.rows, input.cols)?;
+            let mut outs = [*output, *delta].into_iter().flatten();
+            outs.try_for_each(|tensor| same("the result", tensor, input.rows, input.cols))
+        }
+        Op::Softmax { input, out } => {
+            numbers(&[*input, *out])?;
+            same("the result", *out, input.rows, input.cols)
+        }
+        Op::Combine { x, y, out } => {
+            numbers(&[*x, *y, *out])?;
+            same("y", *y, x.rows, x.cols)?;
+            same("the result", *out, x.rows, x.cols)
+        }
+        Op::Dot { x, y } => {
+            numbers(&[*x, *y])?;
+            same("y", *y, x.rows, x.cols)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Every operation and every tail over ragged shapes, on every back end, against the oracle in double precision.
+
+mod cases;
+
+use cases::Case;
+use strait_compute::philox::Stream;
+use strait_compute::{Backend, Cpu, Execution, Gpu, Kind, Metrics, Oracle, Tensor, go_on};
+use strait_device::Selector;
+
+/// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
+const TOLERANCE: f64 = 1e-10;
+
+/// What a run leaves behind.
+struct Outcome {
+    tensors: Vec<(String, Vec<f32>)>,
+    metrics: Metrics,
+}
+
+/// Fills the tensors that the routine reads before it writes them with random numbers, all others with NaN; runs it.
+fn run(backend: &dyn Backend, case: &Case) -> Outcome {
+    let mut execution = backend.load(case.program.clone(), &[]).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let inputs = inputs_of(case);
+    for (number, &tensor) in case.tensors.iter().enumerate() {
+        fill(&mut *execution, case, tensor, number, inputs.contains(&tensor));
+    }
+    let metrics = execution.run(case.routine, &case.steps, &mut go_on).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let readable = case.tensors.iter().filter(|tensor| matches!(tensor.kind, Kind::Values | Kind::Rows));
+    let tensors = readable
+        .map(|&tensor| (case.program.name(tensor).to_owned(), execution.read(tensor).expect("a tensor can be read")))
+        .collect();
+    Outcome { tensors, metrics }
+}
+
+fn inputs_of(case: &Case) -> Vec<Tensor> {
+    let (mut inputs, mut written): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
+    for op in case.program.routine(case.routine).ops() {
+        let (reads, writes) = op.tensors();
+        inputs.extend(reads.into_iter().filter(|tensor| !written.contains(tensor)));
+        written.extend(writes);
+    }
+    inputs
+}
+
+fn fill(execution: &mut dyn Execution, case: &Case, tensor: Tensor, number: usize, input: bool) {
+    let mut stream = Stream::new(17, number as u32);
+    let name = case.program.name(tensor);
+    let result = match tensor.kind {
+        Kind::Bytes => {
+            let bytes: Vec<u8> = (0..tensor.len()).map(|_| stream.next_word() as u8).collect();
+            execution.write_bytes(tensor, &bytes)
+        }
+        Kind::Index => execution.write_index(tensor, &stream.permutation(tensor.len())),
+        Kind::Values | Kind::Rows => {
+            // Second moments are not negative, targets are probabilities.
+            let draw = |stream: &mut Stream| match name {
+                _ if !input => f32::NAN,
+                _ if name.ends_with("second") => stream.next_normal().abs(),
+                "target" => stream.next_word() as f32 / u32::MAX as f32,
+                _ => 0.5 * stream.next_normal(),
+            };
+            let values: Vec<f32> = (0..tensor.len()).map(|_| draw(&mut stream)).collect();
+            execution.write(tensor, &values)
+        }
+    };
+    result.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+}
+
+fn compare(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}: lengths");
+    let (mut error, mut size) = (0.0, 0.0);
+    for (i, (&x, &y)) in found.iter().zip(expected).enumerate() {
+        assert_eq!(x.is_nan(), y.is_nan(), "{what}: element {i} is {x}, not {y}");
+        if !y.is_nan() {
+            error += (f64::from(x) - f64::from(y)).powi(2);
+            size += f64::from(y).powi(2);
+        }
+    }
+    if error > TOLERANCE * size {
+        let pairs = found.iter().zip(expected).enumerate();
+        let wrong: Vec<_> = pairs.filter(|(_, (x, y))| (*x - *y).abs() > 1e-5 * (1.0 + y.abs())).take(8).collect();
+        panic!("{what}: normalised error {:.1e}; the first that differ: {wrong:?}", error / size);
+    }
+}
+
+fn conforms(backend: &dyn Backend) {
+    for case in cases::all() {
+        let (found, expected) = (run(backend, &case), run(&Oracle, &case));
+        let on = format!("{} on {}", case.name, backend.describe());
+        for ((name, found), (_, expected)) in found.tensors.iter().zip(&expected.tensors) {
+            compare(&format!("{on}, tensor `{name}`"), found, expected);
+        }
+        let flat = |rows: &[Vec<f32>]| rows.concat();
+        compare(&format!("{on}, losses"), &flat(&found.metrics.losses), &flat(&expected.metrics.losses));
+        let squared = |outcome: &Outcome| flat(&outcome.metrics.squared_errors);
+        compare(&format!("{on}, squared errors"), &squared(&found), &squared(&expected));
+        let dots = |outcome: &Outcome| outcome.metrics.dots.concat().iter().map(|&x| x as f32).collect::<Vec<_>>();
+        compare(&format!("{on}, dot products"), &dots(&found), &dots(&expected));
+    }
+}
+
+#[test]
+fn cpu_conforms() {
+    conforms(&Cpu::new().expect("threads start"));
+}
+
+/// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter.
+#[test]
+fn gpu_conforms() {
+    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    match Gpu::new(&Selector::parse(&name)) {
+        Ok(gpu) => conforms(&gpu),
+        Err(error) => {
+            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
+            eprintln!("SKIPPED: the GPU back end was not tested, because {error}");
+        }
+    }
+}
+
+/// The number of workers changes no bit.
+#[test]
+fn cpu_is_the_same_for_any_number_of_threads() {
+    let backends = [1, 2, 4].map(|threads| Cpu::with_threads(threads).expect("threads start"));
+    for case in cases::all() {
+        let [one, two, four] = [0, 1, 2].map(|i: usize| run(&backends[i], &case));
+        for other in [two, four] {
+            let bits = |outcome: &Outcome| -> Vec<Vec<u32>> {
+                outcome.tensors.iter().map(|(_, values)| values.iter().map(|x| x.to_bits()).collect()).collect()
+            };
+            assert_eq!(bits(&one), bits(&other), "{}", case.name);
+            assert_eq!(one.metrics, other.metrics, "{}", case.name);
+        }
+    }
+}

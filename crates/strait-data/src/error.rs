@@ -1,0 +1,64 @@
+//! What can be wrong with a data set.
+
+use std::path::{Path, PathBuf};
+
+/// An error of a reader. Every message names the file and says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be opened or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder holds no file of that name.
+    #[error("{}: no file `{name}` or `{name}.gz` in this folder; it must hold the four MNIST files", folder.display())]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+        /// The name looked for.
+        name: String,
+    },
+    /// A file is not what it should be.
+    #[error("{}: {message}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with what was found and what was expected.
+        message: String,
+    },
+    /// Values do not form rows of the length given.
+    #[error("{values} values do not form rows of {width}")]
+    Rows {
+        /// Number of values.
+        values: usize,
+        /// The length of a row.
+        width: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("row {row}, column {column}: the value {value} is not finite")]
+    NotFinite {
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+}
+
+/// The result of the readers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn format(path: &Path, message: impl Into<String>) -> Self {
+        Self::Format { path: path.to_owned(), message: message.into() }
+    }
+
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+}

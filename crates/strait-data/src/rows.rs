@@ -1,0 +1,103 @@
+//! A data set as rows.
+
+use crate::{Error, Result};
+
+/// The values of a data set, row after row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Values<'a> {
+    /// Bytes, each of which stands for `byte / 255`.
+    Bytes(&'a [u8]),
+    /// Numbers.
+    Numbers(&'a [f32]),
+}
+
+/// A data set: `count` rows of `width` values, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rows<'a> {
+    /// Number of rows, at least one.
+    pub count: usize,
+    /// Values in a row, at least one.
+    pub width: usize,
+    /// The values.
+    pub values: Values<'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of bytes, each of which stands for `byte / 255`.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if the bytes do not form at least one whole row.
+    pub fn bytes(bytes: &'a [u8], width: usize) -> Result<Self> {
+        Ok(Self { count: count(bytes.len(), width)?, width, values: Values::Bytes(bytes) })
+    }
+
+    /// Rows of numbers.
+    ///
+    /// ```
+    /// use strait_data::Rows;
+    /// let rows = Rows::numbers(&[0.0, 0.5, 1.0, 0.25], 2)?;
+    /// assert_eq!(rows.count, 2);
+    /// assert!(Rows::numbers(&[0.0, f32::NAN], 2).is_err());
+    /// # Ok::<(), strait_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if the numbers do not form at least one whole row, [`Error::NotFinite`] with the place of the
+    /// first NaN or infinity.
+    pub fn numbers(numbers: &'a [f32], width: usize) -> Result<Self> {
+        let count = count(numbers.len(), width)?;
+        match numbers.iter().position(|x| !x.is_finite()) {
+            Some(i) => Err(Error::NotFinite { row: i / width, column: i % width, value: numbers[i] }),
+            None => Ok(Self { count, width, values: Values::Numbers(numbers) }),
+        }
+    }
+
+    /// The first `count` rows, or all if there are fewer; at least one.
+    pub fn first(self, count: usize) -> Self {
+        let count = count.clamp(1, self.count);
+        let values = match self.values {
+            Values::Bytes(bytes) => Values::Bytes(&bytes[..count * self.width]),
+            Values::Numbers(numbers) => Values::Numbers(&numbers[..count * self.width]),
+        };
+        Self { count, values, ..self }
+    }
+
+    /// The value in row `row` and column `column`.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    pub fn at(&self, row: usize, column: usize) -> f32 {
+        assert!(row < self.count && column < self.width, "row {row}, column {column} of {self:?}");
+        match self.values {
+            Values::Bytes(bytes) => f32::from(bytes[row * self.width + column]) / 255.0,
+            Values::Numbers(numbers) => numbers[row * self.width + column],
+        }
+    }
+
+    /// All values as numbers.
+    pub fn to_numbers(&self) -> Vec<f32> {
+        match self.values {
+            Values::Bytes(bytes) => bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
+            Values::Numbers(numbers) => numbers.to_vec(),
+        }
+    }
+
+    /// The means of the columns.
+    pub fn mean(&self) -> Vec<f64> {
+        let mut mean = vec![0.0; self.width];
+        for row in 0..self.count {
+            for (column, mean) in mean.iter_mut().enumerate() {
+                *mean += f64::from(self.at(row, column));
+            }
+        }
+        mean.iter_mut().for_each(|sum| *sum /= self.count as f64);
+        mean
+    }
+}
+
+fn count(values: usize, width: usize) -> Result<usize> {
+    if width == 0 || values == 0 || !values.is_multiple_of(width) {
+        return Err(Error::Rows { values, width });
+    }
+    Ok(values / width)
+}

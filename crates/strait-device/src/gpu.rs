@@ -1,0 +1,186 @@
+//! An open device.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use wgpu::{DeviceDescriptor, Features, MemoryBudgetThresholds};
+
+use crate::adapter::select;
+use crate::pipeline::Pipeline;
+use crate::{Error, Result, Selector};
+
+/// What a device is opened with, beside its adapter.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Options {
+    /// The share of the adapter's memory, in per cent, above which allocations fail (Vulkan and DX12).
+    pub memory_percent: Option<u8>,
+    /// The share of the adapter's memory, in per cent, above which the device gives itself up (Vulkan and DX12).
+    pub loss_percent: Option<u8>,
+    /// The largest buffer and the largest binding, in bytes, where that is less than what the adapter allows.
+    pub buffer_limit: Option<u64>,
+}
+
+/// An open device: a handle that is cheap to clone.
+#[derive(Clone)]
+pub struct Gpu {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    software: bool,
+    pub(crate) limits: wgpu::Limits,
+    pub(crate) features: Features,
+    trouble: Arc<Trouble>,
+    /// Layouts of the step's bind group, without and with the metrics.
+    pub(crate) step_layouts: [wgpu::BindGroupLayout; 2],
+    pub(crate) pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+}
+
+/// What the device reports from its own threads.
+#[derive(Default)]
+struct Trouble {
+    lost: AtomicBool,
+    reason: Mutex<String>,
+    refusal: Mutex<Option<String>>,
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Gpu {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// If there is no such adapter, or it cannot be opened.
+    pub fn open(selector: &Selector) -> Result<Self> {
+        Self::open_with(selector, Options::default())
+    }
+
+    /// Opens an adapter with options.
+    ///
+    /// # Errors
+    /// If there is no such adapter, or it cannot be opened so.
+    pub fn open_with(selector: &Selector, options: Options) -> Result<Self> {
+        let adapter = select(
+            selector,
+            MemoryBudgetThresholds { for_resource_creation: options.memory_percent, for_device_loss: options.loss_percent },
+        )?;
+        let info = adapter.get_info();
+        let features = adapter.features() & (Features::TIMESTAMP_QUERY | Features::SUBGROUP);
+        let mut limits = adapter.limits();
+        if let Some(limit) = options.buffer_limit {
+            limits.max_buffer_size = limits.max_buffer_size.min(limit);
+            limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
+        }
+        let descriptor = DeviceDescriptor {
+            label: Some("strait"),
+            required_features: features,
+            required_limits: limits.clone(),
+            ..DeviceDescriptor::default()
+        };
+        let open = |message: String| Error::Open { adapter: info.name.clone(), message };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| open(error.to_string()))?;
+        let trouble = Arc::new(Trouble::default());
+        let (lost, refused) = (trouble.clone(), trouble.clone());
+        device.set_device_lost_callback(move |reason, message| {
+            *guard(&lost.reason) = if message.is_empty() { format!("{reason:?}") } else { message };
+            lost.lost.store(true, Ordering::Release);
+        });
+        // Without a handler wgpu panics; the refusal becomes the error of the next call that checks.
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            guard(&refused.refusal).get_or_insert(error.to_string());
+        }));
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        let kind = if software { ", software" } else { "" };
+        let description = format!("{} ({:?}{kind}, {} {})", info.name, info.backend, info.driver, info.driver_info);
+        let name = info.name;
+        let step_layouts = [false, true].map(|metrics| crate::pipeline::step_layout(&device, metrics));
+        let pipelines = Mutex::default();
+        let shared =
+            Shared { device, queue, name, description, software, limits, features, trouble, step_layouts, pipelines };
+        let gpu = Self { shared: Arc::new(shared) };
+        gpu.check()?;
+        Ok(gpu)
+    }
+
+    /// The adapter's name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The adapter, its interface and its driver, for people.
+    pub fn describe(&self) -> &str {
+        &self.shared.description
+    }
+
+    /// Whether it is really a program on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.shared.software
+    }
+
+    /// Whether it can measure the time of operations.
+    pub fn has_timestamps(&self) -> bool {
+        self.shared.features.contains(Features::TIMESTAMP_QUERY)
+    }
+
+    /// The largest tensor, in bytes.
+    pub fn largest_tensor(&self) -> u64 {
+        let limits = &self.shared.limits;
+        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+    }
+
+    /// Gives the device up: every later call is [`Error::Lost`].
+    pub fn destroy(&self) {
+        self.shared.device.destroy();
+        let _ = self.shared.device.poll(wgpu::PollType::Poll);
+    }
+
+    /// Whether this is the same open device.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// An error if the device is lost or has refused something meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] or [`Error::Refused`].
+    pub fn check(&self) -> Result<()> {
+        let trouble = &self.shared.trouble;
+        if trouble.lost.load(Ordering::Acquire) {
+            return Err(Error::Lost { adapter: self.shared.name.clone(), reason: guard(&trouble.reason).clone() });
+        }
+        match guard(&trouble.refusal).take() {
+            Some(message) => Err(self.refused("a call", message)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn lost(&self, reason: &str) -> Error {
+        self.check().err().unwrap_or_else(|| Error::Lost { adapter: self.shared.name.clone(), reason: reason.to_owned() })
+    }
+
+    pub(crate) fn refused(&self, what: &str, message: String) -> Error {
+        Error::Refused { what: what.to_owned(), message, adapter: self.shared.name.clone() }
+    }
+
+    /// Runs `call` and gives the error that it raised. Error scopes belong to the thread, so they are opened here.
+    pub(crate) fn scoped<T>(&self, call: impl FnOnce(&wgpu::Device) -> T) -> (T, Option<wgpu::Error>) {
+        let device = &self.shared.device;
+        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let result = call(device);
+        let errors = [
+            pollster::block_on(validation.pop()),
+            pollster::block_on(memory.pop()),
+            pollster::block_on(internal.pop()),
+        ];
+        (result, errors.into_iter().flatten().next())
+    }
+}

@@ -1,0 +1,218 @@
+//! Dispatches with their bind groups made in advance, and their submission for many steps at once.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BufferBinding, BufferUsages, CommandEncoderDescriptor,
+    ComputePassDescriptor, ComputePassTimestampWrites, PollType, QuerySetDescriptor, QueryType,
+};
+
+use crate::{Buffer, Gpu, Pipeline, Result};
+
+/// Distance between two steps in the table: no adapter wants a larger alignment of uniform blocks.
+const STEP_STRIDE: usize = 256;
+
+/// A kernel with its buffers, ready to run.
+pub struct Dispatch {
+    pipeline: Arc<Pipeline>,
+    group: BindGroup,
+    workgroups: [u32; 3],
+}
+
+/// The table of steps on the device, with room for their metrics.
+pub struct Table {
+    steps: Buffer,
+    metrics: Buffer,
+    /// Group 1 without and with the metrics.
+    groups: [BindGroup; 2],
+    step_capacity: usize,
+    metric_capacity: usize,
+}
+
+/// Work that is under way.
+pub struct Submission {
+    index: wgpu::SubmissionIndex,
+}
+
+impl Gpu {
+    /// Binds buffers and sizes to a kernel.
+    ///
+    /// # Errors
+    /// If the device is lost or refuses.
+    pub fn dispatch(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        sizes: &[u32],
+        buffers: &[(u32, &Buffer)],
+        workgroups: [u32; 3],
+    ) -> Result<Dispatch> {
+        let bytes = (size_of_val(sizes) as u64).next_multiple_of(16);
+        let usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
+        let size = self.allocate("sizes", bytes, usage, u64::MAX)?;
+        self.write(&size, bytemuck::cast_slice(sizes))?;
+        let mut entries = vec![BindGroupEntry { binding: 0, resource: size.raw.as_entire_binding() }];
+        entries.extend(
+            buffers.iter().map(|(binding, buffer)| BindGroupEntry { binding: *binding, resource: buffer.raw.as_entire_binding() }),
+        );
+        let label = Some(pipeline.name.as_str());
+        let (group, error) = self.scoped(|device| {
+            device.create_bind_group(&BindGroupDescriptor { label, layout: &pipeline.layout, entries: &entries })
+        });
+        self.check()?;
+        if let Some(error) = error {
+            return Err(self.refused(&format!("the buffers of the kernel `{}`", pipeline.name), error.to_string()));
+        }
+        if let Some(most) = Some(self.shared.limits.max_compute_workgroups_per_dimension)
+            .filter(|most| workgroups.iter().any(|count| count > most))
+        {
+            let message = format!("{workgroups:?} workgroups, of which {most} are allowed in each dimension");
+            return Err(self.refused(&format!("the kernel `{}`", pipeline.name), message));
+        }
+        Ok(Dispatch { pipeline: pipeline.clone(), group, workgroups })
+    }
+
+    /// A table with room for this many steps of `step_bytes` and for this many metrics.
+    ///
+    /// # Errors
+    /// If the device is lost, refuses, or has no room.
+    pub fn table(&self, steps: usize, step_bytes: usize, metrics: usize) -> Result<Table> {
+        let step_usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
+        let step_buffer = self.allocate("steps", (steps.max(1) * STEP_STRIDE) as u64, step_usage, u64::MAX)?;
+        let metric_buffer = self.buffer("metrics", (metrics.max(1) * 4) as u64)?;
+        let (groups, error) = self.scoped(|device| {
+            [false, true].map(|with| {
+                let size = std::num::NonZeroU64::new(step_bytes.next_multiple_of(16) as u64);
+                let block = BufferBinding { buffer: &step_buffer.raw, offset: 0, size };
+                let step = BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(block) };
+                let sums = BindGroupEntry { binding: 1, resource: metric_buffer.raw.as_entire_binding() };
+                let entries = if with { vec![step, sums] } else { vec![step] };
+                let layout = &self.shared.step_layouts[usize::from(with)];
+                device.create_bind_group(&BindGroupDescriptor { label: Some("step"), layout, entries: &entries })
+            })
+        });
+        self.check()?;
+        if let Some(error) = error {
+            return Err(self.refused("the table of steps", error.to_string()));
+        }
+        Ok(Table { steps: step_buffer, metrics: metric_buffer, groups, step_capacity: steps, metric_capacity: metrics })
+    }
+
+    /// Writes the steps of a run.
+    ///
+    /// # Errors
+    /// If the device is lost or refuses.
+    pub fn write_steps<T: bytemuck::Pod>(&self, table: &Table, steps: &[T]) -> Result<()> {
+        let mut bytes = vec![0; steps.len() * STEP_STRIDE];
+        for (slot, step) in bytes.chunks_exact_mut(STEP_STRIDE).zip(steps) {
+            slot[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(step));
+        }
+        self.write(&table.steps, &bytes)
+    }
+
+    /// Reads the first metrics.
+    ///
+    /// # Errors
+    /// If the device is lost or refuses.
+    pub fn read_metrics(&self, table: &Table, count: usize) -> Result<Vec<f32>> {
+        let bytes = self.read(&table.metrics, (count * 4) as u64)?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+
+    /// Submits the dispatches once for each step of the table in this range, in one compute pass.
+    ///
+    /// # Errors
+    /// If the device is lost or refuses.
+    pub fn submit(&self, dispatches: &[Dispatch], table: &Table, steps: Range<usize>) -> Result<Submission> {
+        self.check()?;
+        let (index, error) = self.scoped(|device| {
+            let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
+                for step in steps {
+                    dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass, table, step));
+                }
+            }
+            self.shared.queue.submit([encoder.finish()])
+        });
+        self.check()?;
+        match error {
+            Some(error) => Err(self.refused("a submission", error.to_string())),
+            None => Ok(Submission { index }),
+        }
+    }
+
+    /// Waits for a submission to end.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub fn wait(&self, submission: Submission) -> Result<()> {
+        let wait = PollType::Wait { submission_index: Some(submission.index), timeout: None };
+        let polled = self.shared.device.poll(wait);
+        self.check()?;
+        polled.map(|_| ()).map_err(|error| self.lost(&error.to_string()))
+    }
+
+    /// Runs the dispatches one after the other for the first step of the table, and gives the time of each; nothing
+    /// if the adapter cannot measure it.
+    ///
+    /// # Errors
+    /// If the device is lost or refuses.
+    pub fn profile(&self, dispatches: &[Dispatch], table: &Table) -> Result<Option<Vec<Duration>>> {
+        if !self.has_timestamps() {
+            return Ok(None);
+        }
+        let count = 2 * dispatches.len() as u32;
+        let bytes = u64::from(count) * 8;
+        let usage = BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC;
+        let times = self.allocate("times", bytes, usage, u64::MAX)?;
+        let ((), error) = self.scoped(|device| {
+            let descriptor = QuerySetDescriptor { label: Some("times"), ty: QueryType::Timestamp, count };
+            let query_set = device.create_query_set(&descriptor);
+            let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
+            for (i, dispatch) in dispatches.iter().enumerate() {
+                let timestamp_writes = Some(ComputePassTimestampWrites {
+                    query_set: &query_set,
+                    beginning_of_pass_write_index: Some(2 * i as u32),
+                    end_of_pass_write_index: Some(2 * i as u32 + 1),
+                });
+                let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label: None, timestamp_writes });
+                dispatch.encode(&mut pass, table, 0);
+            }
+            encoder.resolve_query_set(&query_set, 0..count, &times.raw, 0);
+            self.shared.queue.submit([encoder.finish()]);
+        });
+        self.check()?;
+        if let Some(error) = error {
+            return Err(self.refused("profiling", error.to_string()));
+        }
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read(&times, bytes)?);
+        let period = f64::from(self.shared.queue.get_timestamp_period());
+        let time = |pair: &[u64]| Duration::from_nanos((pair[1].saturating_sub(pair[0]) as f64 * period) as u64);
+        Ok(Some(ticks.chunks_exact(2).map(time).collect()))
+    }
+}
+
+impl Dispatch {
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, table: &Table, step: usize) {
+        pass.set_pipeline(&self.pipeline.raw);
+        pass.set_bind_group(0, &self.group, &[]);
+        let group = &table.groups[usize::from(self.pipeline.metrics)];
+        pass.set_bind_group(1, group, &[(step * STEP_STRIDE) as u32]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+
+    /// The kernel's name.
+    pub fn name(&self) -> &str {
+        &self.pipeline.name
+    }
+}
+
+impl Table {
+    /// Whether it has room for so much.
+    pub fn holds(&self, steps: usize, metrics: usize) -> bool {
+        self.step_capacity >= steps && self.metric_capacity >= metrics
+    }
+}

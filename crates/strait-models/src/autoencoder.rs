@@ -1,0 +1,162 @@
+//! Deep autoencoders.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Device, Kind, LossKind, Op, Program, Routine, Step};
+use strait_data::Rows;
+
+use crate::network::declare_rows;
+use crate::{Dense, EVALUATION_BATCH, Error, Network, Precision, Result, forward, minibatches, upload};
+
+/// Layers that encode a row into a code, and layers that decode it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Autoencoder {
+    /// All layers from the input to the reconstruction.
+    pub layers: Vec<Dense>,
+    /// How many of them encode.
+    pub encoder: usize,
+}
+
+impl Autoencoder {
+    /// An autoencoder of the given sizes, from the input to the code, with Glorot's random weights: logistic units,
+    /// linear ones in the code, decoded by the same sizes in reverse.
+    ///
+    /// ```
+    /// let net = strait_models::Autoencoder::glorot(&[784, 100, 10], 1)?;
+    /// assert_eq!(net.sizes(), [784, 100, 10, 100, 784]);
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are fewer than two sizes, or one is zero.
+    pub fn glorot(sizes: &[usize], seed: u64) -> Result<Self> {
+        check_sizes(sizes)?;
+        let mut stream = Stream::new(seed, 100);
+        let down = sizes.iter().rev().skip(1).copied();
+        let all: Vec<usize> = sizes.iter().copied().chain(down).collect();
+        let encoder = sizes.len() - 1;
+        let layer = |(i, pair): (usize, &[usize])| {
+            let activation = if i + 1 == encoder { Activation::Linear } else { Activation::Logistic };
+            Dense::glorot(pair[0], pair[1], activation, &mut stream)
+        };
+        Ok(Self { layers: all.windows(2).enumerate().map(layer).collect(), encoder })
+    }
+
+    /// Logistic PCA as a net to be trained: a linear code of `code` values and logistic reconstructions of `inputs`
+    /// values, nothing between.
+    ///
+    /// # Errors
+    /// If one of the sizes is zero.
+    pub fn logistic_pca(inputs: usize, code: usize, seed: u64) -> Result<Self> {
+        Self::glorot(&[inputs, code], seed)
+    }
+
+    /// The sizes from the input over the code to the reconstruction.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.layers.first().map(|layer| layer.inputs).into_iter().chain(self.layers.iter().map(|layer| layer.outputs)).collect()
+    }
+
+    /// The number of values in a code.
+    pub fn code_size(&self) -> usize {
+        self.sizes()[self.encoder]
+    }
+
+    /// The number of parameters.
+    pub fn parameters(&self) -> usize {
+        self.layers.iter().map(|layer| layer.weight.len() + layer.bias.len()).sum()
+    }
+
+    /// The codes of these rows, row after row.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        forward(device, &self.layers[..self.encoder], &rows)
+    }
+
+    /// The reconstructions from these codes.
+    ///
+    /// # Errors
+    /// If the codes do not fit, or the device fails.
+    pub fn decode(&self, device: &Device, codes: Rows<'_>) -> Result<Vec<f32>> {
+        forward(device, &self.layers[self.encoder..], &codes)
+    }
+
+    /// The reconstructions of these rows.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn reconstruct(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        forward(device, &self.layers, &rows)
+    }
+
+    /// For each row its squared reconstruction error, summed over the values of the row.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn errors(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        if rows.width != self.layers[0].inputs {
+            return Err(Error::Width { expected: self.layers[0].inputs, found: rows.width });
+        }
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "data", &rows);
+        let input = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
+        let network = Network::declare(&mut program, &self.layers);
+        let mut routine = Routine::new("errors");
+        routine.push(Op::Gather { data, index: None, out: input })?;
+        let outputs = network.record(&mut program, &mut routine, input, false)?;
+        routine.push(Op::Loss {
+            kind: LossKind::SquaredError { activation: Activation::Linear },
+            input: outputs[outputs.len() - 1],
+            target: input,
+            output: None,
+            delta: None,
+        })?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        network.write(&mut *execution, &self.layers)?;
+        upload(&mut *execution, data, &rows)?;
+        let step = |(offset, rows)| Step { offset, rows, ..Default::default() };
+        let steps: Vec<_> = minibatches(rows.count, input.rows).map(step).collect();
+        let metrics = execution.run(routine, &steps, &mut strait_compute::go_on)?;
+        Ok(metrics.squared_errors.concat())
+    }
+
+    /// The mean over the rows of the squared reconstruction error summed over the values of a row: the measure of
+    /// Hinton & Salakhutdinov (2006).
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn error(&self, device: &Device, rows: Rows<'_>) -> Result<f64> {
+        let errors = self.errors(device, rows)?;
+        Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / errors.len() as f64)
+    }
+
+    /// Writes the net as a safetensors file that PyTorch loads: `encoder.0.weight`, `encoder.0.bias`, ... numbered as
+    /// in a `torch.nn.Sequential` whose activations count as modules. `notes` go into the file's metadata beside the
+    /// architecture. An existing file is replaced only when the new one is complete.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>, precision: Precision, notes: &BTreeMap<String, String>) -> Result<()> {
+        crate::file::save(self, path.as_ref(), precision, notes)
+    }
+
+    /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
+    pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
+        crate::file::load(path.as_ref())
+    }
+}
+
+/// Sizes of layers must be at least two, none of them zero.
+pub(crate) fn check_sizes(sizes: &[usize]) -> Result<()> {
+    if sizes.len() < 2 || sizes.contains(&0) {
+        return Err(Error::Shape(format!("a net needs at least two layer sizes, none of them 0, but these are {sizes:?}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What can go wrong with a model.
+
+use std::path::PathBuf;
+
+/// An error of a model or of its file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device failed.
+    #[error(transparent)]
+    Compute(#[from] strait_compute::Error),
+    /// The data are not rows.
+    #[error(transparent)]
+    Data(#[from] strait_data::Error),
+    /// The data do not fit the model.
+    #[error("the data have {found} values in a row, but the model takes {expected}")]
+    Width {
+        /// Values that the model takes.
+        expected: usize,
+        /// Values in a row of the data.
+        found: usize,
+    },
+    /// A model cannot be made as asked.
+    #[error("{0}")]
+    Shape(String),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not the model that it should be.
+    #[error("{}: {message}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// The result of the models' calls.
+pub type Result<T> = std::result::Result<T, Error>;

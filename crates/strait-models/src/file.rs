@@ -1,0 +1,171 @@
+//! Models as safetensors files.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use strait_compute::Activation;
+
+use crate::stack::transpose;
+use crate::{Autoencoder, Dense, Error, Result};
+
+/// How weights are stored in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Precision {
+    /// 32-bit floats, exact.
+    #[default]
+    F32,
+    /// 16-bit floats (IEEE half precision): half the size, three significant digits.
+    F16,
+}
+
+/// The metadata key of the architecture.
+const ARCHITECTURE: &str = "strait.arch";
+
+/// The metadata key of strait's version.
+const VERSION: &str = "strait.version";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Architecture {
+    encoder: Vec<Units>,
+    decoder: Vec<Units>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Units {
+    inputs: usize,
+    outputs: usize,
+    activation: String,
+}
+
+/// The names of a net's layers, numbered as in two `torch.nn.Sequential`s whose activations count as modules.
+fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) -> Vec<String> {
+    let (mut names, mut module) = (Vec::new(), 0);
+    for (i, activation) in activations.enumerate() {
+        if i == encoder {
+            module = 0;
+        }
+        let part = if i < encoder { "encoder" } else { "decoder" };
+        names.push(format!("{part}.{module}"));
+        module += if *activation == Activation::Linear { 1 } else { 2 };
+    }
+    names
+}
+
+pub(crate) fn save(net: &Autoencoder, path: &Path, precision: Precision, notes: &BTreeMap<String, String>) -> Result<()> {
+    let (dtype, pack): (_, fn(&[f32]) -> Vec<u8>) = match precision {
+        Precision::F32 => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        Precision::F16 => (Dtype::F16, |values| values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect()),
+    };
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
+    for (name, layer) in names.iter().zip(&net.layers) {
+        let weight = pack(&transpose(&layer.weight, layer.outputs));
+        tensors.push((format!("{name}.weight"), vec![layer.outputs, layer.inputs], weight));
+        tensors.push((format!("{name}.bias"), vec![layer.outputs], pack(&layer.bias)));
+    }
+    let wrong = |error: safetensors::SafeTensorError| Error::File { path: path.to_owned(), message: error.to_string() };
+    let mut views = Vec::new();
+    for (name, shape, bytes) in &tensors {
+        views.push((name, TensorView::new(dtype, shape.clone(), bytes).map_err(wrong)?));
+    }
+    let describe = |layer: &Dense| Units {
+        inputs: layer.inputs,
+        outputs: layer.outputs,
+        activation: layer.activation.name().to_owned(),
+    };
+    let (encoder, decoder) = net.layers.split_at(net.encoder);
+    let architecture = Architecture {
+        encoder: encoder.iter().map(describe).collect(),
+        decoder: decoder.iter().map(describe).collect(),
+    };
+    let architecture = serde_json::to_string(&architecture)
+        .map_err(|error| Error::File { path: path.to_owned(), message: error.to_string() })?;
+    let mut metadata: std::collections::HashMap<String, String> =
+        notes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    metadata.insert(ARCHITECTURE.to_owned(), architecture);
+    metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    write_atomically(path, &safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
+}
+
+pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>)> {
+    let wrong = |message: String| Error::File { path: path.to_owned(), message };
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let not = |error: safetensors::SafeTensorError| wrong(format!("this is no valid safetensors file ({error})"));
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(not)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(not)?;
+    let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let architecture = notes.remove(ARCHITECTURE).ok_or_else(|| {
+        wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait"))
+    })?;
+    notes.remove("format");
+    let architecture: Architecture = serde_json::from_str(&architecture)
+        .map_err(|error| wrong(format!("the architecture in its metadata cannot be read ({error})")))?;
+    let encoder = architecture.encoder.len();
+    let all: Vec<Units> = architecture.encoder.into_iter().chain(architecture.decoder).collect();
+    let mut activations = Vec::new();
+    for units in &all {
+        let activation = Activation::from_name(&units.activation);
+        activations.push(activation.ok_or_else(|| wrong(format!("it names an unknown activation `{}`", units.activation)))?);
+    }
+    let chained = all.windows(2).all(|pair| pair[0].outputs == pair[1].inputs);
+    if encoder == 0 || encoder == all.len() || !chained {
+        return Err(wrong("the layers of its architecture do not form an autoencoder".to_owned()));
+    }
+    let names = names(activations.iter(), encoder);
+    let mut layers = Vec::new();
+    for ((name, units), activation) in names.iter().zip(&all).zip(activations) {
+        let weight = read(&file, &format!("{name}.weight"), &[units.outputs, units.inputs]).map_err(wrong)?;
+        let bias = read(&file, &format!("{name}.bias"), &[units.outputs]).map_err(wrong)?;
+        let weight = transpose(&weight, units.inputs);
+        layers.push(Dense { inputs: units.inputs, outputs: units.outputs, activation, weight, bias });
+    }
+    if file.len() != 2 * layers.len() {
+        return Err(wrong(format!("it holds {} tensors, but its architecture has {}", file.len(), 2 * layers.len())));
+    }
+    Ok((Autoencoder { layers, encoder }, notes))
+}
+
+/// The values of a tensor, which must have this shape and be finite.
+fn read(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+    let view = file.tensor(name).map_err(|_| format!("it has no tensor `{name}`"))?;
+    if view.shape() != shape {
+        return Err(format!("tensor `{name}` has the shape {:?}, but the architecture wants {shape:?}", view.shape()));
+    }
+    let values: Vec<f32> = match view.dtype() {
+        Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F16 => view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+        other => return Err(format!("tensor `{name}` is of type {other:?}; F32 and F16 are read")),
+    };
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(i) => Err(format!("tensor `{name}` holds {} at position {i}", values[i])),
+        None => Ok(values),
+    }
+}
+
+/// Writes a file as a whole: to a temporary file beside it, synced, then renamed over it, so that an interruption or a
+/// full disk leaves the earlier file as it was.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    // The folder's entry too must survive a power cut; not every system can sync a folder.
+    #[cfg(unix)]
+    std::fs::File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Models: parameters and shapes, what they compute, and their files.
+//!
+//! * [`Rbm`] and [`Stack`]: restricted Boltzmann machines, and the greedy stack that unrolls into an autoencoder;
+//! * [`Autoencoder`]: layers of [`Dense`] units with a code in the middle;
+//! * [`Pca`]: the linear baseline.
+
+mod autoencoder;
+mod dense;
+mod error;
+mod file;
+mod network;
+mod pca;
+mod rbm;
+mod stack;
+
+pub use autoencoder::Autoencoder;
+pub use dense::Dense;
+pub use error::{Error, Result};
+pub use file::{Precision, write_atomically};
+pub use network::{EVALUATION_BATCH, Layer, Network, declare_rows, forward, minibatches, upload};
+pub use pca::Pca;
+pub use rbm::{Rbm, Units};
+pub use stack::Stack;

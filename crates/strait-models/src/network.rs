@@ -1,0 +1,148 @@
+//! Layers on a device: how models record themselves into programs.
+
+use strait_compute::{Activation, Execution, Kind, Op, Program, Routine, Tensor};
+use strait_data::{Rows, Values};
+
+use crate::{Dense, Result};
+
+/// Rows that are evaluated at once.
+pub const EVALUATION_BATCH: usize = 1000;
+
+/// The tensors of a layer's parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer {
+    /// W, [inputs, outputs].
+    pub weight: Tensor,
+    /// b, [1, outputs].
+    pub bias: Tensor,
+    /// act
+    pub activation: Activation,
+}
+
+/// The tensors of the parameters of a layered net.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// From the input to the output.
+    pub layers: Vec<Layer>,
+}
+
+impl Network {
+    /// Declares the parameters of these layers.
+    pub fn declare(program: &mut Program, layers: &[Dense]) -> Self {
+        let declare = |(i, layer): (usize, &Dense)| Layer {
+            weight: program.tensor(format!("w{}", i + 1), layer.inputs, layer.outputs, Kind::Values),
+            bias: program.tensor(format!("b{}", i + 1), 1, layer.outputs, Kind::Values),
+            activation: layer.activation,
+        };
+        Self { layers: layers.iter().enumerate().map(declare).collect() }
+    }
+
+    /// Writes the parameters of these layers to the device.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn write(&self, execution: &mut dyn Execution, layers: &[Dense]) -> Result<()> {
+        for (on_device, layer) in self.layers.iter().zip(layers) {
+            execution.write(on_device.weight, &layer.weight)?;
+            execution.write(on_device.bias, &layer.bias)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the parameters of these layers from the device.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn read(&self, execution: &mut dyn Execution, layers: &mut [Dense]) -> Result<()> {
+        for (on_device, layer) in self.layers.iter().zip(layers) {
+            layer.weight = execution.read(on_device.weight)?;
+            layer.bias = execution.read(on_device.bias)?;
+        }
+        Ok(())
+    }
+
+    /// Records the layers over a minibatch; gives their outputs. The last layer's activation is left out if
+    /// `logits` is true.
+    ///
+    /// # Errors
+    /// If the minibatch does not fit the first layer.
+    pub fn record(&self, program: &mut Program, routine: &mut Routine, input: Tensor, logits: bool) -> Result<Vec<Tensor>> {
+        let mut outputs = Vec::new();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let name = format!("y{} of {}", i + 1, routine.name());
+            let out = program.tensor(name, input.rows, layer.weight.cols, Kind::Values);
+            let last = i + 1 == self.layers.len();
+            routine.push(Op::Linear {
+                input: outputs.last().copied().unwrap_or(input),
+                weight: layer.weight,
+                transposed: false,
+                bias: layer.bias,
+                activation: if last && logits { Activation::Linear } else { layer.activation },
+                out,
+                sample: None,
+            })?;
+            outputs.push(out);
+        }
+        Ok(outputs)
+    }
+}
+
+/// Declares the tensor of a data set: of kind `Bytes` or `Rows`, as its values are.
+pub fn declare_rows(program: &mut Program, name: &str, rows: &Rows<'_>) -> Tensor {
+    let kind = match rows.values {
+        Values::Bytes(_) => Kind::Bytes,
+        Values::Numbers(_) => Kind::Rows,
+    };
+    program.tensor(name, rows.count, rows.width, kind)
+}
+
+/// Writes a data set to its tensor, whose kind it must have.
+///
+/// # Errors
+/// The device's own.
+pub fn upload(execution: &mut dyn Execution, tensor: Tensor, rows: &Rows<'_>) -> Result<()> {
+    match rows.values {
+        Values::Bytes(bytes) => execution.write_bytes(tensor, bytes)?,
+        Values::Numbers(numbers) => execution.write(tensor, numbers)?,
+    }
+    Ok(())
+}
+
+/// `(offset, rows)` of the minibatches that cover `count` rows; the last one may be smaller.
+///
+/// ```
+/// assert_eq!(strait_models::minibatches(5, 2).collect::<Vec<_>>(), [(0, 2), (2, 2), (4, 1)]);
+/// ```
+pub fn minibatches(count: usize, batch: usize) -> impl ExactSizeIterator<Item = (u32, u32)> {
+    (0..count).step_by(batch).map(move |offset| (offset as u32, batch.min(count - offset) as u32))
+}
+
+/// The outputs of these layers for each row of a data set.
+///
+/// # Errors
+/// If the data do not fit the first layer, or the device fails.
+pub fn forward(device: &strait_compute::Device, layers: &[Dense], rows: &Rows<'_>) -> Result<Vec<f32>> {
+    let (Some(first), Some(last)) = (layers.first(), layers.last()) else {
+        return Ok(rows.to_numbers());
+    };
+    if rows.width != first.inputs {
+        return Err(crate::Error::Width { expected: first.inputs, found: rows.width });
+    }
+    let mut program = Program::default();
+    let data = declare_rows(&mut program, "data", rows);
+    let result = program.tensor("result", rows.count, last.outputs, Kind::Rows);
+    let input = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
+    let network = Network::declare(&mut program, layers);
+    let mut routine = Routine::new("forward");
+    routine.push(Op::Gather { data, index: None, out: input })?;
+    let outputs = network.record(&mut program, &mut routine, input, false)?;
+    routine.push(Op::Scatter { input: outputs[outputs.len() - 1], data: result })?;
+    let routine = program.add(routine);
+    let mut execution = device.load(program)?;
+    network.write(&mut *execution, layers)?;
+    upload(&mut *execution, data, rows)?;
+    let step = |(offset, rows)| strait_compute::Step { offset, rows, ..Default::default() };
+    let steps: Vec<_> = minibatches(rows.count, input.rows).map(step).collect();
+    execution.run(routine, &steps, &mut strait_compute::go_on)?;
+    Ok(execution.read(result)?)
+}

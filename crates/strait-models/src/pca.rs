@@ -1,0 +1,111 @@
+//! Principal component analysis.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+use strait_compute::{Device, Kind, Op, Program, Routine, Step, Update, go_on};
+use strait_data::Rows;
+
+use crate::network::declare_rows;
+use crate::{EVALUATION_BATCH, Error, Result, minibatches, upload};
+
+/// The directions of largest variance of a data set, by exact eigenvectors of its covariance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pca {
+    /// The mean row.
+    pub mean: Vec<f64>,
+    /// The components, one after the other, each of unit length, by falling variance.
+    pub components: Vec<Vec<f64>>,
+    /// The variances of the data along the components.
+    pub variances: Vec<f64>,
+}
+
+impl Pca {
+    /// The first `components` principal components of these rows. The products are formed on the device.
+    ///
+    /// # Errors
+    /// If there are more components than columns or none, or the device fails.
+    pub fn fit(device: &Device, rows: Rows<'_>, components: usize) -> Result<Self> {
+        if components == 0 || components > rows.width {
+            let message = format!("{components} principal components cannot be taken of {} columns", rows.width);
+            return Err(Error::Shape(message));
+        }
+        let mean = rows.mean();
+        let mut covariance = second_moments(device, &rows)?;
+        for i in 0..rows.width {
+            for j in 0..rows.width {
+                covariance[(i, j)] -= mean[i] * mean[j];
+            }
+        }
+        let eigen = SymmetricEigen::new(covariance);
+        let mut order: Vec<usize> = (0..rows.width).collect();
+        order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
+        order.truncate(components);
+        Ok(Self {
+            mean,
+            components: order.iter().map(|&i| eigen.eigenvectors.column(i).iter().copied().collect()).collect(),
+            variances: order.iter().map(|&i| eigen.eigenvalues[i]).collect(),
+        })
+    }
+
+    /// The codes of these rows: their coordinates along the components.
+    ///
+    /// # Errors
+    /// If the rows do not fit.
+    pub fn encode(&self, rows: Rows<'_>) -> Result<Vec<Vec<f64>>> {
+        if rows.width != self.mean.len() {
+            return Err(Error::Width { expected: self.mean.len(), found: rows.width });
+        }
+        let code = |row: usize| {
+            let centred: Vec<f64> = (0..rows.width).map(|c| f64::from(rows.at(row, c)) - self.mean[c]).collect();
+            let dot = |component: &Vec<f64>| component.iter().zip(&centred).map(|(p, x)| p * x).sum();
+            self.components.iter().map(dot).collect()
+        };
+        Ok((0..rows.count).map(code).collect())
+    }
+
+    /// The reconstruction from a code.
+    pub fn decode(&self, code: &[f64]) -> Vec<f32> {
+        let mut row = self.mean.clone();
+        for (component, &z) in self.components.iter().zip(code) {
+            row.iter_mut().zip(component).for_each(|(x, p)| *x += z * p);
+        }
+        row.into_iter().map(|x| x as f32).collect()
+    }
+
+    /// The mean over the rows of the squared reconstruction error summed over the values of a row.
+    ///
+    /// # Errors
+    /// If the rows do not fit.
+    pub fn error(&self, rows: Rows<'_>) -> Result<f64> {
+        // The components are orthonormal: ‖x − x̂‖² = ‖x − mean‖² − ‖code‖².
+        let codes = self.encode(rows)?;
+        let error = |(row, code): (usize, &Vec<f64>)| {
+            let length: f64 = (0..rows.width).map(|c| (f64::from(rows.at(row, c)) - self.mean[c]).powi(2)).sum();
+            length - code.iter().map(|z| z * z).sum::<f64>()
+        };
+        Ok(codes.iter().enumerate().map(error).sum::<f64>() / rows.count as f64)
+    }
+}
+
+/// XᵀX / n, summed over minibatches in double precision.
+fn second_moments(device: &Device, rows: &Rows<'_>) -> Result<DMatrix<f64>> {
+    let mut program = Program::default();
+    let data = declare_rows(&mut program, "data", rows);
+    let x = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
+    let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
+    let mut routine = Routine::new("second moments");
+    routine.push(Op::Gather { data, index: None, out: x })?;
+    let weight = Update::Store { gradient: moments };
+    routine.push(Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None })?;
+    let routine = program.add(routine);
+    let mut execution = device.load(program)?;
+    upload(&mut *execution, data, rows)?;
+    let mut sum = DMatrix::zeros(rows.width, rows.width);
+    for (offset, used) in minibatches(rows.count, x.rows) {
+        execution.run(routine, &[Step { offset, rows: used, ..Default::default() }], &mut go_on)?;
+        let share = f64::from(used) / rows.count as f64;
+        for (sum, moment) in sum.iter_mut().zip(execution.read(moments)?) {
+            *sum += share * f64::from(moment);
+        }
+    }
+    Ok(sum)
+}

@@ -1,0 +1,147 @@
+//! Restricted Boltzmann machines.
+
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Sampling};
+
+use crate::{Error, Result};
+
+/// The kind of a layer of stochastic units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Units {
+    /// Binary units: 1 with probability logistic(x).
+    #[default]
+    Bernoulli,
+    /// Real-valued units with unit variance: x plus standard normal noise.
+    Gaussian,
+}
+
+impl Units {
+    /// The mean of a unit as a function of its total input.
+    pub fn activation(self) -> Activation {
+        match self {
+            Self::Bernoulli => Activation::Logistic,
+            Self::Gaussian => Activation::Linear,
+        }
+    }
+
+    /// How a unit draws its state from its mean.
+    pub fn sampling(self) -> Sampling {
+        match self {
+            Self::Bernoulli => Sampling::Bernoulli,
+            Self::Gaussian => Sampling::Gaussian,
+        }
+    }
+}
+
+/// A restricted Boltzmann machine with the energy
+///
+/// E(v, h) = −aᵀv − bᵀh − vᵀW h,
+///
+/// where Gaussian units of unit variance replace their linear term by ½ (v − a)² or ½ (h − b)² (Hinton &
+/// Salakhutdinov 2006).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rbm {
+    /// The visible units.
+    pub visible: Units,
+    /// The hidden units.
+    pub hidden: Units,
+    /// W, `[visible, hidden]`, row-major.
+    pub weight: Vec<f32>,
+    /// a
+    pub visible_bias: Vec<f32>,
+    /// b
+    pub hidden_bias: Vec<f32>,
+}
+
+impl Rbm {
+    /// A machine with weights drawn from 0.1 N(0, 1), as in the paper's code, and zero biases.
+    ///
+    /// # Errors
+    /// If a layer has no units.
+    pub fn new(visible: (usize, Units), hidden: (usize, Units), stream: &mut Stream) -> Result<Self> {
+        crate::autoencoder::check_sizes(&[visible.0, hidden.0])?;
+        Ok(Self {
+            visible: visible.1,
+            hidden: hidden.1,
+            weight: (0..visible.0 * hidden.0).map(|_| 0.1 * stream.next_normal()).collect(),
+            visible_bias: vec![0.0; visible.0],
+            hidden_bias: vec![0.0; hidden.0],
+        })
+    }
+
+    /// The total inputs of the hidden units, b + vW.
+    fn hidden_inputs(&self, v: &[f32]) -> Vec<f64> {
+        let mut inputs: Vec<f64> = self.hidden_bias.iter().map(|&b| f64::from(b)).collect();
+        for (row, &v) in self.weight.chunks_exact(inputs.len()).zip(v) {
+            inputs.iter_mut().zip(row).for_each(|(input, &w)| *input += f64::from(v) * f64::from(w));
+        }
+        inputs
+    }
+
+    /// The free energy of a visible vector, −ln Σₕ e^−E(v, h) (up to a constant for Gaussian hidden units):
+    ///
+    /// F(v) = −aᵀv − Σⱼ ln(1 + e^(b + vW)ⱼ)
+    ///
+    /// Gaussian visible units have ½ ‖v − a‖² in place of −aᵀv, Gaussian hidden units −½ x² − b x in place of
+    /// −ln(1 + eˣ), with x = (vW)ⱼ.
+    ///
+    /// ```
+    /// use strait_models::{Rbm, Units};
+    /// let rbm = Rbm {
+    ///     visible: Units::Bernoulli,
+    ///     hidden: Units::Bernoulli,
+    ///     weight: vec![0.0; 2],
+    ///     visible_bias: vec![3.0],
+    ///     hidden_bias: vec![0.0; 2],
+    /// };
+    /// let expected = -3.0 - 2.0 * 2f64.ln();
+    /// assert!((rbm.free_energy(&[1.0])? - expected).abs() < 1e-12);
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the vector has not one value for each visible unit.
+    pub fn free_energy(&self, v: &[f32]) -> Result<f64> {
+        if v.len() != self.visible_bias.len() {
+            return Err(Error::Width { expected: self.visible_bias.len(), found: v.len() });
+        }
+        let units = v.iter().zip(&self.visible_bias).map(|(&v, &a)| (f64::from(v), f64::from(a)));
+        let visible: f64 = match self.visible {
+            Units::Bernoulli => units.map(|(v, a)| -a * v).sum(),
+            Units::Gaussian => units.map(|(v, a)| 0.5 * (v - a).powi(2)).sum(),
+        };
+        let inputs = self.hidden_inputs(v).into_iter().zip(&self.hidden_bias);
+        let hidden: f64 = match self.hidden {
+            Units::Bernoulli => inputs.map(|(x, _)| -Activation::Softplus.apply(x)).sum(),
+            // x + b = input: −½ x² − b x = −½ (input² − b²).
+            Units::Gaussian => inputs.map(|(x, &b)| -0.5 * (x * x - f64::from(b).powi(2))).sum(),
+        };
+        Ok(visible + hidden)
+    }
+
+    /// ln Z = ln Σᵥ Σₕ e^−E(v, h), summed exactly over the 2ᴴ states of the hidden units.
+    ///
+    /// # Errors
+    /// If not all units are binary, or there are more than 25 hidden ones.
+    pub fn log_partition(&self) -> Result<f64> {
+        let hidden = self.hidden_bias.len();
+        if self.visible != Units::Bernoulli || self.hidden != Units::Bernoulli || hidden > 25 {
+            let message = "the partition function is summed for binary units and at most 25 hidden ones";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        let terms = (0..1u32 << hidden).map(|state| {
+            let on = |j: usize| f64::from(state >> j & 1);
+            let bias: f64 = self.hidden_bias.iter().enumerate().map(|(j, &b)| f64::from(b) * on(j)).sum();
+            let rows = self.weight.chunks_exact(hidden).zip(&self.visible_bias);
+            bias + rows
+                .map(|(row, &a)| {
+                    let input: f64 = row.iter().enumerate().map(|(j, &w)| f64::from(w) * on(j)).sum();
+                    Activation::Softplus.apply(f64::from(a) + input)
+                })
+                .sum::<f64>()
+        });
+        let terms: Vec<f64> = terms.collect();
+        let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Ok(top + terms.iter().map(|term| (term - top).exp()).sum::<f64>().ln())
+    }
+}

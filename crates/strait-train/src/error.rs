@@ -1,0 +1,60 @@
+//! What can go wrong in training.
+
+/// An error of a trainer. The model that was passed in is as it was before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device failed.
+    #[error(transparent)]
+    Compute(#[from] strait_compute::Error),
+    /// The model and the data do not fit, or the model cannot be made.
+    #[error(transparent)]
+    Model(#[from] strait_models::Error),
+    /// A setting makes no sense.
+    #[error("{setting} is {value}: {expected}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The numbers grew beyond all bounds.
+    #[error(
+        "{stage} diverged in epoch {epoch} at learning rate {rate}: the error is {error}; use a smaller learning rate \
+         (real-valued visible units need 10 to 100 times less than binary ones)"
+    )]
+    Diverged {
+        /// What was being trained.
+        stage: String,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The learning rate.
+        rate: f64,
+        /// The error that was found.
+        error: f64,
+    },
+    /// The observer ended pretraining before there was a whole stack.
+    #[error("pretraining was stopped before the stack was complete")]
+    Stopped,
+}
+
+/// The result of the trainers' calls.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A setting that has to be at least one.
+pub(crate) fn positive(setting: &'static str, value: usize) -> Result<()> {
+    if value == 0 {
+        return Err(Error::Setting { setting, value: value.to_string(), expected: "it must be at least 1" });
+    }
+    Ok(())
+}
+
+/// A setting that has to be a finite number above zero.
+pub(crate) fn positive_rate(setting: &'static str, value: f32) -> Result<()> {
+    if !(value.is_finite() && value > 0.0) {
+        return Err(Error::Setting { setting, value: value.to_string(), expected: "it must be a number above 0" });
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! Fine-tuning of an autoencoder by back-propagation.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use strait_compute::philox::Stream;
+use strait_compute::{Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_data::Rows;
+use strait_models::{Autoencoder, EVALUATION_BATCH, Network, declare_rows, minibatches, upload};
+
+pub use crate::backward::Objective;
+use crate::backward::Recorded;
+use crate::error::{positive, positive_rate};
+use crate::minimize::{ConjugateGradients, Lbfgs};
+use crate::net_problem::{Memory, NetProblem, declare_vectors};
+use crate::{Error, Event, Observer, Result, Schedule};
+
+/// How the parameters follow the gradient.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Optimizer {
+    /// Adam (Kingma & Ba 2015).
+    Adam {
+        /// Learning rate.
+        rate: f32,
+        /// β₁
+        beta1: f32,
+        /// β₂
+        beta2: f32,
+    },
+    /// Stochastic gradient descent with momentum.
+    Momentum {
+        /// Learning rate.
+        rate: f32,
+        /// Momentum.
+        momentum: f32,
+    },
+    /// Nonlinear conjugate gradients, anew for each minibatch: the paper's.
+    ConjugateGradients {
+        /// Line searches for a minibatch.
+        searches: usize,
+    },
+    /// L-BFGS, anew for each minibatch.
+    Lbfgs {
+        /// Iterations for a minibatch.
+        iterations: usize,
+        /// Pairs of vectors that are remembered.
+        memory: usize,
+    },
+}
+
+impl Optimizer {
+    /// Adam with its usual decay rates.
+    pub fn adam(rate: f32) -> Self {
+        Self::Adam { rate, beta1: 0.9, beta2: 0.999 }
+    }
+
+    fn rate(&self) -> Option<f32> {
+        match *self {
+            Self::Adam { rate, .. } | Self::Momentum { rate, .. } => Some(rate),
+            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => None,
+        }
+    }
+
+    fn update(&self, program: &mut Program, parameter: Tensor) -> Update {
+        let mut state = |name: &str| {
+            let name = format!("{} {name}", program.name(parameter));
+            program.tensor(name, parameter.rows, parameter.cols, Kind::Values)
+        };
+        match self {
+            Self::Adam { .. } => Update::Adam { parameter, first: state("first"), second: state("second") },
+            Self::Momentum { .. } => Update::Momentum { parameter, velocity: state("velocity") },
+            // Replaced by the vector that the minimiser asks for.
+            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => Update::Store { gradient: state("gradient") },
+        }
+    }
+
+    /// Vectors beside the parameters that the minimiser needs.
+    fn vectors(&self) -> usize {
+        match self {
+            Self::Adam { .. } | Self::Momentum { .. } => 0,
+            Self::ConjugateGradients { .. } => 4,
+            Self::Lbfgs { memory, .. } => 4 + 2 * memory,
+        }
+    }
+}
+
+/// The recipe of fine-tuning.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FineTune {
+    /// Passes over the training set.
+    pub epochs: usize,
+    /// Rows of a minibatch.
+    pub batch: usize,
+    /// How the parameters follow the gradient.
+    pub optimizer: Optimizer,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// λ, the weight cost.
+    pub weight_cost: f32,
+    /// Which error is minimised.
+    pub objective: Objective,
+    /// Seed of the order of the rows, which is drawn anew for each epoch.
+    pub seed: u64,
+}
+
+impl Default for FineTune {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch: 100,
+            optimizer: Optimizer::adam(1e-3),
+            schedule: Schedule::Cosine { warmup: 0.0 },
+            weight_cost: 0.0,
+            objective: Objective::CrossEntropy,
+            seed: 2006,
+        }
+    }
+}
+
+/// One epoch of fine-tuning.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct FineTuneEpoch {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// The mean over the epoch of the loss that is minimised, summed over the values of a row.
+    pub train_loss: f64,
+    /// The mean squared error on the test set after the epoch, summed over the values of a row.
+    pub test_error: Option<f64>,
+    /// Seconds of training alone.
+    pub seconds: f64,
+}
+
+/// The result of fine-tuning.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FineTuned {
+    /// The epochs that were completed.
+    pub epochs: Vec<FineTuneEpoch>,
+    /// Whether the observer ended the run early. The net then is what it was when the run stopped.
+    pub stopped: bool,
+}
+
+impl FineTune {
+    /// Trains all layers of the net to reconstruct the rows.
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::{FineTune, silent};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
+    /// let before = net.error(&device, rows)?;
+    /// FineTune { epochs: 30, batch: 10, ..FineTune::default() }.fit(&device, &mut net, rows, None, &mut silent)?;
+    /// assert!(net.error(&device, rows)? < 0.5 * before);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a setting makes no sense, the data do not fit, the device fails, or the loss is not finite. The net is then
+    /// as it was before.
+    pub fn fit(
+        &self,
+        device: &Device,
+        net: &mut Autoencoder,
+        train: Rows<'_>,
+        test: Option<Rows<'_>>,
+        observer: &mut Observer<'_>,
+    ) -> Result<FineTuned> {
+        self.check(net, &train, test.as_ref())?;
+        let mut tuning = Tuning::load(self, device, net, train, test)?;
+        let mut result = FineTuned::default();
+        let mut order = Stream::new(self.seed, 200);
+        for epoch in 1..=self.epochs {
+            let start = Instant::now();
+            tuning.execution.write_index(tuning.index, &order.permutation(train.count))?;
+            let loss = match tuning.epoch(self, epoch, observer)? {
+                Some(loss) => loss,
+                None => {
+                    result.stopped = true;
+                    break;
+                }
+            };
+            let seconds = start.elapsed().as_secs_f64();
+            if !loss.is_finite() {
+                let rate = f64::from(self.optimizer.rate().unwrap_or(f32::NAN));
+                return Err(Error::Diverged { stage: "fine-tuning".to_owned(), epoch, rate, error: loss });
+            }
+            let test_error = tuning.test_error()?;
+            result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, seconds });
+            let (stage, epochs, rows) = ("fine-tuning".to_owned(), self.epochs, train.count);
+            let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
+            if observer(&event) == ControlFlow::Break(()) {
+                result.stopped = epoch < self.epochs;
+                break;
+            }
+        }
+        tuning.network.read(&mut *tuning.execution, &mut net.layers)?;
+        Ok(result)
+    }
+
+    fn check(&self, net: &Autoencoder, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+        positive("epochs", self.epochs)?;
+        positive("batch", self.batch)?;
+        if let Some(rate) = self.optimizer.rate() {
+            positive_rate("the learning rate", rate)?;
+        }
+        let (expected, outputs) = (net.layers[0].inputs, net.layers[net.layers.len() - 1].outputs);
+        if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {
+            return Err(strait_models::Error::Width { expected, found }.into());
+        }
+        if outputs != expected {
+            let message = format!("the net has {expected} inputs but {outputs} outputs, so it cannot reconstruct");
+            return Err(strait_models::Error::Shape(message).into());
+        }
+        Ok(())
+    }
+}
+
+/// A net on a device, with what trains it.
+struct Tuning {
+    execution: Box<dyn Execution>,
+    network: Network,
+    index: Tensor,
+    batch: usize,
+    rows: usize,
+    /// One step of Adam or momentum, or the gathering of a minibatch for a minimiser.
+    step: RoutineId,
+    minimiser: Option<Memory>,
+    /// The routine that measures the test error, and the rows it covers.
+    test: Option<(RoutineId, usize)>,
+}
+
+impl Tuning {
+    fn load(recipe: &FineTune, device: &Device, net: &Autoencoder, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<Self> {
+        let batch = recipe.batch.min(train.count);
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "training data", &train);
+        let index = program.tensor("order", 1, train.count, Kind::Index);
+        let input = program.tensor("x", batch, train.width, Kind::Values);
+        let network = Network::declare(&mut program, &net.layers);
+        let logits = recipe.objective.takes_logits();
+
+        let mut gather = Routine::new("gather");
+        gather.push(Op::Gather { data, index: Some(index), out: input })?;
+        let mut learn = Routine::new("fine-tuning step");
+        let outputs = network.record(&mut program, &mut learn, input, logits)?;
+        let recorded = Recorded { network: &network, input, outputs: &outputs };
+        let optimizer = recipe.optimizer;
+        recorded.backward(&mut program, &mut learn, recipe.objective, |program, part| optimizer.update(program, part))?;
+        let (step, minimiser) = if optimizer.vectors() == 0 {
+            let mut step = Routine::new("fine-tuning step");
+            gather.ops().iter().chain(learn.ops()).try_for_each(|op| step.push(op.clone()))?;
+            (program.add(step), None)
+        } else {
+            let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
+            (program.add(gather), Some(Memory::new(&network, vectors, learn)))
+        };
+
+        let mut tested = None;
+        if let Some(rows) = test {
+            let data = declare_rows(&mut program, "test data", &rows);
+            let input = program.tensor("test x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
+            let mut routine = Routine::new("test error");
+            routine.push(Op::Gather { data, index: None, out: input })?;
+            let outputs = network.record(&mut program, &mut routine, input, logits)?;
+            Recorded { network: &network, input, outputs: &outputs }.loss(&mut routine, recipe.objective)?;
+            tested = Some((program.add(routine), data, rows));
+        }
+        let mut execution = device.load(program)?;
+        upload(&mut *execution, data, &train)?;
+        network.write(&mut *execution, &net.layers)?;
+        if let Some((_, data, rows)) = &tested {
+            upload(&mut *execution, *data, rows)?;
+        }
+        let test = tested.map(|(routine, _, rows)| (routine, rows.count));
+        Ok(Self { execution, network, index, batch, rows: train.count, step, minimiser, test })
+    }
+
+    /// One pass over the data; gives the mean loss, or nothing if the observer ended it.
+    fn epoch(&mut self, recipe: &FineTune, epoch: usize, observer: &mut Observer<'_>) -> Result<Option<f64>> {
+        let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
+        let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
+        let mut tell = |done: usize| {
+            let done = (done * batch).min(rows);
+            observer(&Event::Rows { stage: "fine-tuning".to_owned(), epoch, epochs, done, rows })
+        };
+        let first = (epoch - 1) * batches.len();
+        let step = |(i, &(offset, rows)): (usize, &(u32, u32))| {
+            let number = first + i;
+            let factor = recipe.schedule.factor(number, batches.len(), epochs);
+            let mut step = Step {
+                offset,
+                rows,
+                counter: number as u32,
+                weight_cost: recipe.weight_cost,
+                ..Step::seeded(recipe.seed)
+            };
+            match recipe.optimizer {
+                Optimizer::Adam { rate, beta1, beta2 } => {
+                    let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(number as i32 + 1))) as f32;
+                    (step.learning_rate, step.momentum, step.beta2) = (rate * factor, beta1, beta2);
+                    (step.correction1, step.correction2) = (correction(beta1), correction(beta2));
+                }
+                Optimizer::Momentum { rate, momentum } => (step.learning_rate, step.momentum) = (rate * factor, momentum),
+                Optimizer::ConjugateGradients { .. } | Optimizer::Lbfgs { .. } => {}
+            }
+            step
+        };
+        let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
+        let Some(memory) = &mut self.minimiser else {
+            return match self.execution.run(self.step, &steps, &mut tell) {
+                Ok(metrics) => Ok(Some(metrics.mean_loss())),
+                Err(strait_compute::Error::Stopped { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+        };
+        let mut sum = 0.0;
+        for (i, step) in steps.iter().enumerate() {
+            if tell(i).is_break() {
+                return Ok(None);
+            }
+            self.execution.run(self.step, &[*step], &mut go_on)?;
+            let mut problem = NetProblem::new(&mut *self.execution, memory, step.rows);
+            let loss = match recipe.optimizer {
+                Optimizer::Lbfgs { iterations, memory } => {
+                    Lbfgs { iterations, memory, ..Lbfgs::default() }.minimize(&mut problem)?
+                }
+                Optimizer::ConjugateGradients { searches } => {
+                    ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(&mut problem)?
+                }
+                Optimizer::Adam { .. } | Optimizer::Momentum { .. } => unreachable!("they have no vectors"),
+            };
+            sum += loss * f64::from(step.rows);
+        }
+        Ok(Some(sum / self.rows as f64))
+    }
+
+    fn test_error(&mut self) -> Result<Option<f64>> {
+        let Some((routine, rows)) = self.test else {
+            return Ok(None);
+        };
+        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
+        let steps: Vec<Step> = minibatches(rows, EVALUATION_BATCH.min(rows)).map(step).collect();
+        Ok(Some(self.execution.run(routine, &steps, &mut go_on)?.mean_squared_error()))
+    }
+}

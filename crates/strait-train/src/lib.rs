@@ -1,0 +1,22 @@
+//! What learns.
+//!
+//! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
+//! * [`FineTune`]: back-propagation through the unrolled autoencoder, by Adam, by stochastic gradient descent with
+//!   momentum, by nonlinear conjugate gradients or by L-BFGS;
+//! * [`minimize`]: those last two for any differentiable function.
+
+mod backward;
+mod error;
+mod finetune;
+pub mod minimize;
+mod net_problem;
+mod pretrain;
+mod progress;
+mod schedule;
+
+pub use error::{Error, Result};
+pub use finetune::{FineTune, FineTuneEpoch, FineTuned, Objective, Optimizer};
+pub use net_problem::NetProblem;
+pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
+pub use progress::{Event, Observer, silent};
+pub use schedule::Schedule;

@@ -1,0 +1,136 @@
+//! A net's loss on one minibatch, as a function to be minimised on the device.
+
+use std::collections::HashMap;
+
+use strait_compute::{Execution, Kind, Op, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_models::Network;
+
+use crate::minimize::{POINT, Problem, Vector};
+
+/// The mean loss of a net over the rows of one minibatch as a function of all its parameters; every vector stays on
+/// the device. [`POINT`] is the net itself.
+pub struct NetProblem<'a> {
+    execution: &'a mut dyn Execution,
+    memory: &'a mut Memory,
+    rows: u32,
+}
+
+/// The vectors and routines of a [`NetProblem`], kept from one minibatch to the next.
+pub(crate) struct Memory {
+    vectors: Vec<Vec<Tensor>>,
+    /// Records loss and gradient into a vector.
+    gradient_routines: HashMap<Vector, RoutineId>,
+    combinations: HashMap<(Vector, Vector, Vector), RoutineId>,
+    products: HashMap<(Vector, Vector), RoutineId>,
+    evaluation: Routine,
+}
+
+impl Memory {
+    /// The vectors that exist: the parameters, and those declared beside them in the same order. `evaluation` records
+    /// loss and gradients into `vectors[2]`.
+    pub(crate) fn new(network: &Network, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
+        let point = network.layers.iter().flat_map(|layer| [layer.weight, layer.bias]).collect();
+        let vectors = std::iter::once(point).chain(others).collect();
+        Self {
+            vectors,
+            gradient_routines: HashMap::new(),
+            combinations: HashMap::new(),
+            products: HashMap::new(),
+            evaluation,
+        }
+    }
+}
+
+impl<'a> NetProblem<'a> {
+    pub(crate) fn new(execution: &'a mut dyn Execution, memory: &'a mut Memory, rows: u32) -> Self {
+        Self { execution, memory, rows }
+    }
+
+    /// Adds a routine with one operation for each of the parameters' tensors.
+    fn record(&mut self, name: &str, op: impl Fn(usize) -> Op) -> Result<RoutineId, strait_compute::Error> {
+        let mut routine = Routine::new(name);
+        for part in 0..self.memory.vectors[0].len() {
+            routine.push(op(part))?;
+        }
+        self.execution.add(routine)
+    }
+}
+
+impl Problem for NetProblem<'_> {
+    type Error = strait_compute::Error;
+
+    fn reserve(&mut self, count: usize) -> Result<(), Self::Error> {
+        if count <= self.memory.vectors.len() {
+            return Ok(());
+        }
+        Err(strait_compute::Error::Tensor {
+            tensor: "parameter vectors".to_owned(),
+            message: format!("{} are declared, but the minimiser wants {count}", self.memory.vectors.len()),
+        })
+    }
+
+    fn combine(&mut self, alpha: f64, x: Vector, beta: f64, y: Vector, out: Vector) -> Result<(), Self::Error> {
+        let routine = match self.memory.combinations.get(&(x, y, out)) {
+            Some(&routine) => routine,
+            None => {
+                let [xs, ys, outs] = [x, y, out].map(|vector| self.memory.vectors[vector.0].clone());
+                let routine = self.record("combine", |i| Op::Combine { x: xs[i], y: ys[i], out: outs[i] })?;
+                self.memory.combinations.insert((x, y, out), routine);
+                routine
+            }
+        };
+        let step = Step { rows: self.rows, alpha: alpha as f32, beta: beta as f32, ..Step::default() };
+        self.execution.run(routine, &[step], &mut go_on).map(|_| ())
+    }
+
+    fn dot(&mut self, x: Vector, y: Vector) -> Result<f64, Self::Error> {
+        let routine = match self.memory.products.get(&(x, y)) {
+            Some(&routine) => routine,
+            None => {
+                let [xs, ys] = [x, y].map(|vector| self.memory.vectors[vector.0].clone());
+                let routine = self.record("dot", |i| Op::Dot { x: xs[i], y: ys[i] })?;
+                self.memory.products.insert((x, y), routine);
+                routine
+            }
+        };
+        let step = Step { rows: self.rows, ..Step::default() };
+        let metrics = self.execution.run(routine, &[step], &mut go_on)?;
+        Ok(metrics.dots.iter().flatten().sum())
+    }
+
+    fn evaluate(&mut self, gradient: Vector) -> Result<f64, Self::Error> {
+        let routine = match self.memory.gradient_routines.get(&gradient) {
+            Some(&routine) => routine,
+            None => {
+                let mut routine = Routine::new("loss and gradient");
+                let mut parts = self.memory.vectors[gradient.0].rchunks(2);
+                for op in self.memory.evaluation.ops() {
+                    let mut op = op.clone();
+                    if let Op::Gradient { weight, bias, .. } = &mut op
+                        && let Some(&[to_weight, to_bias]) = parts.next()
+                    {
+                        *weight = Update::Store { gradient: to_weight };
+                        *bias = Some(Update::Store { gradient: to_bias });
+                    }
+                    routine.push(op)?;
+                }
+                let routine = self.execution.add(routine)?;
+                self.memory.gradient_routines.insert(gradient, routine);
+                routine
+            }
+        };
+        let step = Step { rows: self.rows, ..Step::default() };
+        Ok(self.execution.run(routine, &[step], &mut go_on)?.mean_loss())
+    }
+}
+
+/// Declares `count` vectors with the shapes of the net's parameters.
+pub(crate) fn declare_vectors(program: &mut strait_compute::Program, network: &Network, count: usize) -> Vec<Vec<Tensor>> {
+    let mut vectors = Vec::with_capacity(count);
+    for number in POINT.0 + 1..=count {
+        let parameters = network.layers.iter().flat_map(|layer| [layer.weight, layer.bias]);
+        let mut declare = |part: Tensor| program.tensor(format!("vector {number}"), part.rows, part.cols, Kind::Values);
+        vectors.push(parameters.map(&mut declare).collect());
+    }
+    vectors
+}

@@ -1,0 +1,311 @@
+//! Greedy layer-wise pretraining of a stack of restricted Boltzmann machines by contrastive divergence
+//! (Hinton 2002; Hinton & Salakhutdinov 2006).
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use strait_compute::philox::Stream;
+use strait_compute::{
+    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Step, Tensor, Update,
+};
+use strait_data::Rows;
+use strait_models::{Rbm, Stack, Units, declare_rows, minibatches, upload};
+
+use crate::error::{positive, positive_rate};
+use crate::{Error, Event, Observer, Result};
+
+/// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pretrain {
+    /// Epochs for each layer.
+    pub epochs: usize,
+    /// Rows of a minibatch.
+    pub batch: usize,
+    /// k of CD-k: steps of Gibbs sampling.
+    pub cd_steps: usize,
+    /// ε of the layers of binary units.
+    pub rate: f32,
+    /// ε of a layer with real-valued units, visible or hidden.
+    pub gaussian_rate: f32,
+    /// λ, the weight cost.
+    pub weight_cost: f32,
+    /// Momentum of the first epochs.
+    pub initial_momentum: f32,
+    /// Momentum of the later ones.
+    pub final_momentum: f32,
+    /// The number of first epochs.
+    pub initial_epochs: usize,
+    /// Whether the lowest visible units are real-valued with unit variance.
+    pub gaussian_visible: bool,
+    /// Whether the highest hidden units, the code, are real-valued with unit variance.
+    pub gaussian_code: bool,
+    /// Seed of the weights, the order of the rows and the sampling.
+    pub seed: u64,
+}
+
+impl Default for Pretrain {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch: 100,
+            cd_steps: 1,
+            rate: 0.1,
+            gaussian_rate: 0.001,
+            weight_cost: 0.0002,
+            initial_momentum: 0.5,
+            final_momentum: 0.9,
+            initial_epochs: 5,
+            gaussian_visible: false,
+            gaussian_code: true,
+            seed: 2006,
+        }
+    }
+}
+
+/// One epoch of one layer.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct PretrainEpoch {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// The squared error of the one-step reconstructions, summed over a row and averaged over the rows.
+    pub error: f64,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// The result of pretraining.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pretrained {
+    /// The machines.
+    pub stack: Stack,
+    /// For each layer its epochs.
+    pub layers: Vec<Vec<PretrainEpoch>>,
+}
+
+/// Where a machine's data are.
+enum Source<'a> {
+    /// On the host, to be visited in this order.
+    Host(Rows<'a>, Vec<u32>),
+    /// On the device, already in order.
+    Device(Buffer),
+}
+
+impl Pretrain {
+    /// Trains a machine for each two consecutive sizes, from the data upwards.
+    ///
+    /// The rows are shuffled once; the minibatches stay the same in all epochs, as in the paper's code. The data of a
+    /// layer are the hidden probabilities that the one below had in its last epoch, minibatch by minibatch; they stay
+    /// on the device.
+    ///
+    /// ```
+    /// use strait_train::{Pretrain, silent};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let recipe = Pretrain { epochs: 3, batch: 10, ..Pretrain::default() };
+    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows, &mut silent)?;
+    /// assert_eq!(pretrained.stack.unroll().sizes(), [4, 3, 2, 3, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a setting makes no sense, the data do not fit, the device fails, an error is not finite, or the observer
+    /// breaks.
+    pub fn fit(&self, device: &Device, sizes: &[usize], rows: Rows<'_>, observer: &mut Observer<'_>) -> Result<Pretrained> {
+        positive("epochs", self.epochs)?;
+        positive("batch", self.batch)?;
+        positive("cd-steps", self.cd_steps)?;
+        positive_rate("rate", self.rate)?;
+        positive_rate("gaussian-rate", self.gaussian_rate)?;
+        if sizes.first() != Some(&rows.width) {
+            let expected = sizes.first().copied().unwrap_or(0);
+            return Err(strait_models::Error::Width { expected, found: rows.width }.into());
+        }
+        let machines = sizes.len() - 1;
+        let order = Stream::new(self.seed, 1).permutation(rows.count);
+        let mut source = Source::Host(rows, order);
+        let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new() };
+        for (number, pair) in sizes.windows(2).enumerate() {
+            let kind = |gaussian: bool| if gaussian { Units::Gaussian } else { Units::Bernoulli };
+            let visible = (pair[0], kind(number == 0 && self.gaussian_visible));
+            let hidden = (pair[1], kind(number + 1 == machines && self.gaussian_code));
+            let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
+            let mut machine = Machine::load(self, device, number, &rbm, &source, rows.count, number + 1 < machines)?;
+            let epochs = machine.train(self, &rbm, observer)?;
+            rbm.weight = machine.execution.read(machine.weight)?;
+            rbm.visible_bias = machine.execution.read(machine.visible_bias)?;
+            rbm.hidden_bias = machine.execution.read(machine.hidden_bias)?;
+            if let Some(features) = machine.features {
+                source = Source::Device(machine.execution.share(features));
+            }
+            result.stack.rbms.push(rbm);
+            result.layers.push(epochs);
+        }
+        Ok(result)
+    }
+}
+
+/// One machine on a device.
+struct Machine {
+    execution: Box<dyn Execution>,
+    /// One step of CD-k.
+    step: RoutineId,
+    /// The same, keeping the hidden probabilities of the positive phase.
+    last: RoutineId,
+    number: usize,
+    rows: usize,
+    weight: Tensor,
+    visible_bias: Tensor,
+    hidden_bias: Tensor,
+    features: Option<Tensor>,
+}
+
+impl Machine {
+    fn load(
+        recipe: &Pretrain,
+        device: &Device,
+        number: usize,
+        rbm: &Rbm,
+        source: &Source<'_>,
+        rows: usize,
+        keep: bool,
+    ) -> Result<Self> {
+        let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
+        let batch = recipe.batch.min(rows);
+        let mut program = Program::default();
+        let data = match source {
+            Source::Host(rows, _) => declare_rows(&mut program, "data", rows),
+            Source::Device(_) => program.tensor("data", rows, visible, Kind::Rows),
+        };
+        let index = matches!(source, Source::Host(..)).then(|| program.tensor("order", 1, rows, Kind::Index));
+        let features = keep.then(|| program.tensor("features", rows, hidden, Kind::Rows));
+        let parameter = |program: &mut Program, name: &str, rows: usize, cols: usize| Update::Momentum {
+            parameter: program.tensor(name, rows, cols, Kind::Values),
+            velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
+        };
+        let weight = parameter(&mut program, "w", visible, hidden);
+        let visible_bias = parameter(&mut program, "a", 1, visible);
+        let hidden_bias = parameter(&mut program, "b", 1, hidden);
+
+        let mut step = Routine::new(format!("CD-{}", recipe.cd_steps));
+        let v0 = program.tensor("v0", batch, visible, Kind::Values);
+        let h0 = program.tensor("h0", batch, hidden, Kind::Values);
+        let mut state = program.tensor("h0 state", batch, hidden, Kind::Values);
+        let up = |input: Tensor, out: Tensor, state: Option<Tensor>, stream: usize| Op::Linear {
+            input,
+            weight: weight.target(),
+            transposed: false,
+            bias: hidden_bias.target(),
+            activation: rbm.hidden.activation(),
+            out,
+            sample: state.map(|out| Sample { sampling: rbm.hidden.sampling(), out, stream: (64 * number + stream) as u32 }),
+        };
+        step.push(Op::Gather { data, index, out: v0 })?;
+        step.push(up(v0, h0, Some(state), 0))?;
+        let (mut v, mut h) = (v0, h0);
+        for k in 1..=recipe.cd_steps {
+            v = program.tensor(format!("v{k}"), batch, visible, Kind::Values);
+            h = program.tensor(format!("h{k}"), batch, hidden, Kind::Values);
+            // The reconstruction stays a mean; the hidden units are drawn only if another step follows.
+            step.push(Op::Linear {
+                input: state,
+                weight: weight.target(),
+                transposed: true,
+                bias: visible_bias.target(),
+                activation: rbm.visible.activation(),
+                out: v,
+                sample: None,
+            })?;
+            let drawn = (k < recipe.cd_steps).then(|| program.tensor(format!("h{k} state"), batch, hidden, Kind::Values));
+            step.push(up(v, h, drawn, k))?;
+            state = drawn.unwrap_or(state);
+        }
+        step.push(Op::Loss {
+            kind: LossKind::SquaredError { activation: Activation::Linear },
+            input: v,
+            target: v0,
+            output: None,
+            delta: None,
+        })?;
+        let mut last = step.clone();
+        if let Some(data) = features {
+            last.push(Op::Scatter { input: h0, data })?;
+        }
+        let learn = Op::Gradient {
+            positive: (v0, h0),
+            negative: Some((v, h)),
+            weight,
+            bias: Some(hidden_bias),
+            input_bias: Some(visible_bias),
+        };
+        step.push(learn.clone())?;
+        last.push(learn)?;
+        let (step, last) = (program.add(step), program.add(last));
+        let shared = match source {
+            Source::Host(..) => Vec::new(),
+            Source::Device(buffer) => vec![(data, buffer.clone())],
+        };
+        let mut execution = device.load_sharing(program, &shared)?;
+        if let (Source::Host(rows, order), Some(index)) = (source, index) {
+            upload(&mut *execution, data, rows)?;
+            execution.write_index(index, order)?;
+        }
+        execution.write(weight.target(), &rbm.weight)?;
+        Ok(Self {
+            execution,
+            step,
+            last,
+            number,
+            rows,
+            weight: weight.target(),
+            visible_bias: visible_bias.target(),
+            hidden_bias: hidden_bias.target(),
+            features,
+        })
+    }
+
+    fn train(&mut self, recipe: &Pretrain, rbm: &Rbm, observer: &mut Observer<'_>) -> Result<Vec<PretrainEpoch>> {
+        let stage = format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len());
+        let gaussian = rbm.visible == Units::Gaussian || rbm.hidden == Units::Gaussian;
+        let rate = if gaussian { recipe.gaussian_rate } else { recipe.rate };
+        let batches: Vec<_> = minibatches(self.rows, recipe.batch.min(self.rows)).collect();
+        let mut records = Vec::with_capacity(recipe.epochs);
+        for epoch in 1..=recipe.epochs {
+            let start = Instant::now();
+            let early = epoch <= recipe.initial_epochs;
+            let momentum = if early { recipe.initial_momentum } else { recipe.final_momentum };
+            let step = |(i, &(offset, rows)): (usize, &(u32, u32))| Step {
+                offset,
+                rows,
+                counter: ((epoch - 1) * batches.len() + i) as u32,
+                learning_rate: rate,
+                momentum,
+                weight_cost: recipe.weight_cost,
+                ..Step::seeded(recipe.seed.wrapping_add(self.number as u64))
+            };
+            let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
+            let routine = if epoch == recipe.epochs { self.last } else { self.step };
+            let (rows, epochs) = (self.rows, recipe.epochs);
+            let mut tell = |done: usize| {
+                let done = (done * recipe.batch).min(rows);
+                observer(&Event::Rows { stage: stage.clone(), epoch, epochs, done, rows })
+            };
+            let metrics = match self.execution.run(routine, &steps, &mut tell) {
+                Err(strait_compute::Error::Stopped { .. }) => return Err(Error::Stopped),
+                other => other?,
+            };
+            let (error, seconds) = (metrics.mean_squared_error(), start.elapsed().as_secs_f64());
+            if !error.is_finite() {
+                return Err(Error::Diverged { stage, epoch, rate: f64::from(rate), error });
+            }
+            records.push(PretrainEpoch { epoch, error, seconds });
+            let event = Event::Epoch { stage: stage.clone(), epoch, epochs, error, test_error: None, seconds, rows };
+            if observer(&event) == ControlFlow::Break(()) {
+                return Err(Error::Stopped);
+            }
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,279 @@
+//! Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313:504 (2006), on the
+//! real MNIST: pretrains a stack of RBMs, unrolls it into 784-1000-500-250-30-250-500-1000-784, fine-tunes it, and
+//! compares its reconstructions with those of logistic PCA and PCA.
+//!
+//!     cargo run --release --example hinton2006
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use serde::Serialize;
+use strait::data::Images;
+use strait::hinton2006::{PUBLISHED, Recipe};
+use strait::models::write_atomically;
+use strait::picture::{LabelledRow, Map, filters, labelled_rows, maps};
+use strait::prelude::*;
+use strait::terminal::Terminal;
+use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
+
+#[derive(Parser)]
+#[command(about = "Trains the deep autoencoder of Hinton & Salakhutdinov (2006) on MNIST")]
+struct Options {
+    /// auto (a GPU if there is one, else the CPU), cpu, gpu, or the number or a part of the name of an adapter
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// quick (minutes on a laptop), paper (the published schedule, hours), or a TOML file as --out writes it
+    #[arg(long, default_value = "quick")]
+    recipe: String,
+    /// A folder with the four MNIST files, gzipped or not
+    #[arg(long, default_value = "data/mnist")]
+    data: PathBuf,
+    /// Size of the code
+    #[arg(long)]
+    code: Option<usize>,
+    /// Train on the first N images only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Seed of the weights, of the order of the images and of the sampling
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Epochs of fine-tuning
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Epochs of pretraining for each layer
+    #[arg(long)]
+    pretrain_epochs: Option<usize>,
+    /// Where the results go
+    #[arg(long, default_value = "out/hinton2006")]
+    out: PathBuf,
+    /// Also train a net with a code of two numbers, and draw the map
+    #[arg(long)]
+    map: bool,
+    /// Also train the same net without pretraining
+    #[arg(long)]
+    ablate: bool,
+}
+
+#[derive(Serialize)]
+struct Results {
+    device: String,
+    recipe: Recipe,
+    seed: u64,
+    train_images: usize,
+    seconds_pretrain: f64,
+    seconds_finetune: f64,
+    train_error: f64,
+    test_error: f64,
+    test_error_unrolled: f64,
+    test_error_pca: f64,
+    test_error_logistic_pca: f64,
+    test_error_no_pretraining: Option<f64>,
+    pretrain: Vec<Vec<PretrainEpoch>>,
+    finetune: Vec<FineTuneEpoch>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let recipe = recipe(&options)?;
+    let mnist = Mnist::open(&options.data)?;
+    let train = mnist.train.rows().first(options.limit.unwrap_or(usize::MAX));
+    let test = mnist.test.rows();
+    prepare(&options.out)?;
+    let device = Device::named(&options.device)?;
+    println!("{}", device.describe());
+    println!("{} training and {} test images of {} x {}", train.count, test.count, mnist.train.width, mnist.train.height);
+    let toml = toml::to_string_pretty(&recipe)?;
+    println!("\n{toml}");
+    write_atomically(&options.out.join("recipe.toml"), toml.as_bytes())?;
+
+    let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
+    let Trained { net, pretrain, tuned, unrolled_error } = train_deep(&device, &recipe, &sizes, train, test)?;
+    let train_error = net.error(&device, train)?;
+    let test_error = net.error(&device, test)?;
+
+    let code = net.code_size();
+    let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
+    fine_tune(&device, &recipe.logistic_pca, &mut logistic, train, test)?;
+    let test_error_logistic_pca = logistic.error(&device, test)?;
+    let pca = Pca::fit(&device, train, code)?;
+    let test_error_pca = pca.error(test)?;
+
+    let mut test_error_no_pretraining = None;
+    if options.ablate {
+        println!("\nthe same net without pretraining");
+        let mut glorot = Autoencoder::glorot(&sizes, recipe.finetune.seed)?;
+        fine_tune(&device, &recipe.finetune, &mut glorot, train, test)?;
+        test_error_no_pretraining = Some(glorot.error(&device, test)?);
+    }
+
+    let seconds = |epochs: &[PretrainEpoch]| epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+    let results = Results {
+        device: device.describe(),
+        seed: recipe.finetune.seed,
+        train_images: train.count,
+        seconds_pretrain: pretrain.iter().map(|layer| seconds(layer)).sum(),
+        seconds_finetune: tuned.epochs.iter().map(|epoch| epoch.seconds).sum(),
+        train_error,
+        test_error,
+        test_error_unrolled: unrolled_error,
+        test_error_pca,
+        test_error_logistic_pca,
+        test_error_no_pretraining,
+        pretrain,
+        finetune: tuned.epochs,
+        recipe,
+    };
+    print_table(&results, code);
+
+    let out = &options.out;
+    write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
+    net.save(out.join("model.safetensors"), Precision::F32, &notes(&results, &toml))?;
+    draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
+    draw_filters(&out.join("filters.png"), &net, mnist.test.width)?;
+    if options.map {
+        draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &mnist, train)?;
+    }
+    println!("\nresults.json, recipe.toml, model.safetensors and the pictures are in {}", out.display());
+    Ok(())
+}
+
+/// The recipe that the options name, with their changes to it.
+fn recipe(options: &Options) -> Result<Recipe> {
+    let mut recipe = match options.recipe.as_str() {
+        "quick" => Recipe::quick(),
+        "paper" => Recipe::paper(),
+        file => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("--recipe {file}: neither `quick`, `paper` nor a file that can be read"))?;
+            toml::from_str(&text).with_context(|| format!("--recipe {file}: this is no recipe"))?
+        }
+    };
+    if let Some(code) = options.code {
+        recipe.hidden.pop();
+        recipe.hidden.push(code);
+    }
+    if let Some(seed) = options.seed {
+        recipe = recipe.seeded(seed);
+    }
+    recipe.finetune.epochs = options.epochs.unwrap_or(recipe.finetune.epochs);
+    recipe.pretrain.epochs = options.pretrain_epochs.unwrap_or(recipe.pretrain.epochs);
+    if recipe.hidden.is_empty() || recipe.hidden.contains(&0) {
+        bail!("the hidden layers are {:?}: there must be at least one, and none of size 0", recipe.hidden);
+    }
+    Ok(recipe)
+}
+
+/// Makes the folder for the results, and finds out before training whether files can be written there.
+fn prepare(out: &Path) -> Result<()> {
+    let refused = || format!("--out {}: no file can be written there", out.display());
+    std::fs::create_dir_all(out).with_context(refused)?;
+    tempfile::tempfile_in(out).with_context(refused)?;
+    Ok(())
+}
+
+struct Trained {
+    net: Autoencoder,
+    pretrain: Vec<Vec<PretrainEpoch>>,
+    tuned: FineTuned,
+    /// The test error between pretraining and fine-tuning.
+    unrolled_error: f64,
+}
+
+/// Pretrains, unrolls and fine-tunes a net of these sizes.
+fn train_deep(device: &Device, recipe: &Recipe, sizes: &[usize], train: Rows<'_>, test: Rows<'_>) -> Result<Trained> {
+    let mut terminal = Terminal::new();
+    let pretrained = recipe.pretrain.fit(device, sizes, train, &mut |event| terminal.show(event))?;
+    let mut net = pretrained.stack.unroll();
+    let unrolled_error = net.error(device, test)?;
+    println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());
+    let tuned = fine_tune(device, &recipe.finetune, &mut net, train, test)?;
+    Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error })
+}
+
+fn fine_tune(device: &Device, recipe: &FineTune, net: &mut Autoencoder, train: Rows<'_>, test: Rows<'_>) -> Result<FineTuned> {
+    let start = Instant::now();
+    let mut terminal = Terminal::new();
+    let tuned = recipe.fit(device, net, train, Some(test), &mut |event| terminal.show(event))?;
+    println!("{:?}: {} epochs in {:.1} s", net.sizes(), tuned.epochs.len(), start.elapsed().as_secs_f64());
+    Ok(tuned)
+}
+
+fn print_table(results: &Results, code: usize) {
+    let measured = [results.test_error, results.test_error_logistic_pca, results.test_error_pca];
+    println!("\nsquared error per test image, {code} numbers per code");
+    println!("{:<10}{:>16}{:>16}{:>10}", "", PUBLISHED[0].0, PUBLISHED[1].0, PUBLISHED[2].0);
+    println!("{:<10}{:>16.2}{:>16.2}{:>10.2}", "this run", measured[0], measured[1], measured[2]);
+    println!("{:<10}{:>16.2}{:>16.2}{:>10.2}", "the paper", PUBLISHED[0].1, PUBLISHED[1].1, PUBLISHED[2].1);
+    if let Some(error) = results.test_error_no_pretraining {
+        println!("without pretraining the autoencoder ends at {error:.2}");
+    }
+    println!(
+        "pretraining {:.1} s, fine-tuning {:.1} s, training error {:.2}",
+        results.seconds_pretrain, results.seconds_finetune, results.train_error
+    );
+}
+
+/// What the model's file says of its origin.
+fn notes(results: &Results, toml: &str) -> BTreeMap<String, String> {
+    let note = |name: &str, value: String| (format!("strait.{name}"), value);
+    BTreeMap::from([
+        note("recipe", toml.to_owned()),
+        note("seed", results.seed.to_string()),
+        note("train_error", results.train_error.to_string()),
+        note("test_error", results.test_error.to_string()),
+    ])
+}
+
+fn draw_reconstructions(
+    path: &Path,
+    device: &Device,
+    test: &Images,
+    net: &Autoencoder,
+    logistic: &Autoencoder,
+    pca: &Pca,
+) -> Result<()> {
+    // The first test image of each digit, and as many again.
+    let first = |digit: u8| test.labels.iter().position(|&label| label == digit);
+    let chosen: Vec<usize> = (0..10).filter_map(first).collect();
+    let size = test.width * test.height;
+    let pixels: Vec<u8> = chosen.iter().flat_map(|&i| &test.pixels[i * size..][..size]).copied().collect();
+    let rows = Rows::bytes(&pixels, size)?;
+    let images = |values: Vec<f32>| values.chunks_exact(size).map(<[f32]>::to_vec).collect();
+    let from_pca = pca.encode(rows)?.iter().map(|code| pca.decode(code)).collect();
+    let rows = [
+        LabelledRow { label: "test images", images: images(rows.to_numbers()) },
+        LabelledRow { label: "autoencoder", images: images(net.reconstruct(device, rows)?) },
+        LabelledRow { label: "logistic PCA", images: images(logistic.reconstruct(device, rows)?) },
+        LabelledRow { label: "PCA", images: from_pca },
+    ];
+    Ok(labelled_rows(path, test.width, &rows)?)
+}
+
+fn draw_filters(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
+    let first = &net.layers[0];
+    let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
+    Ok(filters(path, width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?)
+}
+
+/// Trains the same net with a code of two numbers and draws the test set's codes beside its first two principal
+/// components.
+fn draw_map(path: &Path, device: &Device, recipe: &Recipe, sizes: &[usize], mnist: &Mnist, train: Rows<'_>) -> Result<()> {
+    let test = mnist.test.rows();
+    let mut sizes = sizes.to_vec();
+    sizes.pop();
+    sizes.push(2);
+    println!("\na net with a code of two numbers");
+    let net = train_deep(device, recipe, &sizes, train, test)?.net;
+    let pair = |code: &[f32]| [code[0], code[1]];
+    let codes = net.encode(device, test)?;
+    let principal = Pca::fit(device, train, 2)?.encode(test)?;
+    let title = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+    let drawn = [
+        Map { title: &title, points: codes.chunks_exact(2).map(pair).collect() },
+        Map { title: "principal components", points: principal.iter().map(|z| [z[0] as f32, z[1] as f32]).collect() },
+    ];
+    Ok(maps(path, &mnist.test.labels, &drawn)?)
+}

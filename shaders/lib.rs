@@ -1,0 +1,103 @@
+//! The WGSL kernels of strait, assembled from parts.
+//!
+//! A kernel is a list of [`Part`]s, each a small file that defines functions for the others to call, between a few
+//! constants and, for matrix products, a main function generated for a [`Tile`] shape.
+
+mod product;
+
+pub use product::{Tile, product};
+
+macro_rules! parts {
+    ($($(#[doc = $doc:literal])* $name:ident = $file:literal;)*) => {
+        /// A part of a kernel: one WGSL file.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Part {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Part {
+            /// All parts.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The WGSL text.
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => include_str!($file),)*
+                }
+            }
+        }
+    };
+}
+
+parts! {
+    /// The step's numbers and random numbers.
+    Prelude = "prelude.wgsl";
+    /// Activations by the constant ACTIVATION.
+    Activation = "activation.wgsl";
+    /// The sizes of a product.
+    Product = "product.wgsl";
+    /// A layer.
+    Linear = "linear.wgsl";
+    /// Random states of a layer.
+    Draw = "draw.wgsl";
+    /// No random states.
+    DrawNone = "draw_none.wgsl";
+    /// The derivative passed to the layer below.
+    Backprop = "backprop.wgsl";
+    /// The gradient of weights.
+    Gradient = "gradient.wgsl";
+    /// Its operands for a loss.
+    GradientOne = "gradient_one.wgsl";
+    /// Its operands for contrastive divergence.
+    GradientTwo = "gradient_two.wgsl";
+    /// The gradient of a bias.
+    Bias = "bias.wgsl";
+    /// Keeps a gradient.
+    UpdateStore = "update_store.wgsl";
+    /// Momentum.
+    UpdateMomentum = "update_momentum.wgsl";
+    /// Adam.
+    UpdateAdam = "update_adam.wgsl";
+    /// Rows of a data set.
+    Gather = "gather.wgsl";
+    /// Its data as bytes.
+    DataBytes = "data_bytes.wgsl";
+    /// Its data as numbers.
+    DataNumbers = "data_numbers.wgsl";
+    /// Its rows in a given order.
+    OrderGiven = "order_given.wgsl";
+    /// Its rows as they come.
+    OrderNone = "order_none.wgsl";
+    /// Rows into a data set.
+    Scatter = "scatter.wgsl";
+    /// Reductions over a row.
+    Row = "row.wgsl";
+    /// Softmax.
+    Softmax = "softmax.wgsl";
+    /// Losses.
+    Loss = "loss.wgsl";
+    /// A loss alone.
+    EmitNone = "emit_none.wgsl";
+    /// A loss and the outputs.
+    EmitOutput = "emit_output.wgsl";
+    /// A loss and the derivatives.
+    EmitDelta = "emit_delta.wgsl";
+    /// A loss, the outputs and the derivatives.
+    EmitBoth = "emit_both.wgsl";
+    /// Sums of vectors.
+    Combine = "combine.wgsl";
+    /// Dot products.
+    Dot = "dot.wgsl";
+}
+
+/// The text of a kernel: constants, then parts, then what else there is.
+///
+/// ```
+/// use strait_shaders::{Part, assemble};
+/// let text = assemble(&[("ACTIVATION", 1)], &[Part::Prelude, Part::Activation], "");
+/// assert!(text.starts_with("const ACTIVATION = 1u;\n"));
+/// ```
+pub fn assemble(constants: &[(&str, u32)], parts: &[Part], rest: &str) -> String {
+    let constants = constants.iter().map(|(name, value)| format!("const {name} = {value}u;\n"));
+    constants.chain(parts.iter().map(|part| part.text().to_owned())).chain([rest.to_owned()]).collect()
+}

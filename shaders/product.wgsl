@@ -1,0 +1,11 @@
+// The sizes of a product C = A B, with C of m x n and k terms, and the strides of A (in m, k) and B (in k, n).
+struct Product {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_m: u32,
+    a_k: u32,
+    b_k: u32,
+    b_n: u32,
+}
+@group(0) @binding(0) var<uniform> size: Product;

@@ -1,0 +1,45 @@
+//! strait trains deep autoencoders and restricted Boltzmann machines on any GPU that wgpu reaches (Vulkan, Metal,
+//! DX12), and on the CPU.
+//!
+//! ```
+//! use strait::prelude::*;
+//!
+//! let device = Device::cpu()?; // or Device::best()
+//! let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(100);
+//! let rows = Rows::bytes(&pixels, 4)?;
+//!
+//! let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[4, 8, 1], rows, &mut silent)?;
+//! let mut net = pretrained.stack.unroll();
+//! FineTune { epochs: 40, ..FineTune::default() }.fit(&device, &mut net, rows, None, &mut silent)?;
+//!
+//! let codes = net.encode(&device, rows)?; // one number for each row
+//! assert_eq!(codes.len(), rows.count);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A training step is recorded once as a [`Program`] and replayed by a device for every minibatch of an epoch; see
+//! [`compute`] for how, and `ARCHITECTURE.md` in the repository for why.
+
+pub mod hinton2006;
+#[cfg(feature = "pictures")]
+pub mod picture;
+#[cfg(feature = "terminal")]
+pub mod terminal;
+
+pub use strait_compute as compute;
+pub use strait_compute::{Activation, Device, Program};
+pub use strait_data as data;
+pub use strait_data::{Mnist, Rows};
+pub use strait_device as gpu;
+pub use strait_models as models;
+pub use strait_models::{Autoencoder, Dense, Pca, Precision, Rbm, Stack, Units};
+pub use strait_train as train;
+pub use strait_train::{Event, FineTune, Objective, Optimizer, Pretrain, Schedule, silent};
+
+/// What most programs want in scope.
+pub mod prelude {
+    pub use crate::{
+        Activation, Autoencoder, Device, Event, FineTune, Mnist, Objective, Optimizer, Pca, Precision, Pretrain, Rows,
+        Schedule, silent,
+    };
+}

@@ -1,0 +1,89 @@
+//! Progress on the terminal: a bar with the error, rows per second and the time left; plain lines, one for each
+//! epoch, where there is no terminal.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::train::Event;
+
+/// Shows the events of training.
+pub struct Terminal {
+    bar: ProgressBar,
+    stage: String,
+    started: Instant,
+    last_error: String,
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Terminal {
+    /// A display that waits for its first event.
+    pub fn new() -> Self {
+        Self { bar: ProgressBar::hidden(), stage: String::new(), started: Instant::now(), last_error: String::new() }
+    }
+
+    /// Shows an event; to be called from an observer.
+    ///
+    /// ```
+    /// use strait::train::Event;
+    /// let mut terminal = strait::terminal::Terminal::new();
+    /// let event = Event::Rows { stage: "RBM 4-2".into(), epoch: 1, epochs: 2, done: 10, rows: 100 };
+    /// assert!(terminal.show(&event).is_continue());
+    /// ```
+    pub fn show(&mut self, event: &Event) -> ControlFlow<()> {
+        match event {
+            Event::Rows { stage, epoch, epochs, done, rows } => {
+                self.begin(stage, epochs * rows);
+                let total = (epoch - 1) * rows + done;
+                let speed = total as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
+                let left = Duration::from_secs_f64((epochs * rows - total) as f64 / speed.max(1e-6));
+                self.bar.set_position(total as u64);
+                let rest = if total == 0 { String::new() } else { format!("{speed:.0} images/s, {} s left", left.as_secs()) };
+                self.bar.set_message(format!("epoch {epoch}/{epochs}{}  {rest}", self.last_error));
+            }
+            Event::Epoch { stage, epoch, epochs, error, test_error, seconds, rows } => {
+                self.begin(stage, epochs * rows);
+                let test = test_error.map(|error| format!(", test error {error:.3}")).unwrap_or_default();
+                self.last_error = format!("  error {error:.3}{test}");
+                let speed = *rows as f64 / seconds;
+                let line = format!("{stage}  epoch {epoch}/{epochs}  error {error:.3}{test}  {seconds:.1} s  {speed:.0} images/s");
+                if self.bar.is_hidden() {
+                    println!("{line}");
+                } else {
+                    self.bar.println(line);
+                }
+                if epoch == epochs {
+                    self.finish();
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        self.bar.finish_and_clear();
+        self.bar = ProgressBar::hidden();
+        self.stage.clear();
+    }
+
+    fn begin(&mut self, stage: &str, total: usize) {
+        if self.stage == stage {
+            return;
+        }
+        self.finish();
+        stage.clone_into(&mut self.stage);
+        self.started = Instant::now();
+        self.last_error.clear();
+        self.bar = ProgressBar::new(total as u64);
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {msg}");
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.bar.set_prefix(self.stage.clone());
+    }
+}
