@@ -3,7 +3,7 @@
 use super::isa::{Target, compile_for_each_isa};
 use super::product::block_product;
 use super::storage::{Lanes, Panels, Values, WIDTH, transpose_block};
-use super::workers::Worker;
+use super::workers::Taking;
 use crate::Step;
 
 /// Where a gradient goes; the tensors of an [`Update`](crate::Update).
@@ -23,15 +23,15 @@ pub(super) struct Gradient<'a> {
     pub(super) input_bias: Option<Destination<'a>>,
 }
 
-compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, worker: Worker<'_>));
+compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
 
 #[inline(always)]
-fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, worker: Worker<'_>) {
+fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
     let active = 0..step.rows as usize;
     let inverse = 1.0 / step.rows as f32;
     let (x, d) = job.positive;
     let across = x.count();
-    for unit in worker.share(across * d.count()) {
+    for unit in share.of(across * d.count()) {
         let (j, i) = (unit / across, unit % across);
         // SAFETY: the statistics are only read.
         let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };

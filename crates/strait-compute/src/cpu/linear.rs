@@ -4,7 +4,7 @@ use super::isa::{Target, compile_for_each_isa};
 use super::math::{activate, ln, sin_cos_turns, times_derivative};
 use super::product::{Tail, rows_product, units};
 use super::storage::{Lanes, Panels, WIDTH};
-use super::workers::Worker;
+use super::workers::Taking;
 use crate::philox::{philox_blocks, uniform};
 use crate::{Activation, Sampling, Step};
 
@@ -29,19 +29,19 @@ pub(super) struct Backprop<'a> {
     pub(super) out: &'a Panels,
 }
 
-compile_for_each_isa!(linear = linear_kernel(job: &Linear<'_>, step: &Step, worker: Worker<'_>));
-compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, worker: Worker<'_>));
+compile_for_each_isa!(linear = linear_kernel(job: &Linear<'_>, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, share: Taking<'_>));
 
 #[inline(always)]
-fn linear_kernel<T: Target>(job: &Linear<'_>, step: &Step, worker: Worker<'_>) {
-    let units = worker.share(units::<T>(job.input, job.weight));
+fn linear_kernel<T: Target>(job: &Linear<'_>, step: &Step, share: Taking<'_>) {
+    let units = share.of(units::<T>(job.input, job.weight));
     // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
     unsafe { rows_product::<T>(job.input, job.weight, units, &LinearTail { job, step }) }
 }
 
 #[inline(always)]
-fn backprop_kernel<T: Target>(job: &Backprop<'_>, worker: Worker<'_>) {
-    let units = worker.share(units::<T>(job.delta, job.weight));
+fn backprop_kernel<T: Target>(job: &Backprop<'_>, share: Taking<'_>) {
+    let units = share.of(units::<T>(job.delta, job.weight));
     // SAFETY: an operation does not write its operands, and each worker has its own tiles of the result.
     unsafe { rows_product::<T>(job.delta, job.weight, units, job) }
 }

@@ -13,6 +13,7 @@ mod storage;
 mod vector;
 mod workers;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use linear::{Backprop, Linear, backprop, linear};
 use rows::{Data, Loss, gather, loss, scatter, softmax};
 use storage::{Panels, Shared, Storage, Values};
 use vector::{combine, dot};
-use workers::{Worker, Workers};
+use workers::{Counters, Taking, Workers};
 
 use crate::backend::{check_index, check_steps, check_write};
 use crate::op::{Op, Update};
@@ -106,6 +107,17 @@ struct Owned {
 /// What is known of a routine before it runs: for each operation whether the workers meet before it.
 struct Plan {
     meet: Vec<bool>,
+    /// The counters of work taken, for each operation, in two sets: one for steps of even number, one for odd ones.
+    counters: [Vec<Counters>; 2],
+}
+
+impl Plan {
+    /// Prepares the counters for a step, while another one with the other set may be under way.
+    fn reset(&self, step: usize) {
+        for counter in self.counters[step % 2].iter().flatten() {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 struct Run {
@@ -135,7 +147,8 @@ impl Run {
             read.extend(reads);
             written.extend(writes);
         }
-        Ok(Plan { meet })
+        let counters = [0, 1].map(|_| meet.iter().map(|_| Counters::default()).collect());
+        Ok(Plan { meet, counters })
     }
 
     /// From now on, a transposed copy of the tensor is kept.
@@ -182,7 +195,7 @@ impl Run {
     }
 
     /// One worker's part of an operation.
-    fn execute(&self, op: &Op, step: &Step, metrics: (&Shared<f32>, usize), worker: Worker<'_>) {
+    fn execute(&self, op: &Op, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
         let pair = |(a, b): (Tensor, Tensor)| (self.panels(a), self.panels(b));
         match op {
             Op::Gather { data, index, out } => {
@@ -195,11 +208,11 @@ impl Run {
                     Storage::Rows(data) => Data::Rows(data),
                     _ => unreachable!("operations are checked for kinds when they are recorded"),
                 };
-                gather(&data, index, self.panels(*out), step, worker);
+                gather(&data, index, self.panels(*out), step, share);
             }
             Op::Scatter { input, data } => {
                 if let Storage::Rows(data) = &*self.storage[data.id] {
-                    scatter(self.panels(*input), data, step, worker);
+                    scatter(self.panels(*input), data, step, share);
                 }
             }
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
@@ -212,7 +225,7 @@ impl Run {
                     out: self.panels(*out),
                     sample: sample.map(|sample| (sample.sampling, sample.stream, self.panels(sample.out))),
                 };
-                linear(self.isa, &job, step, worker);
+                linear(self.isa, &job, step, share);
             }
             Op::Backprop { delta, weight, output, activation, out } => {
                 let job = Backprop {
@@ -222,7 +235,7 @@ impl Run {
                     activation: *activation,
                     out: self.panels(*out),
                 };
-                backprop(self.isa, &job, worker);
+                backprop(self.isa, &job, share);
             }
             Op::Gradient { positive, negative, weight, bias, input_bias } => {
                 let job = Gradient {
@@ -232,7 +245,7 @@ impl Run {
                     bias: bias.as_ref().map(|update| self.destination(update)),
                     input_bias: input_bias.as_ref().map(|update| self.destination(update)),
                 };
-                gradient(self.isa, &job, step, worker);
+                gradient(self.isa, &job, step, share);
             }
             Op::Loss { kind, input, target, output, delta } => {
                 let job = Loss {
@@ -243,13 +256,13 @@ impl Run {
                     delta: delta.map(|delta| self.panels(delta)),
                     metrics,
                 };
-                loss(self.isa, &job, step, worker);
+                loss(self.isa, &job, step, share);
             }
-            Op::Softmax { input, out } => softmax(self.isa, self.panels(*input), self.panels(*out), worker),
+            Op::Softmax { input, out } => softmax(self.isa, self.panels(*input), self.panels(*out), share),
             Op::Combine { x, y, out } => {
-                combine(self.isa, self.values(*x), self.values(*y), self.values(*out), step, worker);
+                combine(self.isa, self.values(*x), self.values(*y), self.values(*out), step, share);
             }
-            Op::Dot { x, y } => dot(self.isa, self.values(*x), self.values(*y), metrics.0, metrics.1, worker),
+            Op::Dot { x, y } => dot(self.isa, self.values(*x), self.values(*y), metrics.0, metrics.1, share),
         }
     }
 }
@@ -336,14 +349,19 @@ impl Execution for Run {
             if control(first).is_break() {
                 return Err(Error::Stopped { steps: first });
             }
+            plan.reset(0);
             self.workers.run(&|worker| {
                 for (number, step) in steps.iter().enumerate() {
                     let mut metric = (first + number) * width;
-                    for (op, meet) in routine.ops().iter().zip(&plan.meet) {
+                    if worker.index == 0 {
+                        plan.reset(number + 1);
+                    }
+                    let counters = &plan.counters[number % 2];
+                    for ((op, meet), counters) in routine.ops().iter().zip(&plan.meet).zip(counters) {
                         if *meet {
                             worker.meet();
                         }
-                        self.execute(op, step, (&raw, metric), worker);
+                        self.execute(op, step, (&raw, metric), Taking { worker, counters });
                         metric += op.metrics();
                     }
                     worker.meet();
@@ -361,7 +379,8 @@ impl Execution for Run {
         let (mut times, mut metric) = (Vec::new(), 0);
         for op in routine.ops() {
             let start = Instant::now();
-            self.workers.run(&|worker| self.execute(op, step, (&raw, metric), worker));
+            let counters = Counters::default();
+            self.workers.run(&|worker| self.execute(op, step, (&raw, metric), Taking { worker, counters: &counters }));
             times.push(start.elapsed());
             metric += op.metrics();
         }

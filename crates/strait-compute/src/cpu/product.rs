@@ -1,9 +1,8 @@
 //! Matrix products with the tail of the operation applied to each tile while it is in registers or the first cache.
 
-use std::ops::Range;
-
 use super::isa::{Target, multiply_add};
 use super::storage::{Lanes, Panels, WIDTH};
+use super::workers::Share;
 
 /// What is done with a tile of M rows x 16 columns of a product.
 pub(super) trait Tail {
@@ -27,7 +26,7 @@ pub(super) fn units<T: Target>(x: &Panels, w: &Panels) -> usize {
 /// # Safety
 /// Nobody writes X or W meanwhile; the tail's promise for the tiles of these units.
 #[inline(always)]
-pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Range<usize>, tail: &impl Tail) {
+pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Share<'_>, tail: &impl Tail) {
     let tiles = tiles::<T>(x.rows);
     // SAFETY: the caller's promise.
     let all = unsafe { x.panel(0, 0..x.rows * x.count()) };

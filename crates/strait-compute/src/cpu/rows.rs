@@ -3,7 +3,7 @@
 use super::isa::{Target, compile_for_each_isa};
 use super::math::{activate, exp, ln, times_derivative};
 use super::storage::{Lanes, Panels, Shared, WIDTH};
-use super::workers::Worker;
+use super::workers::Taking;
 use crate::op::LossKind;
 use crate::{Activation, Step};
 
@@ -14,9 +14,9 @@ pub(super) enum Data<'a> {
 }
 
 /// out\[r] = data\[index\[offset + r]]
-pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels, step: &Step, worker: Worker<'_>) {
+pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels, step: &Step, share: Taking<'_>) {
     let cols = out.cols;
-    for r in worker.share(out.rows) {
+    for r in share.of(out.rows) {
         let mut read: &mut dyn FnMut(usize, &mut [f32]) = &mut |_, _| {};
         let position = step.offset as usize + r;
         // SAFETY: the index is only read.
@@ -53,8 +53,8 @@ pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels,
 }
 
 /// data\[offset + r] = input\[r]
-pub(super) fn scatter(input: &Panels, data: &Shared<f32>, step: &Step, worker: Worker<'_>) {
-    for r in worker.share(step.rows as usize) {
+pub(super) fn scatter(input: &Panels, data: &Shared<f32>, step: &Step, share: Taking<'_>) {
+    for r in share.of(step.rows as usize) {
         let start = (step.offset as usize + r) * input.cols;
         // SAFETY: this row of the data set is this worker's.
         let out = unsafe { data.slice_mut(start..start + input.cols) };
@@ -78,12 +78,12 @@ pub(super) struct Loss<'a> {
     pub(super) metrics: (&'a Shared<f32>, usize),
 }
 
-compile_for_each_isa!(loss = loss_kernel(job: &Loss<'_>, step: &Step, worker: Worker<'_>));
-compile_for_each_isa!(softmax = softmax_kernel(input: &Panels, out: &Panels, worker: Worker<'_>));
+compile_for_each_isa!(loss = loss_kernel(job: &Loss<'_>, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(softmax = softmax_kernel(input: &Panels, out: &Panels, share: Taking<'_>));
 
 #[inline(always)]
-fn loss_kernel<T: Target>(job: &Loss<'_>, step: &Step, worker: Worker<'_>) {
-    for r in worker.share(job.input.rows) {
+fn loss_kernel<T: Target>(job: &Loss<'_>, step: &Step, share: Taking<'_>) {
+    for r in share.of(job.input.rows) {
         let [loss, squared] = loss_of_row::<T>(job, r, r < step.rows as usize);
         let start = job.metrics.1 + 2 * r;
         // SAFETY: the numbers of this row are this worker's.
@@ -147,8 +147,8 @@ fn loss_of_row<T: Target>(job: &Loss<'_>, r: usize, active: bool) -> [f32; 2] {
 }
 
 #[inline(always)]
-fn softmax_kernel<T: Target>(input: &Panels, out: &Panels, worker: Worker<'_>) {
-    for r in worker.share(input.rows) {
+fn softmax_kernel<T: Target>(input: &Panels, out: &Panels, share: Taking<'_>) {
+    for r in share.of(input.rows) {
         let normaliser = log_sum_exp::<T>(input, r);
         for panel in 0..input.count() {
             // SAFETY: the input is only read.

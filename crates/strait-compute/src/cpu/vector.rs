@@ -2,19 +2,18 @@
 
 use super::isa::{Target, compile_for_each_isa, multiply_add};
 use super::storage::{Shared, Values, WIDTH};
-use super::workers::Worker;
+use super::workers::Taking;
 use crate::Step;
 use crate::op::DOT_PARTS;
 
-compile_for_each_isa!(combine = combine_kernel(x: &Values, y: &Values, out: &Values, step: &Step, worker: Worker<'_>));
-compile_for_each_isa!(dot = dot_kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, worker: Worker<'_>));
+compile_for_each_isa!(combine = combine_kernel(x: &Values, y: &Values, out: &Values, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(dot = dot_kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>));
 
 /// out = α x + β y, where a scalar of zero drops its operand, whatever that holds; out may be x or y.
 #[inline(always)]
-fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, worker: Worker<'_>) {
+fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, share: Taking<'_>) {
     let (alpha, beta) = (step.alpha, step.beta);
-    let share = worker.share(out.panels.lanes.len());
-    for i in share {
+    for i in share.of(out.panels.lanes.len()) {
         // SAFETY: these lanes are this worker's, and the copies end the borrows before the write.
         let (x, y) = unsafe { (x.panels.lanes.slice(i..i + 1)[0], y.panels.lanes.slice(i..i + 1)[0]) };
         let mut sum = x;
@@ -26,8 +25,8 @@ fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, 
         unsafe { out.panels.lanes.slice_mut(i..i + 1)[0] = sum };
     }
     if let Some(copy) = out.transposed.get() {
-        worker.meet();
-        for panel in worker.share(copy.count()) {
+        share.worker.meet();
+        for panel in share.second(copy.count()) {
             // SAFETY: all workers have finished the sums, and this panel of the copy is this worker's.
             unsafe { out.transpose_panel(copy, panel) };
         }
@@ -36,9 +35,9 @@ fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, 
 
 /// Partial sums of Σ x y over fixed parts of the vector, so that they do not depend on the number of workers.
 #[inline(always)]
-fn dot_kernel<T: Target>(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, worker: Worker<'_>) {
+fn dot_kernel<T: Target>(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>) {
     let length = x.panels.lanes.len();
-    for part in worker.share(DOT_PARTS) {
+    for part in share.of(DOT_PARTS) {
         let range = part * length / DOT_PARTS..(part + 1) * length / DOT_PARTS;
         // SAFETY: the vectors are only read.
         let (x, y) = unsafe { (x.panels.lanes.slice(range.clone()), y.panels.lanes.slice(range)) };

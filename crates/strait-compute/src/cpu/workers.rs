@@ -1,5 +1,6 @@
 //! Long-lived worker threads that run one job together and meet at barriers inside it.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -11,19 +12,65 @@ use crate::{Error, Result};
 #[derive(Clone, Copy)]
 pub(super) struct Worker<'a> {
     pub(super) index: usize,
-    pub(super) count: usize,
+    count: usize,
     barrier: &'a Barrier,
 }
 
 impl Worker<'_> {
-    /// This worker's contiguous share of `units` pieces of work.
-    pub(super) fn share(&self, units: usize) -> std::ops::Range<usize> {
-        units * self.index / self.count..units * (self.index + 1) / self.count
+    /// Pieces of work for this worker out of `units`, which all workers take from the same counter until none are
+    /// left: a worker whose core is busy elsewhere takes fewer.
+    fn share<'a>(&self, counter: &'a AtomicUsize, units: usize) -> Share<'a> {
+        /// Times that a worker comes for work, if all are equally fast.
+        const VISITS: usize = 16;
+        Share { counter, units, chunk: (units / (self.count * VISITS)).max(1), taken: 0..0 }
     }
 
     /// Waits for all workers of the job.
     pub(super) fn meet(&self) {
         self.barrier.wait(self.count);
+    }
+}
+
+/// The counters of an operation: most have one round of work, some a second one after a barrier.
+pub(super) type Counters = [AtomicUsize; 2];
+
+/// A worker that takes work of one operation.
+#[derive(Clone, Copy)]
+pub(super) struct Taking<'a> {
+    pub(super) worker: Worker<'a>,
+    pub(super) counters: &'a Counters,
+}
+
+impl<'a> Taking<'a> {
+    /// Its share of the operation's work.
+    pub(super) fn of(&self, units: usize) -> Share<'a> {
+        self.worker.share(&self.counters[0], units)
+    }
+
+    /// Its share of the second round of work.
+    pub(super) fn second(&self, units: usize) -> Share<'a> {
+        self.worker.share(&self.counters[1], units)
+    }
+}
+
+/// The work that one worker takes; see [`Worker::share`].
+pub(super) struct Share<'a> {
+    counter: &'a AtomicUsize,
+    units: usize,
+    chunk: usize,
+    taken: Range<usize>,
+}
+
+impl Iterator for Share<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.taken.is_empty() {
+            let start = self.counter.fetch_add(self.chunk, Ordering::Relaxed);
+            self.taken = start.min(self.units)..(start + self.chunk).min(self.units);
+        }
+        self.taken.next()
     }
 }
 

@@ -6,18 +6,42 @@ use strait_shaders::{Part, Tile, assemble, product};
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::{Activation, Kind, Result, Sampling, Tensor};
 
-/// What lowering needs to know of the execution.
-pub(super) struct Lowering<'a> {
-    pub(super) gpu: &'a strait_device::Gpu,
-    pub(super) buffers: &'a [Buffer],
+/// How products are cut into tiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tiles {
+    /// For GPUs: large tiles where there are enough of them to keep one busy, else small ones.
+    Hardware,
+    /// For adapters that are really a CPU.
+    Software,
+    /// Always this one.
+    Fixed(Tile),
+}
+
+impl Tiles {
+    fn choose(self, m: usize, n: usize) -> Tile {
+        /// Workgroups that keep a large GPU busy.
+        const BUSY: usize = 128;
+        let large = m.div_ceil(Tile::LARGE.height() as usize) * n.div_ceil(Tile::LARGE.width() as usize);
+        match self {
+            Self::Hardware if large >= BUSY => Tile::LARGE,
+            Self::Hardware => Tile::SMALL,
+            Self::Software => Tile::SOFTWARE,
+            Self::Fixed(tile) => tile,
+        }
+    }
+}
+
+/// What lowering needs to know of a routine.
+pub(super) struct Lowering {
+    pub(super) tiles: Tiles,
     /// Numbers that a step of the routine adds to the metrics.
     pub(super) width: usize,
 }
 
 /// A kernel before it is compiled.
-struct Kernel<'a> {
+pub(super) struct Kernel {
     name: String,
-    constants: Vec<(&'a str, u32)>,
+    constants: Vec<(&'static str, u32)>,
     parts: Vec<Part>,
     main: String,
     sizes: Vec<u32>,
@@ -63,10 +87,27 @@ fn groups(count: usize, each: usize) -> u32 {
     count.div_ceil(each) as u32
 }
 
-impl Lowering<'_> {
-    /// The dispatches of an operation. `start` is where its numbers start in the metrics of a step.
-    pub(super) fn lower(&self, op: &Op, start: usize) -> Result<Vec<Dispatch>> {
-        let kernels = match op {
+impl Kernel {
+    /// The kernel's name and its WGSL text.
+    pub(super) fn source(&self) -> (String, String) {
+        (self.name.clone(), assemble(&self.constants, &self.parts, &self.main))
+    }
+
+    /// The kernel on a device, bound to the buffers of its tensors.
+    pub(super) fn compile(&self, gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Dispatch> {
+        let (name, text) = self.source();
+        let accesses = self.buffers.iter().map(|&(binding, access, _)| (binding, access)).collect();
+        let pipeline = gpu.pipeline(&name, &text, &Bindings { buffers: accesses, metrics: self.metrics })?;
+        let bound: Vec<(u32, &Buffer)> =
+            self.buffers.iter().map(|&(binding, _, tensor)| (binding, &buffers[tensor.id])).collect();
+        Ok(gpu.dispatch(&pipeline, &self.sizes, &bound, self.workgroups)?)
+    }
+}
+
+impl Lowering {
+    /// The kernels of an operation. `start` is where its numbers start in the metrics of a step.
+    pub(super) fn lower(&self, op: &Op, start: usize) -> Vec<Kernel> {
+        match op {
             Op::Gather { data, index, out } => vec![gather(*data, *index, *out)],
             Op::Scatter { input, data } => vec![scatter(*input, *data)],
             Op::Linear { .. } => vec![self.linear(op)],
@@ -111,43 +152,19 @@ impl Lowering<'_> {
                 metrics: true,
                 workgroups: [DOT_PARTS as u32, 1, 1],
             }],
-        };
-        kernels.into_iter().map(|kernel| self.compile(kernel)).collect()
-    }
-
-    fn compile(&self, kernel: Kernel<'_>) -> Result<Dispatch> {
-        let text = assemble(&kernel.constants, &kernel.parts, &kernel.main);
-        let accesses = kernel.buffers.iter().map(|&(binding, access, _)| (binding, access)).collect();
-        let pipeline = self.gpu.pipeline(&kernel.name, &text, &Bindings { buffers: accesses, metrics: kernel.metrics })?;
-        let buffers: Vec<(u32, &Buffer)> =
-            kernel.buffers.iter().map(|&(binding, _, tensor)| (binding, &self.buffers[tensor.id])).collect();
-        Ok(self.gpu.dispatch(&pipeline, &kernel.sizes, &buffers, kernel.workgroups)?)
-    }
-
-    /// The tile for a product: small ones where large ones would leave a GPU with too few workgroups.
-    fn tile(&self, m: usize, n: usize) -> Tile {
-        /// Workgroups that keep a large GPU busy.
-        const BUSY: usize = 128;
-        let large = m.div_ceil(Tile::LARGE.height() as usize) * n.div_ceil(Tile::LARGE.width() as usize);
-        if self.gpu.is_software() {
-            Tile::SOFTWARE
-        } else if large >= BUSY {
-            Tile::LARGE
-        } else {
-            Tile::SMALL
         }
     }
 
-    fn product<'a>(
+    fn product(
         &self,
         name: &str,
-        constants: Vec<(&'a str, u32)>,
+        constants: Vec<(&'static str, u32)>,
         parts: Vec<Part>,
         phases: u32,
         sizes: Sizes,
         buffers: Vec<(u32, Access, Tensor)>,
-    ) -> Kernel<'a> {
-        let tile = self.tile(sizes.m, sizes.n);
+    ) -> Kernel {
+        let tile = self.tiles.choose(sizes.m, sizes.n);
         Kernel {
             name: format!("{name} {}x{}", tile.height(), tile.width()),
             constants,
@@ -160,7 +177,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn linear(&self, op: &Op) -> Kernel<'static> {
+    fn linear(&self, op: &Op) -> Kernel {
         let Op::Linear { input, weight, transposed, bias, activation, out, sample } = op else {
             unreachable!("called for linear operations");
         };
@@ -186,7 +203,7 @@ impl Lowering<'_> {
         self.product("linear", constants, parts, 1, sizes, buffers)
     }
 
-    fn gradient(&self, positive: (Tensor, Tensor), negative: Option<(Tensor, Tensor)>, update: &Update) -> Kernel<'static> {
+    fn gradient(&self, positive: (Tensor, Tensor), negative: Option<(Tensor, Tensor)>, update: &Update) -> Kernel {
         let (x, d) = positive;
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
         let mut buffers = operands(&[Some(x), Some(d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
@@ -196,7 +213,7 @@ impl Lowering<'_> {
         self.product("gradient", vec![], parts, phases, sizes, buffers)
     }
 
-    fn loss(&self, op: &Op, start: usize) -> Kernel<'static> {
+    fn loss(&self, op: &Op, start: usize) -> Kernel {
         let Op::Loss { kind, input, target, output, delta } = op else {
             unreachable!("called for losses");
         };
@@ -238,7 +255,7 @@ fn written(update: &Update) -> impl Iterator<Item = (u32, Access, Tensor)> {
     update.tensors().into_iter().enumerate().map(|(i, tensor)| (i as u32 + 5, Access::Write, tensor))
 }
 
-fn column_sums(d: Tensor, h: Option<Tensor>, update: &Update) -> Kernel<'static> {
+fn column_sums(d: Tensor, h: Option<Tensor>, update: &Update) -> Kernel {
     let mut buffers = operands(&[Some(d), Some(d), h, h]);
     buffers.extend(written(update));
     let (phases, terms) = if h.is_some() { (2, Part::GradientTwo) } else { (1, Part::GradientOne) };
@@ -254,7 +271,7 @@ fn column_sums(d: Tensor, h: Option<Tensor>, update: &Update) -> Kernel<'static>
     }
 }
 
-fn gather(data: Tensor, index: Option<Tensor>, out: Tensor) -> Kernel<'static> {
+fn gather(data: Tensor, index: Option<Tensor>, out: Tensor) -> Kernel {
     let numbers = if data.kind == Kind::Bytes { Part::DataBytes } else { Part::DataNumbers };
     let order = if index.is_some() { Part::OrderGiven } else { Part::OrderNone };
     let mut buffers = vec![(1, Access::Write, out), (2, Access::Read, data)];
@@ -271,7 +288,7 @@ fn gather(data: Tensor, index: Option<Tensor>, out: Tensor) -> Kernel<'static> {
     }
 }
 
-fn scatter(input: Tensor, data: Tensor) -> Kernel<'static> {
+fn scatter(input: Tensor, data: Tensor) -> Kernel {
     Kernel {
         name: "scatter".to_owned(),
         constants: vec![],
@@ -284,7 +301,7 @@ fn scatter(input: Tensor, data: Tensor) -> Kernel<'static> {
     }
 }
 
-fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel<'static> {
+fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel {
     // A buffer that is written must not be bound a second time, so that x or y may have to be read through out.
     let mut buffers = vec![(1, Access::Write, out)];
     let mut readers = String::new();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lower::Lowering;
+pub use lower::Tiles;
 use strait_device::{Dispatch, Selector, Table};
 
 use crate::backend::{check_index, check_steps, check_write};
@@ -24,6 +25,7 @@ const MOST_STEPS: usize = 64;
 #[derive(Clone)]
 pub struct Gpu {
     gpu: strait_device::Gpu,
+    tiles: Tiles,
 }
 
 impl Gpu {
@@ -37,8 +39,35 @@ impl Gpu {
 
     /// The back end on an open device.
     pub fn from_device(gpu: strait_device::Gpu) -> Self {
-        Self { gpu }
+        let tiles = if gpu.is_software() { Tiles::Software } else { Tiles::Hardware };
+        Self { gpu, tiles }
     }
+
+    /// The same with products cut otherwise.
+    pub fn with_tiles(self, tiles: Tiles) -> Self {
+        Self { tiles, ..self }
+    }
+}
+
+/// For each operation of a routine its kernels.
+fn lower(routine: &Routine, tiles: Tiles) -> Vec<Vec<lower::Kernel>> {
+    let lowering = Lowering { tiles, width: routine.metrics() };
+    let mut start = 0;
+    let each = |op: &crate::Op| {
+        let kernels = lowering.lower(op, start);
+        start += op.metrics();
+        kernels
+    };
+    routine.ops().iter().map(each).collect()
+}
+
+/// The WGSL kernels of a program, each once, by name: what a device of that kind compiles.
+pub fn kernels(program: &Program, tiles: Tiles) -> Vec<(String, String)> {
+    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles)).flatten();
+    let mut sources: Vec<(String, String)> = lowered.map(|kernel| kernel.source()).collect();
+    sources.sort();
+    sources.dedup();
+    sources
 }
 
 /// A shared buffer, with the device that alone can use it.
@@ -67,9 +96,15 @@ impl Backend for Gpu {
                 None => self.gpu.buffer(&declared.name, declared.tensor.bytes() as u64)?,
             });
         }
-        let mut run = Run { gpu: self.gpu.clone(), program: Program::default(), buffers, plans: Vec::new(), table: None };
         let Program { tensors, routines } = program;
-        run.program.tensors = tensors;
+        let mut run = Run {
+            gpu: self.gpu.clone(),
+            tiles: self.tiles,
+            program: Program { tensors, routines: Vec::new() },
+            buffers,
+            plans: Vec::new(),
+            table: None,
+        };
         for routine in routines {
             run.add(routine)?;
         }
@@ -88,6 +123,7 @@ struct Plan {
 
 struct Run {
     gpu: strait_device::Gpu,
+    tiles: Tiles,
     program: Program,
     buffers: Vec<strait_device::Buffer>,
     plans: Vec<Plan>,
@@ -112,13 +148,12 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        let lowering = Lowering { gpu: &self.gpu, buffers: &self.buffers, width: routine.metrics() };
-        let (mut dispatches, mut counts, mut start) = (Vec::new(), Vec::new(), 0);
-        for op in routine.ops() {
-            let lowered = lowering.lower(op, start)?;
-            counts.push(lowered.len());
-            dispatches.extend(lowered);
-            start += op.metrics();
+        let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
+        for kernels in lower(&routine, self.tiles) {
+            counts.push(kernels.len());
+            for kernel in kernels {
+                dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);
+            }
         }
         self.plans.push(Plan { dispatches, counts, step_time: SLICE });
         Ok(self.program.add(routine))

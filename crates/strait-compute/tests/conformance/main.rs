@@ -4,7 +4,7 @@ mod cases;
 
 use cases::Case;
 use strait_compute::philox::Stream;
-use strait_compute::{Backend, Cpu, Execution, Gpu, Kind, Metrics, Oracle, Tensor, go_on};
+use strait_compute::{Backend, Cpu, Execution, Gpu, Kind, Metrics, Oracle, Tensor, Tile, Tiles, go_on};
 use strait_device::Selector;
 
 /// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
@@ -103,17 +103,31 @@ fn cpu_conforms() {
     conforms(&Cpu::new().expect("threads start"));
 }
 
-/// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter.
-#[test]
-fn gpu_conforms() {
+/// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter, with every tile shape.
+fn gpu_conforms(tile: Tile) {
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
     match Gpu::new(&Selector::parse(&name)) {
-        Ok(gpu) => conforms(&gpu),
+        Ok(gpu) => conforms(&gpu.with_tiles(Tiles::Fixed(tile))),
         Err(error) => {
             assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
             eprintln!("SKIPPED: the GPU back end was not tested, because {error}");
         }
     }
+}
+
+#[test]
+fn gpu_conforms_in_large_tiles() {
+    gpu_conforms(Tile::LARGE);
+}
+
+#[test]
+fn gpu_conforms_in_small_tiles() {
+    gpu_conforms(Tile::SMALL);
+}
+
+#[test]
+fn gpu_conforms_in_tiles_for_software() {
+    gpu_conforms(Tile::SOFTWARE);
 }
 
 /// The number of workers changes no bit.

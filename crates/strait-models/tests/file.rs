@@ -1,0 +1,139 @@
+//! A saved net is read back exactly; a damaged, foreign or lying file gives an error that names it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, TensorView};
+use strait_models::{Autoencoder, Precision, write_atomically};
+
+fn net() -> Autoencoder {
+    let mut net = Autoencoder::glorot(&[30, 20, 7], 3).expect("good sizes");
+    for layer in &mut net.layers {
+        layer.bias.iter_mut().enumerate().for_each(|(i, b)| *b = i as f32 * 0.25 - 1.0);
+    }
+    net
+}
+
+fn notes() -> BTreeMap<String, String> {
+    BTreeMap::from([("strait.seed".to_owned(), "7".to_owned())])
+}
+
+/// The message of the error that loading this file gives.
+fn refusal(path: &Path) -> String {
+    let error = Autoencoder::load(path).expect_err("a bad file is refused").to_string();
+    let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+    assert!(error.contains(name), "the message names the file: {error}");
+    error
+}
+
+fn written(folder: &Path, bytes: &[u8]) -> PathBuf {
+    let path = folder.join("bad-file");
+    std::fs::write(&path, bytes).expect("the temporary folder is writable");
+    path
+}
+
+#[test]
+fn a_round_trip_is_exact() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net.safetensors");
+    net().save(&path, Precision::F32, &notes()).expect("it is written");
+    let (read, notes) = Autoencoder::load(&path).expect("it is read");
+    assert_eq!(read, net());
+    assert_eq!(notes["strait.seed"], "7");
+    assert!(notes.contains_key("strait.version"));
+}
+
+#[test]
+fn half_precision_keeps_three_digits_in_half_the_space() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [full, half] = ["full", "half"].map(|name| folder.path().join(name));
+    net().save(&full, Precision::F32, &notes()).expect("it is written");
+    net().save(&half, Precision::F16, &notes()).expect("it is written");
+    let (read, _) = Autoencoder::load(&half).expect("it is read");
+    for (read, exact) in read.layers.iter().zip(&net().layers) {
+        for (x, y) in read.weight.iter().chain(&read.bias).zip(exact.weight.iter().chain(&exact.bias)) {
+            assert!((x - y).abs() <= 1e-3 * y.abs() + 1e-7, "{x} for {y}");
+        }
+    }
+    let length = |path: &Path| std::fs::metadata(path).expect("it exists").len();
+    assert!(length(&half) < length(&full) * 3 / 4, "half precision takes less space");
+}
+
+#[test]
+fn cut_and_lengthened_files_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net.safetensors");
+    net().save(&path, Precision::F32, &notes()).expect("it is written");
+    let bytes = std::fs::read(&path).expect("it is read");
+    for cut in (0..64).chain((64..bytes.len()).step_by(1024)).chain([bytes.len() - 1]) {
+        refusal(&written(folder.path(), &bytes[..cut]));
+    }
+    refusal(&written(folder.path(), &[&bytes[..], &[0; 9]].concat()));
+    // A header that claims to be longer than the file, up to the largest number.
+    for claim in [bytes.len() as u64, 1 << 32, u64::MAX] {
+        let mut lying = bytes.clone();
+        lying[..8].copy_from_slice(&claim.to_le_bytes());
+        refusal(&written(folder.path(), &lying));
+    }
+    assert!(Autoencoder::load(folder.path()).is_err(), "a folder is no file");
+    assert!(Autoencoder::load(folder.path().join("absent")).is_err(), "an absent file is an error");
+}
+
+/// Writes tensors of the smallest net, 2-1-2, with changes.
+fn small(folder: &Path, change: impl FnOnce(&mut HashMap<String, String>, &mut Vec<(&str, Vec<usize>, Vec<f32>)>)) -> PathBuf {
+    let arch = r#"{"encoder":[{"inputs":2,"outputs":1,"activation":"linear"}],
+                   "decoder":[{"inputs":1,"outputs":2,"activation":"logistic"}]}"#;
+    let mut metadata = HashMap::from([("strait.arch".to_owned(), arch.to_owned())]);
+    let mut tensors = vec![
+        ("encoder.0.weight", vec![1, 2], vec![0.5, 1.0]),
+        ("encoder.0.bias", vec![1], vec![0.0]),
+        ("decoder.0.weight", vec![2, 1], vec![1.5, 2.0]),
+        ("decoder.0.bias", vec![2], vec![0.0, 1.0]),
+    ];
+    change(&mut metadata, &mut tensors);
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, _, x)| x.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("shape and bytes agree"))
+    });
+    written(folder, &safetensors::serialize(views, Some(metadata)).expect("it is serialised"))
+}
+
+#[test]
+fn foreign_and_lying_files_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let (good, _) = Autoencoder::load(small(folder, |_, _| {})).expect("the unchanged file is good");
+    assert_eq!(good.sizes(), [2, 1, 2]);
+    type Change = fn(&mut HashMap<String, String>, &mut Vec<(&str, Vec<usize>, Vec<f32>)>);
+    let changes: [(Change, &str); 7] = [
+        (|m, _| m.clear(), "strait.arch"),
+        (|m, _| m.values_mut().for_each(|text| text.truncate(9)), "architecture"),
+        (|_, t| t.truncate(3), "decoder.0.bias"),
+        (|_, t| t.push(("extra", vec![1], vec![0.0])), "5 tensors"),
+        (|_, t| t[0].1 = vec![2, 1], "encoder.0.weight"),
+        (|_, t| t[3].2[1] = f32::NAN, "decoder.0.bias"),
+        (|_, t| t[0].0 = "encoder.1.weight", "encoder.0.weight"),
+    ];
+    for (change, expected) in changes {
+        let message = refusal(&small(folder, change));
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+    for foreign in [&b""[..], b"PK\x03\x04 a zip file", b"\x80\x04 a pickle", &[0; 100]] {
+        refusal(&written(folder, foreign));
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_the_earlier_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("absent-folder").join("file");
+    assert!(write_atomically(&path, b"x").expect_err("there is no folder").to_string().contains("absent-folder"));
+    // A folder stands where the file should go.
+    let blocked = folder.path().join("blocked");
+    std::fs::create_dir(&blocked).expect("the temporary folder is writable");
+    std::fs::write(blocked.join("inside"), b"kept").expect("the temporary folder is writable");
+    assert!(write_atomically(&blocked, b"x").is_err());
+    assert_eq!(std::fs::read(blocked.join("inside")).expect("it is still there"), b"kept");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("it is a folder").collect();
+    assert_eq!(left.len(), 1, "no temporary file is left behind");
+}

@@ -1,0 +1,114 @@
+//! Contrastive divergence learns what it should.
+
+use strait_compute::philox::Stream;
+use strait_compute::{Cpu, Device};
+use strait_data::Rows;
+use strait_models::{Rbm, Units};
+use strait_train::{Pretrain, silent};
+
+/// Bars and stripes: 4 x 4 images whose rows, or columns, are all on or all off.
+fn bars_and_stripes() -> Vec<f32> {
+    let mut pixels = Vec::new();
+    for pattern in 0..16u32 {
+        let line = |i: usize| (pattern >> i & 1) as f32;
+        pixels.extend((0..16).map(|i| line(i / 4)));
+        pixels.extend((0..16).map(|i| line(i % 4)));
+    }
+    pixels
+}
+
+/// The mean exact log-likelihood of the rows.
+fn log_likelihood(rbm: &Rbm, rows: &[f32]) -> f64 {
+    let energies = rows.chunks_exact(16).map(|row| rbm.free_energy(row).expect("16 values"));
+    -energies.sum::<f64>() / (rows.len() / 16) as f64 - rbm.log_partition().expect("few hidden units")
+}
+
+fn trained(epochs: usize, cd_steps: usize) -> Rbm {
+    let device = Device::cpu().expect("threads start");
+    let pixels = bars_and_stripes();
+    let recipe = Pretrain {
+        epochs,
+        cd_steps,
+        batch: 8,
+        rate: 0.05,
+        weight_cost: 0.0,
+        gaussian_code: false,
+        seed: 5,
+        ..Pretrain::default()
+    };
+    let rows = Rows::numbers(&pixels, 16).expect("whole rows");
+    let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
+    trained.stack.rbms.into_iter().next().expect("one machine")
+}
+
+#[test]
+fn exact_log_likelihood_rises_and_further_with_more_gibbs_steps() {
+    let pixels = bars_and_stripes();
+    let untrained = Rbm::new((16, Units::Bernoulli), (12, Units::Bernoulli), &mut Stream::new(5, 2)).expect("good sizes");
+    let before = log_likelihood(&untrained, &pixels);
+    let [one, ten] = [1, 10].map(|k| log_likelihood(&trained(100, k), &pixels));
+    println!("log-likelihood: untrained {before:.3}, CD-1 {one:.3}, CD-10 {ten:.3}");
+    // 30 different patterns, two of which come twice: no model is above −3.38.
+    assert!(before + 2.0 < one && one + 0.5 < ten && ten < -3.38, "{before}, {one}, {ten}");
+}
+
+#[test]
+fn gaussian_visible_units_find_the_mean() {
+    let device = Device::cpu().expect("threads start");
+    let mut stream = Stream::new(11, 0);
+    let mean = [3.0, -1.5, 0.25];
+    let values: Vec<f32> = (0..3000).map(|i| mean[i % 3] + stream.next_normal()).collect();
+    let rows = Rows::numbers(&values, 3).expect("whole rows");
+    let recipe = Pretrain {
+        epochs: 40,
+        gaussian_visible: true,
+        gaussian_code: false,
+        gaussian_rate: 0.01,
+        weight_cost: 0.01,
+        ..Pretrain::default()
+    };
+    let trained = recipe.fit(&device, &[3, 2], rows, &mut silent).expect("it learns");
+    // The model's mean is that of reconstructions: a + E[h] Wᵀ.
+    let net = trained.stack.unroll();
+    let reconstructions = net.reconstruct(&device, rows).expect("it runs");
+    for (unit, expected) in mean.iter().enumerate() {
+        let sum: f64 = reconstructions.iter().skip(unit).step_by(3).map(|&x| f64::from(x)).sum();
+        let found = sum / 1000.0;
+        assert!((found - f64::from(*expected)).abs() < 0.1, "unit {unit}: {found} for {expected}");
+    }
+}
+
+/// The same seed gives the same bits, for any number of threads; another seed gives others.
+#[test]
+fn the_seed_decides_every_bit() {
+    let pixels: Vec<u8> = (0..50 * 60u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let rows = Rows::bytes(&pixels, 60).expect("whole rows");
+    let weights = |threads: usize, seed: u64| {
+        let device = Device::new(Cpu::with_threads(threads).expect("threads start"));
+        let recipe = Pretrain { epochs: 3, batch: 7, seed, ..Pretrain::default() };
+        let trained = recipe.fit(&device, &[60, 33, 5], rows, &mut silent).expect("it learns");
+        let bits = |rbm: &Rbm| rbm.weight.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
+        trained.stack.rbms.iter().flat_map(bits).collect::<Vec<_>>()
+    };
+    let reference = weights(1, 1);
+    for threads in [1, 2, 4] {
+        assert_eq!(weights(threads, 1), reference, "{threads} threads");
+    }
+    assert_ne!(weights(1, 2), reference, "another seed");
+}
+
+#[test]
+fn wrong_settings_and_divergence_are_errors() {
+    let device = Device::cpu().expect("threads start");
+    let values = vec![1e18; 40];
+    let rows = Rows::numbers(&values, 4).expect("whole rows");
+    let fit = |recipe: Pretrain, sizes: &[usize]| {
+        recipe.fit(&device, sizes, rows, &mut silent).expect_err("this cannot work").to_string()
+    };
+    let base = Pretrain { gaussian_visible: true, ..Pretrain::default() };
+    assert!(fit(Pretrain { batch: 0, ..base.clone() }, &[4, 2]).contains("batch is 0"));
+    assert!(fit(Pretrain { rate: f32::NAN, ..base.clone() }, &[4, 2]).contains("rate is NaN"));
+    assert!(fit(base.clone(), &[5, 2]).contains("4 values in a row, but the model takes 5"));
+    assert!(fit(base.clone(), &[4, 0]).contains("none of them 0"));
+    assert!(fit(base, &[4, 2]).contains("diverged in epoch"));
+}
