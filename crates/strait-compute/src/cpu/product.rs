@@ -1,6 +1,6 @@
 //! Matrix products with the tail of the operation applied to each tile while it is in registers or the first cache.
 
-use super::isa::{Target, multiply_add};
+use super::isa::Target;
 use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Share;
 
@@ -64,22 +64,20 @@ fn rows_tile<T: Target, const M: usize>(
     M
 }
 
-/// The sums of a tile. They stay in registers because nothing here takes their address.
+/// The sums of a tile.
 #[inline(always)]
 fn sums<T: Target, const M: usize>(x: &[Lanes], rows: usize, row: usize, columns: &[Lanes]) -> [Lanes; M] {
-    let mut sums = [[0.0; WIDTH]; M];
+    let mut sums = [T::zero(); M];
     for (x, w) in x.chunks_exact(rows).zip(columns.chunks(WIDTH)) {
         let x = &x[row..row + M];
         for (k, w) in w.iter().enumerate() {
+            let w = T::load(w);
             for r in 0..M {
-                let factor = x[r].0[k % WIDTH];
-                for c in 0..WIDTH {
-                    sums[r][c] = multiply_add::<T>(factor, w.0[c], sums[r][c]);
-                }
+                sums[r] = T::accumulate(x[r].0[k % WIDTH], w, sums[r]);
             }
         }
     }
-    sums.map(Lanes)
+    sums.map(T::store)
 }
 
 /// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns.
@@ -99,14 +97,12 @@ pub(super) fn block_product<T: Target>(x: &[Lanes], d: &[Lanes]) -> [Lanes; WIDT
 /// M rows of a block of Xᵀ D, from `start` on.
 #[inline(always)]
 fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize) -> [Lanes; M] {
-    let mut rows = [[0.0; WIDTH]; M];
+    let mut rows = [T::zero(); M];
     for (x, d) in x.iter().zip(d) {
+        let d = T::load(d);
         for r in 0..M {
-            let factor = x.0[start + r];
-            for c in 0..WIDTH {
-                rows[r][c] = multiply_add::<T>(factor, d.0[c], rows[r][c]);
-            }
+            rows[r] = T::accumulate(x.0[start + r], d, rows[r]);
         }
     }
-    rows.map(Lanes)
+    rows.map(T::store)
 }

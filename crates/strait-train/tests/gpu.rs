@@ -1,0 +1,158 @@
+//! Training through wgpu: the CPU's results, the same bits twice, and typed errors for a GPU's faults.
+
+use std::ops::ControlFlow;
+
+use strait_compute::{Cpu, Device, Gpu};
+use strait_data::Rows;
+use strait_device::{Error as GpuError, Options, Selector};
+use strait_models::Autoencoder;
+use strait_train::{Error, Event, FineTune, Pretrain, silent};
+
+/// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
+/// `STRAIT_REQUIRE_GPU` is set.
+fn open(options: Options) -> Option<strait_device::Gpu> {
+    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
+            eprintln!("SKIPPED: nothing was tested on a GPU, because {error}");
+            None
+        }
+    }
+}
+
+fn device(gpu: &strait_device::Gpu) -> Device {
+    Device::new(Gpu::from_device(gpu.clone()))
+}
+
+const WIDTH: usize = 40;
+
+/// Rows of smooth random curves as bytes.
+fn pixels() -> Vec<u8> {
+    let mut stream = strait_compute::philox::Stream::new(3, 0);
+    let mut row = || {
+        let (phase, speed) = (stream.next_normal(), 0.2 + 0.1 * stream.next_normal());
+        (0..WIDTH).map(|c| (127.0 + 127.0 * (phase + speed * c as f32).sin()) as u8).collect::<Vec<_>>()
+    };
+    (0..300).flat_map(|_| row()).collect()
+}
+
+/// Pretrains and fine-tunes; gives the net and its error.
+fn train(device: &Device, rows: Rows<'_>) -> Result<(Autoencoder, f64), Error> {
+    let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
+    let mut net = recipe.fit(device, &[WIDTH, 24, 6], rows, &mut silent)?.stack.unroll();
+    FineTune { epochs: 5, batch: 20, ..FineTune::default() }.fit(device, &mut net, rows, Some(rows), &mut silent)?;
+    let error = net.error(device, rows)?;
+    Ok((net, error))
+}
+
+fn bits(net: &Autoencoder) -> Vec<u32> {
+    net.layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias)).map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn a_gpu_learns_what_the_cpu_learns_and_the_same_bits_twice() {
+    let Some(gpu) = open(Options::default()) else { return };
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let (_, on_cpu) = train(&Device::new(Cpu::with_threads(2).expect("threads start")), rows).expect("the CPU learns");
+    let (net, on_gpu) = train(&device(&gpu), rows).expect("the GPU learns");
+    assert!((on_gpu / on_cpu - 1.0).abs() < 0.02, "error {on_gpu} on the GPU, {on_cpu} on the CPU");
+    let (again, _) = train(&device(&gpu), rows).expect("the GPU learns");
+    assert_eq!(bits(&net), bits(&again));
+}
+
+fn gpu_error(error: Error) -> GpuError {
+    match error {
+        Error::Compute(strait_compute::Error::Gpu(error)) => error,
+        Error::Model(strait_models::Error::Compute(strait_compute::Error::Gpu(error))) => error,
+        other => panic!("not an error of the GPU: {other}"),
+    }
+}
+
+#[test]
+fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_gives_the_same_bits() {
+    let Some(gpu) = open(Options::default()) else { return };
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let (expected, _) = train(&device(&gpu), rows).expect("the GPU learns");
+    // Destroyed at each of the first moments that an observer sees, in pretraining and in fine-tuning.
+    for moment in [0, 1, 4, 11] {
+        let doomed = open(Options::default()).expect("it opened before");
+        let mut seen = 0;
+        let mut destroy = |_: &Event| {
+            if seen == moment {
+                doomed.destroy();
+            }
+            seen += 1;
+            ControlFlow::Continue(())
+        };
+        let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
+        let error = recipe.fit(&device(&doomed), &[WIDTH, 24, 6], rows, &mut destroy).expect_err("the device is gone");
+        assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
+        let mut net = expected.clone();
+        let error = FineTune::default().fit(&device(&doomed), &mut net, rows, None, &mut silent).expect_err("it stays gone");
+        assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
+        assert_eq!(bits(&net), bits(&expected), "a failed run leaves the net alone");
+    }
+    let fresh = open(Options::default()).expect("it opened before");
+    let (again, _) = train(&device(&fresh), rows).expect("the fresh device learns");
+    assert_eq!(bits(&again), bits(&expected));
+}
+
+#[test]
+fn a_device_lost_before_its_first_submission_is_an_error() {
+    let Some(gpu) = open(Options::default()) else { return };
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let mut destroy = |_: &Event| {
+        gpu.destroy();
+        ControlFlow::Continue(())
+    };
+    let recipe = Pretrain { epochs: 1, ..Pretrain::default() };
+    let error = recipe.fit(&device(&gpu), &[WIDTH, 3], rows, &mut destroy).expect_err("the device is gone");
+    assert!(matches!(gpu_error(error), GpuError::Lost { .. }));
+}
+
+/// Where the driver tells how much memory is in use, a device can be made to give itself up at its first submission.
+#[test]
+fn a_device_that_gives_itself_up_is_an_error() {
+    let Some(gpu) = open(Options { loss_percent: Some(0), ..Options::default() }) else { return };
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    match train(&device(&gpu), rows) {
+        Err(error) => assert!(matches!(gpu_error(error), GpuError::Lost { .. })),
+        Ok(_) => eprintln!("SKIPPED: `{}` does not tell how much memory is in use", gpu.describe()),
+    }
+}
+
+#[test]
+fn a_tensor_that_does_not_fit_is_named() {
+    let Some(gpu) = open(Options { buffer_limit: Some(8192), ..Options::default() }) else { return };
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let error = gpu_error(train(&device(&gpu), rows).map(|_| ()).expect_err("12,000 bytes do not fit"));
+    let message = error.to_string();
+    assert!(matches!(error, GpuError::TooLarge { bytes: 12_000, limit: 8192, .. }), "{message}");
+    assert!(message.contains("`data`") && message.contains("12000") && message.contains("8192"), "{message}");
+}
+
+/// Where the driver tells how much memory is in use, allocations can be made to fail.
+#[test]
+fn memory_that_runs_out_is_an_error_and_the_device_lives_on() {
+    // The lowest threshold at which the device opens: what it then has left is little.
+    let Some(full) = open(Options::default()) else { return };
+    let name = full.name().to_owned();
+    let with = |percent| {
+        let options = Options { memory_percent: Some(percent), ..Options::default() };
+        strait_device::Gpu::open_with(&Selector::Name(name.clone()), options).ok()
+    };
+    let gpu = (0..=100).find_map(with).expect("at 100 per cent it opens as it did before");
+    match gpu.buffer("ballast", gpu.largest_tensor()) {
+        Err(error) => assert!(matches!(error, GpuError::OutOfMemory { .. }), "{error}"),
+        Ok(_) => eprintln!("SKIPPED: `{}` does not tell how much memory is in use", gpu.describe()),
+    }
+    gpu.check().expect("the device lives on");
+    gpu.buffer("small", 16).expect("there is room for a small buffer");
+}

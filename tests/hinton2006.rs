@@ -1,0 +1,127 @@
+//! The example, run as a user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Cargo puts examples beside the tests' own folder.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().expect("the test knows itself");
+    let target = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    target.join("examples").join("hinton2006")
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(example());
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().expect("the example has been built")
+}
+
+/// A recipe for a small net.
+fn recipe(folder: &Path) -> String {
+    let mut recipe = strait::hinton2006::Recipe::quick();
+    recipe.hidden = vec![64, 32, 12];
+    recipe.pretrain.epochs = 4;
+    recipe.finetune.epochs = 4;
+    recipe.logistic_pca.epochs = 3;
+    let path = folder.join("small.toml");
+    std::fs::write(&path, toml::to_string(&recipe).expect("a recipe is TOML")).expect("the folder is writable");
+    path.display().to_string()
+}
+
+/// A folder of MNIST's files whose test set is cut to 200 images, so that software GPUs get through.
+fn small_mnist(folder: &Path) -> String {
+    let mnist = strait::Mnist::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist")).expect("it is in the repository");
+    let idx = |dimensions: &[u32], bytes: &[u8]| {
+        let header = [0, 0, 8, dimensions.len() as u8];
+        let dimensions = dimensions.iter().flat_map(|dimension| dimension.to_be_bytes());
+        header.into_iter().chain(dimensions).chain(bytes.iter().copied()).collect::<Vec<u8>>()
+    };
+    for (part, images, count) in [("train", &mnist.train, 400), ("t10k", &mnist.test, 200)] {
+        let pixels = idx(&[count as u32, 28, 28], &images.pixels[..count * 784]);
+        std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), pixels).expect("the folder is writable");
+        let labels = idx(&[count as u32], &images.labels[..count]);
+        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("the folder is writable");
+    }
+    folder.display().to_string()
+}
+
+/// Runs the example on a device; gives its results.
+fn results(device: &str) -> serde_json::Value {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (data, recipe) = (small_mnist(folder.path()), recipe(folder.path()));
+    let out = folder.path().join("out");
+    let shown = out.display().to_string();
+    let run = run(&["--device", device, "--data", &data, "--recipe", &recipe, "--out", &shown, "--limit", "300", "--map", "--ablate"]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let printed = String::from_utf8_lossy(&run.stdout);
+    for expected in ["logistic PCA", "13.87", "RBM 784-64  epoch 4/4", "fine-tuning  epoch 4/4"] {
+        assert!(printed.contains(expected), "{expected} is missing from {printed}");
+    }
+    for picture in ["reconstructions.png", "filters.png", "codes2d.png"] {
+        let bytes = std::fs::read(out.join(picture)).expect("the picture is there");
+        assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
+    }
+    let (net, notes) = strait::Autoencoder::load(out.join("model.safetensors")).expect("the model is there");
+    assert_eq!(net.sizes(), [784, 64, 32, 12, 32, 64, 784]);
+    let text = std::fs::read_to_string(out.join("results.json")).expect("the results are there");
+    let results: serde_json::Value = serde_json::from_str(&text).expect("they are JSON");
+    assert_eq!(notes["strait.test_error"].parse::<f64>().ok(), results["test_error"].as_f64());
+    // The model in the file has the error that the run reported.
+    let device = strait::Device::cpu().expect("threads start");
+    let mnist = strait::Mnist::open(data).expect("it was read before");
+    let error = net.error(&device, mnist.test.rows()).expect("it runs");
+    let reported = results["test_error"].as_f64().expect("a number");
+    assert!((error / reported - 1.0).abs() < 1e-4, "{error}, where {reported} was reported");
+    results
+}
+
+#[test]
+fn on_the_cpu() {
+    let results = results("cpu");
+    for layer in 0..3 {
+        assert_eq!(results["pretrain"][layer].as_array().map(Vec::len), Some(4), "{results}");
+    }
+    let number = |name: &str| results[name].as_f64().unwrap_or_else(|| panic!("{name} in {results}"));
+    assert!(number("test_error_pca") < number("test_error_no_pretraining"), "{results}");
+    assert!(number("seconds_pretrain") > 0.0 && number("seconds_finetune") > 0.0 && number("train_error") > 0.0);
+    let last = &results["finetune"][3];
+    assert_eq!(last["epoch"], 4);
+    let error = last["test_error"].as_f64().expect("a number");
+    assert!((error / number("test_error") - 1.0).abs() < 1e-5, "{results}");
+}
+
+#[test]
+fn through_wgpu_with_the_same_result() {
+    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
+    if strait::gpu::Gpu::open(&strait::gpu::Selector::parse(&name)).is_err() {
+        assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "there is no adapter `{name}`");
+        eprintln!("SKIPPED: there is no adapter `{name}`");
+        return;
+    }
+    let [on_cpu, on_gpu] = ["cpu", &name].map(|device| results(device)["test_error"].as_f64().expect("a number"));
+    assert!((on_gpu / on_cpu - 1.0).abs() < 0.02, "{on_gpu} through wgpu, {on_cpu} on the CPU");
+}
+
+#[test]
+fn wrong_input_gets_one_clear_sentence() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "hidden = [3]\nspeed = 9").expect("the folder is writable");
+    let (folder, file) = (folder.path().display().to_string(), file.display().to_string());
+    let under_a_file = format!("{file}/out");
+    for (arguments, expected) in [
+        (vec!["--data", &folder], "train-images-idx3-ubyte"),
+        (vec!["--data", "absent"], "absent"),
+        (vec!["--out", &under_a_file], "no file can be written there"),
+        (vec!["--device", "no such gpu", "--out", &folder], "there is no adapter `no such gpu`"),
+        (vec!["--recipe", &file], "no recipe"),
+        (vec!["--recipe", "absent.toml"], "absent.toml"),
+        (vec!["--code", "0"], "none of size 0"),
+        (vec!["--epochs", "-3"], "--epochs"),
+        (vec!["--epochs", "0", "--device", "cpu", "--limit", "20", "--pretrain-epochs", "1", "--out", &folder], "epochs is 0"),
+    ] {
+        let run = run(&arguments);
+        let message = String::from_utf8_lossy(&run.stderr);
+        assert!(!run.status.success() && message.contains(expected), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+    }
+}
