@@ -20,7 +20,7 @@ use strait::terminal::Terminal;
 use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
 
 #[derive(Parser)]
-#[command(about = "Trains the deep autoencoder of Hinton & Salakhutdinov (2006) on MNIST")]
+#[command(about = "Trains the deep autoencoder of Hinton & Salakhutdinov (2006) on MNIST", allow_negative_numbers = true)]
 struct Options {
     /// auto (a GPU if there is one, else the CPU), cpu, gpu, or the number or a part of the name of an adapter
     #[arg(long, default_value = "auto")]
@@ -84,7 +84,10 @@ fn main() -> Result<()> {
     prepare(&options.out)?;
     let device = Device::named(&options.device)?;
     println!("{}", device.describe());
-    println!("{} training and {} test images of {} x {}", train.count, test.count, mnist.train.width, mnist.train.height);
+    println!(
+        "{} training and {} test images of {} x {}",
+        train.count, test.count, mnist.train.width, mnist.train.height
+    );
     let toml = toml::to_string_pretty(&recipe)?;
     println!("\n{toml}");
     write_atomically(&options.out.join("recipe.toml"), toml.as_bytes())?;
@@ -193,7 +196,13 @@ fn train_deep(device: &Device, recipe: &Recipe, sizes: &[usize], train: Rows<'_>
     Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error })
 }
 
-fn fine_tune(device: &Device, recipe: &FineTune, net: &mut Autoencoder, train: Rows<'_>, test: Rows<'_>) -> Result<FineTuned> {
+fn fine_tune(
+    device: &Device,
+    recipe: &FineTune,
+    net: &mut Autoencoder,
+    train: Rows<'_>,
+    test: Rows<'_>,
+) -> Result<FineTuned> {
     let start = Instant::now();
     let mut terminal = Terminal::new();
     let tuned = recipe.fit(device, net, train, Some(test), &mut |event| terminal.show(event))?;
@@ -260,7 +269,14 @@ fn draw_filters(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
 
 /// Trains the same net with a code of two numbers and draws the test set's codes beside its first two principal
 /// components.
-fn draw_map(path: &Path, device: &Device, recipe: &Recipe, sizes: &[usize], mnist: &Mnist, train: Rows<'_>) -> Result<()> {
+fn draw_map(
+    path: &Path,
+    device: &Device,
+    recipe: &Recipe,
+    sizes: &[usize],
+    mnist: &Mnist,
+    train: Rows<'_>,
+) -> Result<()> {
     let test = mnist.test.rows();
     let mut sizes = sizes.to_vec();
     sizes.pop();

@@ -9,12 +9,17 @@ fn main() -> anyhow::Result<()> {
     let mnist = Mnist::open("data/mnist")?;
     let (train, test) = (mnist.train.rows().first(2000), mnist.test.rows().first(500));
 
-    let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train, &mut silent)?;
+    let pretrained =
+        Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train, &mut silent)?;
     let mut autoencoder = pretrained.stack.unroll();
     FineTune { epochs: 15, ..FineTune::default() }.fit(&device, &mut autoencoder, train, None, &mut silent)?;
 
     println!("on {}", device.describe());
-    println!("test error {:.2}, PCA's {:.2}", autoencoder.error(&device, test)?, Pca::fit(&device, train, 10)?.error(test)?);
+    println!(
+        "test error {:.2}, PCA's {:.2}",
+        autoencoder.error(&device, test)?,
+        Pca::fit(&device, train, 10)?.error(test)?
+    );
     let codes = autoencoder.encode(&device, test)?;
     println!("the code of the first test image: {:.1?}", &codes[..autoencoder.code_size()]);
     std::fs::create_dir_all("out")?;

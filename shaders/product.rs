@@ -52,7 +52,11 @@ pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool) -> Str
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
     text += "        @builtin(local_invocation_index) index: u32) {\n";
     text += &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n");
-    text += &format!("    let row = top + local.y * {}u;\n    let col = left + local.x * {}u;\n", tile.rows, 4 * tile.vectors);
+    text += &format!(
+        "    let row = top + local.y * {}u;\n    let col = left + local.x * {}u;\n",
+        tile.rows,
+        4 * tile.vectors
+    );
     let each = || (0..tile.rows).flat_map(|r| (0..tile.vectors).map(move |v| (r, v)));
     for (r, v) in each() {
         text += &format!("    var c{r}_{v} = vec4<f32>(0.0);\n");
@@ -87,7 +91,11 @@ fn staged_terms(text: &mut String, tile: Tile, threads: u32, a_along_k: bool, b_
     let (height, width, depth) = (tile.height(), tile.width(), tile.depth);
     // Neighbouring invocations read neighbours in memory.
     let split = |along_k: bool, across: u32| {
-        if along_k { (format!("i / {depth}u"), format!("i % {depth}u")) } else { (format!("i % {across}u"), format!("i / {across}u")) }
+        if along_k {
+            (format!("i / {depth}u"), format!("i % {depth}u"))
+        } else {
+            (format!("i % {across}u"), format!("i / {across}u"))
+        }
     };
     let (m, k) = split(a_along_k, height);
     *text += &format!(

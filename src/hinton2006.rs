@@ -65,10 +65,5 @@ impl Recipe {
 
 /// Logistic PCA: a net with a linear code and logistic outputs, and no other hidden layer.
 fn logistic_pca() -> FineTune {
-    FineTune {
-        epochs: 10,
-        optimizer: Optimizer::adam(2e-3),
-        objective: Objective::CrossEntropy,
-        ..FineTune::default()
-    }
+    FineTune { epochs: 10, optimizer: Optimizer::adam(2e-3), objective: Objective::CrossEntropy, ..FineTune::default() }
 }

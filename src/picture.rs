@@ -59,7 +59,15 @@ impl Sheet {
     }
 
     /// An image of values that `colour` maps, enlarged.
-    fn image(&mut self, x: usize, y: usize, scale: usize, width: usize, values: &[f32], colour: impl Fn(f32) -> Colour) {
+    fn image(
+        &mut self,
+        x: usize,
+        y: usize,
+        scale: usize,
+        width: usize,
+        values: &[f32],
+        colour: impl Fn(f32) -> Colour,
+    ) {
         for (i, &value) in values.iter().enumerate() {
             self.block(x + i % width * scale, y + i / width * scale, scale, colour(value));
         }

@@ -44,7 +44,8 @@ impl Terminal {
                 let speed = total as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
                 let left = Duration::from_secs_f64((epochs * rows - total) as f64 / speed.max(1e-6));
                 self.bar.set_position(total as u64);
-                let rest = if total == 0 { String::new() } else { format!("{speed:.0} images/s, {} s left", left.as_secs()) };
+                let rest =
+                    if total == 0 { String::new() } else { format!("{speed:.0} images/s, {} s left", left.as_secs()) };
                 self.bar.set_message(format!("epoch {epoch}/{epochs}{}  {rest}", self.last_error));
             }
             Event::Epoch { stage, epoch, epochs, error, test_error, seconds, rows } => {
@@ -52,7 +53,9 @@ impl Terminal {
                 let test = test_error.map(|error| format!(", test error {error:.3}")).unwrap_or_default();
                 self.last_error = format!("  error {error:.3}{test}");
                 let speed = *rows as f64 / seconds;
-                let line = format!("{stage}  epoch {epoch}/{epochs}  error {error:.3}{test}  {seconds:.1} s  {speed:.0} images/s");
+                let line = format!(
+                    "{stage}  epoch {epoch}/{epochs}  error {error:.3}{test}  {seconds:.1} s  {speed:.0} images/s"
+                );
                 if self.bar.is_hidden() {
                     println!("{line}");
                 } else {

@@ -29,7 +29,8 @@ fn recipe(folder: &Path) -> String {
 
 /// A folder of MNIST's files whose test set is cut to 200 images, so that software GPUs get through.
 fn small_mnist(folder: &Path) -> String {
-    let mnist = strait::Mnist::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist")).expect("it is in the repository");
+    let mnist =
+        strait::Mnist::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist")).expect("it is in the repository");
     let idx = |dimensions: &[u32], bytes: &[u8]| {
         let header = [0, 0, 8, dimensions.len() as u8];
         let dimensions = dimensions.iter().flat_map(|dimension| dimension.to_be_bytes());
@@ -50,7 +51,10 @@ fn results(device: &str) -> serde_json::Value {
     let (data, recipe) = (small_mnist(folder.path()), recipe(folder.path()));
     let out = folder.path().join("out");
     let shown = out.display().to_string();
-    let run = run(&["--device", device, "--data", &data, "--recipe", &recipe, "--out", &shown, "--limit", "300", "--map", "--ablate"]);
+    let run = run(&[
+        "--device", device, "--data", &data, "--recipe", &recipe, "--out", &shown, "--limit", "300", "--map",
+        "--ablate",
+    ]);
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let printed = String::from_utf8_lossy(&run.stdout);
     for expected in ["logistic PCA", "13.87", "RBM 784-64  epoch 4/4", "fine-tuning  epoch 4/4"] {
@@ -117,7 +121,10 @@ fn wrong_input_gets_one_clear_sentence() {
         (vec!["--recipe", "absent.toml"], "absent.toml"),
         (vec!["--code", "0"], "none of size 0"),
         (vec!["--epochs", "-3"], "--epochs"),
-        (vec!["--epochs", "0", "--device", "cpu", "--limit", "20", "--pretrain-epochs", "1", "--out", &folder], "epochs is 0"),
+        (
+            vec!["--epochs", "0", "--device", "cpu", "--limit", "20", "--pretrain-epochs", "1", "--out", &folder],
+            "epochs is 0",
+        ),
     ] {
         let run = run(&arguments);
         let message = String::from_utf8_lossy(&run.stderr);

@@ -95,6 +95,8 @@ pub struct Metrics {
     pub squared_errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
+    /// The time that the host took to encode and submit the run's dispatches; zero where there are none.
+    pub host_time: Duration,
 }
 
 impl Metrics {
@@ -129,7 +131,8 @@ impl Metrics {
                     metrics.squared_errors.push(column(1));
                 }
                 Op::Dot { .. } => {
-                    let sums = (0..steps.len()).map(|s| rows_of(s, start)[..DOT_PARTS].iter().map(|&x| f64::from(x)).sum());
+                    let sums =
+                        (0..steps.len()).map(|s| rows_of(s, start)[..DOT_PARTS].iter().map(|&x| f64::from(x)).sum());
                     metrics.dots.push(sums.collect());
                 }
                 _ => {}

@@ -83,7 +83,11 @@ impl Device {
     ///
     /// # Errors
     /// As [`Backend::load`].
-    pub fn load_sharing(&self, program: Program, shared: &[(crate::Tensor, crate::Buffer)]) -> Result<Box<dyn Execution>> {
+    pub fn load_sharing(
+        &self,
+        program: Program,
+        shared: &[(crate::Tensor, crate::Buffer)],
+    ) -> Result<Box<dyn Execution>> {
         self.backend.load(program, shared)
     }
 }

@@ -39,7 +39,9 @@ pub enum Error {
         message: String,
     },
     /// The host has not enough memory for a tensor.
-    #[error("tensor `{tensor}` needs {bytes} bytes of host memory, which are not to be had: use a smaller data set, batch or layer")]
+    #[error(
+        "tensor `{tensor}` needs {bytes} bytes of host memory, which are not to be had: use a smaller data set, batch or layer"
+    )]
     HostMemory {
         /// The tensor's name.
         tensor: String,

@@ -8,7 +8,8 @@ use crate::backend::{check_index, check_steps, check_write};
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::philox::{philox, uniform};
 use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Sampling, Step, Tensor,
+    Activation, Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId,
+    Sampling, Step, Tensor,
 };
 
 /// The reference back end. Slow; its only purpose is to be right.
@@ -129,7 +130,9 @@ impl Run {
                     let position = step.offset as usize + r;
                     order.as_ref().map_or(position, |order| order.at(0, position) as usize)
                 };
-                let element = |r: usize, c: usize| if r < active { source.at(row_of(r), c) * scale } else { 0.0 };
+                let element = |r: usize, c: usize| {
+                    if r < active { source.at(row_of(r), c) * scale } else { 0.0 }
+                };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
             Op::Scatter { input, data } => {
@@ -147,9 +150,8 @@ impl Run {
                     activation.apply((0..x.cols).map(|k| x.at(r, k) * w(k)).sum::<f64>() + b.at(0, c))
                 });
                 if let Some(sample) = sample {
-                    let state = |r: usize, c: usize| {
-                        draw(sample.sampling, mean[r * out.cols + c], r, c, sample.stream, step)
-                    };
+                    let state =
+                        |r: usize, c: usize| draw(sample.sampling, mean[r * out.cols + c], r, c, sample.stream, step);
                     self.set(sample.out, matrix(out.rows, out.cols, state));
                 }
                 self.set(*out, mean);

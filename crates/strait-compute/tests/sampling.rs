@@ -2,7 +2,9 @@
 //! published Philox.
 
 use strait_compute::philox::{philox, uniform};
-use strait_compute::{Activation, Backend, Cpu, Gpu, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Step, go_on};
+use strait_compute::{
+    Activation, Backend, Cpu, Gpu, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Step, go_on,
+};
 use strait_device::Selector;
 
 const ROWS: usize = 4000;
@@ -75,7 +77,10 @@ fn gaussian_states_have_their_moments() {
                 let bound = 4.0 * (deviation / ROWS as f64).sqrt();
                 let found = moment(power);
                 let on = backend.describe();
-                assert!((found - expected).abs() < bound, "{on}: unit {unit}, moment {power} is {found}, not {expected}");
+                assert!(
+                    (found - expected).abs() < bound,
+                    "{on}: unit {unit}, moment {power} is {found}, not {expected}"
+                );
             }
         }
     }

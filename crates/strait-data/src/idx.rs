@@ -46,9 +46,9 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
     if start == [0x1f, 0x8b] {
         let most = length.saturating_mul(MAX_RATIO).saturating_add(1024);
         read(path, MultiGzDecoder::new(whole), |header, claim| {
-            (header + claim <= most).then_some(()).ok_or_else(|| {
-                format!("its header claims {claim} bytes, more than {length} compressed bytes can hold")
-            })
+            (header + claim <= most)
+                .then_some(())
+                .ok_or_else(|| format!("its header claims {claim} bytes, more than {length} compressed bytes can hold"))
         })
     } else {
         read(path, whole, |header, claim| {
@@ -60,11 +60,17 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
 }
 
 /// Reads header and elements; `check` compares the lengths of both with what the file can hold.
-fn read(path: &Path, mut source: impl Read, check: impl Fn(u64, u64) -> std::result::Result<(), String>) -> Result<Idx> {
+fn read(
+    path: &Path,
+    mut source: impl Read,
+    check: impl Fn(u64, u64) -> std::result::Result<(), String>,
+) -> Result<Idx> {
     let wrong = |message: String| Error::format(path, message);
     let unreadable = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::UnexpectedEof => wrong("the file ends too early; it was cut short".to_owned()),
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => wrong(format!("damaged gzip data ({source})")),
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
+            wrong(format!("damaged gzip data ({source})"))
+        }
         _ => Error::io(path, source),
     };
     let mut magic = [0; 4];
@@ -88,9 +94,10 @@ fn read(path: &Path, mut source: impl Read, check: impl Fn(u64, u64) -> std::res
         if dimension == 0 {
             return Err(wrong("one of its dimensions is 0, so it holds no data".to_owned()));
         }
-        claim = claim.checked_mul(u64::from(dimension)).filter(|&claim| claim <= MAX_BYTES).ok_or_else(|| {
-            wrong(format!("its header claims more than the {MAX_BYTES} bytes that are read at most"))
-        })?;
+        claim = claim
+            .checked_mul(u64::from(dimension))
+            .filter(|&claim| claim <= MAX_BYTES)
+            .ok_or_else(|| wrong(format!("its header claims more than the {MAX_BYTES} bytes that are read at most")))?;
         dimensions.push(dimension as usize);
     }
     check(4 + 4 * u64::from(rank), claim).map_err(wrong)?;

@@ -69,7 +69,8 @@ fn read_images(folder: &Path, part: &str) -> Result<Images> {
         return Err(Error::format(&labels_path, message));
     }
     if labels.bytes.len() != count {
-        let message = format!("it holds {} labels, but {} holds {count} images", labels.bytes.len(), images_path.display());
+        let message =
+            format!("it holds {} labels, but {} holds {count} images", labels.bytes.len(), images_path.display());
         return Err(Error::format(&labels_path, message));
     }
     if let Some(position) = labels.bytes.iter().position(|&label| label > 9) {

@@ -105,7 +105,10 @@ fn damaged_gzip_and_bombs_are_refused() {
     let bomb = gzip(&idx(&[4], &vec![0; 64 << 20]));
     assert!(refusal(&bomb).contains("more bytes follow"), "a bomb is refused after its claim");
     // A few bytes that claim a gigabyte.
-    assert!(refusal(&gzip(&idx(&[1 << 30], &[0; 100]))).contains("compressed bytes can hold"), "a lie is refused unread");
+    assert!(
+        refusal(&gzip(&idx(&[1 << 30], &[0; 100]))).contains("compressed bytes can hold"),
+        "a lie is refused unread"
+    );
 }
 
 /// A folder with these images and labels for both parts.

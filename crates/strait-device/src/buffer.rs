@@ -17,7 +17,12 @@ impl Gpu {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`] or [`Error::Lost`].
     pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
-        self.allocate(label, bytes, BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST, self.largest_tensor())
+        self.allocate(
+            label,
+            bytes,
+            BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+            self.largest_tensor(),
+        )
     }
 
     pub(crate) fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages, limit: u64) -> Result<Buffer> {
@@ -32,7 +37,9 @@ impl Gpu {
         self.check()?;
         match error {
             None => Ok(Buffer { raw, label: label.to_owned() }),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { label: label.to_owned(), bytes, adapter }),
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                Err(Error::OutOfMemory { label: label.to_owned(), bytes, adapter })
+            }
             Some(error) => Err(self.refused(&format!("the buffer of `{label}`"), error.to_string())),
         }
     }

@@ -69,7 +69,10 @@ impl Gpu {
     pub fn open_with(selector: &Selector, options: Options) -> Result<Self> {
         let adapter = select(
             selector,
-            MemoryBudgetThresholds { for_resource_creation: options.memory_percent, for_device_loss: options.loss_percent },
+            MemoryBudgetThresholds {
+                for_resource_creation: options.memory_percent,
+                for_device_loss: options.loss_percent,
+            },
         )?;
         let info = adapter.get_info();
         let features = adapter.features() & (Features::TIMESTAMP_QUERY | Features::SUBGROUP);
@@ -85,7 +88,8 @@ impl Gpu {
             ..DeviceDescriptor::default()
         };
         let open = |message: String| Error::Open { adapter: info.name.clone(), message };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| open(error.to_string()))?;
+        let (device, queue) =
+            pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| open(error.to_string()))?;
         let trouble = Arc::new(Trouble::default());
         let (lost, refused) = (trouble.clone(), trouble.clone());
         device.set_device_lost_callback(move |reason, message| {
@@ -162,7 +166,9 @@ impl Gpu {
     }
 
     pub(crate) fn lost(&self, reason: &str) -> Error {
-        self.check().err().unwrap_or_else(|| Error::Lost { adapter: self.shared.name.clone(), reason: reason.to_owned() })
+        self.check()
+            .err()
+            .unwrap_or_else(|| Error::Lost { adapter: self.shared.name.clone(), reason: reason.to_owned() })
     }
 
     pub(crate) fn refused(&self, what: &str, message: String) -> Error {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wgpu::{
-    BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipelineDescriptor,
-    PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
+    ComputePipelineDescriptor, PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
 
 use crate::{Error, Gpu, Result};
@@ -65,7 +65,8 @@ impl Gpu {
             entry(binding, BufferBindingType::Storage { read_only: access == Access::Read }, false)
         }));
         let (made, error) = self.scoped(|device| {
-            let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: Some(name), entries: &entries });
+            let layout =
+                device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: Some(name), entries: &entries });
             let step = &self.shared.step_layouts[usize::from(bindings.metrics)];
             let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
                 label: Some(name),

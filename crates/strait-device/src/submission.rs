@@ -54,7 +54,10 @@ impl Gpu {
         self.write(&size, bytemuck::cast_slice(sizes))?;
         let mut entries = vec![BindGroupEntry { binding: 0, resource: size.raw.as_entire_binding() }];
         entries.extend(
-            buffers.iter().map(|(binding, buffer)| BindGroupEntry { binding: *binding, resource: buffer.raw.as_entire_binding() }),
+            buffers.iter().map(|(binding, buffer)| BindGroupEntry {
+                binding: *binding,
+                resource: buffer.raw.as_entire_binding(),
+            }),
         );
         let label = Some(pipeline.name.as_str());
         let (group, error) = self.scoped(|device| {

@@ -55,7 +55,12 @@ impl Autoencoder {
 
     /// The sizes from the input over the code to the reconstruction.
     pub fn sizes(&self) -> Vec<usize> {
-        self.layers.first().map(|layer| layer.inputs).into_iter().chain(self.layers.iter().map(|layer| layer.outputs)).collect()
+        self.layers
+            .first()
+            .map(|layer| layer.inputs)
+            .into_iter()
+            .chain(self.layers.iter().map(|layer| layer.outputs))
+            .collect()
     }
 
     /// The number of values in a code.
@@ -156,7 +161,9 @@ impl Autoencoder {
 /// Sizes of layers must be at least two, none of them zero.
 pub(crate) fn check_sizes(sizes: &[usize]) -> Result<()> {
     if sizes.len() < 2 || sizes.contains(&0) {
-        return Err(Error::Shape(format!("a net needs at least two layer sizes, none of them 0, but these are {sizes:?}")));
+        return Err(Error::Shape(format!(
+            "a net needs at least two layer sizes, none of them 0, but these are {sizes:?}"
+        )));
     }
     Ok(())
 }

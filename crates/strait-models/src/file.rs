@@ -57,7 +57,12 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(net: &Autoencoder, path: &Path, precision: Precision, notes: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn save(
+    net: &Autoencoder,
+    path: &Path,
+    precision: Precision,
+    notes: &BTreeMap<String, String>,
+) -> Result<()> {
     let (dtype, pack): (_, fn(&[f32]) -> Vec<u8>) = match precision {
         Precision::F32 => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
         Precision::F16 => (Dtype::F16, |values| values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect()),
@@ -101,9 +106,9 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(not)?;
     let file = SafeTensors::deserialize(&bytes).map_err(not)?;
     let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let architecture = notes.remove(ARCHITECTURE).ok_or_else(|| {
-        wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait"))
-    })?;
+    let architecture = notes
+        .remove(ARCHITECTURE)
+        .ok_or_else(|| wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")))?;
     notes.remove("format");
     let architecture: Architecture = serde_json::from_str(&architecture)
         .map_err(|error| wrong(format!("the architecture in its metadata cannot be read ({error})")))?;
@@ -112,7 +117,8 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
     let mut activations = Vec::new();
     for units in &all {
         let activation = Activation::from_name(&units.activation);
-        activations.push(activation.ok_or_else(|| wrong(format!("it names an unknown activation `{}`", units.activation)))?);
+        activations
+            .push(activation.ok_or_else(|| wrong(format!("it names an unknown activation `{}`", units.activation)))?);
     }
     let chained = all.windows(2).all(|pair| pair[0].outputs == pair[1].inputs);
     if encoder == 0 || encoder == all.len() || !chained {
@@ -141,7 +147,9 @@ fn read(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Res
     let values: Vec<f32> = match view.dtype() {
         Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
         Dtype::F16 => view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        other => return Err(format!("tensor `{name}` is of type {other:?}; F32 and F16 are read")),
+        other => {
+            return Err(format!("tensor `{name}` is of type {other:?}; F32 and F16 are read"));
+        }
     };
     match values.iter().position(|x| !x.is_finite()) {
         Some(i) => Err(format!("tensor `{name}` holds {} at position {i}", values[i])),

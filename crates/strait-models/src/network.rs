@@ -66,7 +66,13 @@ impl Network {
     ///
     /// # Errors
     /// If the minibatch does not fit the first layer.
-    pub fn record(&self, program: &mut Program, routine: &mut Routine, input: Tensor, logits: bool) -> Result<Vec<Tensor>> {
+    pub fn record(
+        &self,
+        program: &mut Program,
+        routine: &mut Routine,
+        input: Tensor,
+        logits: bool,
+    ) -> Result<Vec<Tensor>> {
         let mut outputs = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
             let name = format!("y{} of {}", i + 1, routine.name());

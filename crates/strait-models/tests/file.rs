@@ -80,7 +80,10 @@ fn cut_and_lengthened_files_are_refused() {
 }
 
 /// Writes tensors of the smallest net, 2-1-2, with changes.
-fn small(folder: &Path, change: impl FnOnce(&mut HashMap<String, String>, &mut Vec<(&str, Vec<usize>, Vec<f32>)>)) -> PathBuf {
+fn small(
+    folder: &Path,
+    change: impl FnOnce(&mut HashMap<String, String>, &mut Vec<(&str, Vec<usize>, Vec<f32>)>),
+) -> PathBuf {
     let arch = r#"{"encoder":[{"inputs":2,"outputs":1,"activation":"linear"}],
                    "decoder":[{"inputs":1,"outputs":2,"activation":"logistic"}]}"#;
     let mut metadata = HashMap::from([("strait.arch".to_owned(), arch.to_owned())]);
@@ -91,7 +94,8 @@ fn small(folder: &Path, change: impl FnOnce(&mut HashMap<String, String>, &mut V
         ("decoder.0.bias", vec![2], vec![0.0, 1.0]),
     ];
     change(&mut metadata, &mut tensors);
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, _, x)| x.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().map(|(_, _, x)| x.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
     let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
         (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("shape and bytes agree"))
     });

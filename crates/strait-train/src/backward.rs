@@ -70,7 +70,13 @@ impl Recorded<'_> {
             if i > 0 {
                 delta = program.tensor(format!("delta {i}"), batch, below.cols, Kind::Values);
                 let activation = self.network.layers[i - 1].activation;
-                routine.push(Op::Backprop { delta: above, weight: layer.weight, output: below, activation, out: delta })?;
+                routine.push(Op::Backprop {
+                    delta: above,
+                    weight: layer.weight,
+                    output: below,
+                    activation,
+                    out: delta,
+                })?;
             }
             routine.push(Op::Gradient {
                 positive: (below, above),

@@ -71,8 +71,8 @@ impl Optimizer {
         match self {
             Self::Adam { .. } => Update::Adam { parameter, first: state("first"), second: state("second") },
             Self::Momentum { .. } => Update::Momentum { parameter, velocity: state("velocity") },
-            // Replaced by the vector that the minimiser asks for.
-            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => Update::Store { gradient: state("gradient") },
+            // Stands for the vector that the minimiser asks for.
+            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => Update::Store { gradient: parameter },
         }
     }
 
@@ -131,6 +131,8 @@ pub struct FineTuneEpoch {
     pub test_error: Option<f64>,
     /// Seconds of training alone.
     pub seconds: f64,
+    /// Microseconds that the host took to encode and submit the dispatches of a step; 0 where there are none.
+    pub host_microseconds_per_step: f64,
 }
 
 /// The result of fine-tuning.
@@ -147,13 +149,14 @@ impl FineTune {
     ///
     /// ```
     /// use strait_models::Autoencoder;
-    /// use strait_train::{FineTune, silent};
+    /// use strait_train::{FineTune, Optimizer, silent};
     /// let device = strait_compute::Device::cpu()?;
     /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
     /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
     /// let before = net.error(&device, rows)?;
-    /// FineTune { epochs: 30, batch: 10, ..FineTune::default() }.fit(&device, &mut net, rows, None, &mut silent)?;
+    /// let recipe = FineTune { epochs: 30, batch: 10, optimizer: Optimizer::adam(0.02), ..FineTune::default() };
+    /// recipe.fit(&device, &mut net, rows, None, &mut silent)?;
     /// assert!(net.error(&device, rows)? < 0.5 * before);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -176,8 +179,8 @@ impl FineTune {
         for epoch in 1..=self.epochs {
             let start = Instant::now();
             tuning.execution.write_index(tuning.index, &order.permutation(train.count))?;
-            let loss = match tuning.epoch(self, epoch, observer)? {
-                Some(loss) => loss,
+            let (loss, host_microseconds_per_step) = match tuning.epoch(self, epoch, observer)? {
+                Some(result) => result,
                 None => {
                     result.stopped = true;
                     break;
@@ -189,7 +192,13 @@ impl FineTune {
                 return Err(Error::Diverged { stage: "fine-tuning".to_owned(), epoch, rate, error: loss });
             }
             let test_error = tuning.test_error()?;
-            result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, seconds });
+            result.epochs.push(FineTuneEpoch {
+                epoch,
+                train_loss: loss,
+                test_error,
+                seconds,
+                host_microseconds_per_step,
+            });
             let (stage, epochs, rows) = ("fine-tuning".to_owned(), self.epochs, train.count);
             let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
@@ -234,7 +243,13 @@ struct Tuning {
 }
 
 impl Tuning {
-    fn load(recipe: &FineTune, device: &Device, net: &Autoencoder, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<Self> {
+    fn load(
+        recipe: &FineTune,
+        device: &Device,
+        net: &Autoencoder,
+        train: Rows<'_>,
+        test: Option<Rows<'_>>,
+    ) -> Result<Self> {
         let batch = recipe.batch.min(train.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "training data", &train);
@@ -249,7 +264,8 @@ impl Tuning {
         let outputs = network.record(&mut program, &mut learn, input, logits)?;
         let recorded = Recorded { network: &network, input, outputs: &outputs };
         let optimizer = recipe.optimizer;
-        recorded.backward(&mut program, &mut learn, recipe.objective, |program, part| optimizer.update(program, part))?;
+        recorded
+            .backward(&mut program, &mut learn, recipe.objective, |program, part| optimizer.update(program, part))?;
         let (step, minimiser) = if optimizer.vectors() == 0 {
             let mut step = Routine::new("fine-tuning step");
             gather.ops().iter().chain(learn.ops()).try_for_each(|op| step.push(op.clone()))?;
@@ -279,8 +295,9 @@ impl Tuning {
         Ok(Self { execution, network, index, batch, rows: train.count, step, minimiser, test })
     }
 
-    /// One pass over the data; gives the mean loss, or nothing if the observer ended it.
-    fn epoch(&mut self, recipe: &FineTune, epoch: usize, observer: &mut Observer<'_>) -> Result<Option<f64>> {
+    /// One pass over the data; gives the mean loss and the host's microseconds for a step, or nothing if the observer
+    /// ended it.
+    fn epoch(&mut self, recipe: &FineTune, epoch: usize, observer: &mut Observer<'_>) -> Result<Option<(f64, f64)>> {
         let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
         let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
         let mut tell = |done: usize| {
@@ -304,7 +321,9 @@ impl Tuning {
                     (step.learning_rate, step.momentum, step.beta2) = (rate * factor, beta1, beta2);
                     (step.correction1, step.correction2) = (correction(beta1), correction(beta2));
                 }
-                Optimizer::Momentum { rate, momentum } => (step.learning_rate, step.momentum) = (rate * factor, momentum),
+                Optimizer::Momentum { rate, momentum } => {
+                    (step.learning_rate, step.momentum) = (rate * factor, momentum)
+                }
                 Optimizer::ConjugateGradients { .. } | Optimizer::Lbfgs { .. } => {}
             }
             step
@@ -312,7 +331,10 @@ impl Tuning {
         let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
         let Some(memory) = &mut self.minimiser else {
             return match self.execution.run(self.step, &steps, &mut tell) {
-                Ok(metrics) => Ok(Some(metrics.mean_loss())),
+                Ok(metrics) => {
+                    let host = metrics.host_time.as_secs_f64() * 1e6 / steps.len() as f64;
+                    Ok(Some((metrics.mean_loss(), host)))
+                }
                 Err(strait_compute::Error::Stopped { .. }) => Ok(None),
                 Err(error) => Err(error.into()),
             };
@@ -331,11 +353,13 @@ impl Tuning {
                 Optimizer::ConjugateGradients { searches } => {
                     ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(&mut problem)?
                 }
-                Optimizer::Adam { .. } | Optimizer::Momentum { .. } => unreachable!("they have no vectors"),
+                Optimizer::Adam { .. } | Optimizer::Momentum { .. } => {
+                    unreachable!("they have no vectors")
+                }
             };
             sum += loss * f64::from(step.rows);
         }
-        Ok(Some(sum / self.rows as f64))
+        Ok(Some((sum / self.rows as f64, 0.0)))
     }
 
     fn test_error(&mut self) -> Result<Option<f64>> {

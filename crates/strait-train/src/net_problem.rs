@@ -27,7 +27,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// The vectors that exist: the parameters, and those declared beside them in the same order. `evaluation` records
-    /// loss and gradients into `vectors[2]`.
+    /// the loss and the gradients, whose destinations are filled in for each vector that is asked for.
     pub(crate) fn new(network: &Network, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
         let point = network.layers.iter().flat_map(|layer| [layer.weight, layer.bias]).collect();
         let vectors = std::iter::once(point).chain(others).collect();
@@ -125,7 +125,11 @@ impl Problem for NetProblem<'_> {
 }
 
 /// Declares `count` vectors with the shapes of the net's parameters.
-pub(crate) fn declare_vectors(program: &mut strait_compute::Program, network: &Network, count: usize) -> Vec<Vec<Tensor>> {
+pub(crate) fn declare_vectors(
+    program: &mut strait_compute::Program,
+    network: &Network,
+    count: usize,
+) -> Vec<Vec<Tensor>> {
     let mut vectors = Vec::with_capacity(count);
     for number in POINT.0 + 1..=count {
         let parameters = network.layers.iter().flat_map(|layer| [layer.weight, layer.bias]);

@@ -7,7 +7,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Step, Tensor, Update,
+    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Step, Tensor,
+    Update,
 };
 use strait_data::Rows;
 use strait_models::{Rbm, Stack, Units, declare_rows, minibatches, upload};
@@ -113,7 +114,13 @@ impl Pretrain {
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, an error is not finite, or the observer
     /// breaks.
-    pub fn fit(&self, device: &Device, sizes: &[usize], rows: Rows<'_>, observer: &mut Observer<'_>) -> Result<Pretrained> {
+    pub fn fit(
+        &self,
+        device: &Device,
+        sizes: &[usize],
+        rows: Rows<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Pretrained> {
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
         positive("cd-steps", self.cd_steps)?;
@@ -128,7 +135,9 @@ impl Pretrain {
         let mut source = Source::Host(rows, order);
         let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new() };
         for (number, pair) in sizes.windows(2).enumerate() {
-            let kind = |gaussian: bool| if gaussian { Units::Gaussian } else { Units::Bernoulli };
+            let kind = |gaussian: bool| {
+                if gaussian { Units::Gaussian } else { Units::Bernoulli }
+            };
             let visible = (pair[0], kind(number == 0 && self.gaussian_visible));
             let hidden = (pair[1], kind(number + 1 == machines && self.gaussian_code));
             let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
@@ -200,7 +209,11 @@ impl Machine {
             bias: hidden_bias.target(),
             activation: rbm.hidden.activation(),
             out,
-            sample: state.map(|out| Sample { sampling: rbm.hidden.sampling(), out, stream: (64 * number + stream) as u32 }),
+            sample: state.map(|out| Sample {
+                sampling: rbm.hidden.sampling(),
+                out,
+                stream: (64 * number + stream) as u32,
+            }),
         };
         step.push(Op::Gather { data, index, out: v0 })?;
         step.push(up(v0, h0, Some(state), 0))?;
@@ -218,7 +231,8 @@ impl Machine {
                 out: v,
                 sample: None,
             })?;
-            let drawn = (k < recipe.cd_steps).then(|| program.tensor(format!("h{k} state"), batch, hidden, Kind::Values));
+            let drawn =
+                (k < recipe.cd_steps).then(|| program.tensor(format!("h{k} state"), batch, hidden, Kind::Values));
             step.push(up(v, h, drawn, k))?;
             state = drawn.unwrap_or(state);
         }

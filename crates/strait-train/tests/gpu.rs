@@ -53,7 +53,9 @@ fn bits(net: &Autoencoder) -> Vec<u32> {
 
 #[test]
 fn a_gpu_learns_what_the_cpu_learns_and_the_same_bits_twice() {
-    let Some(gpu) = open(Options::default()) else { return };
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let (_, on_cpu) = train(&Device::new(Cpu::with_threads(2).expect("threads start")), rows).expect("the CPU learns");
@@ -73,7 +75,9 @@ fn gpu_error(error: Error) -> GpuError {
 
 #[test]
 fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_gives_the_same_bits() {
-    let Some(gpu) = open(Options::default()) else { return };
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let (expected, _) = train(&device(&gpu), rows).expect("the GPU learns");
@@ -92,7 +96,8 @@ fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_give
         let error = recipe.fit(&device(&doomed), &[WIDTH, 24, 6], rows, &mut destroy).expect_err("the device is gone");
         assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
         let mut net = expected.clone();
-        let error = FineTune::default().fit(&device(&doomed), &mut net, rows, None, &mut silent).expect_err("it stays gone");
+        let error =
+            FineTune::default().fit(&device(&doomed), &mut net, rows, None, &mut silent).expect_err("it stays gone");
         assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
         assert_eq!(bits(&net), bits(&expected), "a failed run leaves the net alone");
     }
@@ -103,7 +108,9 @@ fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_give
 
 #[test]
 fn a_device_lost_before_its_first_submission_is_an_error() {
-    let Some(gpu) = open(Options::default()) else { return };
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let mut destroy = |_: &Event| {
@@ -118,7 +125,9 @@ fn a_device_lost_before_its_first_submission_is_an_error() {
 /// Where the driver tells how much memory is in use, a device can be made to give itself up at its first submission.
 #[test]
 fn a_device_that_gives_itself_up_is_an_error() {
-    let Some(gpu) = open(Options { loss_percent: Some(0), ..Options::default() }) else { return };
+    let Some(gpu) = open(Options { loss_percent: Some(0), ..Options::default() }) else {
+        return;
+    };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     match train(&device(&gpu), rows) {
@@ -129,7 +138,9 @@ fn a_device_that_gives_itself_up_is_an_error() {
 
 #[test]
 fn a_tensor_that_does_not_fit_is_named() {
-    let Some(gpu) = open(Options { buffer_limit: Some(8192), ..Options::default() }) else { return };
+    let Some(gpu) = open(Options { buffer_limit: Some(8192), ..Options::default() }) else {
+        return;
+    };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let error = gpu_error(train(&device(&gpu), rows).map(|_| ()).expect_err("12,000 bytes do not fit"));
@@ -142,7 +153,9 @@ fn a_tensor_that_does_not_fit_is_named() {
 #[test]
 fn memory_that_runs_out_is_an_error_and_the_device_lives_on() {
     // The lowest threshold at which the device opens: what it then has left is little.
-    let Some(full) = open(Options::default()) else { return };
+    let Some(full) = open(Options::default()) else {
+        return;
+    };
     let name = full.name().to_owned();
     let with = |percent| {
         let options = Options { memory_percent: Some(percent), ..Options::default() };

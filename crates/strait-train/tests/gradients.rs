@@ -1,9 +1,7 @@
 //! Gradients against finite differences in double precision, for every loss and every activation.
 
 use strait_compute::philox::Stream;
-use strait_compute::{
-    Activation, Backend, Cpu, Kind, LossKind, Op, Oracle, Program, Routine, Step, Update, go_on,
-};
+use strait_compute::{Activation, Backend, Cpu, Kind, LossKind, Op, Oracle, Program, Routine, Step, Update, go_on};
 
 const SIZES: [usize; 4] = [5, 7, 4, 6];
 const BATCH: usize = 3;
@@ -27,26 +25,39 @@ fn loss(parameters: &Parameters, x: &[f64], targets: &[f64], hidden: Activation,
             values = (0..pair[1]).map(|j| activation.apply(total(j))).collect();
         }
         let normaliser = values.iter().map(|z| z.exp()).sum::<f64>().ln();
-        sum += values.iter().zip(target).map(|(&z, &t)| match kind {
-            LossKind::SquaredError { .. } => (z - t).powi(2),
-            LossKind::CrossEntropy => {
-                let p = 1.0 / (1.0 + (-z).exp());
-                -t * p.ln() - (1.0 - t) * (1.0 - p).ln()
-            }
-            LossKind::SoftmaxCrossEntropy => t * (normaliser - z),
-        }).sum::<f64>();
+        sum += values
+            .iter()
+            .zip(target)
+            .map(|(&z, &t)| match kind {
+                LossKind::SquaredError { .. } => (z - t).powi(2),
+                LossKind::CrossEntropy => {
+                    let p = 1.0 / (1.0 + (-z).exp());
+                    -t * p.ln() - (1.0 - t) * (1.0 - p).ln()
+                }
+                LossKind::SoftmaxCrossEntropy => t * (normaliser - z),
+            })
+            .sum::<f64>();
     }
     sum / BATCH as f64
 }
 
 /// The gradient that a back end computes, in the order of the parameters.
-fn gradient(backend: &dyn Backend, parameters: &Parameters, x: &[f64], t: &[f64], hidden: Activation, kind: LossKind) -> Vec<Vec<f32>> {
+fn gradient(
+    backend: &dyn Backend,
+    parameters: &Parameters,
+    x: &[f64],
+    t: &[f64],
+    hidden: Activation,
+    kind: LossKind,
+) -> Vec<Vec<f32>> {
     let mut program = Program::default();
     let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
     let input = values("x", BATCH, SIZES[0]);
     let target = values("t", BATCH, SIZES[3]);
-    let layers: Vec<_> = SIZES.windows(2).map(|pair| (values("w", pair[0], pair[1]), values("b", 1, pair[1]))).collect();
-    let stored: Vec<_> = SIZES.windows(2).map(|pair| (values("dw", pair[0], pair[1]), values("db", 1, pair[1]))).collect();
+    let layers: Vec<_> =
+        SIZES.windows(2).map(|pair| (values("w", pair[0], pair[1]), values("b", 1, pair[1]))).collect();
+    let stored: Vec<_> =
+        SIZES.windows(2).map(|pair| (values("dw", pair[0], pair[1]), values("db", 1, pair[1]))).collect();
     let outputs: Vec<_> = SIZES[1..].iter().map(|&size| values("y", BATCH, size)).collect();
     let deltas: Vec<_> = SIZES[1..].iter().map(|&size| values("d", BATCH, size)).collect();
     let mut routine = Routine::new("gradient");
@@ -92,9 +103,11 @@ fn gradient(backend: &dyn Backend, parameters: &Parameters, x: &[f64], t: &[f64]
 fn gradients_agree_with_finite_differences() {
     let mut stream = Stream::new(23, 0);
     // Numbers that single precision holds exactly, so that all see the same ones.
-    let mut random = |count: usize, scale: f32| (0..count).map(|_| f64::from(scale * stream.next_normal())).collect::<Vec<_>>();
+    let mut random =
+        |count: usize, scale: f32| (0..count).map(|_| f64::from(scale * stream.next_normal())).collect::<Vec<_>>();
     let x = random(BATCH * SIZES[0], 1.0);
-    let targets: Vec<f64> = random(BATCH * SIZES[3], 1.0).iter().map(|t| f64::from((1.0 / (1.0 + t.exp())) as f32)).collect();
+    let targets: Vec<f64> =
+        random(BATCH * SIZES[3], 1.0).iter().map(|t| f64::from((1.0 / (1.0 + t.exp())) as f32)).collect();
     let parameters: Parameters =
         SIZES.windows(2).flat_map(|pair| [pair[0] * pair[1], pair[1]]).map(|count| random(count, 0.5)).collect();
     let cpu = Cpu::with_threads(2).expect("threads start");
@@ -115,7 +128,10 @@ fn gradients_agree_with_finite_differences() {
                     for (found, name) in found.iter().zip(["oracle", "CPU"]) {
                         let found = f64::from(found[part][i]);
                         let bound = 1e-5 * (1.0 + expected.abs());
-                        assert!((found - expected).abs() < bound, "{kind:?}, {hidden:?}, {name}, {part}/{i}: {found}, not {expected}");
+                        assert!(
+                            (found - expected).abs() < bound,
+                            "{kind:?}, {hidden:?}, {name}, {part}/{i}: {found}, not {expected}"
+                        );
                     }
                 }
             }

@@ -24,10 +24,18 @@ fn rosenbrock_is_minimised() {
     for start in [vec![-1.2, 1.0], vec![-1.2, 1.0, -0.5, 0.8, 1.1, -0.3]] {
         let mut problem = HostProblem::new(start.clone(), rosenbrock);
         let Ok(value) = ConjugateGradients { searches: 400, ..ConjugateGradients::default() }.minimize(&mut problem);
-        assert!(value < 1e-10 && problem.point().iter().all(|x| (x - 1.0).abs() < 1e-4), "CG: {value} at {:?}", problem.point());
+        assert!(
+            value < 1e-10 && problem.point().iter().all(|x| (x - 1.0).abs() < 1e-4),
+            "CG: {value} at {:?}",
+            problem.point()
+        );
         let mut problem = HostProblem::new(start, rosenbrock);
         let Ok(value) = Lbfgs { iterations: 200, ..Lbfgs::default() }.minimize(&mut problem);
-        assert!(value < 1e-10 && problem.point().iter().all(|x| (x - 1.0).abs() < 1e-4), "L-BFGS: {value} at {:?}", problem.point());
+        assert!(
+            value < 1e-10 && problem.point().iter().all(|x| (x - 1.0).abs() < 1e-4),
+            "L-BFGS: {value} at {:?}",
+            problem.point()
+        );
     }
 }
 
@@ -39,7 +47,9 @@ fn a_linear_autoencoder_reaches_the_error_of_pca() {
     let mut values = Vec::new();
     for _ in 0..200 {
         let (a, b) = (stream.next_normal(), 0.5 * stream.next_normal());
-        values.extend((0..6).map(|c| a * (c as f32 * 0.7).sin() + b * (c as f32 * 1.9).cos() + 0.05 * stream.next_normal()));
+        values.extend(
+            (0..6).map(|c| a * (c as f32 * 0.7).sin() + b * (c as f32 * 1.9).cos() + 0.05 * stream.next_normal()),
+        );
     }
     let rows = Rows::numbers(&values, 6).expect("whole rows");
     let best = strait_models::Pca::fit(&device, rows, 2).and_then(|pca| pca.error(rows)).expect("it fits");

@@ -44,7 +44,8 @@ fn trained(epochs: usize, cd_steps: usize) -> Rbm {
 #[test]
 fn exact_log_likelihood_rises_and_further_with_more_gibbs_steps() {
     let pixels = bars_and_stripes();
-    let untrained = Rbm::new((16, Units::Bernoulli), (12, Units::Bernoulli), &mut Stream::new(5, 2)).expect("good sizes");
+    let untrained =
+        Rbm::new((16, Units::Bernoulli), (12, Units::Bernoulli), &mut Stream::new(5, 2)).expect("good sizes");
     let before = log_likelihood(&untrained, &pixels);
     let [one, ten] = [1, 10].map(|k| log_likelihood(&trained(100, k), &pixels));
     println!("log-likelihood: untrained {before:.3}, CD-1 {one:.3}, CD-10 {ten:.3}");

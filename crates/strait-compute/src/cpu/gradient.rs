@@ -90,7 +90,14 @@ fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, inverse: f32) ->
 /// # Safety
 /// These rows, and that block, are this worker's.
 #[inline(always)]
-unsafe fn update<T: Target>(target: Destination<'_>, block: &[Lanes], panel: usize, row: usize, step: &Step, cost: f32) {
+unsafe fn update<T: Target>(
+    target: Destination<'_>,
+    block: &[Lanes],
+    panel: usize,
+    row: usize,
+    step: &Step,
+    cost: f32,
+) {
     let rows = row..row + block.len();
     // SAFETY: the caller's promise.
     let lanes = |values: &Values| unsafe { &mut *std::ptr::from_mut(values.panels.panel_mut(panel, rows.clone())) };

@@ -27,7 +27,9 @@ use workers::{Counters, Taking, Workers};
 
 use crate::backend::{check_index, check_steps, check_write};
 use crate::op::{Op, Update};
-use crate::{Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor};
+use crate::{
+    Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
+};
 
 /// Steps between two looks at the stop flag.
 const SLICE: usize = 50;
@@ -89,9 +91,10 @@ impl Backend for Cpu {
 
 fn allocate(tensor: Tensor, name: &str) -> Result<Storage> {
     Ok(match tensor.kind {
-        Kind::Values => {
-            Storage::Values(Values { panels: Panels::new(tensor.rows, tensor.cols, name)?, transposed: OnceLock::new() })
-        }
+        Kind::Values => Storage::Values(Values {
+            panels: Panels::new(tensor.rows, tensor.cols, name)?,
+            transposed: OnceLock::new(),
+        }),
         Kind::Bytes => Storage::Bytes(Shared::new(0, tensor.len(), name)?),
         Kind::Rows => Storage::Rows(Shared::new(0.0, tensor.len(), name)?),
         Kind::Index => Storage::Index(Shared::new(0, tensor.len(), name)?),

@@ -13,7 +13,9 @@ pub use lower::Tiles;
 use strait_device::{Dispatch, Selector, Table};
 
 use crate::backend::{check_index, check_steps, check_write};
-use crate::{Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor};
+use crate::{
+    Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
+};
 
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
 const SLICE: Duration = Duration::from_millis(50);
@@ -199,7 +201,7 @@ impl Execution for Run {
             steps.iter().enumerate().map(|(number, step)| Step { number: number as u32, ..*step }).collect();
         self.gpu.write_steps(table, &numbered)?;
         let plan = &mut self.plans[routine.0];
-        let (mut done, mut under_way) = (0, None);
+        let (mut done, mut under_way, mut host_time) = (0, None, Duration::ZERO);
         let mut mark = Instant::now();
         while done < steps.len() {
             if control(done).is_break() {
@@ -207,7 +209,9 @@ impl Execution for Run {
             }
             let fitting = (SLICE.as_secs_f64() / plan.step_time.as_secs_f64().max(1e-9)) as usize;
             let end = (done + fitting.clamp(1, MOST_STEPS)).min(steps.len());
+            let encoding = Instant::now();
             let submission = self.gpu.submit(&plan.dispatches, table, done..end)?;
+            host_time += encoding.elapsed();
             // Two slices are under way; the older one's end tells how long a step takes.
             if let Some((older, count)) = under_way.replace((submission, end - done)) {
                 self.gpu.wait(older)?;
@@ -217,10 +221,12 @@ impl Execution for Run {
             done = end;
         }
         let raw = if metrics == 0 { Vec::new() } else { self.gpu.read_metrics(table, metrics)? };
-        if metrics == 0 && let Some((last, _)) = under_way {
+        if metrics == 0
+            && let Some((last, _)) = under_way
+        {
             self.gpu.wait(last)?;
         }
-        Ok(Metrics::collect(self.program.routine(routine), steps, &raw))
+        Ok(Metrics { host_time, ..Metrics::collect(self.program.routine(routine), steps, &raw) })
     }
 
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {

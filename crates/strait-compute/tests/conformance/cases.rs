@@ -1,6 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
-use strait_compute::{Activation, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Sampling, Step, Tensor, Update};
+use strait_compute::{
+    Activation, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Sampling, Step, Tensor, Update,
+};
 
 /// One program with one routine to run on the oracle and on a back end.
 pub(crate) struct Case {
@@ -237,7 +239,11 @@ pub(crate) fn all() -> Vec<Case> {
         cases.push(backprop(9, 20, 21, activation));
         cases.push(loss(6, 35, LossKind::SquaredError { activation }, 4, true));
     }
-    for kind in [LossKind::CrossEntropy, LossKind::SoftmaxCrossEntropy, LossKind::SquaredError { activation: Activation::Linear }] {
+    for kind in [
+        LossKind::CrossEntropy,
+        LossKind::SoftmaxCrossEntropy,
+        LossKind::SquaredError { activation: Activation::Linear },
+    ] {
         for (batch, cols) in [(1, 1), (3, 10), (17, 33), (20, 784), (5, 300)] {
             cases.push(loss(batch, cols, kind, batch, true));
             cases.push(loss(batch, cols, kind, batch.div_ceil(2), false));

@@ -18,12 +18,14 @@ struct Outcome {
 
 /// Fills the tensors that the routine reads before it writes them with random numbers, all others with NaN; runs it.
 fn run(backend: &dyn Backend, case: &Case) -> Outcome {
-    let mut execution = backend.load(case.program.clone(), &[]).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let mut execution =
+        backend.load(case.program.clone(), &[]).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let inputs = inputs_of(case);
     for (number, &tensor) in case.tensors.iter().enumerate() {
         fill(&mut *execution, case, tensor, number, inputs.contains(&tensor));
     }
-    let metrics = execution.run(case.routine, &case.steps, &mut go_on).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let metrics =
+        execution.run(case.routine, &case.steps, &mut go_on).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let readable = case.tensors.iter().filter(|tensor| matches!(tensor.kind, Kind::Values | Kind::Rows));
     let tensors = readable
         .map(|&tensor| (case.program.name(tensor).to_owned(), execution.read(tensor).expect("a tensor can be read")))

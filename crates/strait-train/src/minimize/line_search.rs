@@ -69,7 +69,8 @@ impl LineSearch {
             if usable && point.value < best.value {
                 best = point;
             }
-            let too_high = !usable || point.value > origin.value + self.decrease * step * origin.slope || point.value >= low.value;
+            let too_high =
+                !usable || point.value > origin.value + self.decrease * step * origin.slope || point.value >= low.value;
             if too_high {
                 high = Some(point);
             } else {

@@ -1,0 +1,88 @@
+//! Writes every kernel, for every tile shape, as WGSL into a folder, so that any compiler can be pointed at it.
+//!
+//!     cargo run -p strait-compute --example dump_wgsl -- FOLDER
+
+use std::collections::BTreeMap;
+
+use strait_compute::{
+    Activation, Error, Kind, LossKind, Op, Program, Routine, Sample, Sampling, Tensor, Tile, Tiles, Update, kernels,
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args().nth(1).ok_or("usage: dump_wgsl FOLDER")?;
+    std::fs::create_dir_all(&folder)?;
+    let program = everything()?;
+    let mut texts = BTreeMap::new();
+    for tile in [Tile::LARGE, Tile::SMALL, Tile::SOFTWARE] {
+        for (name, text) in kernels(&program, Tiles::Fixed(tile)) {
+            texts.insert(text, name.replace(' ', "-"));
+        }
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (text, name) in &texts {
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        std::fs::write(format!("{folder}/{name}-{count}.wgsl"), text)?;
+    }
+    println!("{} kernels are in {folder}", texts.len());
+    Ok(())
+}
+
+/// A program in which every operation occurs with every tail.
+fn everything() -> Result<Program, Error> {
+    let mut program = Program::default();
+    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let (x, w, b, y, s) =
+        (values("x", 9, 8), values("w", 8, 7), values("b", 1, 7), values("y", 9, 7), values("s", 9, 7));
+    let (a, wide, spare) = (values("a", 1, 8), values("wide", 9, 8), values("spare", 8, 7));
+    let (p, d) = (values("p", 9, 7), values("d", 9, 7));
+    let mut routine = Routine::new("everything");
+    for activation in Activation::ALL {
+        for sampling in [None, Some(Sampling::Bernoulli), Some(Sampling::Gaussian)] {
+            let sample = sampling.map(|sampling| Sample { sampling, out: s, stream: 1 });
+            routine.push(Op::Linear { input: x, weight: w, transposed: false, bias: b, activation, out: y, sample })?;
+        }
+        let up = Op::Linear { input: y, weight: w, transposed: true, bias: a, activation, out: wide, sample: None };
+        routine.push(up)?;
+        routine.push(Op::Backprop { delta: y, weight: w, output: x, activation, out: wide })?;
+        let kind = LossKind::SquaredError { activation };
+        routine.push(Op::Loss { kind, input: y, target: s, output: None, delta: Some(d) })?;
+    }
+    for kind in [LossKind::CrossEntropy, LossKind::SoftmaxCrossEntropy] {
+        for (output, delta) in [(None, None), (Some(p), None), (None, Some(d)), (Some(p), Some(d))] {
+            routine.push(Op::Loss { kind, input: y, target: s, output, delta })?;
+        }
+    }
+    let updates = |program: &mut Program, rows: usize, cols: usize| {
+        let mut state = |name: &str| program.tensor(name, rows, cols, Kind::Values);
+        let parameter: Tensor = state("parameter");
+        [
+            Update::Store { gradient: parameter },
+            Update::Momentum { parameter, velocity: state("velocity") },
+            Update::Adam { parameter, first: state("first"), second: state("second") },
+        ]
+    };
+    let weights = updates(&mut program, 8, 7);
+    let biases = updates(&mut program, 1, 7);
+    let inputs = updates(&mut program, 1, 8);
+    for negative in [None, Some((wide, s))] {
+        for i in 0..3 {
+            let (weight, bias, input_bias) = (weights[i], Some(biases[i]), Some(inputs[i]));
+            routine.push(Op::Gradient { positive: (x, y), negative, weight, bias, input_bias })?;
+        }
+    }
+    for kind in [Kind::Bytes, Kind::Rows] {
+        let data = program.tensor("data", 20, 8, kind);
+        let index = program.tensor("index", 1, 20, Kind::Index);
+        routine.push(Op::Gather { data, index: None, out: wide })?;
+        routine.push(Op::Gather { data, index: Some(index), out: wide })?;
+    }
+    let data = program.tensor("rows", 20, 8, Kind::Rows);
+    routine.push(Op::Scatter { input: x, data })?;
+    routine.push(Op::Softmax { input: y, out: p })?;
+    routine.push(Op::Combine { x: w, y: spare, out: weights[0].target() })?;
+    routine.push(Op::Combine { x: w, y: spare, out: w })?;
+    routine.push(Op::Dot { x: w, y: spare })?;
+    program.add(routine);
+    Ok(program)
+}

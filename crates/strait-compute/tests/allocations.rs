@@ -1,0 +1,77 @@
+//! A step on the CPU makes no heap allocation: twice the steps allocate as often as one run of them.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use strait_compute::{
+    Activation, Backend, Cpu, Kind, LossKind, Op, Program, Routine, Sample, Sampling, Step, Update, go_on,
+};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn steps_do_not_allocate() {
+    let mut program = Program::default();
+    let data = program.tensor("data", 20, 30, Kind::Bytes);
+    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let (x, w, b) = (values("x", 10, 30), values("w", 30, 20), values("b", 1, 20));
+    let (y, s, d, dx) = (values("y", 10, 20), values("s", 10, 20), values("d", 10, 20), values("dx", 10, 30));
+    let (first, second) = (values("m", 30, 20), values("v", 30, 20));
+    let mut routine = Routine::new("all");
+    let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
+    for op in [
+        Op::Gather { data, index: None, out: x },
+        Op::Linear {
+            input: x,
+            weight: w,
+            transposed: false,
+            bias: b,
+            activation: Activation::Logistic,
+            out: y,
+            sample,
+        },
+        Op::Loss { kind: LossKind::CrossEntropy, input: y, target: s, output: None, delta: Some(d) },
+        Op::Backprop { delta: d, weight: w, output: x, activation: Activation::Tanh, out: dx },
+        Op::Gradient {
+            positive: (x, d),
+            negative: None,
+            weight: Update::Adam { parameter: w, first, second },
+            bias: Some(Update::Store { gradient: b }),
+            input_bias: None,
+        },
+        Op::Dot { x: w, y: w },
+    ] {
+        routine.push(op).expect("the shapes fit");
+    }
+    let routine = program.add(routine);
+    let mut execution = Cpu::with_threads(2).expect("threads start").load(program, &[]).expect("it loads");
+    let mut count = |steps: usize| {
+        let steps = vec![Step { rows: 10, ..Step::default() }; steps];
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        execution.run(routine, &steps, &mut go_on).expect("it runs");
+        ALLOCATIONS.load(Ordering::Relaxed) - before
+    };
+    count(40);
+    let (one, two) = (count(20), count(40));
+    // Only the vectors of the metrics are made, once for each run.
+    assert!(one < 20 && two <= one, "{one} allocations for 20 steps, {two} for 40");
+}
