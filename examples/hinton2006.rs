@@ -20,7 +20,10 @@ use strait::terminal::Terminal;
 use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
 
 #[derive(Parser)]
-#[command(about = "Trains the deep autoencoder of Hinton & Salakhutdinov (2006) on MNIST", allow_negative_numbers = true)]
+#[command(
+    about = "Trains the deep autoencoder of Hinton & Salakhutdinov (2006) on MNIST",
+    allow_negative_numbers = true
+)]
 struct Options {
     /// auto (a GPU if there is one, else the CPU), cpu, gpu, or the number or a part of the name of an adapter
     #[arg(long, default_value = "auto")]

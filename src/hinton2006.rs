@@ -27,12 +27,17 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// For a laptop without a GPU.
+    /// For a laptop without a GPU: a short pretraining, then Adam with a large learning rate that falls to zero.
     pub fn quick() -> Self {
         Self {
             hidden: SIZES[1..].to_vec(),
-            pretrain: Pretrain::default(),
-            finetune: FineTune::default(),
+            pretrain: Pretrain { epochs: 5, initial_epochs: 2, ..Pretrain::default() },
+            finetune: FineTune {
+                epochs: 20,
+                optimizer: Optimizer::Adam { rate: 3e-3, beta1: 0.9, beta2: 0.99 },
+                schedule: Schedule::Cosine { warmup: 0.5 },
+                ..FineTune::default()
+            },
             logistic_pca: logistic_pca(),
         }
     }

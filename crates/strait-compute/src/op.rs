@@ -75,6 +75,7 @@ pub enum LossKind {
 }
 
 /// One operation.
+#[expect(clippy::large_enum_variant, reason = "a program holds dozens of operations, not millions")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Op {
     /// out\[r] = data\[index\[offset + r]], or data\[offset + r] without an index; rows behind the active ones become 0.

@@ -63,9 +63,15 @@ pub(crate) fn save(
     precision: Precision,
     notes: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let (dtype, pack): (_, fn(&[f32]) -> Vec<u8>) = match precision {
-        Precision::F32 => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
-        Precision::F16 => (Dtype::F16, |values| values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect()),
+    let dtype = match precision {
+        Precision::F32 => Dtype::F32,
+        Precision::F16 => Dtype::F16,
+    };
+    let pack = |values: &[f32]| -> Vec<u8> {
+        match precision {
+            Precision::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Precision::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+        }
     };
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);

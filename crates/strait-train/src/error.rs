@@ -58,3 +58,21 @@ pub(crate) fn positive_rate(setting: &'static str, value: f32) -> Result<()> {
     }
     Ok(())
 }
+
+/// Values that are probabilities: of binary visible units, or the targets of a cross-entropy.
+pub(crate) fn probabilities(rows: &strait_data::Rows<'_>) -> Result<()> {
+    let strait_data::Values::Numbers(numbers) = rows.values else {
+        return Ok(());
+    };
+    let (low, high) =
+        numbers.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    if low < 0.0 || high > 1.0 {
+        return Err(Error::Setting {
+            setting: "the range of the data",
+            value: format!("{low} to {high}"),
+            expected: "binary units and the cross-entropy take values from 0 to 1; scale the data, or use Gaussian visible \
+                       units and the squared error",
+        });
+    }
+    Ok(())
+}

@@ -11,7 +11,7 @@ use strait_models::{Autoencoder, EVALUATION_BATCH, Network, declare_rows, miniba
 
 pub use crate::backward::Objective;
 use crate::backward::Recorded;
-use crate::error::{positive, positive_rate};
+use crate::error::{positive, positive_rate, probabilities};
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::{Error, Event, Observer, Result, Schedule};
@@ -215,6 +215,20 @@ impl FineTune {
         positive("batch", self.batch)?;
         if let Some(rate) = self.optimizer.rate() {
             positive_rate("the learning rate", rate)?;
+        }
+        if self.optimizer.vectors() > 0 && self.weight_cost != 0.0 {
+            let (setting, value) = ("weight-cost", self.weight_cost.to_string());
+            let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";
+            return Err(Error::Setting { setting, value, expected });
+        }
+        if let Schedule::Cosine { warmup } = self.schedule
+            && !(warmup >= 0.0 && warmup < self.epochs as f32)
+        {
+            let (setting, value) = ("the warm-up", format!("{warmup} epochs"));
+            return Err(Error::Setting { setting, value, expected: "it must be shorter than the run" });
+        }
+        if self.objective == Objective::CrossEntropy {
+            [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
         }
         let (expected, outputs) = (net.layers[0].inputs, net.layers[net.layers.len() - 1].outputs);
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {

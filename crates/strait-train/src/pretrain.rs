@@ -13,7 +13,7 @@ use strait_compute::{
 use strait_data::Rows;
 use strait_models::{Rbm, Stack, Units, declare_rows, minibatches, upload};
 
-use crate::error::{positive, positive_rate};
+use crate::error::{positive, positive_rate, probabilities};
 use crate::{Error, Event, Observer, Result};
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
@@ -126,6 +126,9 @@ impl Pretrain {
         positive("cd-steps", self.cd_steps)?;
         positive_rate("rate", self.rate)?;
         positive_rate("gaussian-rate", self.gaussian_rate)?;
+        if !self.gaussian_visible {
+            probabilities(&rows)?;
+        }
         if sizes.first() != Some(&rows.width) {
             let expected = sizes.first().copied().unwrap_or(0);
             return Err(strait_models::Error::Width { expected, found: rows.width }.into());

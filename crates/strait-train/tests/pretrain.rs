@@ -111,5 +111,6 @@ fn wrong_settings_and_divergence_are_errors() {
     assert!(fit(Pretrain { rate: f32::NAN, ..base.clone() }, &[4, 2]).contains("rate is NaN"));
     assert!(fit(base.clone(), &[5, 2]).contains("4 values in a row, but the model takes 5"));
     assert!(fit(base.clone(), &[4, 0]).contains("none of them 0"));
+    assert!(fit(Pretrain::default(), &[4, 2]).contains("values from 0 to 1"));
     assert!(fit(base, &[4, 2]).contains("diverged in epoch"));
 }

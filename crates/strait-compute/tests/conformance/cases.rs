@@ -219,6 +219,48 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
     b.finish(format!("CD-1 step {batch}x{visible}x{hidden}"), ops, steps.to_vec())
 }
 
+/// Two steps of fine-tuning with Adam, whole: two layers, cross-entropy from logits, on a shuffled minibatch that is
+/// not full.
+fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
+    let mut b = Builder::new();
+    let data = b.tensor("data", 2 * batch, inputs, Kind::Bytes);
+    let index = b.tensor("index", 1, 2 * batch, Kind::Index);
+    let x = b.values("x", batch, inputs);
+    let y = b.values("y", batch, hidden);
+    let [z, delta] = ["z", "delta"].map(|name| b.values(name, batch, inputs));
+    let below = b.values("delta below", batch, hidden);
+    let sizes = [(inputs, hidden), (hidden, inputs)];
+    let [first, second] = sizes.map(|(rows, cols)| (b.update(2, "w", rows, cols), b.update(2, "b", 1, cols)));
+    let layer = |input: Tensor, (weight, bias): (Update, Update), activation: Activation, out: Tensor| Op::Linear {
+        input,
+        weight: weight.target(),
+        transposed: false,
+        bias: bias.target(),
+        activation,
+        out,
+        sample: None,
+    };
+    let learn = |x: Tensor, d: Tensor, (weight, bias): (Update, Update)| Op::Gradient {
+        positive: (x, d),
+        negative: None,
+        weight,
+        bias: Some(bias),
+        input_bias: None,
+    };
+    let activation = Activation::Softplus;
+    let ops = vec![
+        Op::Gather { data, index: Some(index), out: x },
+        layer(x, first, activation, y),
+        layer(y, second, Activation::Linear, z),
+        Op::Loss { kind: LossKind::CrossEntropy, input: z, target: x, output: None, delta: Some(delta) },
+        Op::Backprop { delta, weight: second.0.target(), output: y, activation, out: below },
+        learn(y, delta, second),
+        learn(x, below, first),
+    ];
+    let steps = [0, 1].map(|i| Step { offset: i * batch as u32, ..step(batch - 1) });
+    b.finish(format!("fine-tuning step {batch}x{inputs}x{hidden}"), ops, steps.to_vec())
+}
+
 /// The whole table.
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -260,5 +302,6 @@ pub(crate) fn all() -> Vec<Case> {
     }
     cases.push(contrastive_divergence(10, 49, 40));
     cases.push(contrastive_divergence(33, 17, 70));
+    cases.push(fine_tuning(21, 49, 30));
     cases
 }
