@@ -1,4 +1,4 @@
-//! From images to codes in a few seconds: a deep autoencoder on 2,000 digits.
+//! From images to codes in a few seconds: a deep autoencoder on 5,000 digits.
 //!
 //!     cargo run --release --example quickstart
 
@@ -7,12 +7,13 @@ use strait::prelude::*;
 fn main() -> anyhow::Result<()> {
     let device = Device::best()?;
     let mnist = Mnist::open("data/mnist")?;
-    let (train, test) = (mnist.train.rows().first(2000), mnist.test.rows().first(500));
+    let (train, test) = (mnist.train.rows().first(5000), mnist.test.rows().first(1000));
 
     let pretrained =
         Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train, &mut silent)?;
     let mut autoencoder = pretrained.stack.unroll();
-    FineTune { epochs: 15, ..FineTune::default() }.fit(&device, &mut autoencoder, train, None, &mut silent)?;
+    let finetuning = FineTune { epochs: 10, batch: 20, optimizer: Optimizer::adam(3e-3), ..FineTune::default() };
+    finetuning.fit(&device, &mut autoencoder, train, None, &mut silent)?;
 
     println!("on {}", device.describe());
     println!(

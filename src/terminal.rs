@@ -85,7 +85,7 @@ impl Terminal {
         self.started = Instant::now();
         self.last_error.clear();
         self.bar = ProgressBar::new(total as u64);
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {msg}");
+        let style = ProgressStyle::with_template("{prefix} {bar:16} {msg}");
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.bar.set_prefix(self.stage.clone());
     }

@@ -174,7 +174,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),
     };
-    let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io)?;
+    let mut builder = tempfile::Builder::new();
+    // What a user's own programs would give a new file: all rights that the umask leaves.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(&folder).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;

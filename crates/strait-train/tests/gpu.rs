@@ -163,7 +163,8 @@ fn memory_that_runs_out_is_an_error_and_the_device_lives_on() {
     };
     let gpu = (0..=100).find_map(with).expect("at 100 per cent it opens as it did before");
     let mut kept = Vec::new();
-    let refusal = (0..16).find_map(|_| gpu.buffer("ballast", gpu.largest_tensor()).map(|buffer| kept.push(buffer)).err());
+    let refusal =
+        (0..16).find_map(|_| gpu.buffer("ballast", gpu.largest_tensor()).map(|buffer| kept.push(buffer)).err());
     match refusal {
         Some(error) => assert!(matches!(error, GpuError::OutOfMemory { .. }), "{error}"),
         None => eprintln!("SKIPPED: `{}` does not tell how much memory is in use", gpu.describe()),
