@@ -84,6 +84,13 @@ fn main() -> Result<()> {
     let mnist = Mnist::open(&options.data)?;
     let train = mnist.train.rows().first(options.limit.unwrap_or(usize::MAX));
     let test = mnist.test.rows();
+    recipe.pretrain.check()?;
+    recipe.finetune.check()?;
+    recipe.logistic_pca.check().context("logistic PCA")?;
+    let code = recipe.hidden[recipe.hidden.len() - 1];
+    if code > train.width {
+        bail!("a code of {code} numbers is larger than the images' {} pixels: use a smaller --code", train.width);
+    }
     prepare(&options.out)?;
     let device = Device::named(&options.device)?;
     println!("{}", device.describe());
@@ -99,8 +106,10 @@ fn main() -> Result<()> {
     let Trained { net, pretrain, tuned, unrolled_error } = train_deep(&device, &recipe, &sizes, train, test)?;
     let train_error = net.error(&device, train)?;
     let test_error = net.error(&device, test)?;
+    // Saved at once: nothing that comes later may cost the training.
+    let notes = notes(&recipe, &toml, train_error, test_error);
+    net.save(options.out.join("model.safetensors"), Precision::F32, &notes)?;
 
-    let code = net.code_size();
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
     fine_tune(&device, &recipe.logistic_pca, &mut logistic, train, test)?;
     let test_error_logistic_pca = logistic.error(&device, test)?;
@@ -136,7 +145,6 @@ fn main() -> Result<()> {
 
     let out = &options.out;
     write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
-    net.save(out.join("model.safetensors"), Precision::F32, &notes(&results, &toml))?;
     draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
     draw_filters(&out.join("filters.png"), &net, mnist.test.width)?;
     if options.map {
@@ -229,13 +237,13 @@ fn print_table(results: &Results, code: usize) {
 }
 
 /// What the model's file says of its origin.
-fn notes(results: &Results, toml: &str) -> BTreeMap<String, String> {
+fn notes(recipe: &Recipe, toml: &str, train_error: f64, test_error: f64) -> BTreeMap<String, String> {
     let note = |name: &str, value: String| (format!("strait.{name}"), value);
     BTreeMap::from([
         note("recipe", toml.to_owned()),
-        note("seed", results.seed.to_string()),
-        note("train_error", results.train_error.to_string()),
-        note("test_error", results.test_error.to_string()),
+        note("seed", recipe.finetune.seed.to_string()),
+        note("train_error", train_error.to_string()),
+        note("test_error", test_error.to_string()),
     ])
 }
 

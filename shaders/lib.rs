@@ -16,9 +16,6 @@ macro_rules! parts {
         }
 
         impl Part {
-            /// All parts.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
             /// The WGSL text.
             pub fn text(self) -> &'static str {
                 match self {

@@ -2,7 +2,7 @@
 //! epoch, where there is no terminal.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -39,17 +39,16 @@ impl Terminal {
     pub fn show(&mut self, event: &Event) -> ControlFlow<()> {
         match event {
             Event::Rows { stage, epoch, epochs, done, rows } => {
-                self.begin(stage, epochs * rows);
+                self.begin(stage, epochs.saturating_mul(*rows));
                 let total = (epoch - 1) * rows + done;
                 let speed = total as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
-                let left = Duration::from_secs_f64((epochs * rows - total) as f64 / speed.max(1e-6));
+                let left = (epochs.saturating_mul(*rows) - total) as f64 / speed.max(1e-6);
                 self.bar.set_position(total as u64);
-                let rest =
-                    if total == 0 { String::new() } else { format!("{speed:.0} images/s, {} s left", left.as_secs()) };
+                let rest = if total == 0 { String::new() } else { format!("{speed:.0} images/s, {left:.0} s left") };
                 self.bar.set_message(format!("epoch {epoch}/{epochs}{}  {rest}", self.last_error));
             }
             Event::Epoch { stage, epoch, epochs, error, test_error, seconds, rows } => {
-                self.begin(stage, epochs * rows);
+                self.begin(stage, epochs.saturating_mul(*rows));
                 let test = test_error.map(|error| format!(", test error {error:.3}")).unwrap_or_default();
                 self.last_error = format!("  error {error:.3}{test}");
                 let speed = *rows as f64 / seconds;

@@ -1,6 +1,7 @@
 //! The contract between programs and the devices that replay them.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,11 @@ use crate::{Error, Kind, Program, Result, Routine, RoutineId, Step, Tensor};
 
 /// The contents of a tensor on a device, shared between executions on that device.
 #[derive(Clone)]
-pub struct Buffer(pub(crate) Arc<dyn Any + Send + Sync>);
+pub struct Buffer {
+    pub(crate) contents: Arc<dyn Any + Send + Sync>,
+    /// The tensor that it was shared from.
+    pub(crate) tensor: Tensor,
+}
 
 /// A device that replays programs.
 pub trait Backend: Send + Sync {
@@ -61,7 +66,10 @@ pub trait Execution: Send {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>>;
 
     /// The tensor's contents, to be shared with another program on the same device.
-    fn share(&self, tensor: Tensor) -> Buffer;
+    ///
+    /// # Errors
+    /// If the tensor is not the program's.
+    fn share(&self, tensor: Tensor) -> Result<Buffer>;
 
     /// Replays a routine once for each step and brings back the metrics. Between slices of steps it calls `control`
     /// with the number of steps handed to the device so far, and ends if that breaks.
@@ -147,8 +155,109 @@ fn mean(rows: Option<&Vec<f32>>) -> f64 {
     rows.map_or(f64::NAN, |rows| rows.iter().map(|&x| f64::from(x)).sum::<f64>() / rows.len() as f64)
 }
 
+/// Checks that a tensor is one of the program's.
+pub(crate) fn check_tensor(program: &Program, tensor: Tensor) -> Result<()> {
+    if program.tensors.get(tensor.id).is_some_and(|declared| declared.tensor == tensor) {
+        return Ok(());
+    }
+    let message = "it was not declared in this program".to_owned();
+    Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
+}
+
+/// Checks that a routine uses the program's tensors only, and that no weight that is used transposed is written by
+/// anything but an update, a combination or the host: the CPU keeps a transposed copy that only these renew.
+pub(crate) fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
+    let (mut turned, mut computed) = (Vec::new(), Vec::new());
+    for op in program.routines.iter().chain([routine]).flat_map(Routine::ops) {
+        let (reads, writes) = op.tensors();
+        reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
+        match op {
+            Op::Gradient { weight, bias, input_bias, .. } => {
+                let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
+                computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
+            }
+            Op::Combine { .. } => {}
+            _ => computed.extend(writes),
+        }
+        if let Op::Linear { weight, transposed: true, .. } | Op::Backprop { weight, .. } = op {
+            turned.push(*weight);
+        }
+    }
+    match turned.iter().find(|weight| computed.contains(weight)) {
+        None => Ok(()),
+        Some(weight) => Err(Error::Tensor {
+            tensor: program.name(*weight).to_owned(),
+            message: "a weight that is used transposed can be written by updates and combinations only".to_owned(),
+        }),
+    }
+}
+
+/// Checks that shared buffers have the shapes of the tensors that take them, and that none is given twice.
+pub(crate) fn check_shared(program: &Program, shared: &[(Tensor, Buffer)]) -> Result<()> {
+    for (i, (tensor, buffer)) in shared.iter().enumerate() {
+        check_tensor(program, *tensor)?;
+        let from = buffer.tensor;
+        let twice = shared[..i].iter().any(|(other, earlier)| {
+            other == tensor || Arc::ptr_eq(&earlier.contents, &buffer.contents) || earlier.tensor == from
+        });
+        let fits = (from.rows, from.cols, from.kind) == (tensor.rows, tensor.cols, tensor.kind);
+        if twice || !fits || tensor.kind == Kind::Index {
+            let message = format!(
+                "a shared buffer of kind {:?} and shape {} cannot be given to one of kind {:?} and shape {}{}",
+                from.kind,
+                from.shape(),
+                tensor.kind,
+                tensor.shape(),
+                if twice { ", or not twice" } else { "" }
+            );
+            return Err(Error::Tensor { tensor: program.name(*tensor).to_owned(), message });
+        }
+    }
+    Ok(())
+}
+
+/// The largest row number that each index holds.
+#[derive(Default)]
+pub(crate) struct Indices {
+    largest: HashMap<usize, u32>,
+}
+
+impl Indices {
+    /// Takes note of what is written to an index, after a check against the data sets that it is used on.
+    pub(crate) fn write(&mut self, program: &Program, tensor: Tensor, values: &[u32]) -> Result<()> {
+        check_write(program, tensor, &[Kind::Index], values.len())?;
+        let largest = values.iter().copied().max().unwrap_or(0);
+        program.routines.iter().try_for_each(|routine| Self::fits(program, routine, tensor, largest))?;
+        self.largest.insert(tensor.id, largest);
+        Ok(())
+    }
+
+    /// Checks a routine that is to be added.
+    pub(crate) fn check(&self, program: &Program, routine: &Routine) -> Result<()> {
+        let mut held = program
+            .tensors
+            .iter()
+            .filter_map(|declared| self.largest.get(&declared.tensor.id).map(|largest| (declared.tensor, *largest)));
+        held.try_for_each(|(tensor, largest)| Self::fits(program, routine, tensor, largest))
+    }
+
+    fn fits(program: &Program, routine: &Routine, tensor: Tensor, largest: u32) -> Result<()> {
+        for op in routine.ops() {
+            if let Op::Gather { data, index: Some(index), .. } = op
+                && *index == tensor
+                && largest as usize >= data.rows
+            {
+                let message = format!("row {largest} is beyond the {} rows of `{}`", data.rows, program.name(*data));
+                return Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Checks that a write has the tensor's kind and length.
 pub(crate) fn check_write(program: &Program, tensor: Tensor, kinds: &[Kind], found: usize) -> Result<()> {
+    check_tensor(program, tensor)?;
     let name = || program.name(tensor).to_owned();
     if !kinds.contains(&tensor.kind) {
         return Err(Error::Tensor { tensor: name(), message: format!("it is of kind {:?}", tensor.kind) });
@@ -159,34 +268,23 @@ pub(crate) fn check_write(program: &Program, tensor: Tensor, kinds: &[Kind], fou
     Ok(())
 }
 
-/// Checks that no step reaches beyond the data sets and indices of the routine.
+/// Checks that every step has rows that fit the routine's minibatches, data sets and indices.
 pub(crate) fn check_steps(routine: &Routine, steps: &[Step]) -> Result<()> {
     for op in routine.ops() {
         let (batch, length) = match op {
-            Op::Gather { data, index, out } => (out.rows, index.map_or(data.rows, |index| index.cols)),
-            Op::Scatter { input, data } => (input.rows, data.rows),
+            Op::Gather { data, index, out } => (out.rows, Some(index.map_or(data.rows, |index| index.cols))),
+            Op::Scatter { input, data } => (input.rows, Some(data.rows)),
+            Op::Gradient { positive, .. } => (positive.0.rows, None),
+            Op::Loss { input, .. } => (input.rows, None),
             _ => continue,
         };
         for (number, step) in steps.iter().enumerate() {
             let (offset, rows) = (step.offset as usize, step.rows as usize);
-            if rows == 0 || rows > batch || offset + rows > length {
-                let message = format!("{rows} rows from {offset} do not fit a batch of {batch} from {length} rows");
+            if rows == 0 || rows > batch || length.is_some_and(|length| offset + rows > length) {
+                let source = length.map(|length| format!(" from {length} rows")).unwrap_or_default();
+                let message = format!("{rows} rows from {offset} on do not fit a minibatch of {batch}{source}");
                 return Err(Error::Step { step: number, message });
             }
-        }
-    }
-    Ok(())
-}
-
-/// Checks that an index only names rows of the data sets that it is used on.
-pub(crate) fn check_index(program: &Program, tensor: Tensor, values: &[u32]) -> Result<()> {
-    for op in program.routines.iter().flat_map(Routine::ops) {
-        if let Op::Gather { data, index: Some(index), .. } = op
-            && *index == tensor
-            && let Some(row) = values.iter().find(|&&row| row as usize >= data.rows)
-        {
-            let message = format!("row {row} is beyond the {} rows of `{}`", data.rows, program.name(*data));
-            return Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message });
         }
     }
     Ok(())

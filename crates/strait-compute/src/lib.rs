@@ -1,6 +1,6 @@
 //! Recorded training programs and the devices that replay them.
 //!
-//! A training step is a fixed sequence of a dozen kinds of operation on buffers that never change place. A
+//! A training step is a fixed sequence of a few kinds of operation on buffers that never change place. A
 //! [`Program`] records it once, as data; a [`Backend`] loads the program and replays it for every minibatch of an
 //! epoch, with one uploaded table of per-step numbers ([`Step`]) and one small block of [`Metrics`] read back.
 //!

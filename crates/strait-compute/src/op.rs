@@ -1,4 +1,4 @@
-//! The vocabulary: a dozen kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: nine kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
@@ -261,6 +261,6 @@ impl Op {
     }
 }
 
-/// A dot product reaches the host as this many partial sums, which it adds in double precision: part `p` holds the
-/// elements of rows `r` with `r mod DOT_PARTS = p`, or of columns where there is a single row.
+/// A dot product reaches the host as this many partial sums, which it adds in double precision. Which elements a part
+/// holds is the back end's affair, but always the same.
 pub(crate) const DOT_PARTS: usize = 64;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backend::{check_index, check_steps, check_write};
+use crate::backend::{Indices, check_routine, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::philox::{philox, uniform};
 use crate::{
@@ -24,21 +24,29 @@ impl Backend for Oracle {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        check_shared(&program, shared)?;
         let mut values: Vec<Values> =
             program.tensors.iter().map(|declared| Arc::new(Mutex::new(vec![0.0; declared.tensor.len()]))).collect();
         for (tensor, buffer) in shared {
-            values[tensor.id] = buffer.0.clone().downcast::<Mutex<Vec<f64>>>().map_err(|_| Error::Tensor {
+            values[tensor.id] = buffer.contents.clone().downcast::<Mutex<Vec<f64>>>().map_err(|_| Error::Tensor {
                 tensor: program.name(*tensor).to_owned(),
                 message: "the shared buffer lives on another device".to_owned(),
             })?;
         }
-        Ok(Box::new(Run { program, values }))
+        let Program { tensors, routines } = program;
+        let program = Program { tensors, routines: Vec::new() };
+        let mut run = Run { program, values, indices: Indices::default() };
+        for routine in routines {
+            run.add(routine)?;
+        }
+        Ok(Box::new(run))
     }
 }
 
 struct Run {
     program: Program,
     values: Vec<Values>,
+    indices: Indices,
 }
 
 impl Run {
@@ -260,6 +268,8 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        check_routine(&self.program, &routine)?;
+        self.indices.check(&self.program, &routine)?;
         Ok(self.program.add(routine))
     }
 
@@ -276,18 +286,19 @@ impl Execution for Run {
     }
 
     fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Index], values.len())?;
-        check_index(&self.program, tensor, values)?;
+        self.indices.write(&self.program, tensor, values)?;
         self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
         Ok(())
     }
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
+        check_tensor(&self.program, tensor)?;
         Ok(self.get(tensor).values.iter().map(|&x| x as f32).collect())
     }
 
-    fn share(&self, tensor: Tensor) -> Buffer {
-        Buffer(self.values[tensor.id].clone())
+    fn share(&self, tensor: Tensor) -> Result<Buffer> {
+        check_tensor(&self.program, tensor)?;
+        Ok(Buffer { contents: self.values[tensor.id].clone(), tensor })
     }
 
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {

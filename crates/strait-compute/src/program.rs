@@ -107,6 +107,9 @@ impl Program {
     }
 
     /// A routine by its id.
+    ///
+    /// # Panics
+    /// If the id is that of another program.
     pub fn routine(&self, id: RoutineId) -> &Routine {
         &self.routines[id.0]
     }
@@ -158,9 +161,19 @@ fn check(op: &Op) -> Result<()> {
     if let Some(empty) = reads.iter().chain(&writes).find(|tensor| tensor.is_empty()) {
         return fail(format!("a tensor of shape {} has no elements", empty.shape()));
     }
-    let in_place = matches!(op, Op::Gradient { .. } | Op::Combine { .. });
-    if !in_place && writes.iter().any(|tensor| reads.contains(tensor)) {
+    let operands = match op {
+        // An update reads what it writes, a combination may.
+        Op::Gradient { positive, negative, .. } => {
+            [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]).collect()
+        }
+        Op::Combine { .. } => Vec::new(),
+        _ => reads.clone(),
+    };
+    if writes.iter().any(|tensor| operands.contains(tensor)) {
         return fail("it writes a tensor that it reads".to_owned());
+    }
+    if (1..writes.len()).any(|i| writes[..i].contains(&writes[i])) {
+        return fail("it writes a tensor twice".to_owned());
     }
     let numbers = |tensors: &[Tensor]| match tensors.iter().find(|tensor| tensor.kind != Kind::Values) {
         Some(other) => fail(format!("a tensor of kind {:?} stands where numbers are needed", other.kind)),

@@ -34,12 +34,13 @@ pub struct Idx {
 /// only as far as the file's length allows.
 pub fn read_idx(path: &Path) -> Result<Idx> {
     let io = |source| Error::io(path, source);
-    let mut file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
+    // Asked before it is opened, since opening a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(io)?;
     if !metadata.is_file() {
         return Err(Error::format(path, "this is not a file"));
     }
     let length = metadata.len();
+    let mut file = File::open(path).map_err(io)?;
     let mut start = Vec::new();
     file.by_ref().take(2).read_to_end(&mut start).map_err(io)?;
     let whole = BufReader::new(start.as_slice().chain(file));

@@ -90,7 +90,7 @@ pub(crate) fn select(selector: &Selector, thresholds: MemoryBudgetThresholds) ->
         Selector::Index(index) => Some(*index).filter(|index| *index < all.len()),
         Selector::Name(name) => {
             let wanted = name.to_lowercase();
-            infos.iter().position(|info| info.name.to_lowercase().contains(&wanted))
+            infos.iter().position(|info| !wanted.is_empty() && info.name.to_lowercase().contains(&wanted))
         }
     };
     chosen.map(|index| all.swap_remove(index)).ok_or_else(|| {

@@ -75,7 +75,7 @@ impl Gpu {
             },
         )?;
         let info = adapter.get_info();
-        let features = adapter.features() & (Features::TIMESTAMP_QUERY | Features::SUBGROUP);
+        let features = adapter.features() & Features::TIMESTAMP_QUERY;
         let mut limits = adapter.limits();
         if let Some(limit) = options.buffer_limit {
             limits.max_buffer_size = limits.max_buffer_size.min(limit);

@@ -97,10 +97,4 @@ impl Gpu {
         pipelines.insert(text.to_owned(), made.clone());
         Ok(made)
     }
-
-    /// The text of every kernel that has been compiled, by its name.
-    pub fn kernels(&self) -> Vec<(String, String)> {
-        let pipelines = self.shared.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        pipelines.iter().map(|(text, pipeline)| (pipeline.name.clone(), text.clone())).collect()
-    }
 }

@@ -41,7 +41,7 @@ impl Autoencoder {
             let activation = if i + 1 == encoder { Activation::Linear } else { Activation::Logistic };
             Dense::glorot(pair[0], pair[1], activation, &mut stream)
         };
-        Ok(Self { layers: all.windows(2).enumerate().map(layer).collect(), encoder })
+        Ok(Self { layers: all.windows(2).enumerate().map(layer).collect::<Result<_>>()?, encoder })
     }
 
     /// Logistic PCA as a net to be trained: a linear code of `code` values and logistic reconstructions of `inputs`
@@ -51,6 +51,28 @@ impl Autoencoder {
     /// If one of the sizes is zero.
     pub fn logistic_pca(inputs: usize, code: usize, seed: u64) -> Result<Self> {
         Self::glorot(&[inputs, code], seed)
+    }
+
+    /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
+    /// each has as many parameters as its sizes ask for.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if not.
+    pub fn check(&self) -> Result<()> {
+        let parts = self.encoder > 0 && self.encoder < self.layers.len();
+        let chained = self.layers.windows(2).all(|pair| pair[0].outputs == pair[1].inputs);
+        let whole = self.layers.iter().all(|layer| {
+            let weights = layer.inputs.checked_mul(layer.outputs);
+            weights == Some(layer.weight.len()) && layer.outputs == layer.bias.len() && weights != Some(0)
+        });
+        if parts && chained && whole {
+            return Ok(());
+        }
+        let sizes = self.sizes();
+        Err(Error::Shape(format!(
+            "layers of the sizes {sizes:?}, {} of which encode, form no autoencoder",
+            self.encoder
+        )))
     }
 
     /// The sizes from the input over the code to the reconstruction.
@@ -65,7 +87,7 @@ impl Autoencoder {
 
     /// The number of values in a code.
     pub fn code_size(&self) -> usize {
-        self.sizes()[self.encoder]
+        self.sizes().get(self.encoder).copied().unwrap_or(0)
     }
 
     /// The number of parameters.
@@ -78,6 +100,7 @@ impl Autoencoder {
     /// # Errors
     /// If the rows do not fit, or the device fails.
     pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
         forward(device, &self.layers[..self.encoder], &rows)
     }
 
@@ -86,6 +109,7 @@ impl Autoencoder {
     /// # Errors
     /// If the codes do not fit, or the device fails.
     pub fn decode(&self, device: &Device, codes: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
         forward(device, &self.layers[self.encoder..], &codes)
     }
 
@@ -94,6 +118,7 @@ impl Autoencoder {
     /// # Errors
     /// If the rows do not fit, or the device fails.
     pub fn reconstruct(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
         forward(device, &self.layers, &rows)
     }
 
@@ -102,6 +127,7 @@ impl Autoencoder {
     /// # Errors
     /// If the rows do not fit, or the device fails.
     pub fn errors(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
         if rows.width != self.layers[0].inputs {
             return Err(Error::Width { expected: self.layers[0].inputs, found: rows.width });
         }
@@ -159,7 +185,10 @@ impl Autoencoder {
 }
 
 /// Sizes of layers must be at least two, none of them zero.
-pub(crate) fn check_sizes(sizes: &[usize]) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Shape`] if they are not.
+pub fn check_sizes(sizes: &[usize]) -> Result<()> {
     if sizes.len() < 2 || sizes.contains(&0) {
         return Err(Error::Shape(format!(
             "a net needs at least two layer sizes, none of them 0, but these are {sizes:?}"

@@ -73,9 +73,15 @@ pub(crate) fn save(
             Precision::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
         }
     };
+    net.check()?;
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
     for (name, layer) in names.iter().zip(&net.layers) {
+        let kept = |x: &f32| precision == Precision::F32 && x.is_finite() || f16::from_f32(*x).is_finite();
+        if let Some(x) = layer.weight.iter().chain(&layer.bias).find(|x| !kept(x)) {
+            let message = format!("the layer `{name}` holds {x}, which {precision:?} cannot keep; nothing was written");
+            return Err(Error::File { path: path.to_owned(), message });
+        }
         let weight = pack(&transpose(&layer.weight, layer.outputs));
         tensors.push((format!("{name}.weight"), vec![layer.outputs, layer.inputs], weight));
         tensors.push((format!("{name}.bias"), vec![layer.outputs], pack(&layer.bias)));
@@ -107,7 +113,12 @@ pub(crate) fn save(
 
 pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>)> {
     let wrong = |message: String| Error::File { path: path.to_owned(), message };
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    // Asked before it is opened, since opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(wrong("this is not a file".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
     let not = |error: safetensors::SafeTensorError| wrong(format!("this is no valid safetensors file ({error})"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(not)?;
     let file = SafeTensors::deserialize(&bytes).map_err(not)?;
@@ -127,7 +138,8 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
             .push(activation.ok_or_else(|| wrong(format!("it names an unknown activation `{}`", units.activation)))?);
     }
     let chained = all.windows(2).all(|pair| pair[0].outputs == pair[1].inputs);
-    if encoder == 0 || encoder == all.len() || !chained {
+    let empty = all.iter().any(|units| units.inputs == 0 || units.outputs == 0);
+    if encoder == 0 || encoder == all.len() || !chained || empty {
         return Err(wrong("the layers of its architecture do not form an autoencoder".to_owned()));
     }
     let names = names(activations.iter(), encoder);

@@ -13,7 +13,7 @@ mod pca;
 mod rbm;
 mod stack;
 
-pub use autoencoder::Autoencoder;
+pub use autoencoder::{Autoencoder, check_sizes};
 pub use dense::Dense;
 pub use error::{Error, Result};
 pub use file::{Precision, write_atomically};

@@ -29,11 +29,10 @@ impl Pca {
             return Err(Error::Shape(message));
         }
         let mean = rows.mean();
-        let mut covariance = second_moments(device, &rows)?;
-        for i in 0..rows.width {
-            for j in 0..rows.width {
-                covariance[(i, j)] -= mean[i] * mean[j];
-            }
+        let covariance = covariance(device, &rows, &mean)?;
+        if covariance.iter().any(|value| !value.is_finite()) {
+            let message = "the covariance of the data is not finite; scale the data down".to_owned();
+            return Err(Error::Shape(message));
         }
         let eigen = SymmetricEigen::new(covariance);
         let mut order: Vec<usize> = (0..rows.width).collect();
@@ -86,26 +85,43 @@ impl Pca {
     }
 }
 
-/// XᵀX / n, summed over minibatches in double precision.
-fn second_moments(device: &Device, rows: &Rows<'_>) -> Result<DMatrix<f64>> {
+/// (X − m)ᵀ(X − m) / n, summed over minibatches in double precision. The mean is taken off on the device, since single
+/// precision would lose the variance of data far from zero.
+fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<f64>> {
     let mut program = Program::default();
     let data = declare_rows(&mut program, "data", rows);
     let x = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
+    let [means, centred] = ["means", "centred"].map(|name| program.tensor(name, x.rows, x.cols, Kind::Values));
     let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
-    let mut routine = Routine::new("second moments");
+    let mut routine = Routine::new("covariance");
     routine.push(Op::Gather { data, index: None, out: x })?;
+    routine.push(Op::Combine { x, y: means, out: centred })?;
     let weight = Update::Store { gradient: moments };
-    routine.push(Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None })?;
+    routine.push(Op::Gradient {
+        positive: (centred, centred),
+        negative: None,
+        weight,
+        bias: None,
+        input_bias: None,
+    })?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;
     upload(&mut *execution, data, rows)?;
-    let mut sum = DMatrix::zeros(rows.width, rows.width);
+    let narrow: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
+    execution.write(means, &narrow.repeat(x.rows))?;
+    let mut sum = DMatrix::<f64>::zeros(rows.width, rows.width);
     for (offset, used) in minibatches(rows.count, x.rows) {
-        execution.run(routine, &[Step { offset, rows: used, ..Default::default() }], &mut go_on)?;
+        execution.run(
+            routine,
+            &[Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() }],
+            &mut go_on,
+        )?;
         let share = f64::from(used) / rows.count as f64;
         for (sum, moment) in sum.iter_mut().zip(execution.read(moments)?) {
             *sum += share * f64::from(moment);
         }
     }
-    Ok(sum)
+    // What rounding the mean has left.
+    let rest: Vec<f64> = mean.iter().zip(&narrow).map(|(m, &narrow)| m - f64::from(narrow)).collect();
+    Ok(DMatrix::from_fn(rows.width, rows.width, |i, j| sum[(i, j)] - rest[i] * rest[j]))
 }

@@ -3,6 +3,7 @@
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Sampling};
 
+use crate::dense::random_weights;
 use crate::{Error, Result};
 
 /// The kind of a layer of stochastic units.
@@ -57,13 +58,13 @@ impl Rbm {
     /// A machine with weights drawn from 0.1 N(0, 1), as in the paper's code, and zero biases.
     ///
     /// # Errors
-    /// If a layer has no units.
+    /// If a layer has no units, or there is no memory for so many weights.
     pub fn new(visible: (usize, Units), hidden: (usize, Units), stream: &mut Stream) -> Result<Self> {
-        crate::autoencoder::check_sizes(&[visible.0, hidden.0])?;
+        crate::check_sizes(&[visible.0, hidden.0])?;
         Ok(Self {
             visible: visible.1,
             hidden: hidden.1,
-            weight: (0..visible.0 * hidden.0).map(|_| 0.1 * stream.next_normal()).collect(),
+            weight: random_weights(visible.0, hidden.0, || 0.1 * stream.next_normal())?,
             visible_bias: vec![0.0; visible.0],
             hidden_bias: vec![0.0; hidden.0],
         })

@@ -128,6 +128,33 @@ fn foreign_and_lying_files_are_refused() {
 }
 
 #[test]
+fn numbers_that_a_file_cannot_keep_are_not_written_over_an_earlier_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net");
+    net().save(&path, Precision::F16, &notes()).expect("it is written");
+    for (value, precision) in [(f32::NAN, Precision::F32), (f32::INFINITY, Precision::F32), (1e6, Precision::F16)] {
+        let mut bad = net();
+        bad.layers[1].weight[3] = value;
+        assert!(bad.save(&path, precision, &notes()).expect_err("it cannot be kept").to_string().contains("encoder.2"));
+    }
+    Autoencoder::load(&path).expect("the earlier file is still there");
+}
+
+#[test]
+fn an_architecture_without_units_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lying = small(folder.path(), |metadata, tensors| {
+        metadata.values_mut().for_each(|text| {
+            *text = text.replace("\"outputs\":1", "\"outputs\":0").replace("\"inputs\":1", "\"inputs\":0")
+        });
+        (tensors[0].1, tensors[0].2) = (vec![0, 2], vec![]);
+        (tensors[1].1, tensors[1].2) = (vec![0], vec![]);
+        (tensors[2].1, tensors[2].2) = (vec![2, 0], vec![]);
+    });
+    assert!(refusal(&lying).contains("do not form an autoencoder"));
+}
+
+#[test]
 fn a_failed_write_leaves_the_earlier_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("absent-folder").join("file");

@@ -76,3 +76,21 @@ pub(crate) fn probabilities(rows: &strait_data::Rows<'_>) -> Result<()> {
     }
     Ok(())
 }
+
+/// A setting that has to lie from 0 up to, but not including, `end`.
+pub(crate) fn below(setting: &'static str, value: f32, end: f32, expected: &'static str) -> Result<()> {
+    if (0.0..end).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::Setting { setting, value: value.to_string(), expected })
+}
+
+/// A momentum or a decay rate.
+pub(crate) fn decay(setting: &'static str, value: f32) -> Result<()> {
+    below(setting, value, 1.0, "it must be at least 0 and less than 1")
+}
+
+/// A weight cost.
+pub(crate) fn weight_cost(value: f32) -> Result<()> {
+    below("weight-cost", value, f32::INFINITY, "it must be a number of at least 0")
+}

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
-use strait_compute::{Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_compute::{
+    Activation, Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on,
+};
 use strait_data::Rows;
 use strait_models::{Autoencoder, EVALUATION_BATCH, Network, declare_rows, minibatches, upload};
 
 pub use crate::backward::Objective;
 use crate::backward::Recorded;
-use crate::error::{positive, positive_rate, probabilities};
+use crate::error::{below, decay, positive, positive_rate, probabilities, weight_cost};
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::{Error, Event, Observer, Result, Schedule};
@@ -172,7 +174,8 @@ impl FineTune {
         test: Option<Rows<'_>>,
         observer: &mut Observer<'_>,
     ) -> Result<FineTuned> {
-        self.check(net, &train, test.as_ref())?;
+        self.check()?;
+        self.check_net(net, &train, test.as_ref())?;
         let mut tuning = Tuning::load(self, device, net, train, test)?;
         let mut result = FineTuned::default();
         let mut order = Stream::new(self.seed, 200);
@@ -206,37 +209,78 @@ impl FineTune {
                 break;
             }
         }
-        tuning.network.read(&mut *tuning.execution, &mut net.layers)?;
+        let mut layers = net.layers.clone();
+        tuning.network.read(&mut *tuning.execution, &mut layers)?;
+        let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
+        if let Some(x) = parameters.find(|x| !x.is_finite()) {
+            let (stage, epoch) = ("fine-tuning".to_owned(), result.epochs.len());
+            let rate = f64::from(self.optimizer.rate().unwrap_or(f32::NAN));
+            return Err(Error::Diverged { stage, epoch, rate, error: f64::from(*x) });
+        }
+        net.layers = layers;
         Ok(result)
     }
 
-    fn check(&self, net: &Autoencoder, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+    /// Whether the settings make sense, which [`FineTune::fit`] also asks.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the one that does not.
+    pub fn check(&self) -> Result<()> {
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
-        if let Some(rate) = self.optimizer.rate() {
-            positive_rate("the learning rate", rate)?;
+        weight_cost(self.weight_cost)?;
+        match self.optimizer {
+            Optimizer::Adam { rate, beta1, beta2 } => {
+                positive_rate("the learning rate", rate)?;
+                decay("beta1", beta1)?;
+                decay("beta2", beta2)?;
+            }
+            Optimizer::Momentum { rate, momentum } => {
+                positive_rate("the learning rate", rate)?;
+                decay("momentum", momentum)?;
+            }
+            Optimizer::ConjugateGradients { searches } => positive("searches", searches)?,
+            Optimizer::Lbfgs { iterations, memory } => {
+                positive("iterations", iterations)?;
+                positive("memory", memory)?;
+            }
         }
         if self.optimizer.vectors() > 0 && self.weight_cost != 0.0 {
             let (setting, value) = ("weight-cost", self.weight_cost.to_string());
             let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";
             return Err(Error::Setting { setting, value, expected });
         }
-        if let Schedule::Cosine { warmup } = self.schedule
-            && !(warmup >= 0.0 && warmup < self.epochs as f32)
-        {
-            let (setting, value) = ("the warm-up", format!("{warmup} epochs"));
-            return Err(Error::Setting { setting, value, expected: "it must be shorter than the run" });
+        match self.schedule {
+            Schedule::Constant => Ok(()),
+            Schedule::Step { epochs, factor } => {
+                positive("the epochs of the schedule", epochs)?;
+                positive_rate("the factor of the schedule", factor)
+            }
+            Schedule::Cosine { warmup } => {
+                below("the warm-up", warmup, self.epochs as f32, "it must be shorter than the run")
+            }
         }
-        if self.objective == Objective::CrossEntropy {
-            [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
-        }
-        let (expected, outputs) = (net.layers[0].inputs, net.layers[net.layers.len() - 1].outputs);
+    }
+
+    /// Whether net and data fit together and are what the objective takes.
+    fn check_net(&self, net: &Autoencoder, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+        net.check()?;
+        let last = &net.layers[net.layers.len() - 1];
+        let (expected, outputs) = (net.layers[0].inputs, last.outputs);
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {
             return Err(strait_models::Error::Width { expected, found }.into());
         }
         if outputs != expected {
             let message = format!("the net has {expected} inputs but {outputs} outputs, so it cannot reconstruct");
             return Err(strait_models::Error::Shape(message).into());
+        }
+        if self.objective == Objective::CrossEntropy {
+            if last.activation != Activation::Logistic {
+                let (setting, value) = ("the activation of the last layer", last.activation.name().to_owned());
+                let expected = "the cross-entropy takes logistic outputs; use the squared error";
+                return Err(Error::Setting { setting, value, expected });
+            }
+            [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
         }
         Ok(())
     }

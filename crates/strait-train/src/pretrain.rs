@@ -11,9 +11,9 @@ use strait_compute::{
     Update,
 };
 use strait_data::Rows;
-use strait_models::{Rbm, Stack, Units, declare_rows, minibatches, upload};
+use strait_models::{Rbm, Stack, Units, check_sizes, declare_rows, minibatches, upload};
 
-use crate::error::{positive, positive_rate, probabilities};
+use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
 use crate::{Error, Event, Observer, Result};
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
@@ -121,11 +121,8 @@ impl Pretrain {
         rows: Rows<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<Pretrained> {
-        positive("epochs", self.epochs)?;
-        positive("batch", self.batch)?;
-        positive("cd-steps", self.cd_steps)?;
-        positive_rate("rate", self.rate)?;
-        positive_rate("gaussian-rate", self.gaussian_rate)?;
+        self.check()?;
+        check_sizes(sizes)?;
         if !self.gaussian_visible {
             probabilities(&rows)?;
         }
@@ -149,13 +146,42 @@ impl Pretrain {
             rbm.weight = machine.execution.read(machine.weight)?;
             rbm.visible_bias = machine.execution.read(machine.visible_bias)?;
             rbm.hidden_bias = machine.execution.read(machine.hidden_bias)?;
+            let parameters = [&rbm.weight, &rbm.visible_bias, &rbm.hidden_bias];
+            if let Some(x) = parameters.into_iter().flatten().find(|x| !x.is_finite()) {
+                let stage = format!("RBM {}-{}", pair[0], pair[1]);
+                let rate = f64::from(self.rate_of(&rbm));
+                return Err(Error::Diverged { stage, epoch: self.epochs, rate, error: f64::from(*x) });
+            }
             if let Some(features) = machine.features {
-                source = Source::Device(machine.execution.share(features));
+                source = Source::Device(machine.execution.share(features)?);
             }
             result.stack.rbms.push(rbm);
             result.layers.push(epochs);
         }
         Ok(result)
+    }
+}
+
+impl Pretrain {
+    /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the one that does not.
+    pub fn check(&self) -> Result<()> {
+        positive("epochs", self.epochs)?;
+        positive("batch", self.batch)?;
+        positive("cd-steps", self.cd_steps)?;
+        positive_rate("rate", self.rate)?;
+        positive_rate("gaussian-rate", self.gaussian_rate)?;
+        decay("initial-momentum", self.initial_momentum)?;
+        decay("final-momentum", self.final_momentum)?;
+        weight_cost(self.weight_cost)
+    }
+
+    /// ε for a machine.
+    fn rate_of(&self, rbm: &Rbm) -> f32 {
+        let gaussian = rbm.visible == Units::Gaussian || rbm.hidden == Units::Gaussian;
+        if gaussian { self.gaussian_rate } else { self.rate }
     }
 }
 
@@ -285,10 +311,9 @@ impl Machine {
 
     fn train(&mut self, recipe: &Pretrain, rbm: &Rbm, observer: &mut Observer<'_>) -> Result<Vec<PretrainEpoch>> {
         let stage = format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len());
-        let gaussian = rbm.visible == Units::Gaussian || rbm.hidden == Units::Gaussian;
-        let rate = if gaussian { recipe.gaussian_rate } else { recipe.rate };
+        let rate = recipe.rate_of(rbm);
         let batches: Vec<_> = minibatches(self.rows, recipe.batch.min(self.rows)).collect();
-        let mut records = Vec::with_capacity(recipe.epochs);
+        let mut records = Vec::new();
         for epoch in 1..=recipe.epochs {
             let start = Instant::now();
             let early = epoch <= recipe.initial_epochs;

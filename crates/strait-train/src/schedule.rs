@@ -37,7 +37,7 @@ impl Schedule {
     pub fn factor(&self, step: usize, steps: usize, epochs: usize) -> f32 {
         match *self {
             Self::Constant => 1.0,
-            Self::Step { epochs, factor } => factor.powi((step / steps / epochs.max(1)) as i32),
+            Self::Step { epochs, factor } => factor.powi((step / steps.max(1) / epochs.max(1)) as i32),
             Self::Cosine { warmup } => {
                 let rise = warmup * steps as f32;
                 if (step as f32) < rise {

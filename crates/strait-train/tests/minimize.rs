@@ -71,6 +71,17 @@ fn a_linear_autoencoder_reaches_the_error_of_pca() {
 }
 
 #[test]
+fn the_cross_entropy_wants_logistic_outputs() {
+    let device = Device::cpu().expect("threads start");
+    let pixels = [0u8, 255, 255, 0].repeat(5);
+    let rows = Rows::bytes(&pixels, 4).expect("whole rows");
+    let mut net = Autoencoder::glorot(&[4, 2], 1).expect("good sizes");
+    net.layers[1].activation = strait_compute::Activation::Linear;
+    let error = FineTune::default().fit(&device, &mut net, rows, None, &mut silent).expect_err("linear outputs");
+    assert!(error.to_string().contains("linear: the cross-entropy takes logistic outputs"), "{error}");
+}
+
+#[test]
 fn momentum_learns_too() {
     let device = Device::cpu().expect("threads start");
     let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);

@@ -25,7 +25,7 @@ use storage::{Panels, Shared, Storage, Values};
 use vector::{combine, dot};
 use workers::{Counters, Taking, Workers};
 
-use crate::backend::{check_index, check_steps, check_write};
+use crate::backend::{Indices, check_routine, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{Op, Update};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
@@ -65,12 +65,13 @@ impl Backend for Cpu {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        check_shared(&program, shared)?;
         let mut storage = Vec::with_capacity(program.tensors.len());
         for declared in &program.tensors {
             let (tensor, name) = (declared.tensor, &*declared.name);
             let given = shared.iter().find(|(shared, _)| *shared == tensor);
             storage.push(match given {
-                Some((_, buffer)) => match buffer.0.downcast_ref::<Owned>() {
+                Some((_, buffer)) => match buffer.contents.downcast_ref::<Owned>() {
                     Some(owned) if Arc::ptr_eq(&owned.workers, &self.workers) => owned.storage.clone(),
                     _ => {
                         let message = "the shared buffer lives on another device".to_owned();
@@ -80,10 +81,17 @@ impl Backend for Cpu {
                 None => Arc::new(allocate(tensor, name)?),
             });
         }
-        let mut run = Run { isa: self.isa, workers: self.workers.clone(), program, storage, plans: Vec::new() };
-        for number in 0..run.program.routines.len() {
-            let plan = run.plan(&run.program.routines[number])?;
-            run.plans.push(plan);
+        let Program { tensors, routines } = program;
+        let mut run = Run {
+            isa: self.isa,
+            workers: self.workers.clone(),
+            program: Program { tensors, routines: Vec::new() },
+            storage,
+            plans: Vec::new(),
+            indices: Indices::default(),
+        };
+        for routine in routines {
+            run.add(routine)?;
         }
         Ok(Box::new(run))
     }
@@ -129,6 +137,7 @@ struct Run {
     program: Program,
     storage: Vec<Arc<Storage>>,
     plans: Vec<Plan>,
+    indices: Indices,
 }
 
 impl Run {
@@ -276,6 +285,8 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        check_routine(&self.program, &routine)?;
+        self.indices.check(&self.program, &routine)?;
         let plan = self.plan(&routine)?;
         self.plans.push(plan);
         Ok(self.program.add(routine))
@@ -313,8 +324,7 @@ impl Execution for Run {
     }
 
     fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Index], values.len())?;
-        check_index(&self.program, tensor, values)?;
+        self.indices.write(&self.program, tensor, values)?;
         let _pause = self.workers.pause();
         if let Storage::Index(to) = &*self.storage[tensor.id] {
             // SAFETY: the pause keeps jobs away, and this is the only access.
@@ -324,6 +334,7 @@ impl Execution for Run {
     }
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
+        check_tensor(&self.program, tensor)?;
         let _pause = self.workers.pause();
         match &*self.storage[tensor.id] {
             // SAFETY: the pause keeps jobs away.
@@ -337,8 +348,10 @@ impl Execution for Run {
         }
     }
 
-    fn share(&self, tensor: Tensor) -> Buffer {
-        Buffer(Arc::new(Owned { workers: self.workers.clone(), storage: self.storage[tensor.id].clone() }))
+    fn share(&self, tensor: Tensor) -> Result<Buffer> {
+        check_tensor(&self.program, tensor)?;
+        let owned = Owned { workers: self.workers.clone(), storage: self.storage[tensor.id].clone() };
+        Ok(Buffer { contents: Arc::new(owned), tensor })
     }
 
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {

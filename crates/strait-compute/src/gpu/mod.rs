@@ -12,7 +12,7 @@ use lower::Lowering;
 pub use lower::Tiles;
 use strait_device::{Dispatch, Selector, Table};
 
-use crate::backend::{check_index, check_steps, check_write};
+use crate::backend::{Indices, check_routine, check_shared, check_steps, check_tensor, check_write};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
 };
@@ -84,11 +84,12 @@ impl Backend for Gpu {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        check_shared(&program, shared)?;
         let mut buffers = Vec::with_capacity(program.tensors.len());
         for declared in &program.tensors {
             let given = shared.iter().find(|(tensor, _)| *tensor == declared.tensor);
             buffers.push(match given {
-                Some((_, buffer)) => match buffer.0.downcast_ref::<Owned>() {
+                Some((_, buffer)) => match buffer.contents.downcast_ref::<Owned>() {
                     Some(owned) if owned.gpu.is(&self.gpu) => owned.buffer.clone(),
                     _ => {
                         let message = "the shared buffer lives on another device".to_owned();
@@ -106,6 +107,7 @@ impl Backend for Gpu {
             buffers,
             plans: Vec::new(),
             table: None,
+            indices: Indices::default(),
         };
         for routine in routines {
             run.add(routine)?;
@@ -130,6 +132,7 @@ struct Run {
     buffers: Vec<strait_device::Buffer>,
     plans: Vec<Plan>,
     table: Option<Table>,
+    indices: Indices,
 }
 
 impl Run {
@@ -150,6 +153,8 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        check_routine(&self.program, &routine)?;
+        self.indices.check(&self.program, &routine)?;
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
         for kernels in lower(&routine, self.tiles) {
             counts.push(kernels.len());
@@ -172,12 +177,12 @@ impl Execution for Run {
     }
 
     fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Index], values.len())?;
-        check_index(&self.program, tensor, values)?;
+        self.indices.write(&self.program, tensor, values)?;
         Ok(self.gpu.write(&self.buffers[tensor.id], bytemuck::cast_slice(values))?)
     }
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
+        check_tensor(&self.program, tensor)?;
         if !matches!(tensor.kind, Kind::Values | Kind::Rows) {
             return Err(Error::Tensor {
                 tensor: self.program.name(tensor).to_owned(),
@@ -188,8 +193,10 @@ impl Execution for Run {
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    fn share(&self, tensor: Tensor) -> Buffer {
-        Buffer(Arc::new(Owned { gpu: self.gpu.clone(), buffer: self.buffers[tensor.id].clone() }))
+    fn share(&self, tensor: Tensor) -> Result<Buffer> {
+        check_tensor(&self.program, tensor)?;
+        let owned = Owned { gpu: self.gpu.clone(), buffer: self.buffers[tensor.id].clone() };
+        Ok(Buffer { contents: Arc::new(owned), tensor })
     }
 
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {

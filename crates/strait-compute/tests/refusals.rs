@@ -1,0 +1,115 @@
+//! Programs that cannot mean anything are refused, with one sentence, before they run.
+
+use strait_compute::{
+    Activation, Backend, Cpu, Error, Kind, Op, Oracle, Program, Routine, Step, Tensor, Update, go_on,
+};
+
+fn values(program: &mut Program, name: &str, rows: usize, cols: usize) -> Tensor {
+    program.tensor(name, rows, cols, Kind::Values)
+}
+
+fn linear(input: Tensor, weight: Tensor, transposed: bool, bias: Tensor, out: Tensor) -> Op {
+    Op::Linear { input, weight, transposed, bias, activation: Activation::Linear, out, sample: None }
+}
+
+#[test]
+fn operands_that_do_not_fit_are_named() {
+    let mut program = Program::default();
+    let [x, w, b, y] = [("x", 100, 784), ("w", 1000, 500), ("b", 1, 500), ("y", 100, 500)]
+        .map(|(name, rows, cols)| values(&mut program, name, rows, cols));
+    let error = Routine::new("r").push(linear(x, w, false, b, y)).expect_err("the shapes differ").to_string();
+    assert_eq!(error, "linear: X is [100, 784] but W is [1000, 500]");
+}
+
+#[test]
+fn an_operation_must_not_write_what_it_reads_or_writes() {
+    let mut program = Program::default();
+    let square = |program: &mut Program, name: &str| values(program, name, 4, 4);
+    let [x, d, w, v] = ["x", "d", "w", "v"].map(|name| square(&mut program, name));
+    let gradient =
+        |weight: Update| Op::Gradient { positive: (x, d), negative: None, weight, bias: None, input_bias: None };
+    let bias = values(&mut program, "b", 1, 4);
+    let mut routine = Routine::new("r");
+    for op in [
+        gradient(Update::Store { gradient: x }),
+        gradient(Update::Momentum { parameter: w, velocity: w }),
+        gradient(Update::Adam { parameter: w, first: v, second: v }),
+        gradient(Update::Momentum { parameter: d, velocity: v }),
+        linear(x, w, false, bias, x),
+        Op::Softmax { input: x, out: x },
+    ] {
+        let error = routine.push(op.clone()).expect_err("it aliases").to_string();
+        assert!(error.contains("it writes a tensor"), "{op:?}: {error}");
+    }
+    routine.push(gradient(Update::Momentum { parameter: w, velocity: v })).expect("this one is sound");
+}
+
+/// What loading a program on a back end complains of.
+fn refusal(backend: &dyn Backend, program: &Program) -> String {
+    backend.load(program.clone(), &[]).map(|_| ()).expect_err("it is refused").to_string()
+}
+
+#[test]
+fn tensors_of_other_programs_are_refused() {
+    for backend in [&Oracle as &dyn Backend, &Cpu::with_threads(2).expect("threads start")] {
+        let mut other = Program::default();
+        let foreign = values(&mut other, "foreign", 3, 3);
+        let mut program = Program::default();
+        let own = values(&mut program, "own", 2, 2);
+        let mut routine = Routine::new("r");
+        routine.push(Op::Dot { x: foreign, y: foreign }).expect("the shapes fit");
+        program.add(routine.clone());
+        assert!(refusal(backend, &program).contains("not declared"));
+        let mut execution = backend.load(Program::clone(&other), &[]).expect("it is good");
+        assert!(
+            execution.write(own, &[0.0; 4]).is_err() && execution.read(own).is_err() && execution.share(own).is_err()
+        );
+        // A shared buffer has to have the shape of the tensor that takes it.
+        let buffer = execution.share(foreign).expect("it is its own");
+        let mut program = Program::default();
+        let own = values(&mut program, "own", 9, 1);
+        let error = backend.load(program, &[(own, buffer)]).map(|_| ()).expect_err("the shapes differ").to_string();
+        assert!(error.contains("[3, 3]") && error.contains("[9, 1]"), "{error}");
+    }
+}
+
+#[test]
+fn a_transposed_weight_is_written_by_updates_only() {
+    let mut program = Program::default();
+    let [x, w, y] = ["x", "w", "y"].map(|name| values(&mut program, name, 4, 4));
+    let b = values(&mut program, "b", 1, 4);
+    let mut routine = Routine::new("r");
+    routine.push(linear(x, w, false, b, y)).expect("the shapes fit");
+    let z = values(&mut program, "z", 4, 4);
+    routine.push(linear(x, y, true, b, z)).expect("the shapes fit");
+    program.add(routine);
+    assert!(refusal(&Cpu::with_threads(1).expect("threads start"), &program).contains("tensor `y`"));
+}
+
+#[test]
+fn steps_and_indices_have_to_fit() {
+    let mut program = Program::default();
+    let data = program.tensor("data", 6, 4, Kind::Bytes);
+    let index = program.tensor("index", 1, 6, Kind::Index);
+    let x = values(&mut program, "x", 3, 4);
+    let moments = values(&mut program, "moments", 4, 4);
+    let mut gather = Routine::new("gather");
+    gather.push(Op::Gather { data, index: Some(index), out: x }).expect("the shapes fit");
+    let mut learn = Routine::new("learn");
+    let weight = Update::Store { gradient: moments };
+    let op = Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None };
+    learn.push(op).expect("the shapes fit");
+    let (gather, learn) = (program.add(gather), program.add(learn));
+    let mut execution = Cpu::with_threads(2).expect("threads start").load(program, &[]).expect("it is good");
+    assert!(
+        execution.write_index(index, &[0, 1, 2, 3, 4, 6]).expect_err("there is no row 6").to_string().contains("row 6")
+    );
+    let step = |offset: u32, rows: u32| Step { offset, rows, ..Step::default() };
+    for (routine, step) in
+        [(gather, step(4, 3)), (gather, step(0, 4)), (gather, step(0, 0)), (learn, step(0, 0)), (learn, step(0, 4))]
+    {
+        let error = execution.run(routine, &[step], &mut go_on).expect_err("it does not fit");
+        assert!(matches!(error, Error::Step { step: 0, .. }), "{error}");
+    }
+    execution.run(gather, &[step(3, 3)], &mut go_on).expect("this one fits");
+}
