@@ -103,7 +103,7 @@ pub struct Metrics {
     pub squared_errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
-    /// The time that the host took to encode and submit the run's dispatches; zero where there are none.
+    /// The time that the host took to record the run's dispatches; zero where there are none.
     pub host_time: Duration,
 }
 

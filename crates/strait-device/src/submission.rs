@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BufferBinding, BufferUsages, CommandEncoderDescriptor,
@@ -34,6 +34,7 @@ pub struct Table {
 /// Work that is under way.
 pub struct Submission {
     index: wgpu::SubmissionIndex,
+    recording: Duration,
 }
 
 impl Gpu {
@@ -129,7 +130,8 @@ impl Gpu {
     /// If the device is lost or refuses.
     pub fn submit(&self, dispatches: &[Dispatch], table: &Table, steps: Range<usize>) -> Result<Submission> {
         self.check()?;
-        let (index, error) = self.scoped(|device| {
+        let ((index, recording), error) = self.scoped(|device| {
+            let start = Instant::now();
             let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
             {
                 let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
@@ -137,12 +139,14 @@ impl Gpu {
                     dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass, table, step));
                 }
             }
-            self.shared.queue.submit([encoder.finish()])
+            let commands = encoder.finish();
+            let recording = start.elapsed();
+            (self.shared.queue.submit([commands]), recording)
         });
         self.check()?;
         match error {
             Some(error) => Err(self.refused("a submission", error.to_string())),
-            None => Ok(Submission { index }),
+            None => Ok(Submission { index, recording }),
         }
     }
 
@@ -194,6 +198,13 @@ impl Gpu {
         let period = f64::from(self.shared.queue.get_timestamp_period());
         let time = |pair: &[u64]| Duration::from_nanos((pair[1].saturating_sub(pair[0]) as f64 * period) as u64);
         Ok(Some(ticks.chunks_exact(2).map(time).collect()))
+    }
+}
+
+impl Submission {
+    /// The host's time to record its commands.
+    pub fn recording(&self) -> Duration {
+        self.recording
     }
 }
 

@@ -133,7 +133,7 @@ pub struct FineTuneEpoch {
     pub test_error: Option<f64>,
     /// Seconds of training alone.
     pub seconds: f64,
-    /// Microseconds that the host took to encode and submit the dispatches of a step; 0 where there are none.
+    /// Microseconds that the host took to record the dispatches of a step; 0 where there are none.
     pub host_microseconds_per_step: f64,
 }
 

@@ -216,9 +216,8 @@ impl Execution for Run {
             }
             let fitting = (SLICE.as_secs_f64() / plan.step_time.as_secs_f64().max(1e-9)) as usize;
             let end = (done + fitting.clamp(1, MOST_STEPS)).min(steps.len());
-            let encoding = Instant::now();
             let submission = self.gpu.submit(&plan.dispatches, table, done..end)?;
-            host_time += encoding.elapsed();
+            host_time += submission.recording();
             // Two slices are under way; the older one's end tells how long a step takes.
             if let Some((older, count)) = under_way.replace((submission, end - done)) {
                 self.gpu.wait(older)?;
