@@ -1,12 +1,13 @@
 //! Models as safetensors files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use strait_compute::Activation;
 
 use crate::stack::transpose;
@@ -122,6 +123,7 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
     let not = |error: safetensors::SafeTensorError| wrong(format!("this is no valid safetensors file ({error})"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(not)?;
     let file = SafeTensors::deserialize(&bytes).map_err(not)?;
+    unique_names(&bytes).map_err(|error| wrong(format!("its header cannot be trusted ({error})")))?;
     let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let architecture = notes
         .remove(ARCHITECTURE)
@@ -154,6 +156,33 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
         return Err(wrong(format!("it holds {} tensors, but its architecture has {}", file.len(), 2 * layers.len())));
     }
     Ok((Autoencoder { layers, encoder }, notes))
+}
+
+/// Refuses a header that names a tensor twice, of which the crate would silently take the last.
+fn unique_names(bytes: &[u8]) -> std::result::Result<(), serde_json::Error> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map of tensors")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+            let mut names = HashSet::new();
+            while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                if names.contains(&name) {
+                    return Err(A::Error::custom(format!("`{name}` is there twice")));
+                }
+                names.insert(name);
+            }
+            Ok(())
+        }
+    }
+    // The crate has checked that the first eight bytes hold the header's length.
+    let (length, rest) = bytes.split_at(8.min(bytes.len()));
+    let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    serde_json::Deserializer::from_slice(&rest[..length.min(rest.len())]).deserialize_map(Names)
 }
 
 /// The values of a tensor, which must have this shape and be finite.

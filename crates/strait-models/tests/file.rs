@@ -141,6 +141,19 @@ fn numbers_that_a_file_cannot_keep_are_not_written_over_an_earlier_one() {
 }
 
 #[test]
+fn a_tensor_named_twice_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bytes = std::fs::read(small(folder.path(), |_, _| {})).expect("it is read");
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let header = std::str::from_utf8(&bytes[8..8 + length]).expect("JSON").trim_end();
+    let start = header.find("\"encoder.0.bias\"").expect("the tensor is there");
+    let entry = &header[start..start + header[start..].find('}').expect("it ends") + 1];
+    let twice = format!("{},{entry}}}", &header[..header.len() - 1]);
+    let lying = [&(twice.len() as u64).to_le_bytes(), twice.as_bytes(), &bytes[8 + length..]].concat();
+    assert!(refusal(&written(folder.path(), &lying)).contains("`encoder.0.bias` is there twice"));
+}
+
+#[test]
 fn an_architecture_without_units_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let lying = small(folder.path(), |metadata, tensors| {
