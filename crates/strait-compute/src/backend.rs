@@ -164,9 +164,19 @@ pub(crate) fn check_tensor(program: &Program, tensor: Tensor) -> Result<()> {
     Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
 }
 
+/// Checks that a tensor is one of the program's and holds numbers that can be read back.
+pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
+    check_tensor(program, tensor)?;
+    if matches!(tensor.kind, Kind::Values | Kind::Rows) {
+        return Ok(());
+    }
+    let message = format!("it is of kind {:?}, which cannot be read back", tensor.kind);
+    Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
+}
+
 /// Checks that a routine uses the program's tensors only, and that no weight that is used transposed is written by
 /// anything but an update, a combination or the host: the CPU keeps a transposed copy that only these renew.
-pub(crate) fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
+fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
     let (mut turned, mut computed) = (Vec::new(), Vec::new());
     for op in program.routines.iter().chain([routine]).flat_map(Routine::ops) {
         let (reads, writes) = op.tensors();
@@ -232,8 +242,10 @@ impl Indices {
         Ok(())
     }
 
-    /// Checks a routine that is to be added.
-    pub(crate) fn check(&self, program: &Program, routine: &Routine) -> Result<()> {
+    /// Checks a routine that is to be added to the program: see [`check_routine`], and that it gathers no row that its
+    /// data set has not.
+    pub(crate) fn admit(&self, program: &Program, routine: &Routine) -> Result<()> {
+        check_routine(program, routine)?;
         let mut held = program
             .tensors
             .iter()

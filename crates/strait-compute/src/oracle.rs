@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backend::{Indices, check_routine, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::philox::{philox, uniform};
 use crate::{
@@ -268,8 +268,7 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        check_routine(&self.program, &routine)?;
-        self.indices.check(&self.program, &routine)?;
+        self.indices.admit(&self.program, &routine)?;
         Ok(self.program.add(routine))
     }
 
@@ -292,7 +291,7 @@ impl Execution for Run {
     }
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
-        check_tensor(&self.program, tensor)?;
+        check_read(&self.program, tensor)?;
         Ok(self.get(tensor).values.iter().map(|&x| x as f32).collect())
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Device, Kind, LossKind, Op, Program, Routine, Step};
+use strait_compute::{Activation, Device, LossKind, Op};
 use strait_data::Rows;
 
-use crate::network::declare_rows;
-use crate::{Dense, EVALUATION_BATCH, Error, Network, Precision, Result, forward, minibatches, upload};
+use crate::network::Evaluation;
+use crate::{Dense, Error, Precision, Result, forward};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,30 +128,9 @@ impl Autoencoder {
     /// If the rows do not fit, or the device fails.
     pub fn errors(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        if rows.width != self.layers[0].inputs {
-            return Err(Error::Width { expected: self.layers[0].inputs, found: rows.width });
-        }
-        let mut program = Program::default();
-        let data = declare_rows(&mut program, "data", &rows);
-        let input = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
-        let network = Network::declare(&mut program, &self.layers);
-        let mut routine = Routine::new("errors");
-        routine.push(Op::Gather { data, index: None, out: input })?;
-        let outputs = network.record(&mut program, &mut routine, input, false)?;
-        routine.push(Op::Loss {
-            kind: LossKind::SquaredError { activation: Activation::Linear },
-            input: outputs[outputs.len() - 1],
-            target: input,
-            output: None,
-            delta: None,
-        })?;
-        let routine = program.add(routine);
-        let mut execution = device.load(program)?;
-        network.write(&mut *execution, &self.layers)?;
-        upload(&mut *execution, data, &rows)?;
-        let step = |(offset, rows)| Step { offset, rows, ..Default::default() };
-        let steps: Vec<_> = minibatches(rows.count, input.rows).map(step).collect();
-        let metrics = execution.run(routine, &steps, &mut strait_compute::go_on)?;
+        let kind = LossKind::SquaredError { activation: Activation::Linear };
+        let measure = |_: &mut _, target, input| Op::Loss { kind, input, target, output: None, delta: None };
+        let metrics = Evaluation::load(device, &self.layers, &rows, measure)?.run()?;
         Ok(metrics.squared_errors.concat())
     }
 

@@ -1,6 +1,8 @@
 //! Layers on a device: how models record themselves into programs.
 
-use strait_compute::{Activation, Execution, Kind, Op, Program, Routine, Tensor};
+use strait_compute::{
+    Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
+};
 use strait_data::{Rows, Values};
 
 use crate::{Dense, Result};
@@ -123,32 +125,63 @@ pub fn minibatches(count: usize, batch: usize) -> impl ExactSizeIterator<Item = 
     (0..count).step_by(batch).map(move |offset| (offset as u32, batch.min(count - offset) as u32))
 }
 
+/// The layers on a device with a data set, ready to be run over all its rows once.
+pub(crate) struct Evaluation {
+    execution: Box<dyn Execution>,
+    routine: RoutineId,
+    rows: usize,
+    batch: usize,
+}
+
+impl Evaluation {
+    /// Loads the layers, at least one, and the rows. `last` gives the operation that takes a minibatch and its outputs.
+    pub(crate) fn load(
+        device: &Device,
+        layers: &[Dense],
+        rows: &Rows<'_>,
+        last: impl FnOnce(&mut Program, Tensor, Tensor) -> Op,
+    ) -> Result<Self> {
+        if rows.width != layers[0].inputs {
+            return Err(crate::Error::Width { expected: layers[0].inputs, found: rows.width });
+        }
+        let batch = EVALUATION_BATCH.min(rows.count);
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "data", rows);
+        let input = program.tensor("x", batch, rows.width, Kind::Values);
+        let network = Network::declare(&mut program, layers);
+        let mut routine = Routine::new("evaluation");
+        routine.push(Op::Gather { data, index: None, out: input })?;
+        let outputs = network.record(&mut program, &mut routine, input, false)?;
+        routine.push(last(&mut program, input, outputs[outputs.len() - 1]))?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        network.write(&mut *execution, layers)?;
+        upload(&mut *execution, data, rows)?;
+        Ok(Self { execution, routine, rows: rows.count, batch })
+    }
+
+    /// Runs over all rows.
+    pub(crate) fn run(&mut self) -> Result<Metrics> {
+        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
+        let steps: Vec<Step> = minibatches(self.rows, self.batch).map(step).collect();
+        Ok(self.execution.run(self.routine, &steps, &mut go_on)?)
+    }
+}
+
 /// The outputs of these layers for each row of a data set.
 ///
 /// # Errors
 /// If the data do not fit the first layer, or the device fails.
-pub fn forward(device: &strait_compute::Device, layers: &[Dense], rows: &Rows<'_>) -> Result<Vec<f32>> {
-    let (Some(first), Some(last)) = (layers.first(), layers.last()) else {
+pub fn forward(device: &Device, layers: &[Dense], rows: &Rows<'_>) -> Result<Vec<f32>> {
+    let Some(last) = layers.last() else {
         return Ok(rows.to_numbers());
     };
-    if rows.width != first.inputs {
-        return Err(crate::Error::Width { expected: first.inputs, found: rows.width });
-    }
-    let mut program = Program::default();
-    let data = declare_rows(&mut program, "data", rows);
-    let result = program.tensor("result", rows.count, last.outputs, Kind::Rows);
-    let input = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
-    let network = Network::declare(&mut program, layers);
-    let mut routine = Routine::new("forward");
-    routine.push(Op::Gather { data, index: None, out: input })?;
-    let outputs = network.record(&mut program, &mut routine, input, false)?;
-    routine.push(Op::Scatter { input: outputs[outputs.len() - 1], data: result })?;
-    let routine = program.add(routine);
-    let mut execution = device.load(program)?;
-    network.write(&mut *execution, layers)?;
-    upload(&mut *execution, data, rows)?;
-    let step = |(offset, rows)| strait_compute::Step { offset, rows, ..Default::default() };
-    let steps: Vec<_> = minibatches(rows.count, input.rows).map(step).collect();
-    execution.run(routine, &steps, &mut strait_compute::go_on)?;
-    Ok(execution.read(result)?)
+    let mut result = None;
+    let mut evaluation = Evaluation::load(device, layers, rows, |program, _, input| {
+        let data = *result.insert(program.tensor("result", rows.count, last.outputs, Kind::Rows));
+        Op::Scatter { input, data }
+    })?;
+    evaluation.run()?;
+    let Some(result) = result else { unreachable!("it was declared while the layers were loaded") };
+    Ok(evaluation.execution.read(result)?)
 }

@@ -179,6 +179,12 @@ impl FineTune {
         let mut tuning = Tuning::load(self, device, net, train, test)?;
         let mut result = FineTuned::default();
         let mut order = Stream::new(self.seed, 200);
+        let diverged = |epoch: usize, error: f64| Error::Diverged {
+            stage: "fine-tuning".to_owned(),
+            epoch,
+            rate: f64::from(self.optimizer.rate().unwrap_or(f32::NAN)),
+            error,
+        };
         for epoch in 1..=self.epochs {
             let start = Instant::now();
             tuning.execution.write_index(tuning.index, &order.permutation(train.count))?;
@@ -191,8 +197,7 @@ impl FineTune {
             };
             let seconds = start.elapsed().as_secs_f64();
             if !loss.is_finite() {
-                let rate = f64::from(self.optimizer.rate().unwrap_or(f32::NAN));
-                return Err(Error::Diverged { stage: "fine-tuning".to_owned(), epoch, rate, error: loss });
+                return Err(diverged(epoch, loss));
             }
             let test_error = tuning.test_error()?;
             result.epochs.push(FineTuneEpoch {
@@ -213,9 +218,7 @@ impl FineTune {
         tuning.network.read(&mut *tuning.execution, &mut layers)?;
         let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
         if let Some(x) = parameters.find(|x| !x.is_finite()) {
-            let (stage, epoch) = ("fine-tuning".to_owned(), result.epochs.len());
-            let rate = f64::from(self.optimizer.rate().unwrap_or(f32::NAN));
-            return Err(Error::Diverged { stage, epoch, rate, error: f64::from(*x) });
+            return Err(diverged(result.epochs.len(), f64::from(*x)));
         }
         net.layers = layers;
         Ok(result)

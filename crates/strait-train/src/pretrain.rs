@@ -126,9 +126,8 @@ impl Pretrain {
         if !self.gaussian_visible {
             probabilities(&rows)?;
         }
-        if sizes.first() != Some(&rows.width) {
-            let expected = sizes.first().copied().unwrap_or(0);
-            return Err(strait_models::Error::Width { expected, found: rows.width }.into());
+        if sizes[0] != rows.width {
+            return Err(strait_models::Error::Width { expected: sizes[0], found: rows.width }.into());
         }
         let machines = sizes.len() - 1;
         let order = Stream::new(self.seed, 1).permutation(rows.count);
@@ -160,9 +159,7 @@ impl Pretrain {
         }
         Ok(result)
     }
-}
 
-impl Pretrain {
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
     ///
     /// # Errors

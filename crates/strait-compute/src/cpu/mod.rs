@@ -25,7 +25,7 @@ use storage::{Panels, Shared, Storage, Values};
 use vector::{combine, dot};
 use workers::{Counters, Taking, Workers};
 
-use crate::backend::{Indices, check_routine, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{Op, Update};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
@@ -285,8 +285,7 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        check_routine(&self.program, &routine)?;
-        self.indices.check(&self.program, &routine)?;
+        self.indices.admit(&self.program, &routine)?;
         let plan = self.plan(&routine)?;
         self.plans.push(plan);
         Ok(self.program.add(routine))
@@ -334,17 +333,14 @@ impl Execution for Run {
     }
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
-        check_tensor(&self.program, tensor)?;
+        check_read(&self.program, tensor)?;
         let _pause = self.workers.pause();
         match &*self.storage[tensor.id] {
             // SAFETY: the pause keeps jobs away.
             Storage::Values(values) => Ok(unsafe { values.panels.read() }),
             // SAFETY: the pause keeps jobs away.
             Storage::Rows(rows) => Ok(unsafe { rows.slice(0..rows.len()) }.to_vec()),
-            _ => Err(Error::Tensor {
-                tensor: self.program.name(tensor).to_owned(),
-                message: format!("it is of kind {:?}, which cannot be read back", tensor.kind),
-            }),
+            _ => unreachable!("bytes and indices are not read back"),
         }
     }
 

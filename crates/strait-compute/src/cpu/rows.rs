@@ -13,39 +13,41 @@ pub(super) enum Data<'a> {
     Rows(&'a Shared<f32>),
 }
 
-/// out\[r] = data\[index\[offset + r]]
-pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels, step: &Step, share: Taking<'_>) {
-    let cols = out.cols;
-    for r in share.of(out.rows) {
-        let mut read: &mut dyn FnMut(usize, &mut [f32]) = &mut |_, _| {};
-        let position = step.offset as usize + r;
-        // SAFETY: the index is only read.
-        let row = || index.map_or(position, |index| unsafe { index.slice(position..position + 1)[0] as usize });
-        let (mut bytes, mut numbers);
-        if r < step.rows as usize {
-            let start = row() * cols;
-            match data {
-                Data::Bytes(data) => {
-                    // SAFETY: the data set is only read.
-                    let source = unsafe { data.slice(start..start + cols) };
-                    bytes = move |from: usize, to: &mut [f32]| {
-                        for (x, &byte) in to.iter_mut().zip(&source[from..]) {
-                            *x = f32::from(byte) / 255.0;
-                        }
-                    };
-                    read = &mut bytes;
-                }
-                Data::Rows(data) => {
-                    // SAFETY: the data set is only read.
-                    let source = unsafe { data.slice(start..start + cols) };
-                    numbers = move |from: usize, to: &mut [f32]| to.copy_from_slice(&source[from..from + to.len()]);
-                    read = &mut numbers;
+impl Data<'_> {
+    /// Reads the values from `start` on.
+    ///
+    /// # Safety
+    /// Nobody writes the data set meanwhile.
+    #[inline(always)]
+    unsafe fn read(&self, start: usize, to: &mut [f32]) {
+        let range = start..start + to.len();
+        match self {
+            Self::Bytes(data) => {
+                // SAFETY: the caller's promise.
+                for (x, &byte) in to.iter_mut().zip(unsafe { data.slice(range) }) {
+                    *x = f32::from(byte) / 255.0;
                 }
             }
+            // SAFETY: the caller's promise.
+            Self::Rows(data) => to.copy_from_slice(unsafe { data.slice(range) }),
         }
+    }
+}
+
+/// out\[r] = data\[index\[offset + r]]; rows behind the active ones become 0.
+pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels, step: &Step, share: Taking<'_>) {
+    for r in share.of(out.rows) {
+        let position = step.offset as usize + r;
+        let row = (r < step.rows as usize).then(|| {
+            // SAFETY: the index is only read.
+            index.map_or(position, |index| unsafe { index.slice(position..position + 1)[0] as usize })
+        });
         for panel in 0..out.count() {
             let mut lanes = Lanes::ZERO;
-            read(panel * WIDTH, &mut lanes.0[..out.width(panel)]);
+            if let Some(row) = row {
+                // SAFETY: the data set is only read.
+                unsafe { data.read(row * out.cols + panel * WIDTH, &mut lanes.0[..out.width(panel)]) };
+            }
             // SAFETY: this row is this worker's.
             unsafe { out.panel_mut(panel, r..r + 1)[0] = lanes };
         }

@@ -12,7 +12,7 @@ use lower::Lowering;
 pub use lower::Tiles;
 use strait_device::{Dispatch, Selector, Table};
 
-use crate::backend::{Indices, check_routine, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
 };
@@ -153,8 +153,7 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        check_routine(&self.program, &routine)?;
-        self.indices.check(&self.program, &routine)?;
+        self.indices.admit(&self.program, &routine)?;
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
         for kernels in lower(&routine, self.tiles) {
             counts.push(kernels.len());
@@ -182,13 +181,7 @@ impl Execution for Run {
     }
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
-        check_tensor(&self.program, tensor)?;
-        if !matches!(tensor.kind, Kind::Values | Kind::Rows) {
-            return Err(Error::Tensor {
-                tensor: self.program.name(tensor).to_owned(),
-                message: format!("it is of kind {:?}, which cannot be read back", tensor.kind),
-            });
-        }
+        check_read(&self.program, tensor)?;
         let bytes = self.gpu.read(&self.buffers[tensor.id], tensor.bytes() as u64)?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
