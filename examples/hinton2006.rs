@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -78,9 +79,19 @@ struct Results {
     finetune: Vec<FineTuneEpoch>,
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
-    let recipe = recipe(&options)?;
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence, also where RUST_BACKTRACE is set.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let recipe = recipe(options)?;
     let mnist = Mnist::open(&options.data)?;
     let train = mnist.train.rows().first(options.limit.unwrap_or(usize::MAX));
     let test = mnist.test.rows();
