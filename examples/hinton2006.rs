@@ -17,8 +17,8 @@ use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
 use strait::picture::{LabelledRow, Map, filters, labelled_rows, maps};
 use strait::prelude::*;
-use strait::terminal::Terminal;
-use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
+use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
+use strait::train::{FineTuneEpoch, FineTuned, ImageShift, PretrainEpoch};
 
 #[derive(Parser)]
 #[command(
@@ -29,7 +29,8 @@ struct Options {
     /// auto (a GPU if there is one, else the CPU), cpu, gpu, or the number or a part of the name of an adapter
     #[arg(long, default_value = "auto")]
     device: String,
-    /// quick (minutes on a laptop), paper (the published schedule, hours), or a TOML file as --out writes it
+    /// quick (minutes on a laptop), long (the lowest error, from shifted images), paper (the published schedule, hours),
+    /// or a TOML file as --out writes it
     #[arg(long, default_value = "quick")]
     recipe: String,
     /// A folder with the four MNIST files, gzipped or not
@@ -50,6 +51,9 @@ struct Options {
     /// Epochs of pretraining for each layer
     #[arg(long)]
     pretrain_epochs: Option<usize>,
+    /// Fine-tune on images shifted at random by up to that many pixels; 0 for the images as they are
+    #[arg(long, value_name = "PIXELS")]
+    shift: Option<u32>,
     /// Where the results go
     #[arg(long, default_value = "out/hinton2006")]
     out: PathBuf,
@@ -72,8 +76,10 @@ struct Results {
     train_error: f64,
     test_error: f64,
     test_error_unrolled: f64,
-    test_error_pca: f64,
-    test_error_logistic_pca: f64,
+    /// Whether Ctrl-C ended the run early; what it did not come to is null.
+    stopped: bool,
+    test_error_pca: Option<f64>,
+    test_error_logistic_pca: Option<f64>,
     test_error_no_pretraining: Option<f64>,
     pretrain: Vec<Vec<PretrainEpoch>>,
     finetune: Vec<FineTuneEpoch>,
@@ -81,6 +87,8 @@ struct Results {
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
+        // As shells report it of a process that Ctrl-C ended.
+        Ok(()) if stopping() => ExitCode::from(130),
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One sentence, also where RUST_BACKTRACE is set.
@@ -91,8 +99,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    let recipe = recipe(options)?;
+    let mut recipe = recipe(options)?;
     let mnist = Mnist::open(&options.data)?;
+    shift(&mut recipe, options.shift, mnist.train.width);
     let train = mnist.train.rows().first(options.limit.unwrap_or(usize::MAX));
     let test = mnist.test.rows();
     recipe.pretrain.check()?;
@@ -103,6 +112,7 @@ fn run(options: &Options) -> Result<()> {
         bail!("a code of {code} numbers is larger than the images' {} pixels: use a smaller --code", train.width);
     }
     prepare(&options.out)?;
+    stop_on_ctrl_c()?;
     let device = Device::named(&options.device)?;
     println!("{}", device.describe());
     println!(
@@ -114,7 +124,9 @@ fn run(options: &Options) -> Result<()> {
     write_atomically(&options.out.join("recipe.toml"), toml.as_bytes())?;
 
     let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
-    let Trained { net, pretrain, tuned, unrolled_error } = train_deep(&device, &recipe, &sizes, train, test)?;
+    let pretrained = options.out.join("pretrained.safetensors");
+    let Trained { net, pretrain, tuned, unrolled_error } =
+        train_deep(&device, &recipe, &sizes, train, test, Some(&pretrained))?;
     let train_error = net.error(&device, train)?;
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
@@ -122,18 +134,19 @@ fn run(options: &Options) -> Result<()> {
     net.save(options.out.join("model.safetensors"), Precision::F32, &notes)?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
-    fine_tune(&device, &recipe.logistic_pca, &mut logistic, train, test)?;
-    let test_error_logistic_pca = logistic.error(&device, test)?;
-    let pca = Pca::fit(&device, train, code)?;
-    let test_error_pca = pca.error(test)?;
-
+    let mut pca = None;
     let mut test_error_no_pretraining = None;
-    if options.ablate {
+    if !stopping() {
+        fine_tune(&device, &recipe.logistic_pca, &mut logistic, train, test)?;
+        pca = Some(Pca::fit(&device, train, code)?);
+    }
+    if options.ablate && !stopping() {
         println!("\nthe same net without pretraining");
         let mut glorot = Autoencoder::glorot(&sizes, recipe.finetune.seed)?;
         fine_tune(&device, &recipe.finetune, &mut glorot, train, test)?;
-        test_error_no_pretraining = Some(glorot.error(&device, test)?);
+        test_error_no_pretraining = Some(glorot.error(&device, test)?).filter(|_| !stopping());
     }
+    let compared = pca.filter(|_| !stopping());
 
     let seconds = |epochs: &[PretrainEpoch]| epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
     let results = Results {
@@ -145,8 +158,9 @@ fn run(options: &Options) -> Result<()> {
         train_error,
         test_error,
         test_error_unrolled: unrolled_error,
-        test_error_pca,
-        test_error_logistic_pca,
+        stopped: stopping(),
+        test_error_pca: compared.as_ref().map(|pca| pca.error(test)).transpose()?,
+        test_error_logistic_pca: compared.as_ref().map(|_| logistic.error(&device, test)).transpose()?,
         test_error_no_pretraining,
         pretrain,
         finetune: tuned.epochs,
@@ -156,10 +170,17 @@ fn run(options: &Options) -> Result<()> {
 
     let out = &options.out;
     write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
-    draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
+    if let Some(pca) = compared {
+        draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
+    }
     draw_filters(&out.join("filters.png"), &net, mnist.test.width)?;
-    if options.map {
+    if options.map && !stopping() {
         draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &mnist, train)?;
+    }
+    if stopping() {
+        println!(
+            "\nstopped by Ctrl-C; model.safetensors is the net as it was then, and results.json tells how far it came"
+        );
     }
     println!("\nresults.json, recipe.toml, model.safetensors and the pictures are in {}", out.display());
     Ok(())
@@ -169,10 +190,12 @@ fn run(options: &Options) -> Result<()> {
 fn recipe(options: &Options) -> Result<Recipe> {
     let mut recipe = match options.recipe.as_str() {
         "quick" => Recipe::quick(),
+        "long" => Recipe::long(),
         "paper" => Recipe::paper(),
         file => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("--recipe {file}: neither `quick`, `paper` nor a file that can be read"))?;
+            let text = std::fs::read_to_string(file).with_context(|| {
+                format!("--recipe {file}: neither `quick`, `long`, `paper` nor a file that can be read")
+            })?;
             toml::from_str(&text).with_context(|| format!("--recipe {file}: this is no recipe"))?
         }
     };
@@ -191,6 +214,12 @@ fn recipe(options: &Options) -> Result<Recipe> {
     Ok(recipe)
 }
 
+/// Sets the shifts of the training images, which are `width` pixels wide.
+fn shift(recipe: &mut Recipe, pixels: Option<u32>, width: usize) {
+    let pixels = pixels.or(recipe.finetune.shift.map(|shift| shift.pixels)).unwrap_or(0);
+    recipe.finetune.shift = (pixels > 0).then_some(ImageShift { width, pixels });
+}
+
 /// Makes the folder for the results, and finds out before training whether files can be written there.
 fn prepare(out: &Path) -> Result<()> {
     let refused = || format!("--out {}: no file can be written there", out.display());
@@ -207,14 +236,28 @@ struct Trained {
     unrolled_error: f64,
 }
 
-/// Pretrains, unrolls and fine-tunes a net of these sizes.
-fn train_deep(device: &Device, recipe: &Recipe, sizes: &[usize], train: Rows<'_>, test: Rows<'_>) -> Result<Trained> {
+/// Pretrains, unrolls and fine-tunes a net of these sizes; the unrolled net is kept in a file where one is named.
+fn train_deep(
+    device: &Device,
+    recipe: &Recipe,
+    sizes: &[usize],
+    train: Rows<'_>,
+    test: Rows<'_>,
+    keep: Option<&Path>,
+) -> Result<Trained> {
     let mut terminal = Terminal::new();
     let pretrained = recipe.pretrain.fit(device, sizes, train, &mut |event| terminal.show(event))?;
     let mut net = pretrained.stack.unroll();
     let unrolled_error = net.error(device, test)?;
     println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());
-    let tuned = fine_tune(device, &recipe.finetune, &mut net, train, test)?;
+    if let Some(path) = keep {
+        net.save(path, Precision::F32, &BTreeMap::new())?;
+    }
+    let tuned = if pretrained.stopped {
+        FineTuned { stopped: true, ..FineTuned::default() }
+    } else {
+        fine_tune(device, &recipe.finetune, &mut net, train, test)?
+    };
     Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error })
 }
 
@@ -233,10 +276,11 @@ fn fine_tune(
 }
 
 fn print_table(results: &Results, code: usize) {
-    let measured = [results.test_error, results.test_error_logistic_pca, results.test_error_pca];
+    let measured = [Some(results.test_error), results.test_error_logistic_pca, results.test_error_pca]
+        .map(|error| error.map_or("-".to_owned(), |error| format!("{error:.2}")));
     println!("\nsquared error per test image, {code} numbers per code");
     println!("{:<10}{:>16}{:>16}{:>10}", "", PUBLISHED[0].0, PUBLISHED[1].0, PUBLISHED[2].0);
-    println!("{:<10}{:>16.2}{:>16.2}{:>10.2}", "this run", measured[0], measured[1], measured[2]);
+    println!("{:<10}{:>16}{:>16}{:>10}", "this run", measured[0], measured[1], measured[2]);
     println!("{:<10}{:>16.2}{:>16.2}{:>10.2}", "the paper", PUBLISHED[0].1, PUBLISHED[1].1, PUBLISHED[2].1);
     if let Some(error) = results.test_error_no_pretraining {
         println!("without pretraining the autoencoder ends at {error:.2}");
@@ -304,7 +348,10 @@ fn draw_map(
     sizes.pop();
     sizes.push(2);
     println!("\na net with a code of two numbers");
-    let net = train_deep(device, recipe, &sizes, train, test)?.net;
+    let net = train_deep(device, recipe, &sizes, train, test, None)?.net;
+    if stopping() {
+        return Ok(());
+    }
     let pair = |code: &[f32]| [code[0], code[1]];
     let codes = net.encode(device, test)?;
     let principal = Pca::fit(device, train, 2)?.encode(test)?;

@@ -13,7 +13,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if col >= size.cols || row >= size.rows { return; }
     var value = 0.0;
     if row < step.rows {
-        value = data_at(row_of(step.offset + row) * size.cols + col);
+        let origin = source(row, col);
+        if origin >= 0 { value = data_at(row_of(step.offset + row) * size.cols + u32(origin)); }
     }
     out[row * size.cols + col] = value;
 }

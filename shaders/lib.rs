@@ -65,6 +65,10 @@ parts! {
     OrderGiven = "order_given.wgsl";
     /// Its rows as they come.
     OrderNone = "order_none.wgsl";
+    /// Its images shifted at random.
+    Shift = "shift.wgsl";
+    /// Its rows as they are.
+    ShiftNone = "shift_none.wgsl";
     /// Rows into a data set.
     Scatter = "scatter.wgsl";
     /// Reductions over a row.

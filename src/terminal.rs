@@ -1,12 +1,34 @@
 //! Progress on the terminal: a bar with the error, rows per second and the time left; plain lines, one for each
-//! epoch, where there is no terminal.
+//! epoch, where there is no terminal. And Ctrl-C, which ends training without losing it.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::train::Event;
+
+/// Whether Ctrl-C was pressed.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first Ctrl-C makes [`Terminal::show`] break, so that a trainer ends at its next slice of work and
+/// hands out what it has; the second one ends the process.
+///
+/// # Errors
+/// If another handler has been set.
+pub fn stop_on_ctrl_c() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+}
+
+/// Whether Ctrl-C was pressed since [`stop_on_ctrl_c`].
+pub fn stopping() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
 
 /// Shows the events of training.
 pub struct Terminal {
@@ -28,7 +50,7 @@ impl Terminal {
         Self { bar: ProgressBar::hidden(), stage: String::new(), started: Instant::now(), last_error: String::new() }
     }
 
-    /// Shows an event; to be called from an observer.
+    /// Shows an event, to be called from an observer; breaks after Ctrl-C, see [`stop_on_ctrl_c`].
     ///
     /// ```
     /// use strait::train::Event;
@@ -64,6 +86,10 @@ impl Terminal {
                     self.finish();
                 }
             }
+        }
+        if stopping() {
+            self.finish();
+            return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     }

@@ -1,7 +1,8 @@
 //! The example, run as a user runs it.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Cargo puts examples beside the tests' own folder.
 fn example() -> PathBuf {
@@ -131,4 +132,33 @@ fn wrong_input_gets_one_clear_sentence() {
         assert!(!run.status.success() && message.contains(expected), "{arguments:?}: {message}");
         assert!(!message.contains("panicked"), "{arguments:?}: {message}");
     }
+}
+
+/// Ctrl-C ends a run in the middle of an epoch; what there is is saved.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_what_there_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (data, recipe) = (small_mnist(folder.path()), recipe(folder.path()));
+    let out = folder.path().join("out");
+    let arguments = ["--device", "cpu", "--data", &data, "--recipe", &recipe, "--epochs", "1000000", "--shift", "1"];
+    let mut child = Command::new(example())
+        .args(arguments)
+        .arg("--out")
+        .arg(&out)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the example has been built");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("fine-tuning  epoch 2/1000000")), "it gets to fine-tuning");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is a kill command");
+    assert!(sent.success());
+    assert!(lines.any(|line| line.contains("stopped by Ctrl-C")), "it says so");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    strait::Autoencoder::load(out.join("model.safetensors")).expect("the model is there");
+    let text = std::fs::read_to_string(out.join("results.json")).expect("the results are there");
+    let results: serde_json::Value = serde_json::from_str(&text).expect("they are JSON");
+    assert_eq!(results["stopped"], true);
+    assert!(results["finetune"].as_array().is_some_and(|epochs| epochs.len() >= 2), "{results}");
+    assert!(results["test_error_pca"].is_null(), "{results}");
 }

@@ -74,8 +74,8 @@ fn everything() -> Result<Program, Error> {
     for kind in [Kind::Bytes, Kind::Rows] {
         let data = program.tensor("data", 20, 8, kind);
         let index = program.tensor("index", 1, 20, Kind::Index);
-        routine.push(Op::Gather { data, index: None, out: wide })?;
-        routine.push(Op::Gather { data, index: Some(index), out: wide })?;
+        routine.push(Op::Gather { data, index: None, shift: None, out: wide })?;
+        routine.push(Op::Gather { data, index: Some(index), shift: None, out: wide })?;
     }
     let data = program.tensor("rows", 20, 8, Kind::Rows);
     routine.push(Op::Scatter { input: x, data })?;

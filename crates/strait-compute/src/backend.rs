@@ -284,7 +284,7 @@ pub(crate) fn check_write(program: &Program, tensor: Tensor, kinds: &[Kind], fou
 pub(crate) fn check_steps(routine: &Routine, steps: &[Step]) -> Result<()> {
     for op in routine.ops() {
         let (batch, length) = match op {
-            Op::Gather { data, index, out } => (out.rows, Some(index.map_or(data.rows, |index| index.cols))),
+            Op::Gather { data, index, out, .. } => (out.rows, Some(index.map_or(data.rows, |index| index.cols))),
             Op::Scatter { input, data } => (input.rows, Some(data.rows)),
             Op::Gradient { positive, .. } => (positive.0.rows, None),
             Op::Loss { input, .. } => (input.rows, None),

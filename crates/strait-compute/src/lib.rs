@@ -18,6 +18,7 @@ mod op;
 mod oracle;
 pub mod philox;
 mod program;
+mod shift;
 mod step;
 mod tensor;
 
@@ -30,6 +31,7 @@ pub use gpu::{Gpu, Tiles, kernels};
 pub use op::{LossKind, Op, Sample, Update};
 pub use oracle::Oracle;
 pub use program::{Program, Routine, RoutineId};
+pub use shift::Shift;
 pub use step::Step;
 pub use strait_shaders::Tile;
 pub use tensor::{Kind, Tensor};

@@ -2,7 +2,7 @@
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
-use crate::{Activation, Sampling, Tensor};
+use crate::{Activation, Sampling, Shift, Tensor};
 
 /// The random states drawn beside the mean by [`Op::Linear`].
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -84,6 +84,8 @@ pub enum Op {
         data: Tensor,
         /// The order of its rows.
         index: Option<Tensor>,
+        /// Random shifts of the rows, which are images.
+        shift: Option<Shift>,
         /// The minibatch, [B, D].
         out: Tensor,
     },
@@ -198,7 +200,9 @@ impl Op {
     /// The tensors that it reads and those that it writes (an updated parameter is in both).
     pub fn tensors(&self) -> (Vec<Tensor>, Vec<Tensor>) {
         match self {
-            Self::Gather { data, index, out } => ([Some(*data), *index].into_iter().flatten().collect(), vec![*out]),
+            Self::Gather { data, index, out, .. } => {
+                ([Some(*data), *index].into_iter().flatten().collect(), vec![*out])
+            }
             Self::Scatter { input, data } => (vec![*input], vec![*data]),
             Self::Linear { input, weight, bias, out, sample, .. } => {
                 (vec![*input, *weight, *bias], [Some(*out), sample.map(|s| s.out)].into_iter().flatten().collect())

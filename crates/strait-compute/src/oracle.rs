@@ -130,7 +130,7 @@ impl Run {
     fn execute(&self, op: &Op, step: &Step, metrics: &mut Vec<f32>) {
         let active = step.rows as usize;
         match op {
-            Op::Gather { data, index, out } => {
+            Op::Gather { data, index, shift, out } => {
                 let source = self.get(*data);
                 let scale = if data.kind == Kind::Bytes { 1.0 / 255.0 } else { 1.0 };
                 let order = index.map(|index| self.get(index));
@@ -139,7 +139,8 @@ impl Run {
                     order.as_ref().map_or(position, |order| order.at(0, position) as usize)
                 };
                 let element = |r: usize, c: usize| {
-                    if r < active { source.at(row_of(r), c) * scale } else { 0.0 }
+                    let from = shift.map_or(Some(c), |shift| shift.source(shift.of(step, r), data.cols, c));
+                    from.filter(|_| r < active).map_or(0.0, |from| source.at(row_of(r), from) * scale)
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }

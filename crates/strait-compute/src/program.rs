@@ -180,13 +180,17 @@ fn check(op: &Op) -> Result<()> {
         None => Ok(()),
     };
     match op {
-        Op::Gather { data, index, out } => {
+        Op::Gather { data, index, shift, out } => {
             numbers(&[*out])?;
             if !matches!(data.kind, Kind::Bytes | Kind::Rows) {
                 return fail(format!("the data set is of kind {:?}, not Bytes or Rows", data.kind));
             }
             if let Some(index) = index.filter(|index| index.kind != Kind::Index || index.rows != 1) {
                 return fail(format!("the index is a {:?} of shape {}", index.kind, index.shape()));
+            }
+            if let Some(shift) = shift.filter(|shift| !shift.fits(data.cols)) {
+                let (width, pixels) = (shift.width, shift.pixels);
+                return fail(format!("rows of {} are no images {width} wide to shift by {pixels}", data.cols));
             }
             same("the minibatch", *out, out.rows, data.cols)
         }

@@ -39,7 +39,7 @@ fn steps_do_not_allocate() {
     let mut routine = Routine::new("all");
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
     for op in [
-        Op::Gather { data, index: None, out: x },
+        Op::Gather { data, index: None, shift: None, out: x },
         Op::Linear {
             input: x,
             weight: w,

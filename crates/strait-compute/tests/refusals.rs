@@ -94,7 +94,7 @@ fn steps_and_indices_have_to_fit() {
     let x = values(&mut program, "x", 3, 4);
     let moments = values(&mut program, "moments", 4, 4);
     let mut gather = Routine::new("gather");
-    gather.push(Op::Gather { data, index: Some(index), out: x }).expect("the shapes fit");
+    gather.push(Op::Gather { data, index: Some(index), shift: None, out: x }).expect("the shapes fit");
     let mut learn = Routine::new("learn");
     let weight = Update::Store { gradient: moments };
     let op = Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None };

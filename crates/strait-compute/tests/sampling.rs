@@ -3,7 +3,7 @@
 
 use strait_compute::philox::{philox, uniform};
 use strait_compute::{
-    Activation, Backend, Cpu, Gpu, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Step, go_on,
+    Activation, Backend, Cpu, Gpu, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Shift, Step, go_on,
 };
 use strait_device::Selector;
 
@@ -39,6 +39,37 @@ fn backends() -> Vec<Box<dyn Backend>> {
         }
     }
     backends
+}
+
+/// An image with one lit pixel is found at each of the nine places equally often, and nowhere else.
+#[test]
+fn shifts_are_uniform_and_move_whole_images() {
+    let mut program = Program::default();
+    let data = program.tensor("data", ROWS, 35, Kind::Bytes);
+    let out = program.tensor("x", ROWS, 35, Kind::Values);
+    let mut routine = Routine::new("gather");
+    let shift = Some(Shift { width: 7, pixels: 1, stream: 5 });
+    routine.push(Op::Gather { data, index: None, shift, out }).expect("the shapes fit");
+    let routine = program.add(routine);
+    let lit = 2 * 7 + 3i32;
+    let image: Vec<u8> = (0..35).map(|i| if i == lit { 255 } else { 0 }).collect();
+    for backend in backends() {
+        let mut execution = backend.load(program.clone(), &[]).expect("it loads");
+        execution.write_bytes(data, &image.repeat(ROWS)).expect("it is written");
+        let step = Step { rows: ROWS as u32, counter: 8, ..Step::seeded(1) };
+        execution.run(routine, &[step], &mut go_on).expect("it runs");
+        let shifted = execution.read(out).expect("it is read");
+        let mut counts = [0usize; 35];
+        for row in shifted.chunks_exact(35) {
+            let places: Vec<usize> = (0..35).filter(|&i| row[i] == 1.0).collect();
+            assert_eq!((places.len(), row.iter().sum::<f32>()), (1, 1.0), "{}", backend.describe());
+            counts[places[0]] += 1;
+        }
+        let neighbours = [-8i32, -7, -6, -1, 0, 1, 6, 7, 8].map(|by| counts[(lit + by) as usize]);
+        assert_eq!(neighbours.iter().sum::<usize>(), ROWS, "{}", backend.describe());
+        // Five standard deviations around a ninth.
+        assert!(neighbours.iter().all(|&count| count.abs_diff(ROWS / 9) < 100), "{}: {counts:?}", backend.describe());
+    }
 }
 
 #[test]

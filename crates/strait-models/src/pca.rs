@@ -94,7 +94,7 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
     let [means, centred] = ["means", "centred"].map(|name| program.tensor(name, x.rows, x.cols, Kind::Values));
     let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
     let mut routine = Routine::new("covariance");
-    routine.push(Op::Gather { data, index: None, out: x })?;
+    routine.push(Op::Gather { data, index: None, shift: None, out: x })?;
     routine.push(Op::Combine { x, y: means, out: centred })?;
     let weight = Update::Store { gradient: moments };
     routine.push(Op::Gradient {

@@ -35,9 +35,22 @@ pub enum Error {
         /// The error that was found.
         error: f64,
     },
-    /// The observer ended pretraining before there was a whole stack.
-    #[error("pretraining was stopped before the stack was complete")]
-    Stopped,
+    /// The device failed in the middle of training.
+    #[error("{stage} broke off in epoch {epoch} of {epochs}, after {done} of its {rows} rows: {cause}")]
+    BrokeOff {
+        /// What was being trained.
+        stage: String,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// Epochs of this stage.
+        epochs: usize,
+        /// Rows of the epoch that the device had been given.
+        done: usize,
+        /// Rows of an epoch.
+        rows: usize,
+        /// What failed.
+        cause: Box<strait_compute::Error>,
+    },
 }
 
 /// The result of the trainers' calls.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on,
+    Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Shift, Step, Tensor, Update, go_on,
 };
 use strait_data::Rows;
 use strait_models::{Autoencoder, EVALUATION_BATCH, Network, declare_rows, minibatches, upload};
@@ -16,6 +16,7 @@ use crate::backward::Recorded;
 use crate::error::{below, decay, positive, positive_rate, probabilities, weight_cost};
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
+use crate::progress::Progress;
 use crate::{Error, Event, Observer, Result, Schedule};
 
 /// How the parameters follow the gradient.
@@ -88,6 +89,22 @@ impl Optimizer {
     }
 }
 
+/// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImageShift {
+    /// Pixels of a row of the image.
+    pub width: usize,
+    /// The largest shift.
+    pub pixels: u32,
+}
+
+/// What the events call fine-tuning.
+const STAGE: &str = "fine-tuning";
+
+/// The stream of random numbers of the shifts; pretraining takes the lower ones.
+const SHIFT_STREAM: u32 = 1 << 16;
+
 /// The recipe of fine-tuning.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
@@ -104,6 +121,9 @@ pub struct FineTune {
     pub weight_cost: f32,
     /// Which error is minimised.
     pub objective: Objective,
+    /// Random shifts of the training images, drawn anew for each row of each epoch: more data than there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<ImageShift>,
     /// Seed of the order of the rows, which is drawn anew for each epoch.
     pub seed: u64,
 }
@@ -117,6 +137,7 @@ impl Default for FineTune {
             schedule: Schedule::Cosine { warmup: 0.0 },
             weight_cost: 0.0,
             objective: Objective::CrossEntropy,
+            shift: None,
             seed: 2006,
         }
     }
@@ -180,7 +201,7 @@ impl FineTune {
         let mut result = FineTuned::default();
         let mut order = Stream::new(self.seed, 200);
         let diverged = |epoch: usize, error: f64| Error::Diverged {
-            stage: "fine-tuning".to_owned(),
+            stage: STAGE.to_owned(),
             epoch,
             rate: f64::from(self.optimizer.rate().unwrap_or(f32::NAN)),
             error,
@@ -207,7 +228,7 @@ impl FineTune {
                 seconds,
                 host_microseconds_per_step,
             });
-            let (stage, epochs, rows) = ("fine-tuning".to_owned(), self.epochs, train.count);
+            let (stage, epochs, rows) = (STAGE.to_owned(), self.epochs, train.count);
             let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
                 result.stopped = epoch < self.epochs;
@@ -320,7 +341,8 @@ impl Tuning {
         let logits = recipe.objective.takes_logits();
 
         let mut gather = Routine::new("gather");
-        gather.push(Op::Gather { data, index: Some(index), out: input })?;
+        let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
+        gather.push(Op::Gather { data, index: Some(index), shift, out: input })?;
         let mut learn = Routine::new("fine-tuning step");
         let outputs = network.record(&mut program, &mut learn, input, logits)?;
         let recorded = Recorded { network: &network, input, outputs: &outputs };
@@ -341,7 +363,7 @@ impl Tuning {
             let data = declare_rows(&mut program, "test data", &rows);
             let input = program.tensor("test x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
             let mut routine = Routine::new("test error");
-            routine.push(Op::Gather { data, index: None, out: input })?;
+            routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
             let outputs = network.record(&mut program, &mut routine, input, logits)?;
             Recorded { network: &network, input, outputs: &outputs }.loss(&mut routine, recipe.objective)?;
             tested = Some((program.add(routine), data, rows));
@@ -361,10 +383,7 @@ impl Tuning {
     fn epoch(&mut self, recipe: &FineTune, epoch: usize, observer: &mut Observer<'_>) -> Result<Option<(f64, f64)>> {
         let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
         let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
-        let mut tell = |done: usize| {
-            let done = (done * batch).min(rows);
-            observer(&Event::Rows { stage: "fine-tuning".to_owned(), epoch, epochs, done, rows })
-        };
+        let mut progress = Progress { stage: STAGE, epoch, epochs, rows, batch, done: 0, observer };
         let first = (epoch - 1) * batches.len();
         let step = |(i, &(offset, rows)): (usize, &(u32, u32))| {
             let number = first + i;
@@ -391,32 +410,32 @@ impl Tuning {
         };
         let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
         let Some(memory) = &mut self.minimiser else {
-            return match self.execution.run(self.step, &steps, &mut tell) {
-                Ok(metrics) => {
-                    let host = metrics.host_time.as_secs_f64() * 1e6 / steps.len() as f64;
-                    Ok(Some((metrics.mean_loss(), host)))
-                }
-                Err(strait_compute::Error::Stopped { .. }) => Ok(None),
-                Err(error) => Err(error.into()),
-            };
+            let ran = self.execution.run(self.step, &steps, &mut |batches| progress.tell(batches));
+            let summary =
+                |metrics: Metrics| (metrics.mean_loss(), metrics.host_time.as_secs_f64() * 1e6 / steps.len() as f64);
+            return Ok(progress.outcome(ran)?.map(summary));
         };
         let mut sum = 0.0;
         for (i, step) in steps.iter().enumerate() {
-            if tell(i).is_break() {
+            if progress.tell(i).is_break() {
                 return Ok(None);
             }
-            self.execution.run(self.step, &[*step], &mut go_on)?;
+            let gathered = self.execution.run(self.step, &[*step], &mut go_on);
+            progress.outcome(gathered)?;
             let mut problem = NetProblem::new(&mut *self.execution, memory, step.rows);
             let loss = match recipe.optimizer {
                 Optimizer::Lbfgs { iterations, memory } => {
-                    Lbfgs { iterations, memory, ..Lbfgs::default() }.minimize(&mut problem)?
+                    Lbfgs { iterations, memory, ..Lbfgs::default() }.minimize(&mut problem)
                 }
                 Optimizer::ConjugateGradients { searches } => {
-                    ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(&mut problem)?
+                    ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(&mut problem)
                 }
                 Optimizer::Adam { .. } | Optimizer::Momentum { .. } => {
                     unreachable!("they have no vectors")
                 }
+            };
+            let Some(loss) = progress.outcome(loss)? else {
+                return Ok(None);
             };
             sum += loss * f64::from(step.rows);
         }

@@ -15,7 +15,7 @@ mod progress;
 mod schedule;
 
 pub use error::{Error, Result};
-pub use finetune::{FineTune, FineTuneEpoch, FineTuned, Objective, Optimizer};
+pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift, Objective, Optimizer};
 pub use net_problem::NetProblem;
 pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
 pub use progress::{Event, Observer, silent};

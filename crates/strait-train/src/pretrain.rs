@@ -14,6 +14,7 @@ use strait_data::Rows;
 use strait_models::{Rbm, Stack, Units, check_sizes, declare_rows, minibatches, upload};
 
 use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
+use crate::progress::Progress;
 use crate::{Error, Event, Observer, Result};
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
@@ -81,8 +82,11 @@ pub struct PretrainEpoch {
 pub struct Pretrained {
     /// The machines.
     pub stack: Stack,
-    /// For each layer its epochs.
+    /// For each layer its completed epochs.
     pub layers: Vec<Vec<PretrainEpoch>>,
+    /// Whether the observer ended the run early. The last machine of the stack then is what it was at that moment, and
+    /// those above it are missing.
+    pub stopped: bool,
 }
 
 /// Where a machine's data are.
@@ -112,8 +116,7 @@ impl Pretrain {
     /// ```
     ///
     /// # Errors
-    /// If a setting makes no sense, the data do not fit, the device fails, an error is not finite, or the observer
-    /// breaks.
+    /// If a setting makes no sense, the data do not fit, the device fails, or an error is not finite.
     pub fn fit(
         &self,
         device: &Device,
@@ -132,7 +135,7 @@ impl Pretrain {
         let machines = sizes.len() - 1;
         let order = Stream::new(self.seed, 1).permutation(rows.count);
         let mut source = Source::Host(rows, order);
-        let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new() };
+        let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
         for (number, pair) in sizes.windows(2).enumerate() {
             let kind = |gaussian: bool| {
                 if gaussian { Units::Gaussian } else { Units::Bernoulli }
@@ -141,7 +144,7 @@ impl Pretrain {
             let hidden = (pair[1], kind(number + 1 == machines && self.gaussian_code));
             let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
             let mut machine = Machine::load(self, device, number, &rbm, &source, rows.count, number + 1 < machines)?;
-            let epochs = machine.train(self, &rbm, observer)?;
+            let (epochs, stopped) = machine.train(self, &rbm, observer)?;
             rbm.weight = machine.execution.read(machine.weight)?;
             rbm.visible_bias = machine.execution.read(machine.visible_bias)?;
             rbm.hidden_bias = machine.execution.read(machine.hidden_bias)?;
@@ -156,6 +159,10 @@ impl Pretrain {
             }
             result.stack.rbms.push(rbm);
             result.layers.push(epochs);
+            if stopped {
+                result.stopped = true;
+                break;
+            }
         }
         Ok(result)
     }
@@ -241,7 +248,7 @@ impl Machine {
                 stream: (64 * number + stream) as u32,
             }),
         };
-        step.push(Op::Gather { data, index, out: v0 })?;
+        step.push(Op::Gather { data, index, shift: None, out: v0 })?;
         step.push(up(v0, h0, Some(state), 0))?;
         let (mut v, mut h) = (v0, h0);
         for k in 1..=recipe.cd_steps {
@@ -306,7 +313,13 @@ impl Machine {
         })
     }
 
-    fn train(&mut self, recipe: &Pretrain, rbm: &Rbm, observer: &mut Observer<'_>) -> Result<Vec<PretrainEpoch>> {
+    /// Gives the completed epochs, and whether the observer ended the run.
+    fn train(
+        &mut self,
+        recipe: &Pretrain,
+        rbm: &Rbm,
+        observer: &mut Observer<'_>,
+    ) -> Result<(Vec<PretrainEpoch>, bool)> {
         let stage = format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len());
         let rate = recipe.rate_of(rbm);
         let batches: Vec<_> = minibatches(self.rows, recipe.batch.min(self.rows)).collect();
@@ -327,13 +340,11 @@ impl Machine {
             let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
             let routine = if epoch == recipe.epochs { self.last } else { self.step };
             let (rows, epochs) = (self.rows, recipe.epochs);
-            let mut tell = |done: usize| {
-                let done = (done * recipe.batch).min(rows);
-                observer(&Event::Rows { stage: stage.clone(), epoch, epochs, done, rows })
-            };
-            let metrics = match self.execution.run(routine, &steps, &mut tell) {
-                Err(strait_compute::Error::Stopped { .. }) => return Err(Error::Stopped),
-                other => other?,
+            let batch = recipe.batch;
+            let mut progress = Progress { stage: &stage, epoch, epochs, rows, batch, done: 0, observer };
+            let ran = self.execution.run(routine, &steps, &mut |batches| progress.tell(batches));
+            let Some(metrics) = progress.outcome(ran)? else {
+                return Ok((records, true));
             };
             let (error, seconds) = (metrics.mean_squared_error(), start.elapsed().as_secs_f64());
             if !error.is_finite() {
@@ -342,9 +353,9 @@ impl Machine {
             records.push(PretrainEpoch { epoch, error, seconds });
             let event = Event::Epoch { stage: stage.clone(), epoch, epochs, error, test_error: None, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
-                return Err(Error::Stopped);
+                return Ok((records, true));
             }
         }
-        Ok(records)
+        Ok((records, false))
     }
 }

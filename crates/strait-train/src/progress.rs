@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::{Error, Result};
+
 /// Something that happened in training.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -36,6 +38,39 @@ pub enum Event {
         /// Rows of an epoch.
         rows: usize,
     },
+}
+
+/// One epoch of one stage: tells the observer how far it is, and an error how far it came.
+pub(crate) struct Progress<'a, 'b> {
+    pub(crate) stage: &'a str,
+    pub(crate) epoch: usize,
+    pub(crate) epochs: usize,
+    pub(crate) rows: usize,
+    pub(crate) batch: usize,
+    pub(crate) done: usize,
+    pub(crate) observer: &'a mut Observer<'b>,
+}
+
+impl Progress<'_, '_> {
+    /// That many minibatches were handed to the device.
+    pub(crate) fn tell(&mut self, batches: usize) -> ControlFlow<()> {
+        self.done = (batches * self.batch).min(self.rows);
+        let (epoch, epochs, done, rows) = (self.epoch, self.epochs, self.done, self.rows);
+        (self.observer)(&Event::Rows { stage: self.stage.to_owned(), epoch, epochs, done, rows })
+    }
+
+    /// The result of a run: nothing if it was stopped, else the error with the place where it happened.
+    pub(crate) fn outcome<T>(&self, result: strait_compute::Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(strait_compute::Error::Stopped { .. }) => Ok(None),
+            Err(cause) => {
+                let (stage, cause) = (self.stage.to_owned(), Box::new(cause));
+                let (epoch, epochs, done, rows) = (self.epoch, self.epochs, self.done, self.rows);
+                Err(Error::BrokeOff { stage, epoch, epochs, done, rows, cause })
+            }
+        }
+    }
 }
 
 /// Hears of training, and may end it by breaking.

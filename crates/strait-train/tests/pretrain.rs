@@ -1,10 +1,12 @@
 //! Contrastive divergence learns what it should.
 
+use std::ops::ControlFlow;
+
 use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
 use strait_data::Rows;
 use strait_models::{Rbm, Units};
-use strait_train::{Pretrain, silent};
+use strait_train::{Event, Pretrain, silent};
 
 /// Bars and stripes: 4 x 4 images whose rows, or columns, are all on or all off.
 fn bars_and_stripes() -> Vec<f32> {
@@ -113,4 +115,29 @@ fn wrong_settings_and_divergence_are_errors() {
     assert!(fit(base.clone(), &[4, 0]).contains("none of them 0"));
     assert!(fit(Pretrain::default(), &[4, 2]).contains("values from 0 to 1"));
     assert!(fit(base, &[4, 2]).contains("diverged in epoch"));
+}
+
+/// Who stops the run gets the machines so far.
+#[test]
+fn a_stopped_run_leaves_the_machines_so_far() {
+    let device = Device::cpu().expect("threads start");
+    let pixels: Vec<u8> = (0..200 * 12u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let rows = Rows::bytes(&pixels, 12).expect("whole rows");
+    let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
+    let whole = recipe.fit(&device, &[12, 8, 4], rows, &mut silent).expect("it learns");
+    let mut in_second = |event: &Event| match event {
+        Event::Rows { stage, epoch: 2, .. } if stage == "RBM 8-4" => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let stopped = recipe.fit(&device, &[12, 8, 4], rows, &mut in_second).expect("it learns");
+    assert!(stopped.stopped && !whole.stopped);
+    assert_eq!(stopped.layers.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(stopped.stack.rbms[0], whole.stack.rbms[0], "the first machine was complete");
+    let mut in_first = |event: &Event| match event {
+        Event::Epoch { epoch: 1, .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let early = recipe.fit(&device, &[12, 8, 4], rows, &mut in_first).expect("it learns");
+    assert!(early.stopped);
+    assert_eq!(early.stack.unroll().sizes(), [12, 8, 12]);
 }

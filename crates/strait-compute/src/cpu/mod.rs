@@ -210,7 +210,7 @@ impl Run {
     fn execute(&self, op: &Op, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
         let pair = |(a, b): (Tensor, Tensor)| (self.panels(a), self.panels(b));
         match op {
-            Op::Gather { data, index, out } => {
+            Op::Gather { data, index, shift, out } => {
                 let index = index.map(|index| match &*self.storage[index.id] {
                     Storage::Index(index) => index,
                     _ => unreachable!("operations are checked for kinds when they are recorded"),
@@ -220,7 +220,7 @@ impl Run {
                     Storage::Rows(data) => Data::Rows(data),
                     _ => unreachable!("operations are checked for kinds when they are recorded"),
                 };
-                gather(&data, index, self.panels(*out), step, share);
+                gather(&data, index, *shift, self.panels(*out), step, share);
             }
             Op::Scatter { input, data } => {
                 if let Storage::Rows(data) = &*self.storage[data.id] {

@@ -5,7 +5,7 @@ use super::math::{activate, exp, ln, times_derivative};
 use super::storage::{Lanes, Panels, Shared, WIDTH};
 use super::workers::Taking;
 use crate::op::LossKind;
-use crate::{Activation, Step};
+use crate::{Activation, Shift, Step};
 
 /// A data set, row-major.
 pub(super) enum Data<'a> {
@@ -34,19 +34,38 @@ impl Data<'_> {
     }
 }
 
-/// out\[r] = data\[index\[offset + r]]; rows behind the active ones become 0.
-pub(super) fn gather(data: &Data<'_>, index: Option<&Shared<u32>>, out: &Panels, step: &Step, share: Taking<'_>) {
+/// out\[r] = data\[index\[offset + r]], shifted where that is wanted; rows behind the active ones become 0.
+pub(super) fn gather(
+    data: &Data<'_>,
+    index: Option<&Shared<u32>>,
+    shift: Option<Shift>,
+    out: &Panels,
+    step: &Step,
+    share: Taking<'_>,
+) {
     for r in share.of(out.rows) {
         let position = step.offset as usize + r;
         let row = (r < step.rows as usize).then(|| {
             // SAFETY: the index is only read.
             index.map_or(position, |index| unsafe { index.slice(position..position + 1)[0] as usize })
         });
+        let shift = shift.map(|shift| (shift, shift.of(step, r)));
         for panel in 0..out.count() {
             let mut lanes = Lanes::ZERO;
             if let Some(row) = row {
-                // SAFETY: the data set is only read.
-                unsafe { data.read(row * out.cols + panel * WIDTH, &mut lanes.0[..out.width(panel)]) };
+                let (start, lanes) = (row * out.cols, &mut lanes.0[..out.width(panel)]);
+                match shift {
+                    // SAFETY: the data set is only read.
+                    None => unsafe { data.read(start + panel * WIDTH, lanes) },
+                    Some((shift, by)) => {
+                        for (c, x) in lanes.iter_mut().enumerate() {
+                            if let Some(from) = shift.source(by, out.cols, panel * WIDTH + c) {
+                                // SAFETY: the data set is only read.
+                                unsafe { data.read(start + from, std::slice::from_mut(x)) };
+                            }
+                        }
+                    }
+                }
             }
             // SAFETY: this row is this worker's.
             unsafe { out.panel_mut(panel, r..r + 1)[0] = lanes };

@@ -4,7 +4,7 @@ use strait_device::{Access, Bindings, Buffer, Dispatch};
 use strait_shaders::{Part, Tile, assemble, product};
 
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
-use crate::{Activation, Kind, Result, Sampling, Tensor};
+use crate::{Activation, Kind, Result, Sampling, Shift, Tensor};
 
 /// How products are cut into tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,7 +108,7 @@ impl Lowering {
     /// The kernels of an operation. `start` is where its numbers start in the metrics of a step.
     pub(super) fn lower(&self, op: &Op, start: usize) -> Vec<Kernel> {
         match op {
-            Op::Gather { data, index, out } => vec![gather(*data, *index, *out)],
+            Op::Gather { data, index, shift, out } => vec![gather(*data, *index, *shift, *out)],
             Op::Scatter { input, data } => vec![scatter(*input, *data)],
             Op::Linear { .. } => vec![self.linear(op)],
             Op::Backprop { delta, weight, output, activation, out } => {
@@ -271,15 +271,18 @@ fn column_sums(d: Tensor, h: Option<Tensor>, update: &Update) -> Kernel {
     }
 }
 
-fn gather(data: Tensor, index: Option<Tensor>, out: Tensor) -> Kernel {
+fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor) -> Kernel {
     let numbers = if data.kind == Kind::Bytes { Part::DataBytes } else { Part::DataNumbers };
     let order = if index.is_some() { Part::OrderGiven } else { Part::OrderNone };
+    let moved = if shift.is_some() { Part::Shift } else { Part::ShiftNone };
     let mut buffers = vec![(1, Access::Write, out), (2, Access::Read, data)];
     buffers.extend(index.map(|index| (3, Access::Read, index)));
     Kernel {
         name: "gather".to_owned(),
-        constants: vec![],
-        parts: vec![Part::Prelude, numbers, order, Part::Gather],
+        constants: shift.map_or(vec![], |shift| {
+            vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels), ("STREAM", shift.stream)]
+        }),
+        parts: vec![Part::Prelude, numbers, order, moved, Part::Gather],
         main: String::new(),
         sizes: vec![out.rows as u32, out.cols as u32],
         buffers,

@@ -1,7 +1,7 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Sampling, Step, Tensor, Update,
+    Activation, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Sampling, Shift, Step, Tensor, Update,
 };
 
 /// One program with one routine to run on the oracle and on a back end.
@@ -144,8 +144,18 @@ fn rows(kind: Kind, indexed: bool) -> Case {
     let out = b.values("x", 5, 19);
     let copy = b.tensor("copy", 11, 19, Kind::Rows);
     let steps = [(0, 5), (5, 5), (10, 1)].map(|(offset, rows)| Step { offset, ..step(rows) });
-    let ops = vec![Op::Gather { data, index, out }, Op::Scatter { input: out, data: copy }];
+    let ops = vec![Op::Gather { data, index, shift: None, out }, Op::Scatter { input: out, data: copy }];
     b.finish(format!("gather and scatter {kind:?} indexed={indexed}"), ops, steps.to_vec())
+}
+
+/// Images of 5 x 7 pixels, shifted at random.
+fn shifted(pixels: u32) -> Case {
+    let mut b = Builder::new();
+    let data = b.tensor("data", 30, 35, Kind::Bytes);
+    let out = b.values("x", 20, 35);
+    let steps = [(0, 20), (10, 20), (20, 7)].map(|(offset, rows)| Step { offset, counter: offset, ..step(rows) });
+    let shift = Some(Shift { width: 5, pixels, stream: 9 });
+    b.finish(format!("gather shifted by {pixels}"), vec![Op::Gather { data, index: None, shift, out }], steps.to_vec())
 }
 
 fn vectors(rows: usize, cols: usize) -> Case {
@@ -188,7 +198,7 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
         sample,
     };
     let ops = vec![
-        Op::Gather { data, index: None, out: v0 },
+        Op::Gather { data, index: None, shift: None, out: v0 },
         up(v0, h0, Some(Sample { sampling: Sampling::Bernoulli, out: s0, stream: 1 })),
         Op::Linear {
             input: s0,
@@ -249,7 +259,7 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     };
     let activation = Activation::Softplus;
     let ops = vec![
-        Op::Gather { data, index: Some(index), out: x },
+        Op::Gather { data, index: Some(index), shift: None, out: x },
         layer(x, first, activation, y),
         layer(y, second, Activation::Linear, z),
         Op::Loss { kind: LossKind::CrossEntropy, input: z, target: x, output: None, delta: Some(delta) },
@@ -300,6 +310,7 @@ pub(crate) fn all() -> Vec<Case> {
         cases.push(vectors(rows, cols));
         cases.push(softmax(rows, cols));
     }
+    cases.extend([1, 3].map(shifted));
     cases.push(contrastive_divergence(10, 49, 40));
     cases.push(contrastive_divergence(33, 17, 70));
     cases.push(fine_tuning(21, 49, 30));
