@@ -17,8 +17,27 @@ pub struct Buffer {
     pub(crate) tensor: Tensor,
 }
 
+/// Kinds of devices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hardware {
+    /// The host's processor.
+    Cpu,
+    /// A graphics processor.
+    Gpu,
+    /// A program on the host's processor that behaves like a graphics processor.
+    SoftwareGpu,
+}
+
 /// A device that replays programs.
 pub trait Backend: Send + Sync {
+    /// What kind of device it is.
+    fn hardware(&self) -> Hardware;
+
+    /// Bytes that programs occupy in its memory now, where it tells.
+    fn memory_in_use(&self) -> Option<u64> {
+        None
+    }
+
     /// What it is, for people: the adapter's name, or the processor's instruction sets and the number of threads.
     fn describe(&self) -> String;
 
@@ -103,7 +122,9 @@ pub struct Metrics {
     pub squared_errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
-    /// The time that the host took to record the run's dispatches; zero where there are none.
+    /// The dispatches of the run; zero where there are none.
+    pub dispatches: usize,
+    /// The time that the host took to record them.
     pub host_time: Duration,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, Cpu, Execution, Gpu, Program, Result};
+use crate::{Backend, Cpu, Execution, Gpu, Hardware, Program, Result};
 
 /// A device on which programs run: a handle that is cheap to clone.
 ///
@@ -69,6 +69,16 @@ impl Device {
     /// What the device is, for people.
     pub fn describe(&self) -> String {
         self.backend.describe()
+    }
+
+    /// What kind of device it is.
+    pub fn hardware(&self) -> Hardware {
+        self.backend.hardware()
+    }
+
+    /// Bytes that programs occupy in its memory now, where it tells.
+    pub fn memory_in_use(&self) -> Option<u64> {
+        self.backend.memory_in_use()
     }
 
     /// Loads a program; see [`Backend::load`].

@@ -8,8 +8,8 @@ use crate::backend::{Indices, check_read, check_shared, check_steps, check_tenso
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::philox::{philox, uniform};
 use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId,
-    Sampling, Step, Tensor,
+    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine,
+    RoutineId, Sampling, Step, Tensor,
 };
 
 /// The reference back end. Slow; its only purpose is to be right.
@@ -19,6 +19,10 @@ pub struct Oracle;
 type Values = Arc<Mutex<Vec<f64>>>;
 
 impl Backend for Oracle {
+    fn hardware(&self) -> Hardware {
+        Hardware::Cpu
+    }
+
     fn describe(&self) -> String {
         "oracle, double precision".to_owned()
     }

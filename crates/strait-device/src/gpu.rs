@@ -139,6 +139,11 @@ impl Gpu {
         limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
     }
 
+    /// Bytes that its buffers occupy now, where the driver's interface tells.
+    pub fn memory_in_use(&self) -> Option<u64> {
+        self.shared.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
     /// Gives the device up: every later call is [`Error::Lost`].
     pub fn destroy(&self) {
         self.shared.device.destroy();

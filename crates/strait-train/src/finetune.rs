@@ -16,7 +16,7 @@ use crate::backward::Recorded;
 use crate::error::{below, decay, positive, positive_rate, probabilities, weight_cost};
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
-use crate::progress::Progress;
+use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Result, Schedule};
 
 /// How the parameters follow the gradient.
@@ -154,8 +154,9 @@ pub struct FineTuneEpoch {
     pub test_error: Option<f64>,
     /// Seconds of training alone.
     pub seconds: f64,
-    /// Microseconds that the host took to record the dispatches of a step; 0 where there are none.
-    pub host_microseconds_per_step: f64,
+    /// What it cost the host.
+    #[serde(flatten)]
+    pub cost: HostCost,
 }
 
 /// The result of fine-tuning.
@@ -209,7 +210,7 @@ impl FineTune {
         for epoch in 1..=self.epochs {
             let start = Instant::now();
             tuning.execution.write_index(tuning.index, &order.permutation(train.count))?;
-            let (loss, host_microseconds_per_step) = match tuning.epoch(self, epoch, observer)? {
+            let (loss, cost) = match tuning.epoch(self, epoch, observer)? {
                 Some(result) => result,
                 None => {
                     result.stopped = true;
@@ -221,13 +222,7 @@ impl FineTune {
                 return Err(diverged(epoch, loss));
             }
             let test_error = tuning.test_error()?;
-            result.epochs.push(FineTuneEpoch {
-                epoch,
-                train_loss: loss,
-                test_error,
-                seconds,
-                host_microseconds_per_step,
-            });
+            result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, seconds, cost });
             let (stage, epochs, rows) = (STAGE.to_owned(), self.epochs, train.count);
             let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
@@ -378,9 +373,13 @@ impl Tuning {
         Ok(Self { execution, network, index, batch, rows: train.count, step, minimiser, test })
     }
 
-    /// One pass over the data; gives the mean loss and the host's microseconds for a step, or nothing if the observer
-    /// ended it.
-    fn epoch(&mut self, recipe: &FineTune, epoch: usize, observer: &mut Observer<'_>) -> Result<Option<(f64, f64)>> {
+    /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.
+    fn epoch(
+        &mut self,
+        recipe: &FineTune,
+        epoch: usize,
+        observer: &mut Observer<'_>,
+    ) -> Result<Option<(f64, HostCost)>> {
         let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
         let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
         let mut progress = Progress { stage: STAGE, epoch, epochs, rows, batch, done: 0, observer };
@@ -411,8 +410,7 @@ impl Tuning {
         let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
         let Some(memory) = &mut self.minimiser else {
             let ran = self.execution.run(self.step, &steps, &mut |batches| progress.tell(batches));
-            let summary =
-                |metrics: Metrics| (metrics.mean_loss(), metrics.host_time.as_secs_f64() * 1e6 / steps.len() as f64);
+            let summary = |metrics: Metrics| (metrics.mean_loss(), HostCost::of(&metrics, steps.len()));
             return Ok(progress.outcome(ran)?.map(summary));
         };
         let mut sum = 0.0;
@@ -439,7 +437,7 @@ impl Tuning {
             };
             sum += loss * f64::from(step.rows);
         }
-        Ok(Some((sum / self.rows as f64, 0.0)))
+        Ok(Some((sum / self.rows as f64, HostCost::default())))
     }
 
     fn test_error(&mut self) -> Result<Option<f64>> {

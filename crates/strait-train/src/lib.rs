@@ -18,5 +18,5 @@ pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift, Objective, Optimizer};
 pub use net_problem::NetProblem;
 pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
-pub use progress::{Event, Observer, silent};
+pub use progress::{Event, HostCost, Observer, silent};
 pub use schedule::Schedule;

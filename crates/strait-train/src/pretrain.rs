@@ -14,7 +14,7 @@ use strait_data::Rows;
 use strait_models::{Rbm, Stack, Units, check_sizes, declare_rows, minibatches, upload};
 
 use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
-use crate::progress::Progress;
+use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Result};
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
@@ -75,6 +75,9 @@ pub struct PretrainEpoch {
     pub error: f64,
     /// Seconds.
     pub seconds: f64,
+    /// What it cost the host.
+    #[serde(flatten)]
+    pub cost: HostCost,
 }
 
 /// The result of pretraining.
@@ -350,7 +353,7 @@ impl Machine {
             if !error.is_finite() {
                 return Err(Error::Diverged { stage, epoch, rate: f64::from(rate), error });
             }
-            records.push(PretrainEpoch { epoch, error, seconds });
+            records.push(PretrainEpoch { epoch, error, seconds, cost: HostCost::of(&metrics, steps.len()) });
             let event = Event::Epoch { stage: stage.clone(), epoch, epochs, error, test_error: None, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
                 return Ok((records, true));

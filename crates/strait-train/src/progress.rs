@@ -4,6 +4,25 @@ use std::ops::ControlFlow;
 
 use crate::{Error, Result};
 
+/// What an epoch cost the host; zeros where the device is the CPU itself.
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize)]
+pub struct HostCost {
+    /// Dispatches of a step.
+    pub dispatches_per_step: f64,
+    /// Microseconds that the host took to record them.
+    pub host_microseconds_per_step: f64,
+}
+
+impl HostCost {
+    pub(crate) fn of(metrics: &strait_compute::Metrics, steps: usize) -> Self {
+        let each = |total: f64| total / steps as f64;
+        Self {
+            dispatches_per_step: each(metrics.dispatches as f64),
+            host_microseconds_per_step: each(metrics.host_time.as_secs_f64() * 1e6),
+        }
+    }
+}
+
 /// Something that happened in training.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

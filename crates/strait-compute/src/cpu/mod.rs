@@ -28,7 +28,8 @@ use workers::{Counters, Taking, Workers};
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{Op, Update};
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
+    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine, RoutineId, Step,
+    Tensor,
 };
 
 /// Steps between two looks at the stop flag.
@@ -59,6 +60,10 @@ impl Cpu {
 }
 
 impl Backend for Cpu {
+    fn hardware(&self) -> Hardware {
+        Hardware::Cpu
+    }
+
     fn describe(&self) -> String {
         let threads = self.workers.count();
         format!("CPU, {}, {threads} thread{}", self.isa.name(), if threads == 1 { "" } else { "s" })

@@ -14,7 +14,8 @@ use strait_device::{Dispatch, Selector, Table};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Kind, Metrics, Program, Result, Routine, RoutineId, Step, Tensor,
+    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine, RoutineId, Step,
+    Tensor,
 };
 
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
@@ -79,6 +80,14 @@ struct Owned {
 }
 
 impl Backend for Gpu {
+    fn hardware(&self) -> Hardware {
+        if self.gpu.is_software() { Hardware::SoftwareGpu } else { Hardware::Gpu }
+    }
+
+    fn memory_in_use(&self) -> Option<u64> {
+        self.gpu.memory_in_use()
+    }
+
     fn describe(&self) -> String {
         self.gpu.describe().to_owned()
     }
@@ -225,7 +234,8 @@ impl Execution for Run {
         {
             self.gpu.wait(last)?;
         }
-        Ok(Metrics { host_time, ..Metrics::collect(self.program.routine(routine), steps, &raw) })
+        let dispatches = self.plans[routine.0].dispatches.len() * steps.len();
+        Ok(Metrics { dispatches, host_time, ..Metrics::collect(self.program.routine(routine), steps, &raw) })
     }
 
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {

@@ -1,79 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
-use strait_compute::{
-    Activation, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Sampling, Shift, Step, Tensor, Update,
-};
+use strait_compute::{Activation, Kind, LossKind, Op, Sample, Sampling, Shift, Step, Tensor, Update};
 
-/// One program with one routine to run on the oracle and on a back end.
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) program: Program,
-    pub(crate) routine: RoutineId,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) tensors: Vec<Tensor>,
-}
-
-/// Collects a case's tensors.
-struct Builder {
-    program: Program,
-    tensors: Vec<Tensor>,
-}
-
-impl Builder {
-    fn new() -> Self {
-        Self { program: Program::default(), tensors: Vec::new() }
-    }
-
-    fn tensor(&mut self, name: &str, rows: usize, cols: usize, kind: Kind) -> Tensor {
-        let tensor = self.program.tensor(name, rows, cols, kind);
-        self.tensors.push(tensor);
-        tensor
-    }
-
-    fn values(&mut self, name: &str, rows: usize, cols: usize) -> Tensor {
-        self.tensor(name, rows, cols, Kind::Values)
-    }
-
-    fn finish(mut self, name: String, ops: Vec<Op>, steps: Vec<Step>) -> Case {
-        let mut routine = Routine::new(name.clone());
-        for op in ops {
-            routine.push(op).unwrap_or_else(|error| panic!("{name}: {error}"));
-        }
-        let routine = self.program.add(routine);
-        Case { name, program: self.program, routine, steps, tensors: self.tensors }
-    }
-
-    fn update(&mut self, kind: usize, name: &str, rows: usize, cols: usize) -> Update {
-        match kind {
-            0 => Update::Store { gradient: self.values(&format!("{name} gradient"), rows, cols) },
-            1 => Update::Momentum {
-                parameter: self.values(name, rows, cols),
-                velocity: self.values(&format!("{name} velocity"), rows, cols),
-            },
-            _ => Update::Adam {
-                parameter: self.values(name, rows, cols),
-                first: self.values(&format!("{name} first"), rows, cols),
-                second: self.values(&format!("{name} second"), rows, cols),
-            },
-        }
-    }
-}
-
-fn step(rows: usize) -> Step {
-    Step {
-        rows: rows as u32,
-        counter: 5,
-        learning_rate: 0.05,
-        momentum: 0.8,
-        beta2: 0.95,
-        weight_cost: 0.01,
-        correction1: 1.7,
-        correction2: 2.5,
-        alpha: 0.7,
-        beta: -1.3,
-        ..Step::seeded(0x1234_5678_9abc_def0)
-    }
-}
+use crate::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
 
 /// Ragged shapes (batch, inner, columns): ones, primes, tile edges and their neighbours, the paper's layers scaled down.
 const SHAPES: [(usize, usize, usize); 14] = [
@@ -92,50 +21,6 @@ const SHAPES: [(usize, usize, usize); 14] = [
     (12, 127, 47),
     (100, 62, 30),
 ];
-
-fn linear(batch: usize, inner: usize, cols: usize, turned: bool, act: Activation, sampling: Option<Sampling>) -> Case {
-    let mut b = Builder::new();
-    let input = b.values("x", batch, inner);
-    let weight = if turned { b.values("w", cols, inner) } else { b.values("w", inner, cols) };
-    let bias = b.values("b", 1, cols);
-    let out = b.values("y", batch, cols);
-    let sample = sampling.map(|sampling| Sample { sampling, out: b.values("s", batch, cols), stream: 3 });
-    let op = Op::Linear { input, weight, transposed: turned, bias, activation: act, out, sample };
-    let name = format!("linear {batch}x{inner}x{cols} transposed={turned} {} {sampling:?}", act.name());
-    b.finish(name, vec![op], vec![step(batch)])
-}
-
-fn backprop(batch: usize, inner: usize, cols: usize, activation: Activation) -> Case {
-    let mut b = Builder::new();
-    let delta = b.values("delta", batch, cols);
-    let weight = b.values("w", inner, cols);
-    let output = b.values("y", batch, inner);
-    let out = b.values("dx", batch, inner);
-    let op = Op::Backprop { delta, weight, output, activation, out };
-    b.finish(format!("backprop {batch}x{inner}x{cols} {}", activation.name()), vec![op], vec![step(batch)])
-}
-
-fn gradient(batch: usize, inner: usize, cols: usize, kind: usize, contrastive: bool, active: usize) -> Case {
-    let mut b = Builder::new();
-    let positive = (b.values("x", batch, inner), b.values("d", batch, cols));
-    let negative = contrastive.then(|| (b.values("v1", batch, inner), b.values("h1", batch, cols)));
-    let weight = b.update(kind, "w", inner, cols);
-    let bias = Some(b.update(kind, "b", 1, cols));
-    let input_bias = contrastive.then(|| b.update(kind, "a", 1, inner));
-    let op = Op::Gradient { positive, negative, weight, bias, input_bias };
-    let name = format!("gradient {batch}({active})x{inner}x{cols} update {kind} contrastive={contrastive}");
-    b.finish(name, vec![op], vec![step(active), step(active)])
-}
-
-fn loss(batch: usize, cols: usize, kind: LossKind, active: usize, outputs: bool) -> Case {
-    let mut b = Builder::new();
-    let input = b.values("z", batch, cols);
-    let target = b.values("target", batch, cols);
-    let output = outputs.then(|| b.values("p", batch, cols));
-    let delta = outputs.then(|| b.values("delta", batch, cols));
-    let op = Op::Loss { kind, input, target, output, delta };
-    b.finish(format!("loss {batch}({active})x{cols} {kind:?} outputs={outputs}"), vec![op], vec![step(active)])
-}
 
 fn rows(kind: Kind, indexed: bool) -> Case {
     let mut b = Builder::new();
@@ -311,6 +196,9 @@ pub(crate) fn all() -> Vec<Case> {
         cases.push(softmax(rows, cols));
     }
     cases.extend([1, 3].map(shifted));
+    // The layers of the paper in full.
+    cases.extend(PAPER.iter().flat_map(|&(inputs, units)| layer(100, inputs, units)));
+    cases.extend(by_row(100, 784));
     cases.push(contrastive_divergence(10, 49, 40));
     cases.push(contrastive_divergence(33, 17, 70));
     cases.push(fine_tuning(21, 49, 30));

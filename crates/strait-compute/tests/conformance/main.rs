@@ -1,11 +1,11 @@
 //! Every operation and every tail over ragged shapes, on every back end, against the oracle in double precision.
 
 mod cases;
+mod table;
 
-use cases::Case;
-use strait_compute::philox::Stream;
-use strait_compute::{Backend, Cpu, Execution, Gpu, Kind, Metrics, Oracle, Tensor, Tile, Tiles, go_on};
+use strait_compute::{Backend, Cpu, Gpu, Kind, Metrics, Oracle, Tile, Tiles, go_on};
 use strait_device::Selector;
+use table::Case;
 
 /// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
 const TOLERANCE: f64 = 1e-10;
@@ -16,14 +16,11 @@ struct Outcome {
     metrics: Metrics,
 }
 
-/// Fills the tensors that the routine reads before it writes them with random numbers, all others with NaN; runs it.
+/// Fills the tensors and runs the routine.
 fn run(backend: &dyn Backend, case: &Case) -> Outcome {
     let mut execution =
         backend.load(case.program.clone(), &[]).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-    let inputs = inputs_of(case);
-    for (number, &tensor) in case.tensors.iter().enumerate() {
-        fill(&mut *execution, case, tensor, number, inputs.contains(&tensor));
-    }
+    table::fill(&mut *execution, case);
     let metrics =
         execution.run(case.routine, &case.steps, &mut go_on).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let readable = case.tensors.iter().filter(|tensor| matches!(tensor.kind, Kind::Values | Kind::Rows));
@@ -31,40 +28,6 @@ fn run(backend: &dyn Backend, case: &Case) -> Outcome {
         .map(|&tensor| (case.program.name(tensor).to_owned(), execution.read(tensor).expect("a tensor can be read")))
         .collect();
     Outcome { tensors, metrics }
-}
-
-fn inputs_of(case: &Case) -> Vec<Tensor> {
-    let (mut inputs, mut written): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
-    for op in case.program.routine(case.routine).ops() {
-        let (reads, writes) = op.tensors();
-        inputs.extend(reads.into_iter().filter(|tensor| !written.contains(tensor)));
-        written.extend(writes);
-    }
-    inputs
-}
-
-fn fill(execution: &mut dyn Execution, case: &Case, tensor: Tensor, number: usize, input: bool) {
-    let mut stream = Stream::new(17, number as u32);
-    let name = case.program.name(tensor);
-    let result = match tensor.kind {
-        Kind::Bytes => {
-            let bytes: Vec<u8> = (0..tensor.len()).map(|_| stream.next_word() as u8).collect();
-            execution.write_bytes(tensor, &bytes)
-        }
-        Kind::Index => execution.write_index(tensor, &stream.permutation(tensor.len())),
-        Kind::Values | Kind::Rows => {
-            // Second moments are not negative, targets are probabilities.
-            let draw = |stream: &mut Stream| match name {
-                _ if !input => f32::NAN,
-                _ if name.ends_with("second") => stream.next_normal().abs(),
-                "target" => stream.next_word() as f32 / u32::MAX as f32,
-                _ => 0.5 * stream.next_normal(),
-            };
-            let values: Vec<f32> = (0..tensor.len()).map(|_| draw(&mut stream)).collect();
-            execution.write(tensor, &values)
-        }
-    };
-    result.unwrap_or_else(|error| panic!("{}: {error}", case.name));
 }
 
 fn compare(what: &str, found: &[f32], expected: &[f32]) {

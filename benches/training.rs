@@ -1,0 +1,198 @@
+//! Training as a user runs it: epochs of contrastive divergence for each layer of the paper, of fine-tuning, and more.
+//!
+//!     cargo bench --bench training -- [FILTER] [--device NAME] [--json FILE]
+//!
+//! `recipe`, which takes minutes on a CPU, has to be asked for by name there.
+
+mod suite;
+#[path = "../crates/strait-compute/tests/conformance/table.rs"]
+#[expect(dead_code, reason = "only the shapes are of use here")]
+mod table;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use strait::compute::Hardware;
+use strait::hinton2006::{Recipe, SIZES};
+use strait::prelude::*;
+use suite::{Notes, Suite, Work};
+use table::PAPER;
+
+fn main() -> anyhow::Result<()> {
+    let mut suite = Suite::open()?;
+    let mnist = Mnist::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/mnist"))?;
+    let images = mnist.train.rows().first(suite.options.images);
+    for (visible, hidden) in PAPER {
+        contrastive_divergence(&mut suite, images, visible, hidden)?;
+    }
+    let optimizers = [
+        (100, Optimizer::adam(1e-3)),
+        (1000, Optimizer::adam(1e-3)),
+        (1000, Optimizer::ConjugateGradients { searches: 3 }),
+    ];
+    for (batch, optimizer) in optimizers {
+        fine_tuning(&mut suite, images, batch, optimizer)?;
+    }
+    encoding(&mut suite, mnist.train.rows())?;
+    if suite.options.filter.as_deref() == Some("recipe") || suite.device.hardware() == Hardware::Gpu {
+        recipe(&mut suite, &mnist)?;
+    }
+    suite.finish()
+}
+
+/// The most memory that the device had in use while it was watched.
+struct Memory<'a> {
+    device: &'a Device,
+    most: u64,
+}
+
+impl Memory<'_> {
+    fn look(&mut self) -> ControlFlow<()> {
+        self.most = self.most.max(self.device.memory_in_use().unwrap_or(0));
+        ControlFlow::Continue(())
+    }
+
+    fn note(&self, notes: &mut Notes) {
+        notes.device_megabytes = (self.most > 0).then_some(self.most as f64 * 1e-6);
+        notes.host_megabytes = host_megabytes();
+    }
+}
+
+/// The most memory that this process has used so far, where the system tells.
+fn host_megabytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1.024e-3)
+}
+
+/// Images that are no images, for layers whose data are the activities of others; the peers compute the same.
+fn pattern(count: usize, width: usize) -> Vec<u8> {
+    (0..count * width).map(|i| ((i / width * 7919 + i % width * 104_729) % 251) as u8).collect()
+}
+
+/// An epoch of CD-1 at batch 100.
+fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, hidden: usize) -> anyhow::Result<()> {
+    let name = format!("CD-1 epoch {visible}x{hidden} batch 100");
+    if !suite.wants(&name) {
+        return Ok(());
+    }
+    let made = pattern(images.count, visible);
+    let rows = if visible == images.width { images } else { Rows::bytes(&made, visible)? };
+    let (count, device) = (rows.count as f64, suite.device.clone());
+    // Three products of rows with the weights, and two of statistics.
+    let flops = 10.0 * count * visible as f64 * hidden as f64;
+    let work = Work { name, flops, steps: (count / 100.0).ceil(), rows: count, ..Work::default() };
+    let mut failure = None;
+    suite.measure(&work, |epochs| {
+        let recipe = Pretrain { epochs: epochs as usize + 1, gaussian_code: hidden == SIZES[4], ..Pretrain::default() };
+        let mut memory = Memory { device: &device, most: 0 };
+        match recipe.fit(&device, &[visible, hidden], rows, &mut |_| memory.look()) {
+            Ok(trained) => {
+                // The first epoch warms up.
+                let epochs = &trained.layers[0][1..];
+                let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();
+                let last = epochs[epochs.len() - 1];
+                let mut notes = Notes {
+                    loss: Some(last.error),
+                    dispatches_per_step: Some(last.cost.dispatches_per_step).filter(|&count| count > 0.0),
+                    host_microseconds_per_step: Some(last.cost.host_microseconds_per_step).filter(|&time| time > 0.0),
+                    ..Notes::default()
+                };
+                memory.note(&mut notes);
+                (Duration::from_secs_f64(seconds), notes)
+            }
+            Err(error) => {
+                failure = Some(error);
+                (Duration::from_secs(1), Notes::default())
+            }
+        }
+    });
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// An epoch of fine-tuning of the paper's net.
+fn fine_tuning(suite: &mut Suite, images: Rows<'_>, batch: usize, optimizer: Optimizer) -> anyhow::Result<()> {
+    let (kind, images) = match optimizer {
+        // A single minibatch.
+        Optimizer::ConjugateGradients { .. } => ("conjugate gradients", images.first(batch)),
+        _ => ("Adam epoch", images),
+    };
+    let name = format!("fine-tuning {kind} batch {batch}");
+    if !suite.wants(&name) {
+        return Ok(());
+    }
+    let net = Autoencoder::glorot(&SIZES, 2006)?;
+    let count = images.count as f64;
+    let weights: f64 = net.layers.iter().map(|layer| layer.weight.len() as f64).sum();
+    // Forward, backward and the gradient; nothing is passed back behind the first layer.
+    let flops = match optimizer {
+        // How often a line search evaluates the loss depends on the data.
+        Optimizer::ConjugateGradients { .. } => 0.0,
+        _ => count * (6.0 * weights - 2.0 * net.layers[0].weight.len() as f64),
+    };
+    let work = Work { name, flops, steps: (count / batch as f64).ceil(), rows: count, ..Work::default() };
+    let device = suite.device.clone();
+    let mut failure = None;
+    suite.measure(&work, |epochs| {
+        let recipe = FineTune {
+            epochs: epochs as usize + 1,
+            batch,
+            optimizer,
+            schedule: Schedule::Constant,
+            ..FineTune::default()
+        };
+        let mut memory = Memory { device: &device, most: 0 };
+        match recipe.fit(&device, &mut net.clone(), images, None, &mut |_| memory.look()) {
+            Ok(tuned) => {
+                let epochs = &tuned.epochs[1..];
+                let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();
+                let last = epochs[epochs.len() - 1];
+                let mut notes = Notes {
+                    loss: Some(last.train_loss),
+                    dispatches_per_step: Some(last.cost.dispatches_per_step).filter(|&count| count > 0.0),
+                    host_microseconds_per_step: Some(last.cost.host_microseconds_per_step).filter(|&time| time > 0.0),
+                    ..Notes::default()
+                };
+                memory.note(&mut notes);
+                (Duration::from_secs_f64(seconds), notes)
+            }
+            Err(error) => {
+                failure = Some(error);
+                (Duration::from_secs(1), Notes::default())
+            }
+        }
+    });
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The codes of 60,000 images, with the way to the device and back.
+fn encoding(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
+    let net = Autoencoder::glorot(&SIZES, 2006)?;
+    let weights: f64 = net.layers[..net.encoder].iter().map(|layer| layer.weight.len() as f64).sum();
+    let count = images.count as f64;
+    let name = format!("encode {} images", images.count);
+    let work = Work { name, flops: 2.0 * count * weights, rows: count, ..Work::default() };
+    let device = suite.device.clone();
+    let mut failure = None;
+    suite.measure(&work, |times| {
+        let start = Instant::now();
+        (0..times).for_each(|_| failure = net.encode(&device, images).err().or(failure.take()));
+        (start.elapsed(), Notes::default())
+    });
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The whole quick recipe, once.
+fn recipe(suite: &mut Suite, mnist: &Mnist) -> anyhow::Result<()> {
+    let recipe = Recipe::quick();
+    let (train, test) = (mnist.train.rows(), mnist.test.rows());
+    let start = Instant::now();
+    let pretrained = recipe.pretrain.fit(&suite.device, &SIZES, train, &mut silent)?;
+    let mut net = pretrained.stack.unroll();
+    recipe.finetune.fit(&suite.device, &mut net, train, None, &mut silent)?;
+    let seconds = start.elapsed();
+    let error = net.error(&suite.device, test)?;
+    println!("the quick recipe: {:.1} s, test error {error:.3}", seconds.as_secs_f64());
+    Ok(())
+}
