@@ -1,5 +1,7 @@
 //! Matrix products with the tail of the operation applied to each tile while it is in registers or the first cache.
 
+use std::ops::Range;
+
 use super::isa::Target;
 use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Share;
@@ -10,14 +12,40 @@ pub(super) trait Tail {
     fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize);
 }
 
-/// Number of tiles in a panel of `rows` rows.
-fn tiles<T: Target>(rows: usize) -> usize {
-    rows.div_ceil(T::ROWS)
+/// Rows of X that stay in the second cache while the panels of W stream by.
+const BLOCK: usize = 96;
+/// Panels of 16 terms that are summed at once: so many that W's part of them stays in the first cache.
+const TERMS: usize = 16;
+/// Terms from which on the sums are cut into parts.
+const LONG: usize = 4 * TERMS;
+/// Panels of W that take turns with one part of X, where the sums are cut.
+const GROUP: usize = 4;
+
+/// How the product of X and W is cut into units of work: blocks of rows by groups of panels.
+struct Blocking {
+    rows: usize,
+    panels: usize,
+    groups: usize,
+}
+
+impl Blocking {
+    fn of<T: Target>(x: &Panels, w: &Panels) -> Self {
+        /// Units that keep many cores busy.
+        const UNITS: usize = 64;
+        let panels = if x.count() > LONG { GROUP } else { 1 };
+        let groups = w.count().div_ceil(panels);
+        let rows = (x.rows * groups).div_ceil(UNITS).clamp(1, BLOCK);
+        // As equal as whole tiles can be.
+        let blocks = x.rows.div_ceil(rows);
+        let rows = x.rows.div_ceil(blocks).next_multiple_of(T::ROWS);
+        Self { rows, panels, groups }
+    }
 }
 
 /// The units of work of [`rows_product`].
 pub(super) fn units<T: Target>(x: &Panels, w: &Panels) -> usize {
-    w.count() * tiles::<T>(x.rows)
+    let blocking = Blocking::of::<T>(x, w);
+    x.rows.div_ceil(blocking.rows) * blocking.groups
 }
 
 /// Tiles `units` of X W, where the columns of W lie in panels. Each element is summed over k in ascending order,
@@ -27,48 +55,120 @@ pub(super) fn units<T: Target>(x: &Panels, w: &Panels) -> usize {
 /// Nobody writes X or W meanwhile; the tail's promise for the tiles of these units.
 #[inline(always)]
 pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Share<'_>, tail: &impl Tail) {
-    let tiles = tiles::<T>(x.rows);
+    let blocking = Blocking::of::<T>(x, w);
     // SAFETY: the caller's promise.
-    let all = unsafe { x.panel(0, 0..x.rows * x.count()) };
+    let all = unsafe { x.lanes.slice(0..x.lanes.len()) };
     for unit in units {
-        let (panel, tile) = (unit / tiles, unit % tiles);
-        // SAFETY: the caller's promise.
-        let columns = unsafe { w.panel(panel, 0..w.rows) };
-        let mut row = tile * T::ROWS;
-        let end = (row + T::ROWS).min(x.rows);
-        while row < end {
-            row += match end - row {
-                12.. => rows_tile::<T, 12>(all, x.rows, row, columns, panel, tail),
-                8..=11 => rows_tile::<T, 8>(all, x.rows, row, columns, panel, tail),
-                6..=7 => rows_tile::<T, 6>(all, x.rows, row, columns, panel, tail),
-                4..=5 => rows_tile::<T, 4>(all, x.rows, row, columns, panel, tail),
-                2..=3 => rows_tile::<T, 2>(all, x.rows, row, columns, panel, tail),
-                _ => rows_tile::<T, 1>(all, x.rows, row, columns, panel, tail),
-            };
+        let (block, group) = (unit / blocking.groups, unit % blocking.groups);
+        let rows = block * blocking.rows..((block + 1) * blocking.rows).min(x.rows);
+        let panels = group * blocking.panels..((group + 1) * blocking.panels).min(w.count());
+        if x.count() <= LONG {
+            for panel in panels {
+                // SAFETY: the caller's promise.
+                let columns = unsafe { w.panel(panel, 0..w.rows) };
+                for_each_tile::<T>(rows.clone(), &mut Whole { x: all, stride: x.stride(), columns, panel, tail });
+            }
+            continue;
+        }
+        let mut sums = [[Lanes::ZERO; BLOCK + 12]; GROUP];
+        let parts = x.count().div_ceil(TERMS);
+        for part in 0..parts {
+            let x_part = &all[part * TERMS * x.stride()..((part + 1) * TERMS * x.stride()).min(all.len())];
+            let terms = part * TERMS * WIDTH..((part + 1) * TERMS * WIDTH).min(w.rows);
+            for (panel, sums) in panels.clone().zip(&mut sums) {
+                // SAFETY: the caller's promise.
+                let columns = unsafe { w.panel(panel, terms.clone()) };
+                let whole = Whole { x: x_part, stride: x.stride(), columns, panel, tail };
+                let job = &mut Part { whole, first: rows.start, sums, last: part + 1 == parts };
+                for_each_tile::<T>(rows.clone(), job);
+            }
         }
     }
 }
 
-/// M rows of one panel of the product, with their tail; returns M.
+/// Something that is done with tiles of M rows.
+trait Tiled {
+    fn tile<T: Target, const M: usize>(&mut self, row: usize);
+}
+
+/// Cuts rows into tiles of the largest sizes that fit.
 #[inline(always)]
-fn rows_tile<T: Target, const M: usize>(
-    x: &[Lanes],
-    rows: usize,
-    row: usize,
-    columns: &[Lanes],
-    panel: usize,
-    tail: &impl Tail,
-) -> usize {
-    let mut tile = sums::<T, M>(x, rows, row, columns);
-    tail.apply::<T>(&mut tile, panel, row);
+fn for_each_tile<T: Target>(rows: Range<usize>, job: &mut impl Tiled) {
+    let mut row = rows.start;
+    while row < rows.end {
+        let left = (rows.end - row).min(T::ROWS);
+        row += match left {
+            12.. => tile::<T, 12>(job, row),
+            8..=11 => tile::<T, 8>(job, row),
+            6..=7 => tile::<T, 6>(job, row),
+            4..=5 => tile::<T, 4>(job, row),
+            2..=3 => tile::<T, 2>(job, row),
+            _ => tile::<T, 1>(job, row),
+        };
+    }
+}
+
+#[inline(always)]
+fn tile<T: Target, const M: usize>(job: &mut impl Tiled, row: usize) -> usize {
+    job.tile::<T, M>(row);
     M
 }
 
-/// The sums of a tile.
+/// A panel of the product, summed at once.
+struct Whole<'a, Tail> {
+    /// The panels of X, `stride` apart.
+    x: &'a [Lanes],
+    stride: usize,
+    /// The panel of W.
+    columns: &'a [Lanes],
+    panel: usize,
+    tail: &'a Tail,
+}
+
+impl<A: Tail> Tiled for Whole<'_, A> {
+    #[inline(always)]
+    fn tile<T: Target, const M: usize>(&mut self, row: usize) {
+        let mut tile = sums::<T, M>([Lanes::ZERO; M], self.x, self.stride, row, self.columns);
+        self.tail.apply::<T>(&mut tile, self.panel, row);
+    }
+}
+
+/// A part of the terms of a panel of the product.
+struct Part<'a, 'b, Tail> {
+    whole: Whole<'a, Tail>,
+    /// The row to which the first of the sums belongs.
+    first: usize,
+    sums: &'b mut [Lanes; BLOCK + 12],
+    last: bool,
+}
+
+impl<A: Tail> Tiled for Part<'_, '_, A> {
+    #[inline(always)]
+    fn tile<T: Target, const M: usize>(&mut self, row: usize) {
+        let Whole { x, stride, columns, panel, tail } = self.whole;
+        let before = &mut self.sums[row - self.first..][..M];
+        let mut start = [Lanes::ZERO; M];
+        start.copy_from_slice(before);
+        let mut tile = sums::<T, M>(start, x, stride, row, columns);
+        if self.last {
+            tail.apply::<T>(&mut tile, panel, row);
+        } else {
+            before.copy_from_slice(&tile);
+        }
+    }
+}
+
+/// The sums of a tile, added to `start`.
 #[inline(always)]
-fn sums<T: Target, const M: usize>(x: &[Lanes], rows: usize, row: usize, columns: &[Lanes]) -> [Lanes; M] {
-    let mut sums = [T::zero(); M];
-    for (x, w) in x.chunks_exact(rows).zip(columns.chunks(WIDTH)) {
+fn sums<T: Target, const M: usize>(
+    start: [Lanes; M],
+    x: &[Lanes],
+    stride: usize,
+    row: usize,
+    columns: &[Lanes],
+) -> [Lanes; M] {
+    let mut sums = start.map(|lanes| T::load(&lanes));
+    for (x, w) in x.chunks_exact(stride).zip(columns.chunks(WIDTH)) {
         let x = &x[row..row + M];
         for (k, w) in w.iter().enumerate() {
             let w = T::load(w);

@@ -1,8 +1,9 @@
 //! Where tensors live on the CPU, and in which layout.
 //!
 //! Tensors that operations compute with are stored as *panels*: 16 columns wide, one panel after the other, each
-//! with all its rows: element (r, c) is lane `c mod 16` of [`Lanes`] number `c / 16 * rows + r`. Lanes behind the
-//! last column are zero. In this one layout
+//! with all its rows: element (r, c) is lane `c mod 16` of [`Lanes`] number `c / 16 * stride + r`. Lanes behind the
+//! last column are zero. The panels are an odd number of lanes apart, so that the same row of many panels does not fall
+//! into the same set of a cache. In this one layout
 //!
 //! * the panel of a weight matrix that a tile of outputs needs is contiguous, and so are the 16 x 16 blocks that a
 //!   gradient updates, in W and in its transposed copy alike;
@@ -84,7 +85,13 @@ pub(super) struct Panels {
 
 impl Panels {
     pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
-        Ok(Self { lanes: Shared::new(Lanes::ZERO, rows * cols.div_ceil(WIDTH), tensor)?, rows, cols })
+        Ok(Self { lanes: Shared::new(Lanes::ZERO, (rows | 1) * cols.div_ceil(WIDTH), tensor)?, rows, cols })
+    }
+
+    /// Lanes from a row of a panel to that of the next panel.
+    #[inline(always)]
+    pub(super) fn stride(&self) -> usize {
+        self.rows | 1
     }
 
     /// Number of panels.
@@ -102,7 +109,7 @@ impl Panels {
     /// Where the rows `rows` of a panel lie.
     #[inline(always)]
     pub(super) fn range(&self, panel: usize, rows: Range<usize>) -> Range<usize> {
-        panel * self.rows + rows.start..panel * self.rows + rows.end
+        panel * self.stride() + rows.start..panel * self.stride() + rows.end
     }
 
     /// Reads rows of a panel.

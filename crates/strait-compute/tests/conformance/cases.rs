@@ -5,7 +5,7 @@ use strait_compute::{Activation, Kind, LossKind, Op, Sample, Sampling, Shift, St
 use crate::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
 
 /// Ragged shapes (batch, inner, columns): ones, primes, tile edges and their neighbours, the paper's layers scaled down.
-const SHAPES: [(usize, usize, usize); 14] = [
+const SHAPES: [(usize, usize, usize); 16] = [
     (1, 1, 1),
     (2, 3, 5),
     (7, 1, 17),
@@ -20,6 +20,8 @@ const SHAPES: [(usize, usize, usize); 14] = [
     (100, 98, 125),
     (12, 127, 47),
     (100, 62, 30),
+    (251, 40, 33),
+    (20, 2100, 70),
 ];
 
 fn rows(kind: Kind, indexed: bool) -> Case {
