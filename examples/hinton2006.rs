@@ -57,6 +57,9 @@ struct Options {
     /// Where the results go
     #[arg(long, default_value = "out/hinton2006")]
     out: PathBuf,
+    /// Only print where the time of a training step goes, on the device's own clock
+    #[arg(long)]
+    profile: bool,
     /// Also train a net with a code of two numbers, and draw the map
     #[arg(long)]
     map: bool,
@@ -110,6 +113,9 @@ fn run(options: &Options) -> Result<()> {
     let code = recipe.hidden[recipe.hidden.len() - 1];
     if code > train.width {
         bail!("a code of {code} numbers is larger than the images' {} pixels: use a smaller --code", train.width);
+    }
+    if options.profile {
+        return profile(&Device::named(&options.device)?, &recipe, train);
     }
     prepare(&options.out)?;
     stop_on_ctrl_c()?;
@@ -212,6 +218,21 @@ fn recipe(options: &Options) -> Result<Recipe> {
         bail!("the hidden layers are {:?}: there must be at least one, and none of size 0", recipe.hidden);
     }
     Ok(recipe)
+}
+
+/// Prints the operations of the first layer's pretraining and of fine-tuning by their time.
+fn profile(device: &Device, recipe: &Recipe, train: Rows<'_>) -> Result<()> {
+    println!("{}\n", device.describe());
+    let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
+    let pretraining = recipe.pretrain.profile(device, sizes[1], train)?;
+    let fine_tuning = recipe.finetune.profile(device, &Autoencoder::glorot(&sizes, 1)?, train)?;
+    for profile in [pretraining, fine_tuning] {
+        match profile {
+            Some(profile) => println!("{profile}"),
+            None => println!("this device, or this optimiser, cannot be measured operation by operation\n"),
+        }
+    }
+    Ok(())
 }
 
 /// Sets the shifts of the training images, which are `width` pixels wide.

@@ -17,7 +17,7 @@ use crate::error::{below, decay, positive, positive_rate, probabilities, weight_
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::progress::{HostCost, Progress};
-use crate::{Error, Event, Observer, Result, Schedule};
+use crate::{Error, Event, Observer, Profile, Result, Schedule};
 
 /// How the parameters follow the gradient.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -238,6 +238,32 @@ impl FineTune {
         }
         net.layers = layers;
         Ok(result)
+    }
+
+    /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it
+    /// is. Nothing if the device cannot measure, or if the optimiser has no step of its own (conjugate gradients, L-BFGS).
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::FineTune;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let profile = FineTune::default().profile(&device, &Autoencoder::glorot(&[4, 1], 1)?, rows)?;
+    /// println!("{}", profile.expect("the CPU measures"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn profile(&self, device: &Device, net: &Autoencoder, rows: Rows<'_>) -> Result<Option<Profile>> {
+        self.check()?;
+        self.check_net(net, &rows, None)?;
+        if self.optimizer.vectors() > 0 {
+            return Ok(None);
+        }
+        let mut tuning = Tuning::load(self, device, net, rows.first(self.batch), None)?;
+        let step = Step { rows: tuning.batch as u32, ..Step::seeded(self.seed) };
+        Profile::measure(&mut *tuning.execution, tuning.step, &step)
     }
 
     /// Whether the settings make sense, which [`FineTune::fit`] also asks.

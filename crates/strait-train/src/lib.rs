@@ -11,6 +11,7 @@ mod finetune;
 pub mod minimize;
 mod net_problem;
 mod pretrain;
+mod profile;
 mod progress;
 mod schedule;
 
@@ -18,5 +19,6 @@ pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift, Objective, Optimizer};
 pub use net_problem::NetProblem;
 pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
+pub use profile::{OpTime, Profile};
 pub use progress::{Event, HostCost, Observer, silent};
 pub use schedule::Schedule;

@@ -15,7 +15,7 @@ use strait_models::{Rbm, Stack, Units, check_sizes, declare_rows, minibatches, u
 
 use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
 use crate::progress::{HostCost, Progress};
-use crate::{Error, Event, Observer, Result};
+use crate::{Error, Event, Observer, Profile, Result};
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -168,6 +168,31 @@ impl Pretrain {
             }
         }
         Ok(result)
+    }
+
+    /// Measures the operations of a step of contrastive divergence between the rows and that many binary hidden units.
+    /// Nothing if the device cannot measure.
+    ///
+    /// ```
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let profile = strait_train::Pretrain::default().profile(&device, 3, rows)?;
+    /// assert_eq!(profile.expect("the CPU measures").routine, "CD-1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pretrain::fit`].
+    pub fn profile(&self, device: &Device, hidden: usize, rows: Rows<'_>) -> Result<Option<Profile>> {
+        self.check()?;
+        check_sizes(&[rows.width, hidden])?;
+        let rows = rows.first(self.batch);
+        let order = (0..rows.count as u32).collect();
+        let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
+        let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, 2))?;
+        let mut machine = Machine::load(self, device, 0, &rbm, &Source::Host(rows, order), rows.count, false)?;
+        let step = Step { rows: rows.count as u32, ..Step::seeded(self.seed) };
+        Profile::measure(&mut *machine.execution, machine.step, &step)
     }
 
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.

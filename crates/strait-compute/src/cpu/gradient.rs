@@ -1,5 +1,7 @@
 //! `gradient`: products over the rows of a minibatch with the optimiser's update applied to each block.
 
+use std::ops::Range;
+
 use super::isa::{Target, compile_for_each_isa};
 use super::product::block_product;
 use super::storage::{Lanes, Panels, Values, WIDTH, transpose_block};
@@ -37,6 +39,8 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
         let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };
         // SAFETY: the statistics are only read.
         let negative = job.negative.map(|(v, h)| unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) });
+        // The parameters come from memory while the products keep the processor busy.
+        prefetch::<T>(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
         let mut block = block_product::<T>(x_panel, d_panel);
         match negative {
             None => block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse)),
@@ -61,6 +65,23 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
             // SAFETY: this panel of the bias belongs to the worker of the block with j = 0.
             unsafe { update::<T>(bias, &mean, i, 0, step, 0.0) };
         }
+    }
+}
+
+/// Asks for what an update of these rows of a panel will touch.
+#[inline(always)]
+fn prefetch<T: Target>(target: Destination<'_>, panel: usize, rows: Range<usize>) {
+    let (written, state) = match target {
+        Destination::Store(gradient) => (gradient, [None, None]),
+        Destination::Momentum(parameter, velocity) => (parameter, [Some(velocity), None]),
+        Destination::Adam(parameter, first, second) => (parameter, [Some(first), Some(second)]),
+    };
+    for values in [Some(written), state[0], state[1]].into_iter().flatten() {
+        values.panels.prefetch::<T>(panel, rows.clone());
+    }
+    if let Some(copy) = written.transposed.get() {
+        let width = written.panels.width(panel);
+        copy.prefetch::<T>(rows.start / WIDTH, panel * WIDTH..panel * WIDTH + width);
     }
 }
 
@@ -102,6 +123,7 @@ unsafe fn update<T: Target>(
     // SAFETY: the caller's promise.
     let lanes = |values: &Values| unsafe { &mut *std::ptr::from_mut(values.panels.panel_mut(panel, rows.clone())) };
     let rate = step.learning_rate;
+    // The lanes are worked on in copies, which the compiler knows to be apart.
     let written = match target {
         Destination::Store(gradient) => {
             lanes(gradient).copy_from_slice(block);
@@ -110,10 +132,12 @@ unsafe fn update<T: Target>(
         Destination::Momentum(parameter, velocity) => {
             let m = step.momentum;
             for ((g, theta), v) in block.iter().zip(lanes(parameter)).zip(lanes(velocity)) {
+                let (mut new, mut sum) = (*v, *theta);
                 for c in 0..WIDTH {
-                    v.0[c] = m * v.0[c] - rate * (g.0[c] + cost * theta.0[c]);
-                    theta.0[c] += v.0[c];
+                    new.0[c] = m * new.0[c] - rate * (g.0[c] + cost * sum.0[c]);
+                    sum.0[c] += new.0[c];
                 }
+                (*v, *theta) = (new, sum);
             }
             parameter
         }
@@ -121,13 +145,15 @@ unsafe fn update<T: Target>(
             let (beta1, beta2) = (step.momentum, step.beta2);
             let rows = block.iter().zip(lanes(parameter)).zip(lanes(first)).zip(lanes(second));
             for (((g, theta), m), s) in rows {
+                let (mut new, mut first, mut second) = (*theta, *m, *s);
                 for c in 0..WIDTH {
-                    let g = g.0[c] + cost * theta.0[c];
-                    m.0[c] = beta1 * m.0[c] + (1.0 - beta1) * g;
-                    s.0[c] = beta2 * s.0[c] + (1.0 - beta2) * g * g;
-                    let root = (s.0[c] * step.correction2).sqrt() + step.epsilon;
-                    theta.0[c] -= rate * (m.0[c] * step.correction1) / root;
+                    let g = g.0[c] + cost * new.0[c];
+                    first.0[c] = beta1 * first.0[c] + (1.0 - beta1) * g;
+                    second.0[c] = beta2 * second.0[c] + (1.0 - beta2) * g * g;
+                    let root = (second.0[c] * step.correction2).sqrt() + step.epsilon;
+                    new.0[c] -= rate * (first.0[c] * step.correction1) / root;
                 }
+                (*theta, *m, *s) = (new, first, second);
             }
             parameter
         }

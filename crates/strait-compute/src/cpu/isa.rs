@@ -61,6 +61,8 @@ pub(super) trait Target {
     fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums;
     /// To memory.
     fn store(sums: Self::Sums) -> Lanes;
+    /// Asks for a line of memory that will be needed soon.
+    fn prefetch(lanes: *const Lanes);
 }
 
 pub(super) struct Portable;
@@ -91,6 +93,9 @@ impl Target for Portable {
     fn store(sums: Self::Sums) -> Lanes {
         Lanes(sums)
     }
+
+    #[inline(always)]
+    fn prefetch(_lanes: *const Lanes) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -141,6 +146,12 @@ mod x86 {
             }
             lanes
         }
+
+        #[inline(always)]
+        fn prefetch(lanes: *const Lanes) {
+            // SAFETY: every x86-64 processor has SSE, and a prefetch may name any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(lanes.cast()) };
+        }
     }
 
     pub(in crate::cpu) struct Avx512;
@@ -173,6 +184,12 @@ mod x86 {
             // SAFETY: as in `load`.
             unsafe { _mm512_store_ps(lanes.0.as_mut_ptr(), sums) };
             lanes
+        }
+
+        #[inline(always)]
+        fn prefetch(lanes: *const Lanes) {
+            // SAFETY: every x86-64 processor has SSE, and a prefetch may name any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(lanes.cast()) };
         }
     }
 }

@@ -13,6 +13,7 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::isa::Target;
 use crate::{Error, Result};
 
 /// Columns of a panel.
@@ -133,6 +134,13 @@ impl Panels {
         unsafe { self.lanes.slice_mut(self.range(panel, rows)) }
     }
 
+    /// Asks for rows of a panel that will be needed soon.
+    #[inline(always)]
+    pub(super) fn prefetch<T: Target>(&self, panel: usize, rows: Range<usize>) {
+        let range = self.range(panel, rows);
+        self.lanes.cells[range].iter().for_each(|lanes| T::prefetch(lanes.get()));
+    }
+
     /// Takes row-major values.
     ///
     /// # Safety
@@ -193,12 +201,8 @@ impl Values {
 /// out\[c]\[r] = block\[r]\[c]; lanes behind the block's last row become zero.
 #[inline(always)]
 pub(super) fn transpose_block(block: &[Lanes], out: &mut [Lanes]) {
-    if block.len() == WIDTH && out.len() == WIDTH {
-        for c in 0..WIDTH {
-            for r in 0..WIDTH {
-                out[c].0[r] = block[r].0[c];
-            }
-        }
+    if let (Ok(block), Ok(out)) = (block.try_into(), (&mut *out).try_into()) {
+        transpose_full_block(block, out);
         return;
     }
     for (c, out) in out.iter_mut().enumerate() {
@@ -207,6 +211,42 @@ pub(super) fn transpose_block(block: &[Lanes], out: &mut [Lanes]) {
             out.0[r] = lanes.0[c];
         }
     }
+}
+
+/// The same for a block that is full, four by four.
+#[inline(always)]
+fn transpose_full_block(block: &[Lanes; WIDTH], out: &mut [Lanes; WIDTH]) {
+    for r in (0..WIDTH).step_by(4) {
+        for c in (0..WIDTH).step_by(4) {
+            let four: [[f32; 4]; 4] = std::array::from_fn(|i| std::array::from_fn(|j| block[r + i].0[c + j]));
+            let turned = transpose_four(four);
+            for (i, row) in turned.iter().enumerate() {
+                out[c + i].0[r..r + 4].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
+    let mut out = [[0.0; 4]; 4];
+    // SAFETY: every x86-64 processor has SSE, and each row holds four floats.
+    unsafe {
+        let [mut a, mut b, mut c, mut d] = [0, 1, 2, 3].map(|i: usize| _mm_loadu_ps(block[i].as_ptr()));
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        for (row, out) in [a, b, c, d].into_iter().zip(&mut out) {
+            _mm_storeu_ps(out.as_mut_ptr(), row);
+        }
+    }
+    out
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    std::array::from_fn(|c| std::array::from_fn(|r| block[r][c]))
 }
 
 /// The contents of a tensor.

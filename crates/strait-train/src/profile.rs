@@ -1,0 +1,86 @@
+//! Where the time of a training step goes.
+
+use std::fmt;
+
+use strait_compute::{Execution, RoutineId, Step};
+
+use crate::Result;
+
+/// The time of one operation of a step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OpTime {
+    /// The operation with what it writes, such as `linear y1 [100, 1000]`.
+    pub name: String,
+    /// The median of its device time over some steps, in seconds.
+    pub seconds: f64,
+    /// Multiplications and additions of its products.
+    pub flops: u64,
+    /// Bytes of the tensors that it reads and writes.
+    pub bytes: u64,
+}
+
+/// The operations of a training step with their times, in the order in which they run.
+///
+/// Its printout lists them by time.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Profile {
+    /// What the step does.
+    pub routine: String,
+    /// Its operations.
+    pub ops: Vec<OpTime>,
+}
+
+/// Steps over which the median is taken.
+const STEPS: usize = 15;
+
+impl Profile {
+    /// Measures a routine; nothing if the device cannot.
+    pub(crate) fn measure(execution: &mut dyn Execution, id: RoutineId, step: &Step) -> Result<Option<Self>> {
+        let mut samples = Vec::new();
+        // The first one warms up.
+        for _ in 0..=STEPS {
+            let Some(times) = execution.profile(id, step)? else {
+                return Ok(None);
+            };
+            samples.push(times);
+        }
+        let program = execution.program();
+        let routine = program.routine(id);
+        let time_of = |(i, op): (usize, &strait_compute::Op)| {
+            let mut times: Vec<f64> = samples[1..].iter().map(|times| times[i].as_secs_f64()).collect();
+            times.sort_by(f64::total_cmp);
+            let target = op.tensors().1.first().map(|t| format!("{} [{}, {}]", program.name(*t), t.rows, t.cols));
+            let name = format!("{} {}", op.name(), target.unwrap_or_default());
+            OpTime { name: name.trim_end().to_owned(), seconds: times[STEPS / 2], flops: op.flops(), bytes: op.bytes() }
+        };
+        let ops = routine.ops().iter().enumerate().map(time_of).collect();
+        Ok(Some(Self { routine: routine.name().to_owned(), ops }))
+    }
+
+    /// The time of all operations.
+    pub fn seconds(&self) -> f64 {
+        self.ops.iter().map(|op| op.seconds).sum()
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.seconds();
+        writeln!(f, "{}: {:.3} ms in {} operations", self.routine, 1e3 * total, self.ops.len())?;
+        let mut ops: Vec<&OpTime> = self.ops.iter().collect();
+        ops.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        for op in ops {
+            let rate = |amount: u64| amount as f64 / op.seconds.max(1e-12) * 1e-9;
+            writeln!(
+                f,
+                "  {:<44}{:>9.3} ms {:>5.1} %{:>9.1} GFLOP/s{:>8.1} GB/s",
+                op.name,
+                1e3 * op.seconds,
+                100.0 * op.seconds / total.max(1e-12),
+                rate(op.flops),
+                rate(op.bytes)
+            )?;
+        }
+        Ok(())
+    }
+}
