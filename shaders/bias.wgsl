@@ -1,13 +1,14 @@
-// The mean gradient over the active rows of a bias, and its update: column means of the operand `a_at`.
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let col = id.x;
+// The mean gradient over the active rows of the bias of the units, and its update: column means of the operand B.
+fn bias(col: u32) {
     if col >= size.n { return; }
     var sum = 0.0;
     for (var phase = 0u; phase < PHASES; phase += 1u) {
+        var part = 0.0;
         for (var row = 0u; row < step.rows; row += 1u) {
-            sum += a_at(phase, row * size.n + col);
+            part += b_at(phase, row * size.n + col);
         }
+        // The positive one of two phases is subtracted; for the products operand A carries the sign.
+        sum += select(part, -part, PHASES == 2u && phase == 0u);
     }
-    apply(col, sum / f32(step.rows), 0.0);
+    apply_bias(col, sum / f32(step.rows), 0.0);
 }

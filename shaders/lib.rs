@@ -47,14 +47,12 @@ parts! {
     GradientOne = "gradient_one.wgsl";
     /// Its operands for contrastive divergence.
     GradientTwo = "gradient_two.wgsl";
-    /// The gradient of a bias.
+    /// The gradient of the units' bias.
     Bias = "bias.wgsl";
-    /// Keeps a gradient.
-    UpdateStore = "update_store.wgsl";
-    /// Momentum.
-    UpdateMomentum = "update_momentum.wgsl";
-    /// Adam.
-    UpdateAdam = "update_adam.wgsl";
+    /// The gradient of the inputs' bias.
+    InputBias = "input_bias.wgsl";
+    /// The squared errors of reconstructions.
+    Errors = "errors.wgsl";
     /// Rows of a data set.
     Gather = "gather.wgsl";
     /// Its data as bytes.
@@ -89,6 +87,36 @@ parts! {
     Combine = "combine.wgsl";
     /// Dot products.
     Dot = "dot.wgsl";
+}
+
+/// What becomes of a gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Update {
+    /// It is kept.
+    Store,
+    /// Momentum.
+    Momentum,
+    /// Adam.
+    Adam,
+}
+
+impl Update {
+    /// The function `apply_NAME(element, gradient, weight cost)`, with its tensors at bindings from `binding` on.
+    ///
+    /// ```
+    /// let text = strait_shaders::Update::Store.text("weight", 5);
+    /// assert!(text.contains("@binding(5)") && text.contains("fn apply_weight(i: u32"));
+    /// ```
+    pub fn text(self, name: &str, binding: u32) -> String {
+        let text = match self {
+            Self::Store => include_str!("update_store.wgsl"),
+            Self::Momentum => include_str!("update_momentum.wgsl"),
+            Self::Adam => include_str!("update_adam.wgsl"),
+        };
+        let numbered =
+            (0..3).fold(text.to_owned(), |text, i| text.replace(&format!("${i}"), &(binding + i).to_string()));
+        numbered.replace('$', &format!("_{name}"))
+    }
 }
 
 /// The text of a kernel: constants, then parts, then what else there is.

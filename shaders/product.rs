@@ -40,8 +40,9 @@ impl Tile {
 
 /// The main function of C = Σ over `phases` of A B. It reads operands by `a_at(phase, index)` and `b_at(phase, index)`,
 /// the number of terms by `terms()`, and gives four elements at a time to `tail(row, col, sums)`. `a_along_k` and
-/// `b_along_k` say whether neighbouring terms are neighbours in memory.
-pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool) -> String {
+/// `b_along_k` say whether neighbouring terms are neighbours in memory. With `others`, workgroups behind those of the
+/// product call `other(number, invocation)`.
+pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
     let mut text = String::new();
     let (height, width, threads) = (tile.height(), tile.width(), tile.x * tile.y);
     if tile.depth > 0 {
@@ -51,6 +52,10 @@ pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool) -> Str
     text += &format!("@compute @workgroup_size({}, {})\n", tile.x, tile.y);
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
     text += "        @builtin(local_invocation_index) index: u32) {\n";
+    if others {
+        text += "    if group.x >= size.across {\n";
+        text += "        other((group.x - size.across) * size.down + group.y, index);\n        return;\n    }\n";
+    }
     text += &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n");
     text += &format!(
         "    let row = top + local.y * {}u;\n    let col = left + local.x * {}u;\n",

@@ -1,14 +1,14 @@
-// Adam (Kingma & Ba 2015).
-@group(0) @binding(5) var<storage, read_write> parameter: array<f32>;
-@group(0) @binding(6) var<storage, read_write> first: array<f32>;
-@group(0) @binding(7) var<storage, read_write> second: array<f32>;
+// Adam (Kingma & Ba 2015). `$` is for the name of what is updated.
+@group(0) @binding($0) var<storage, read_write> parameter$: array<f32>;
+@group(0) @binding($1) var<storage, read_write> first$: array<f32>;
+@group(0) @binding($2) var<storage, read_write> second$: array<f32>;
 
-fn apply(i: u32, mean: f32, cost: f32) {
-    let theta = parameter[i];
+fn apply$(i: u32, mean: f32, cost: f32) {
+    let theta = parameter$[i];
     let g = mean + cost * theta;
-    let m = step.momentum * first[i] + (1.0 - step.momentum) * g;
-    let s = step.beta2 * second[i] + (1.0 - step.beta2) * g * g;
-    first[i] = m;
-    second[i] = s;
-    parameter[i] = theta - step.learning_rate * (m * step.correction1) / (sqrt(s * step.correction2) + step.epsilon);
+    let m = step.momentum * first$[i] + (1.0 - step.momentum) * g;
+    let s = step.beta2 * second$[i] + (1.0 - step.beta2) * g * g;
+    first$[i] = m;
+    second$[i] = s;
+    parameter$[i] = theta - step.learning_rate * (m * step.correction1) / (sqrt(s * step.correction2) + step.epsilon);
 }

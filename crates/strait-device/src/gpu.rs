@@ -19,6 +19,8 @@ pub struct Options {
     pub loss_percent: Option<u8>,
     /// The largest buffer and the largest binding, in bytes, where that is less than what the adapter allows.
     pub buffer_limit: Option<u64>,
+    /// Storage buffers that a kernel may bind, where the adapter allows more.
+    pub most_buffers: Option<u32>,
 }
 
 /// An open device: a handle that is cheap to clone.
@@ -81,6 +83,9 @@ impl Gpu {
             limits.max_buffer_size = limits.max_buffer_size.min(limit);
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(limit);
         }
+        if let Some(most) = options.most_buffers {
+            limits.max_storage_buffers_per_shader_stage = limits.max_storage_buffers_per_shader_stage.min(most);
+        }
         let descriptor = DeviceDescriptor {
             label: Some("strait"),
             required_features: features,
@@ -137,6 +142,11 @@ impl Gpu {
     pub fn largest_tensor(&self) -> u64 {
         let limits = &self.shared.limits;
         limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+    }
+
+    /// Storage buffers that a kernel may bind.
+    pub fn most_buffers(&self) -> usize {
+        self.shared.limits.max_storage_buffers_per_shader_stage as usize
     }
 
     /// Bytes that its buffers occupy now, where the driver's interface tells.

@@ -297,17 +297,17 @@ impl Machine {
             step.push(up(v, h, drawn, k))?;
             state = drawn.unwrap_or(state);
         }
-        step.push(Op::Loss {
+        let mut last = step.clone();
+        if let Some(data) = features {
+            last.push(Op::Scatter { input: h0, data })?;
+        }
+        let error = Op::Loss {
             kind: LossKind::SquaredError { activation: Activation::Linear },
             input: v,
             target: v0,
             output: None,
             delta: None,
-        })?;
-        let mut last = step.clone();
-        if let Some(data) = features {
-            last.push(Op::Scatter { input: h0, data })?;
-        }
+        };
         let learn = Op::Gradient {
             positive: (v0, h0),
             negative: Some((v, h)),
@@ -315,8 +315,11 @@ impl Machine {
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
         };
-        step.push(learn.clone())?;
-        last.push(learn)?;
+        // The error goes right before the gradient, with which GPUs compute it in one go.
+        for routine in [&mut step, &mut last] {
+            routine.push(error.clone())?;
+            routine.push(learn.clone())?;
+        }
         let (step, last) = (program.add(step), program.add(last));
         let shared = match source {
             Source::Host(..) => Vec::new(),

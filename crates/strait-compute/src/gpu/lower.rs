@@ -36,6 +36,17 @@ pub(super) struct Lowering {
     pub(super) tiles: Tiles,
     /// Numbers that a step of the routine adds to the metrics.
     pub(super) width: usize,
+    /// Buffers that a kernel may bind.
+    pub(super) most_buffers: usize,
+}
+
+/// Small work that goes with the product of a gradient.
+#[derive(Clone, Copy)]
+enum Role {
+    Bias(Update),
+    InputBias(Update),
+    /// The squared errors of the reconstructions, whose numbers start there in the metrics of a step.
+    Errors(usize),
 }
 
 /// A kernel before it is compiled.
@@ -75,11 +86,11 @@ fn activation_code(activation: Activation) -> u32 {
     }
 }
 
-fn update_part(update: &Update) -> Part {
+fn update_code(update: &Update) -> strait_shaders::Update {
     match update {
-        Update::Store { .. } => Part::UpdateStore,
-        Update::Momentum { .. } => Part::UpdateMomentum,
-        Update::Adam { .. } => Part::UpdateAdam,
+        Update::Store { .. } => strait_shaders::Update::Store,
+        Update::Momentum { .. } => strait_shaders::Update::Momentum,
+        Update::Adam { .. } => strait_shaders::Update::Adam,
     }
 }
 
@@ -123,13 +134,7 @@ impl Lowering {
                 let constants = vec![("ACTIVATION", activation_code(*activation))];
                 vec![self.product("backprop", constants, parts, 1, sizes, buffers)]
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias } => {
-                let mut kernels = vec![self.gradient(*positive, *negative, weight)];
-                let sums = |d: Tensor, h: Option<Tensor>, update: &Update| column_sums(d, h, update);
-                kernels.extend(bias.iter().map(|update| sums(positive.1, negative.map(|pair| pair.1), update)));
-                kernels.extend(input_bias.iter().map(|update| sums(positive.0, negative.map(|pair| pair.0), update)));
-                kernels
-            }
+            Op::Gradient { .. } => self.gradient(op, None),
             Op::Loss { .. } => vec![self.loss(op, start)],
             Op::Softmax { input, out } => vec![Kernel {
                 name: "softmax".to_owned(),
@@ -169,8 +174,8 @@ impl Lowering {
             name: format!("{name} {}x{}", tile.height(), tile.width()),
             constants,
             parts,
-            main: product(tile, phases, sizes.a[1] == 1, sizes.b[0] == 1),
-            sizes: sizes.words(),
+            main: product(tile, phases, sizes.a[1] == 1, sizes.b[0] == 1, false),
+            sizes: [sizes.words(), vec![0; 4]].concat(),
             buffers,
             metrics: false,
             workgroups: [groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize), 1],
@@ -203,14 +208,94 @@ impl Lowering {
         self.product("linear", constants, parts, 1, sizes, buffers)
     }
 
-    fn gradient(&self, positive: (Tensor, Tensor), negative: Option<(Tensor, Tensor)>, update: &Update) -> Kernel {
-        let (x, d) = positive;
+    /// A gradient, with the squared errors of its reconstructions where they are wanted: one kernel if the adapter can
+    /// bind that many buffers, else one for each part.
+    pub(super) fn gradient(&self, op: &Op, errors: Option<usize>) -> Vec<Kernel> {
+        let Op::Gradient { bias, input_bias, .. } = op else {
+            unreachable!("called for gradients");
+        };
+        let roles: Vec<Role> = [bias.map(Role::Bias), input_bias.map(Role::InputBias), errors.map(Role::Errors)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let whole = self.gradient_kernel(op, true, &roles);
+        if whole.buffers.len() + usize::from(whole.metrics) <= self.most_buffers {
+            return vec![whole];
+        }
+        let alone = roles.iter().map(|role| self.gradient_kernel(op, false, std::slice::from_ref(role)));
+        std::iter::once(self.gradient_kernel(op, true, &[])).chain(alone).collect()
+    }
+
+    fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
+        let Op::Gradient { positive: (x, d), negative, weight, .. } = op else {
+            unreachable!("called for gradients");
+        };
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
-        let mut buffers = operands(&[Some(x), Some(d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
-        buffers.extend(written(update));
-        let (phases, terms) = if negative.is_some() { (2, Part::GradientTwo) } else { (1, Part::GradientOne) };
-        let parts = vec![Part::Prelude, Part::Product, terms, update_part(update), Part::Gradient];
-        self.product("gradient", vec![], parts, phases, sizes, buffers)
+        let tile = self.tiles.choose(sizes.m, sizes.n);
+        let lanes = tile.x * tile.y;
+        let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
+        let mut buffers = operands(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
+        let mut main = String::new();
+        let mut parts = vec![Part::Prelude, Part::Product];
+        parts.push(if negative.is_some() { Part::GradientTwo } else { Part::GradientOne });
+        let mut update = |name: &str, update: &Update, binding: u32, main: &mut String| {
+            *main += &update_code(update).text(name, binding);
+            let tensors = update.tensors().into_iter().enumerate();
+            buffers.extend(tensors.map(|(i, tensor)| (binding + i as u32, Access::Write, tensor)));
+        };
+        if with_product {
+            update("weight", weight, 5, &mut main);
+            parts.push(Part::Gradient);
+        }
+        let mut other = String::new();
+        let (mut count, mut start) = (0, 0);
+        for role in roles {
+            let (part, call, each) = match role {
+                Role::Bias(bias) => {
+                    update("bias", bias, 8, &mut main);
+                    (Part::Bias, format!("bias((role - {count}u) * {lanes}u + lane)"), groups(sizes.n, lanes as usize))
+                }
+                Role::InputBias(bias) => {
+                    update("input_bias", bias, 11, &mut main);
+                    let call = format!("input_bias((role - {count}u) * {lanes}u + lane)");
+                    (Part::InputBias, call, groups(sizes.m, lanes as usize))
+                }
+                Role::Errors(at) => {
+                    start = *at;
+                    (Part::Errors, format!("errors(role - {count}u, lane)"), sizes.k as u32)
+                }
+            };
+            parts.push(part);
+            count += each;
+            other += &format!("    if role < {count}u {{ {call}; return; }}\n");
+        }
+        if !roles.is_empty() {
+            main += &format!("fn other(role: u32, lane: u32) {{\n{other}}}\n");
+        }
+        let phases = if negative.is_some() { 2 } else { 1 };
+        let workgroups = if with_product {
+            main += &product(tile, phases, false, false, !roles.is_empty());
+            [across + count.div_ceil(down), down, 1]
+        } else {
+            main += &format!("@compute @workgroup_size({lanes})\n");
+            main += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n";
+            main += "    other(group.x, lane);\n}\n";
+            [count, 1, 1]
+        };
+        let metrics = roles.iter().any(|role| matches!(role, Role::Errors(_)));
+        let mut words = sizes.words();
+        words.extend([across, down, self.width as u32, start as u32]);
+        let name = if with_product { "gradient" } else { "beside the gradient" };
+        Kernel {
+            name: format!("{name} {}x{}", tile.height(), tile.width()),
+            constants: vec![("PHASES", phases), ("LANES", lanes)],
+            parts,
+            main,
+            sizes: words,
+            buffers,
+            metrics,
+            workgroups,
+        }
     }
 
     fn loss(&self, op: &Op, start: usize) -> Kernel {
@@ -248,27 +333,6 @@ impl Lowering {
 fn operands(tensors: &[Option<Tensor>]) -> Vec<(u32, Access, Tensor)> {
     let numbered = tensors.iter().enumerate();
     numbered.filter_map(|(i, tensor)| tensor.map(|tensor| (i as u32 + 1, Access::Read, tensor))).collect()
-}
-
-/// The tensors of an update, at bindings 5, 6, 7.
-fn written(update: &Update) -> impl Iterator<Item = (u32, Access, Tensor)> {
-    update.tensors().into_iter().enumerate().map(|(i, tensor)| (i as u32 + 5, Access::Write, tensor))
-}
-
-fn column_sums(d: Tensor, h: Option<Tensor>, update: &Update) -> Kernel {
-    let mut buffers = operands(&[Some(d), Some(d), h, h]);
-    buffers.extend(written(update));
-    let (phases, terms) = if h.is_some() { (2, Part::GradientTwo) } else { (1, Part::GradientOne) };
-    Kernel {
-        name: "bias".to_owned(),
-        constants: vec![("PHASES", phases)],
-        parts: vec![Part::Prelude, Part::Product, terms, update_part(update), Part::Bias],
-        main: String::new(),
-        sizes: Sizes { m: 1, n: d.cols, k: d.rows, a: [0, 0], b: [0, 0] }.words(),
-        buffers,
-        metrics: false,
-        workgroups: [groups(d.cols, 64), 1, 1],
-    }
 }
 
 fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor) -> Kernel {

@@ -13,9 +13,10 @@ pub use lower::Tiles;
 use strait_device::{Dispatch, Selector, Table};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
+use crate::op::{LossKind, Op};
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine, RoutineId, Step,
-    Tensor,
+    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine,
+    RoutineId, Step, Tensor,
 };
 
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
@@ -52,21 +53,40 @@ impl Gpu {
     }
 }
 
-/// For each operation of a routine its kernels.
-fn lower(routine: &Routine, tiles: Tiles) -> Vec<Vec<lower::Kernel>> {
-    let lowering = Lowering { tiles, width: routine.metrics() };
-    let mut start = 0;
-    let each = |op: &crate::Op| {
-        let kernels = lowering.lower(op, start);
+/// For each operation of a routine its kernels; none for one that goes with the next.
+fn lower(routine: &Routine, tiles: Tiles, most_buffers: usize) -> Vec<Vec<lower::Kernel>> {
+    let lowering = Lowering { tiles, width: routine.metrics(), most_buffers };
+    let (mut start, mut kernels) = (0, Vec::new());
+    let mut ops = routine.ops().iter().peekable();
+    while let Some(op) = ops.next() {
+        let at = start;
         start += op.metrics();
-        kernels
+        match ops.peek() {
+            Some(next) if errors_of(op, next) => {
+                kernels.extend([Vec::new(), lowering.gradient(next, Some(at))]);
+                ops.next();
+            }
+            _ => kernels.push(lowering.lower(op, at)),
+        }
+    }
+    kernels
+}
+
+/// Whether `loss` is the squared error of the reconstructions of the contrastive divergence `gradient`.
+fn errors_of(loss: &Op, gradient: &Op) -> bool {
+    let (Op::Loss { kind, input, target, output: None, delta: None }, Op::Gradient { positive, negative, .. }) =
+        (loss, gradient)
+    else {
+        return false;
     };
-    routine.ops().iter().map(each).collect()
+    *kind == (LossKind::SquaredError { activation: Activation::Linear })
+        && positive.0 == *target
+        && negative.is_some_and(|(v, _)| v == *input)
 }
 
 /// The WGSL kernels of a program, each once, by name: what a device of that kind compiles.
 pub fn kernels(program: &Program, tiles: Tiles) -> Vec<(String, String)> {
-    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles)).flatten();
+    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles, usize::MAX)).flatten();
     let mut sources: Vec<(String, String)> = lowered.map(|kernel| kernel.source()).collect();
     sources.sort();
     sources.dedup();
@@ -164,7 +184,7 @@ impl Execution for Run {
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
         self.indices.admit(&self.program, &routine)?;
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
-        for kernels in lower(&routine, self.tiles) {
+        for kernels in lower(&routine, self.tiles, self.gpu.most_buffers()) {
             counts.push(kernels.len());
             for kernel in kernels {
                 dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);

@@ -4,7 +4,7 @@ mod cases;
 mod table;
 
 use strait_compute::{Backend, Cpu, Gpu, Kind, Metrics, Oracle, Tile, Tiles, go_on};
-use strait_device::Selector;
+use strait_device::{Options, Selector};
 use table::Case;
 
 /// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
@@ -69,10 +69,10 @@ fn cpu_conforms() {
 }
 
 /// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter, with every tile shape.
-fn gpu_conforms(tile: Tile) {
+fn gpu_conforms(tile: Tile, options: Options) {
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match Gpu::new(&Selector::parse(&name)) {
-        Ok(gpu) => conforms(&gpu.with_tiles(Tiles::Fixed(tile))),
+    match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
+        Ok(gpu) => conforms(&Gpu::from_device(gpu).with_tiles(Tiles::Fixed(tile))),
         Err(error) => {
             assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
             eprintln!("SKIPPED: the GPU back end was not tested, because {error}");
@@ -82,17 +82,23 @@ fn gpu_conforms(tile: Tile) {
 
 #[test]
 fn gpu_conforms_in_large_tiles() {
-    gpu_conforms(Tile::LARGE);
+    gpu_conforms(Tile::LARGE, Options::default());
 }
 
 #[test]
 fn gpu_conforms_in_small_tiles() {
-    gpu_conforms(Tile::SMALL);
+    gpu_conforms(Tile::SMALL, Options::default());
 }
 
 #[test]
 fn gpu_conforms_in_tiles_for_software() {
-    gpu_conforms(Tile::SOFTWARE);
+    gpu_conforms(Tile::SOFTWARE, Options::default());
+}
+
+/// With no more storage buffers for a kernel than WebGPU promises, gradients fall into several kernels.
+#[test]
+fn gpu_conforms_with_few_buffers() {
+    gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() });
 }
 
 /// The number of workers changes no bit.
