@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// Seconds of measurement for each row
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// Measure without criterion: one warm-up and N repetitions of each, as `benches/compare` asks for
+    /// Measure without criterion: N repetitions after one to warm up, as `benches/compare` asks for
     #[arg(long, value_name = "N")]
     pub(crate) once: Option<u64>,
     /// Training images; 60000 for all of them
@@ -133,10 +133,7 @@ impl Suite {
         };
         match self.options.once {
             Some(count) => {
-                sample(1);
-                for _ in 0..count {
-                    sample(1);
-                }
+                sample(count);
             }
             None => {
                 let mut group = self.criterion.benchmark_group("strait");
@@ -146,7 +143,7 @@ impl Suite {
             }
         }
         // The last ten are criterion's samples; those before warmed up.
-        let keep = self.options.once.map_or(10, |count| count as usize).min(samples.len());
+        let keep = samples.len().min(10);
         let mut samples = samples.split_off(samples.len() - keep);
         samples.sort_by(f64::total_cmp);
         let quantile = |q: f64| samples[((samples.len() - 1) as f64 * q).round() as usize];
