@@ -1,5 +1,6 @@
 //! `gradient`: products over the rows of a minibatch with the optimiser's update applied to each block.
 
+use std::cell::UnsafeCell;
 use std::ops::Range;
 
 use super::isa::{Target, compile_for_each_isa};
@@ -39,13 +40,14 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
         let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };
         // SAFETY: the statistics are only read.
         let negative = job.negative.map(|(v, h)| unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) });
-        // The parameters come from memory while the products keep the processor busy.
-        prefetch::<T>(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
-        let mut block = block_product::<T>(x_panel, d_panel);
+        // The parameters come from memory while the products keep the processor busy, a few lines at a time.
+        let mut lines = Lines::of(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
+        let each = if negative.is_some() { 8 } else { 22 };
+        let mut block = block_product::<T>(x_panel, d_panel, || lines.prefetch::<T>(each));
         match negative {
             None => block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse)),
             Some((v, h)) => {
-                let minus = block_product::<T>(v, h);
+                let minus = block_product::<T>(v, h, || lines.prefetch::<T>(each));
                 for (row, minus) in block.iter_mut().zip(&minus) {
                     for c in 0..WIDTH {
                         row.0[c] = (minus.0[c] - row.0[c]) * inverse;
@@ -68,20 +70,38 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
     }
 }
 
-/// Asks for what an update of these rows of a panel will touch.
-#[inline(always)]
-fn prefetch<T: Target>(target: Destination<'_>, panel: usize, rows: Range<usize>) {
-    let (written, state) = match target {
-        Destination::Store(gradient) => (gradient, [None, None]),
-        Destination::Momentum(parameter, velocity) => (parameter, [Some(velocity), None]),
-        Destination::Adam(parameter, first, second) => (parameter, [Some(first), Some(second)]),
-    };
-    for values in [Some(written), state[0], state[1]].into_iter().flatten() {
-        values.panels.prefetch::<T>(panel, rows.clone());
+/// The lines of memory that an update of some rows of a panel touches.
+struct Lines<'a> {
+    /// The parameter or gradient, the optimiser's state, and the transposed copy.
+    places: [Option<&'a [UnsafeCell<Lanes>]>; 4],
+    next: usize,
+}
+
+impl<'a> Lines<'a> {
+    #[inline(always)]
+    fn of(target: Destination<'a>, panel: usize, rows: Range<usize>) -> Self {
+        let (written, state) = match target {
+            Destination::Store(gradient) => (gradient, [None, None]),
+            Destination::Momentum(parameter, velocity) => (parameter, [Some(velocity), None]),
+            Destination::Adam(parameter, first, second) => (parameter, [Some(first), Some(second)]),
+        };
+        let lines = |values: &'a Values| values.panels.lines(panel, rows.clone());
+        let columns = panel * WIDTH..panel * WIDTH + written.panels.width(panel);
+        let copy = written.transposed.get().map(|copy| copy.lines(rows.start / WIDTH, columns));
+        Self { places: [Some(lines(written)), state[0].map(lines), state[1].map(lines), copy], next: 0 }
     }
-    if let Some(copy) = written.transposed.get() {
-        let width = written.panels.width(panel);
-        copy.prefetch::<T>(rows.start / WIDTH, panel * WIDTH..panel * WIDTH + width);
+
+    /// Asks for the next few of them.
+    #[inline(always)]
+    fn prefetch<T: Target>(&mut self, count: usize) {
+        for line in self.next..self.next + count {
+            if let Some(lanes) =
+                self.places.get(line / WIDTH).copied().flatten().and_then(|lines| lines.get(line % WIDTH))
+            {
+                T::prefetch(lanes.get());
+            }
+        }
+        self.next += count;
     }
 }
 

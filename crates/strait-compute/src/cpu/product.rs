@@ -180,15 +180,20 @@ fn sums<T: Target, const M: usize>(
     sums.map(T::store)
 }
 
-/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns.
+/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns. `before` is
+/// called before each of the parts that the block is cut into, while the processor still works on the one before.
 #[inline(always)]
-pub(super) fn block_product<T: Target>(x: &[Lanes], d: &[Lanes]) -> [Lanes; WIDTH] {
+pub(super) fn block_product<T: Target>(x: &[Lanes], d: &[Lanes], mut before: impl FnMut()) -> [Lanes; WIDTH] {
     let mut block = [Lanes::ZERO; WIDTH];
     if T::ROWS >= 12 {
+        before();
         block = block_rows::<T, 16>(x, d, 0);
     } else {
+        before();
         block[..6].copy_from_slice(&block_rows::<T, 6>(x, d, 0));
+        before();
         block[6..12].copy_from_slice(&block_rows::<T, 6>(x, d, 6));
+        before();
         block[12..].copy_from_slice(&block_rows::<T, 4>(x, d, 12));
     }
     block

@@ -13,7 +13,6 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::isa::Target;
 use crate::{Error, Result};
 
 /// Columns of a panel.
@@ -134,11 +133,10 @@ impl Panels {
         unsafe { self.lanes.slice_mut(self.range(panel, rows)) }
     }
 
-    /// Asks for rows of a panel that will be needed soon.
+    /// The memory of rows of a panel, to be asked for before it is used.
     #[inline(always)]
-    pub(super) fn prefetch<T: Target>(&self, panel: usize, rows: Range<usize>) {
-        let range = self.range(panel, rows);
-        self.lanes.cells[range].iter().for_each(|lanes| T::prefetch(lanes.get()));
+    pub(super) fn lines(&self, panel: usize, rows: Range<usize>) -> &[UnsafeCell<Lanes>] {
+        &self.lanes.cells[self.range(panel, rows)]
     }
 
     /// Takes row-major values.
