@@ -38,6 +38,11 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Bytes of the largest tensor that it can hold, where there is a limit.
+    fn largest_tensor(&self) -> Option<u64> {
+        None
+    }
+
     /// What it is, for people: the adapter's name, or the processor's instruction sets and the number of threads.
     fn describe(&self) -> String;
 
@@ -97,12 +102,64 @@ pub trait Execution: Send {
     /// [`Error::Step`] if a step points outside its data, [`Error::Stopped`], or the device's own.
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics>;
 
+    /// A way to fill a data set's tensor while a routine that does not use it runs. Only devices whose tensors have a
+    /// [limit](Backend::largest_tensor) need this, and have it.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if the tensor is not the program's, or the device has no such way.
+    fn uploader(&self, tensor: Tensor) -> Result<Uploader> {
+        check_tensor(self.program(), tensor)?;
+        let message = "this device is not filled while it runs".to_owned();
+        Err(Error::Tensor { tensor: self.program().name(tensor).to_owned(), message })
+    }
+
     /// Runs a routine for one step, operation by operation, and gives the device time of each; nothing if the device
     /// cannot measure it.
     ///
     /// # Errors
     /// As [`Execution::run`].
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>>;
+}
+
+/// Writes bytes to the start of a tensor's memory.
+type WriteBytes = dyn Fn(&[u8]) -> Result<()> + Send + Sync;
+
+/// Fills a data set's tensor from any thread, also while the program runs; see [`Execution::uploader`].
+pub struct Uploader {
+    pub(crate) name: String,
+    pub(crate) tensor: Tensor,
+    pub(crate) send: Box<WriteBytes>,
+}
+
+impl Uploader {
+    /// Writes bytes to the start of a tensor of kind `Bytes`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if they are more than it holds, [`Error::Tensor`] if it is of another kind, or the device's own.
+    pub fn write_bytes(&self, values: &[u8]) -> Result<()> {
+        self.check(Kind::Bytes, values.len())?;
+        (self.send)(values)
+    }
+
+    /// Writes numbers to the start of a tensor of kind `Rows`.
+    ///
+    /// # Errors
+    /// As [`Uploader::write_bytes`].
+    pub fn write(&self, values: &[f32]) -> Result<()> {
+        self.check(Kind::Rows, values.len())?;
+        (self.send)(bytemuck::cast_slice(values))
+    }
+
+    fn check(&self, kind: Kind, found: usize) -> Result<()> {
+        if self.tensor.kind != kind {
+            let message = format!("it is of kind {:?}", self.tensor.kind);
+            return Err(Error::Tensor { tensor: self.name.clone(), message });
+        }
+        if found > self.tensor.len() {
+            return Err(Error::Length { tensor: self.name.clone(), expected: self.tensor.len(), found });
+        }
+        Ok(())
+    }
 }
 
 /// Watches a run, and may end it; see [`Execution::run`]. [`go_on`] never does.
@@ -137,6 +194,19 @@ impl Metrics {
     /// The mean over all rows of the first loss's squared error.
     pub fn mean_squared_error(&self) -> f64 {
         mean(self.squared_errors.first())
+    }
+
+    /// Adds the numbers of another run of the same routine, behind those that are here.
+    pub fn append(&mut self, other: Self) {
+        fn extend<T>(columns: &mut Vec<Vec<T>>, more: Vec<Vec<T>>) {
+            columns.resize_with(more.len(), Vec::new);
+            columns.iter_mut().zip(more).for_each(|(column, more)| column.extend(more));
+        }
+        extend(&mut self.losses, other.losses);
+        extend(&mut self.squared_errors, other.squared_errors);
+        extend(&mut self.dots, other.dots);
+        self.dispatches += other.dispatches;
+        self.host_time += other.host_time;
     }
 
     /// Sorts the raw numbers of a run, `routine.metrics()` for each step.

@@ -81,6 +81,11 @@ impl Device {
         self.backend.memory_in_use()
     }
 
+    /// Bytes of the largest tensor that it can hold, where there is a limit.
+    pub fn largest_tensor(&self) -> Option<u64> {
+        self.backend.largest_tensor()
+    }
+
     /// Loads a program; see [`Backend::load`].
     ///
     /// # Errors

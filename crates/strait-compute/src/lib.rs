@@ -23,7 +23,7 @@ mod step;
 mod tensor;
 
 pub use activation::{Activation, Sampling};
-pub use backend::{Backend, Buffer, Control, Execution, Hardware, Metrics, go_on};
+pub use backend::{Backend, Buffer, Control, Execution, Hardware, Metrics, Uploader, go_on};
 pub use cpu::Cpu;
 pub use device::Device;
 pub use error::{Error, Result};

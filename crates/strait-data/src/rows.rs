@@ -62,6 +62,20 @@ impl<'a> Rows<'a> {
         Self { count, values, ..self }
     }
 
+    /// These rows alone.
+    ///
+    /// # Panics
+    /// If the range is empty or reaches beyond the last row.
+    pub fn range(self, range: std::ops::Range<usize>) -> Self {
+        assert!(!range.is_empty() && range.end <= self.count, "{range:?} of {} rows", self.count);
+        let place = range.start * self.width..range.end * self.width;
+        let values = match self.values {
+            Values::Bytes(bytes) => Values::Bytes(&bytes[place]),
+            Values::Numbers(numbers) => Values::Numbers(&numbers[place]),
+        };
+        Self { count: range.len(), values, ..self }
+    }
+
     /// The value in row `row` and column `column`.
     ///
     /// # Panics

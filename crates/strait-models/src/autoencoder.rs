@@ -7,7 +7,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device, LossKind, Op};
 use strait_data::Rows;
 
-use crate::network::Evaluation;
+use crate::network::{Evaluation, parts};
 use crate::{Dense, Error, Precision, Result, forward};
 
 /// Layers that encode a row into a code, and layers that decode it.
@@ -130,8 +130,12 @@ impl Autoencoder {
         self.check()?;
         let kind = LossKind::SquaredError { activation: Activation::Linear };
         let measure = |_: &mut _, target, input| Op::Loss { kind, input, target, output: None, delta: None };
-        let metrics = Evaluation::load(device, &self.layers, &rows, measure)?.run()?;
-        Ok(metrics.squared_errors.concat())
+        let mut errors = Vec::new();
+        for rows in parts(device, rows, 0) {
+            let metrics = Evaluation::load(device, &self.layers, &rows, measure)?.run()?;
+            errors.extend(metrics.squared_errors.concat());
+        }
+        Ok(errors)
     }
 
     /// The mean over the rows of the squared reconstruction error summed over the values of a row: the measure of

@@ -17,7 +17,9 @@ pub use autoencoder::{Autoencoder, check_sizes};
 pub use dense::Dense;
 pub use error::{Error, Result};
 pub use file::{Precision, write_atomically};
-pub use network::{EVALUATION_BATCH, Layer, Network, declare_rows, forward, minibatches, upload};
+pub use network::{
+    EVALUATION_BATCH, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
+};
 pub use pca::Pca;
 pub use rbm::{Rbm, Units};
 pub use stack::Stack;

@@ -1,7 +1,7 @@
 //! Layers on a device: how models record themselves into programs.
 
 use strait_compute::{
-    Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
+    Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, Uploader, go_on,
 };
 use strait_data::{Rows, Values};
 
@@ -116,6 +116,18 @@ pub fn upload(execution: &mut dyn Execution, tensor: Tensor, rows: &Rows<'_>) ->
     Ok(())
 }
 
+/// Writes rows to the start of a data set's tensor while a program runs; see [`Execution::uploader`].
+///
+/// # Errors
+/// The device's own.
+pub fn fill(place: &Uploader, rows: &Rows<'_>) -> Result<()> {
+    match rows.values {
+        Values::Bytes(bytes) => place.write_bytes(bytes)?,
+        Values::Numbers(numbers) => place.write(numbers)?,
+    }
+    Ok(())
+}
+
 /// `(offset, rows)` of the minibatches that cover `count` rows; the last one may be smaller.
 ///
 /// ```
@@ -123,6 +135,36 @@ pub fn upload(execution: &mut dyn Execution, tensor: Tensor, rows: &Rows<'_>) ->
 /// ```
 pub fn minibatches(count: usize, batch: usize) -> impl ExactSizeIterator<Item = (u32, u32)> {
     (0..count).step_by(batch).map(move |offset| (offset as u32, batch.min(count - offset) as u32))
+}
+
+/// Rows of a minibatch of evaluation, of which a device can hold every layer's activities.
+pub fn evaluation_batch(device: &Device, layers: &[Dense], rows: usize) -> usize {
+    let widest = layers.iter().map(|layer| layer.inputs.max(layer.outputs)).max().unwrap_or(1);
+    let fitting = device.largest_tensor().map_or(rows, |limit| limit as usize / (4 * widest).max(1));
+    EVALUATION_BATCH.min(rows).min(fitting.max(1))
+}
+
+/// The rows in parts that a device can hold, with results of `outputs` numbers for each row; whole minibatches of
+/// evaluation, so that the parts change no bit.
+///
+/// ```
+/// let device = strait_compute::Device::cpu()?;
+/// let rows = strait_data::Rows::bytes(&[1, 2, 3, 4], 2)?;
+/// assert_eq!(strait_models::parts(&device, rows, 8).count(), 1, "the CPU has no limit");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn parts<'a>(device: &Device, rows: Rows<'a>, outputs: usize) -> impl Iterator<Item = Rows<'a>> + use<'a> {
+    let bytes = match rows.values {
+        Values::Bytes(_) => rows.width,
+        Values::Numbers(_) => 4 * rows.width,
+    };
+    let fitting = device.largest_tensor().map_or(rows.count, |limit| limit as usize / bytes.max(4 * outputs));
+    let part = match fitting {
+        _ if fitting >= rows.count => rows.count,
+        EVALUATION_BATCH.. => fitting / EVALUATION_BATCH * EVALUATION_BATCH,
+        _ => fitting.max(1),
+    };
+    (0..rows.count).step_by(part).map(move |start| rows.range(start..(start + part).min(rows.count)))
 }
 
 /// The layers on a device with a data set, ready to be run over all its rows once.
@@ -144,7 +186,7 @@ impl Evaluation {
         if rows.width != layers[0].inputs {
             return Err(crate::Error::Width { expected: layers[0].inputs, found: rows.width });
         }
-        let batch = EVALUATION_BATCH.min(rows.count);
+        let batch = evaluation_batch(device, layers, rows.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", rows);
         let input = program.tensor("x", batch, rows.width, Kind::Values);
@@ -176,12 +218,16 @@ pub fn forward(device: &Device, layers: &[Dense], rows: &Rows<'_>) -> Result<Vec
     let Some(last) = layers.last() else {
         return Ok(rows.to_numbers());
     };
-    let mut result = None;
-    let mut evaluation = Evaluation::load(device, layers, rows, |program, _, input| {
-        let data = *result.insert(program.tensor("result", rows.count, last.outputs, Kind::Rows));
-        Op::Scatter { input, data }
-    })?;
-    evaluation.run()?;
-    let Some(result) = result else { unreachable!("it was declared while the layers were loaded") };
-    Ok(evaluation.execution.read(result)?)
+    let mut outputs = Vec::new();
+    for rows in parts(device, *rows, last.outputs) {
+        let mut result = None;
+        let mut evaluation = Evaluation::load(device, layers, &rows, |program, _, input| {
+            let data = *result.insert(program.tensor("result", rows.count, last.outputs, Kind::Rows));
+            Op::Scatter { input, data }
+        })?;
+        evaluation.run()?;
+        let Some(result) = result else { unreachable!("it was declared while the layers were loaded") };
+        outputs.extend(evaluation.execution.read(result)?);
+    }
+    Ok(outputs)
 }

@@ -5,7 +5,7 @@ use strait_compute::{Device, Kind, Op, Program, Routine, Step, Update, go_on};
 use strait_data::Rows;
 
 use crate::network::declare_rows;
-use crate::{EVALUATION_BATCH, Error, Result, minibatches, upload};
+use crate::{EVALUATION_BATCH, Error, Result, fill, minibatches, parts, upload};
 
 /// The directions of largest variance of a data set, by exact eigenvectors of its covariance.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +89,8 @@ impl Pca {
 /// precision would lose the variance of data far from zero.
 fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<f64>> {
     let mut program = Program::default();
-    let data = declare_rows(&mut program, "data", rows);
+    let place = parts(device, *rows, 0).next().unwrap_or(*rows);
+    let data = declare_rows(&mut program, "data", &place);
     let x = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
     let [means, centred] = ["means", "centred"].map(|name| program.tensor(name, x.rows, x.cols, Kind::Values));
     let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
@@ -106,19 +107,22 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
     })?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;
-    upload(&mut *execution, data, rows)?;
     let narrow: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
     execution.write(means, &narrow.repeat(x.rows))?;
     let mut sum = DMatrix::<f64>::zeros(rows.width, rows.width);
-    for (offset, used) in minibatches(rows.count, x.rows) {
-        execution.run(
-            routine,
-            &[Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() }],
-            &mut go_on,
-        )?;
-        let share = f64::from(used) / rows.count as f64;
-        for (sum, moment) in sum.iter_mut().zip(execution.read(moments)?) {
-            *sum += share * f64::from(moment);
+    for part in parts(device, *rows, 0) {
+        if part.count == place.count {
+            upload(&mut *execution, data, &part)?;
+        } else {
+            fill(&execution.uploader(data)?, &part)?;
+        }
+        for (offset, used) in minibatches(part.count, x.rows) {
+            let step = Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() };
+            execution.run(routine, &[step], &mut go_on)?;
+            let share = f64::from(used) / rows.count as f64;
+            for (sum, moment) in sum.iter_mut().zip(execution.read(moments)?) {
+                *sum += share * f64::from(moment);
+            }
         }
     }
     // What rounding the mean has left.

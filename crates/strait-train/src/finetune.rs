@@ -9,11 +9,12 @@ use strait_compute::{
     Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Shift, Step, Tensor, Update, go_on,
 };
 use strait_data::Rows;
-use strait_models::{Autoencoder, EVALUATION_BATCH, Network, declare_rows, minibatches, upload};
+use strait_models::{Autoencoder, Dense, Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
 
 pub use crate::backward::Objective;
 use crate::backward::Recorded;
 use crate::error::{below, decay, positive, positive_rate, probabilities, weight_cost};
+use crate::feed::Feed;
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::progress::{HostCost, Progress};
@@ -209,8 +210,8 @@ impl FineTune {
         };
         for epoch in 1..=self.epochs {
             let start = Instant::now();
-            tuning.execution.write_index(tuning.index, &order.permutation(train.count))?;
-            let (loss, cost) = match tuning.epoch(self, epoch, observer)? {
+            let order = order.permutation(train.count);
+            let (loss, cost) = match tuning.epoch(self, epoch, (&train, &order), observer)? {
                 Some(result) => result,
                 None => {
                     result.stopped = true;
@@ -263,7 +264,7 @@ impl FineTune {
         }
         let mut tuning = Tuning::load(self, device, net, rows.first(self.batch), None)?;
         let step = Step { rows: tuning.batch as u32, ..Step::seeded(self.seed) };
-        Profile::measure(&mut *tuning.execution, tuning.step, &step)
+        Profile::measure(&mut *tuning.execution, tuning.steps[0], &step)
     }
 
     /// Whether the settings make sense, which [`FineTune::fit`] also asks.
@@ -332,71 +333,68 @@ impl FineTune {
 }
 
 /// A net on a device, with what trains it.
-struct Tuning {
+struct Tuning<'a> {
     execution: Box<dyn Execution>,
     network: Network,
-    index: Tensor,
+    feed: Feed,
     batch: usize,
     rows: usize,
-    /// One step of Adam or momentum, or the gathering of a minibatch for a minimiser.
-    step: RoutineId,
+    /// For each place of the feed, one step of Adam or momentum, or the gathering of a minibatch for a minimiser.
+    steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
-    /// The routine that measures the test error, and the rows it covers.
-    test: Option<(RoutineId, usize)>,
+    test: Option<Test<'a>>,
 }
 
-impl Tuning {
+impl<'a> Tuning<'a> {
     fn load(
         recipe: &FineTune,
         device: &Device,
         net: &Autoencoder,
         train: Rows<'_>,
-        test: Option<Rows<'_>>,
+        test: Option<Rows<'a>>,
     ) -> Result<Self> {
         let batch = recipe.batch.min(train.count);
         let mut program = Program::default();
-        let data = declare_rows(&mut program, "training data", &train);
-        let index = program.tensor("order", 1, train.count, Kind::Index);
+        let feed = if Feed::fits(device, &train) {
+            Feed::resident(&mut program, &train, batch)
+        } else {
+            Feed::streamed(&mut program, device, &train, 0, batch)
+        };
         let input = program.tensor("x", batch, train.width, Kind::Values);
         let network = Network::declare(&mut program, &net.layers);
         let logits = recipe.objective.takes_logits();
 
-        let mut gather = Routine::new("gather");
-        let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
-        gather.push(Op::Gather { data, index: Some(index), shift, out: input })?;
         let mut learn = Routine::new("fine-tuning step");
         let outputs = network.record(&mut program, &mut learn, input, logits)?;
         let recorded = Recorded { network: &network, input, outputs: &outputs };
         let optimizer = recipe.optimizer;
         recorded
             .backward(&mut program, &mut learn, recipe.objective, |program, part| optimizer.update(program, part))?;
-        let (step, minimiser) = if optimizer.vectors() == 0 {
-            let mut step = Routine::new("fine-tuning step");
-            gather.ops().iter().chain(learn.ops()).try_for_each(|op| step.push(op.clone()))?;
-            (program.add(step), None)
-        } else {
+        let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
+        let at_once = optimizer.vectors() == 0;
+        let mut steps = Vec::new();
+        for place in 0..feed.places() {
+            let mut step = Routine::new(if at_once { "fine-tuning step" } else { "gather" });
+            feed.gather(place, &mut step, shift, input)?;
+            if at_once {
+                learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
+            }
+            steps.push(program.add(step));
+        }
+        let minimiser = (!at_once).then(|| {
             let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
-            (program.add(gather), Some(Memory::new(&network, vectors, learn)))
-        };
-
-        let mut tested = None;
-        if let Some(rows) = test {
-            let data = declare_rows(&mut program, "test data", &rows);
-            let input = program.tensor("test x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
-            let mut routine = Routine::new("test error");
-            routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
-            let outputs = network.record(&mut program, &mut routine, input, logits)?;
-            Recorded { network: &network, input, outputs: &outputs }.loss(&mut routine, recipe.objective)?;
-            tested = Some((program.add(routine), data, rows));
-        }
+            Memory::new(&network, vectors, learn)
+        });
+        let test = test
+            .map(|rows| Test::record(device, &mut program, &network, &net.layers, rows, recipe.objective))
+            .transpose()?;
         let mut execution = device.load(program)?;
-        upload(&mut *execution, data, &train)?;
+        feed.upload(&mut *execution, &train)?;
         network.write(&mut *execution, &net.layers)?;
-        if let Some((_, data, rows)) = &tested {
-            upload(&mut *execution, *data, rows)?;
+        if let Some(test) = &test {
+            test.upload(&mut *execution)?;
         }
-        let test = tested.map(|(routine, _, rows)| (routine, rows.count));
-        Ok(Self { execution, network, index, batch, rows: train.count, step, minimiser, test })
+        Ok(Self { execution, network, feed, batch, rows: train.count, steps, minimiser, test })
     }
 
     /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.
@@ -404,8 +402,10 @@ impl Tuning {
         &mut self,
         recipe: &FineTune,
         epoch: usize,
+        (train, order): (&Rows<'_>, &[u32]),
         observer: &mut Observer<'_>,
     ) -> Result<Option<(f64, HostCost)>> {
+        self.feed.write_order(&mut *self.execution, order)?;
         let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
         let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
         let mut progress = Progress { stage: STAGE, epoch, epochs, rows, batch, done: 0, observer };
@@ -435,7 +435,9 @@ impl Tuning {
         };
         let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
         let Some(memory) = &mut self.minimiser else {
-            let ran = self.execution.run(self.step, &steps, &mut |batches| progress.tell(batches));
+            let control = &mut |batches| progress.tell(batches);
+            let execution = &mut *self.execution;
+            let ran = self.feed.run(execution, &self.steps, &steps, Some((train, order)), control, |_, _, _| Ok(()));
             let summary = |metrics: Metrics| (metrics.mean_loss(), HostCost::of(&metrics, steps.len()));
             return Ok(progress.outcome(ran)?.map(summary));
         };
@@ -444,7 +446,7 @@ impl Tuning {
             if progress.tell(i).is_break() {
                 return Ok(None);
             }
-            let gathered = self.execution.run(self.step, &[*step], &mut go_on);
+            let gathered = self.feed.fetch(&mut *self.execution, self.steps[0], step, (train, order));
             progress.outcome(gathered)?;
             let mut problem = NetProblem::new(&mut *self.execution, memory, step.rows);
             let loss = match recipe.optimizer {
@@ -467,11 +469,58 @@ impl Tuning {
     }
 
     fn test_error(&mut self) -> Result<Option<f64>> {
-        let Some((routine, rows)) = self.test else {
-            return Ok(None);
-        };
+        self.test.as_ref().map(|test| test.error(&mut *self.execution)).transpose()
+    }
+}
+
+/// The measurement of the error on a test set.
+struct Test<'a> {
+    routine: RoutineId,
+    /// As many of the rows as the device can hold.
+    data: Tensor,
+    batch: usize,
+    rows: Rows<'a>,
+}
+
+impl<'a> Test<'a> {
+    fn record(
+        device: &Device,
+        program: &mut Program,
+        network: &Network,
+        layers: &[Dense],
+        rows: Rows<'a>,
+        objective: Objective,
+    ) -> Result<Self> {
+        let place = parts(device, rows, 0).next().unwrap_or(rows);
+        let data = declare_rows(program, "test data", &place);
+        let batch = evaluation_batch(device, layers, rows.count);
+        let input = program.tensor("test x", batch, rows.width, Kind::Values);
+        let mut routine = Routine::new("test error");
+        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        let outputs = network.record(program, &mut routine, input, objective.takes_logits())?;
+        Recorded { network, input, outputs: &outputs }.loss(&mut routine, objective)?;
+        Ok(Self { routine: program.add(routine), data, batch, rows })
+    }
+
+    /// Brings the rows to the device, if it can hold all of them.
+    fn upload(&self, execution: &mut dyn Execution) -> Result<()> {
+        if self.data.rows == self.rows.count {
+            upload(execution, self.data, &self.rows)?;
+        }
+        Ok(())
+    }
+
+    fn error(&self, execution: &mut dyn Execution) -> Result<f64> {
         let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
-        let steps: Vec<Step> = minibatches(rows, EVALUATION_BATCH.min(rows)).map(step).collect();
-        Ok(Some(self.execution.run(routine, &steps, &mut go_on)?.mean_squared_error()))
+        let mut metrics = Metrics::default();
+        for start in (0..self.rows.count).step_by(self.data.rows) {
+            let part = self.rows.range(start..(start + self.data.rows).min(self.rows.count));
+            if self.data.rows < self.rows.count {
+                fill(&execution.uploader(self.data)?, &part)?;
+            }
+            let steps: Vec<Step> = minibatches(part.count, self.batch).map(step).collect();
+            metrics.append(execution.run(self.routine, &steps, &mut go_on)?);
+        }
+        Ok(metrics.mean_squared_error())
     }
 }

@@ -7,6 +7,7 @@
 
 mod backward;
 mod error;
+mod feed;
 mod finetune;
 pub mod minimize;
 mod net_problem;

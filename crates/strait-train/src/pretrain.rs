@@ -1,6 +1,7 @@
 //! Greedy layer-wise pretraining of a stack of restricted Boltzmann machines by contrastive divergence
 //! (Hinton 2002; Hinton & Salakhutdinov 2006).
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -10,10 +11,11 @@ use strait_compute::{
     Activation, Buffer, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Step, Tensor,
     Update,
 };
-use strait_data::Rows;
-use strait_models::{Rbm, Stack, Units, check_sizes, declare_rows, minibatches, upload};
+use strait_data::{Rows, Values};
+use strait_models::{Rbm, Stack, Units, check_sizes, minibatches};
 
 use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
+use crate::feed::Feed;
 use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Profile, Result};
 
@@ -96,8 +98,36 @@ pub struct Pretrained {
 enum Source<'a> {
     /// On the host, to be visited in this order.
     Host(Rows<'a>, Vec<u32>),
-    /// On the device, already in order.
+    /// On the host, of this width, in order.
+    Kept(Vec<f32>, usize),
+    /// On the device, in order.
     Device(Buffer),
+}
+
+impl Source<'_> {
+    /// The rows, where they are on the host, with their order.
+    fn on_host(&self) -> Option<(Rows<'_>, Cow<'_, [u32]>)> {
+        match self {
+            Self::Host(rows, order) => Some((*rows, Cow::Borrowed(order))),
+            Self::Kept(numbers, width) => {
+                let count = numbers.len() / width;
+                let rows = Rows { count, width: *width, values: Values::Numbers(numbers) };
+                Some((rows, Cow::Owned((0..count as u32).collect())))
+            }
+            Self::Device(..) => None,
+        }
+    }
+}
+
+/// What becomes of the hidden probabilities of a machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Features {
+    /// There is no machine above.
+    Dropped,
+    /// They stay on the device.
+    OnDevice,
+    /// The device cannot hold some machine's data, so that all are kept on the host.
+    OnHost,
 }
 
 impl Pretrain {
@@ -137,6 +167,8 @@ impl Pretrain {
         }
         let machines = sizes.len() - 1;
         let order = Stream::new(self.seed, 1).permutation(rows.count);
+        let largest = sizes.iter().max().copied().unwrap_or(0);
+        let above = if Feed::room(device, rows.count, largest) { Features::OnDevice } else { Features::OnHost };
         let mut source = Source::Host(rows, order);
         let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
         for (number, pair) in sizes.windows(2).enumerate() {
@@ -146,8 +178,9 @@ impl Pretrain {
             let visible = (pair[0], kind(number == 0 && self.gaussian_visible));
             let hidden = (pair[1], kind(number + 1 == machines && self.gaussian_code));
             let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
-            let mut machine = Machine::load(self, device, number, &rbm, &source, rows.count, number + 1 < machines)?;
-            let (epochs, stopped) = machine.train(self, &rbm, observer)?;
+            let features = if number + 1 == machines { Features::Dropped } else { above };
+            let mut machine = Machine::load(self, device, number, &rbm, &source, rows.count, features)?;
+            let (epochs, stopped) = machine.train(self, &rbm, &source, observer)?;
             rbm.weight = machine.execution.read(machine.weight)?;
             rbm.visible_bias = machine.execution.read(machine.visible_bias)?;
             rbm.hidden_bias = machine.execution.read(machine.hidden_bias)?;
@@ -157,8 +190,10 @@ impl Pretrain {
                 let rate = f64::from(self.rate_of(&rbm));
                 return Err(Error::Diverged { stage, epoch: self.epochs, rate, error: f64::from(*x) });
             }
-            if let Some(features) = machine.features {
-                source = Source::Device(machine.execution.share(features)?);
+            match features {
+                Features::Dropped => {}
+                Features::OnDevice => source = Source::Device(machine.execution.share(machine.features[0])?),
+                Features::OnHost => source = Source::Kept(std::mem::take(&mut machine.kept), pair[1]),
             }
             result.stack.rbms.push(rbm);
             result.layers.push(epochs);
@@ -190,9 +225,10 @@ impl Pretrain {
         let order = (0..rows.count as u32).collect();
         let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
         let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, 2))?;
-        let mut machine = Machine::load(self, device, 0, &rbm, &Source::Host(rows, order), rows.count, false)?;
+        let mut machine =
+            Machine::load(self, device, 0, &rbm, &Source::Host(rows, order), rows.count, Features::Dropped)?;
         let step = Step { rows: rows.count as u32, ..Step::seeded(self.seed) };
-        Profile::measure(&mut *machine.execution, machine.step, &step)
+        Profile::measure(&mut *machine.execution, machine.steps[0], &step)
     }
 
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
@@ -220,16 +256,21 @@ impl Pretrain {
 /// One machine on a device.
 struct Machine {
     execution: Box<dyn Execution>,
-    /// One step of CD-k.
-    step: RoutineId,
+    feed: Feed,
+    /// For each place of the feed, one step of CD-k.
+    steps: Vec<RoutineId>,
     /// The same, keeping the hidden probabilities of the positive phase.
-    last: RoutineId,
+    lasts: Vec<RoutineId>,
     number: usize,
     rows: usize,
     weight: Tensor,
     visible_bias: Tensor,
     hidden_bias: Tensor,
-    features: Option<Tensor>,
+    /// For each place of the feed, the hidden probabilities of its rows.
+    features: Vec<Tensor>,
+    /// Whether these go to the host.
+    keep: bool,
+    kept: Vec<f32>,
 }
 
 impl Machine {
@@ -240,17 +281,23 @@ impl Machine {
         rbm: &Rbm,
         source: &Source<'_>,
         rows: usize,
-        keep: bool,
+        kind: Features,
     ) -> Result<Self> {
         let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
         let batch = recipe.batch.min(rows);
         let mut program = Program::default();
-        let data = match source {
-            Source::Host(rows, _) => declare_rows(&mut program, "data", rows),
-            Source::Device(_) => program.tensor("data", rows, visible, Kind::Rows),
+        let feed = match source.on_host() {
+            None => Feed::given(&mut program, rows, visible, batch),
+            Some((data, _)) if Feed::fits(device, &data) && Feed::room(device, rows, hidden) => {
+                Feed::resident(&mut program, &data, batch)
+            }
+            Some((data, _)) => Feed::streamed(&mut program, device, &data, hidden, batch),
         };
-        let index = matches!(source, Source::Host(..)).then(|| program.tensor("order", 1, rows, Kind::Index));
-        let features = keep.then(|| program.tensor("features", rows, hidden, Kind::Rows));
+        let mut features = Vec::new();
+        if kind != Features::Dropped {
+            let feature = |place| program.tensor(format!("features {place}"), feed.rows_of_place(), hidden, Kind::Rows);
+            features.extend((0..feed.places()).map(feature));
+        }
         let parameter = |program: &mut Program, name: &str, rows: usize, cols: usize| Update::Momentum {
             parameter: program.tensor(name, rows, cols, Kind::Values),
             velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
@@ -276,7 +323,6 @@ impl Machine {
                 stream: (64 * number + stream) as u32,
             }),
         };
-        step.push(Op::Gather { data, index, shift: None, out: v0 })?;
         step.push(up(v0, h0, Some(state), 0))?;
         let (mut v, mut h) = (v0, h0);
         for k in 1..=recipe.cd_steps {
@@ -297,10 +343,6 @@ impl Machine {
             step.push(up(v, h, drawn, k))?;
             state = drawn.unwrap_or(state);
         }
-        let mut last = step.clone();
-        if let Some(data) = features {
-            last.push(Op::Scatter { input: h0, data })?;
-        }
         let error = Op::Loss {
             kind: LossKind::SquaredError { activation: Activation::Linear },
             input: v,
@@ -315,32 +357,46 @@ impl Machine {
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
         };
-        // The error goes right before the gradient, with which GPUs compute it in one go.
-        for routine in [&mut step, &mut last] {
-            routine.push(error.clone())?;
-            routine.push(learn.clone())?;
+        let (mut steps, mut lasts) = (Vec::new(), Vec::new());
+        for place in 0..feed.places() {
+            let mut whole = Routine::new(step.name());
+            feed.gather(place, &mut whole, None, v0)?;
+            step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
+            let mut last = whole.clone();
+            if let Some(data) = features.get(place) {
+                last.push(Op::Scatter { input: h0, data: *data })?;
+            }
+            // The error goes right before the gradient, with which GPUs compute it in one go.
+            for routine in [&mut whole, &mut last] {
+                routine.push(error.clone())?;
+                routine.push(learn.clone())?;
+            }
+            steps.push(program.add(whole));
+            lasts.push(program.add(last));
         }
-        let (step, last) = (program.add(step), program.add(last));
         let shared = match source {
-            Source::Host(..) => Vec::new(),
-            Source::Device(buffer) => vec![(data, buffer.clone())],
+            Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
+            _ => Vec::new(),
         };
         let mut execution = device.load_sharing(program, &shared)?;
-        if let (Source::Host(rows, order), Some(index)) = (source, index) {
-            upload(&mut *execution, data, rows)?;
-            execution.write_index(index, order)?;
+        if let Some((rows, order)) = source.on_host() {
+            feed.upload(&mut *execution, &rows)?;
+            feed.write_order(&mut *execution, &order)?;
         }
         execution.write(weight.target(), &rbm.weight)?;
         Ok(Self {
             execution,
-            step,
-            last,
+            feed,
+            steps,
+            lasts,
             number,
             rows,
             weight: weight.target(),
             visible_bias: visible_bias.target(),
             hidden_bias: hidden_bias.target(),
             features,
+            keep: kind == Features::OnHost,
+            kept: Vec::new(),
         })
     }
 
@@ -349,11 +405,13 @@ impl Machine {
         &mut self,
         recipe: &Pretrain,
         rbm: &Rbm,
+        source: &Source<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<(Vec<PretrainEpoch>, bool)> {
         let stage = format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len());
         let rate = recipe.rate_of(rbm);
         let batches: Vec<_> = minibatches(self.rows, recipe.batch.min(self.rows)).collect();
+        let data = source.on_host();
         let mut records = Vec::new();
         for epoch in 1..=recipe.epochs {
             let start = Instant::now();
@@ -369,11 +427,22 @@ impl Machine {
                 ..Step::seeded(recipe.seed.wrapping_add(self.number as u64))
             };
             let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
-            let routine = if epoch == recipe.epochs { self.last } else { self.step };
+            let last = epoch == recipe.epochs;
+            let routines = if last { &self.lasts } else { &self.steps };
             let (rows, epochs) = (self.rows, recipe.epochs);
             let batch = recipe.batch;
             let mut progress = Progress { stage: &stage, epoch, epochs, rows, batch, done: 0, observer };
-            let ran = self.execution.run(routine, &steps, &mut |batches| progress.tell(batches));
+            let (features, kept, keep) = (&self.features, &mut self.kept, self.keep && last);
+            let after = |execution: &mut dyn Execution, place: usize, rows: usize| {
+                if keep {
+                    let read = execution.read(features[place])?;
+                    kept.extend_from_slice(&read[..rows * features[place].cols]);
+                }
+                Ok(())
+            };
+            let control = &mut |batches| progress.tell(batches);
+            let source = data.as_ref().map(|(rows, order)| (rows, &**order));
+            let ran = self.feed.run(&mut *self.execution, routines, &steps, source, control, after);
             let Some(metrics) = progress.outcome(ran)? else {
                 return Ok((records, true));
             };

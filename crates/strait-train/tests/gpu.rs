@@ -6,7 +6,7 @@ use strait_compute::{Cpu, Device, Gpu};
 use strait_data::Rows;
 use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::Autoencoder;
-use strait_train::{Error, Event, FineTune, Pretrain, silent};
+use strait_train::{Error, Event, FineTune, Optimizer, Pretrain, silent};
 
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
 /// `STRAIT_REQUIRE_GPU` is set.
@@ -147,10 +147,54 @@ fn a_tensor_that_does_not_fit_is_named() {
     };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-    let error = gpu_error(train(&device(&gpu), rows).map(|_| ()).expect_err("12,000 bytes do not fit"));
+    let recipe = Pretrain { batch: 20, ..Pretrain::default() };
+    let error = recipe.fit(&device(&gpu), &[WIDTH, 100], rows, &mut silent).expect_err("16,000 bytes do not fit");
+    let error = gpu_error(error);
     let message = error.to_string();
-    assert!(matches!(error, GpuError::TooLarge { bytes: 12_000, limit: 8192, .. }), "{message}");
-    assert!(message.contains("`data`") && message.contains("12000") && message.contains("8192"), "{message}");
+    assert!(matches!(error, GpuError::TooLarge { bytes: 16_000, limit: 8192, .. }), "{message}");
+    assert!(message.contains("`w`") && message.contains("16000") && message.contains("8192"), "{message}");
+}
+
+/// Data, activities and results that are larger than the device's largest buffer go through it in parts, with the bits
+/// of a device that holds them whole.
+#[test]
+fn data_larger_than_the_device_change_no_bit() {
+    let (Some(whole), Some(small)) =
+        (open(Options::default()), open(Options { buffer_limit: Some(8192), ..Options::default() }))
+    else {
+        return;
+    };
+    let pixels = pixels();
+    let numbers: Vec<f32> = pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    let bytes = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    assert!(bytes.count * WIDTH > 8192, "the data are larger than the limit");
+    for rows in [bytes, Rows::numbers(&numbers, WIDTH).expect("whole rows")] {
+        let (expected, expected_error) = train(&device(&whole), rows).expect("the GPU learns");
+        let (net, error) = train(&device(&small), rows).expect("it learns in parts");
+        assert_eq!(bits(&net), bits(&expected));
+        assert_eq!(error, expected_error);
+        let codes = |gpu| net.encode(&device(gpu), rows).expect("it encodes");
+        assert_eq!(codes(&small), codes(&whole));
+        let recipe = FineTune {
+            epochs: 1,
+            batch: 20,
+            optimizer: Optimizer::ConjugateGradients { searches: 2 },
+            ..FineTune::default()
+        };
+        let [one, other] = [&whole, &small].map(|gpu| {
+            let mut net = net.clone();
+            recipe.fit(&device(gpu), &mut net, rows, None, &mut silent).expect("it learns");
+            bits(&net)
+        });
+        assert_eq!(one, other, "conjugate gradients");
+    }
+    // An observer stops a run in the middle of a part.
+    let mut stop = |event: &Event| match event {
+        Event::Rows { done: 100.., .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let recipe = Pretrain { epochs: 1, batch: 20, ..Pretrain::default() };
+    assert!(recipe.fit(&device(&small), &[WIDTH, 24], bytes, &mut stop).expect("it stops").stopped);
 }
 
 /// Where the driver tells how much memory is in use, allocations can be made to fail.

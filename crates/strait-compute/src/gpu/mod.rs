@@ -16,7 +16,7 @@ use crate::backend::{Indices, check_read, check_shared, check_steps, check_tenso
 use crate::op::{LossKind, Op};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine,
-    RoutineId, Step, Tensor,
+    RoutineId, Step, Tensor, Uploader,
 };
 
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
@@ -106,6 +106,10 @@ impl Backend for Gpu {
 
     fn memory_in_use(&self) -> Option<u64> {
         self.gpu.memory_in_use()
+    }
+
+    fn largest_tensor(&self) -> Option<u64> {
+        Some(self.gpu.largest_tensor())
     }
 
     fn describe(&self) -> String {
@@ -219,6 +223,13 @@ impl Execution for Run {
         check_tensor(&self.program, tensor)?;
         let owned = Owned { gpu: self.gpu.clone(), buffer: self.buffers[tensor.id].clone() };
         Ok(Buffer { contents: Arc::new(owned), tensor })
+    }
+
+    fn uploader(&self, tensor: Tensor) -> Result<Uploader> {
+        check_tensor(&self.program, tensor)?;
+        let (gpu, buffer) = (self.gpu.clone(), self.buffers[tensor.id].clone());
+        let send = Box::new(move |bytes: &[u8]| Ok(gpu.write(&buffer, bytes)?));
+        Ok(Uploader { name: self.program.name(tensor).to_owned(), tensor, send })
     }
 
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {

@@ -1,0 +1,181 @@
+//! How the rows of a training set reach the device: all at once where they fit, else in two places that take turns,
+//! one being filled while the device trains on the other. Minibatches are the same either way, bit for bit.
+
+use strait_compute::{
+    Control, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Shift, Step, Tensor, Uploader, go_on,
+};
+use strait_data::{Rows, Values};
+use strait_models::{declare_rows, upload};
+
+use crate::Result;
+
+/// Bytes of a place that is filled while the other one is in use: some hundred steps of work.
+const PLACE_BYTES: u64 = 32 << 20;
+
+/// The places of a training set on the device.
+pub(crate) struct Feed {
+    places: Vec<Tensor>,
+    /// The order of the rows, where the device keeps all of them.
+    index: Option<Tensor>,
+    /// Rows of a place.
+    rows: usize,
+    batch: usize,
+}
+
+impl Feed {
+    /// Whether rows of that many values take no more than the device's largest tensor.
+    pub(crate) fn fits(device: &Device, rows: &Rows<'_>) -> bool {
+        device.largest_tensor().is_none_or(|limit| rows.count as u64 * row_bytes(rows) <= limit)
+    }
+
+    /// Whether there is room for a tensor of numbers.
+    pub(crate) fn room(device: &Device, rows: usize, cols: usize) -> bool {
+        device.largest_tensor().is_none_or(|limit| 4 * (rows * cols) as u64 <= limit)
+    }
+
+    /// Places for all rows, to be visited in an order.
+    pub(crate) fn resident(program: &mut Program, rows: &Rows<'_>, batch: usize) -> Self {
+        let data = declare_rows(program, "training data", rows);
+        let index = program.tensor("order", 1, rows.count, Kind::Index);
+        Self { places: vec![data], index: Some(index), rows: rows.count, batch }
+    }
+
+    /// Rows that are on the device already, in order.
+    pub(crate) fn given(program: &mut Program, count: usize, width: usize, batch: usize) -> Self {
+        let data = program.tensor("training data", count, width, Kind::Rows);
+        Self { places: vec![data], index: None, rows: count, batch }
+    }
+
+    /// Two places that take turns. `width` is that of the widest tensor of as many rows.
+    pub(crate) fn streamed(
+        program: &mut Program,
+        device: &Device,
+        rows: &Rows<'_>,
+        width: usize,
+        batch: usize,
+    ) -> Self {
+        let most = device.largest_tensor().unwrap_or(PLACE_BYTES).min(PLACE_BYTES);
+        let fitting = most / row_bytes(rows).max(4 * width as u64);
+        let steps = (fitting as usize / batch).max(1);
+        let count = (steps * batch).min(rows.count);
+        let place = rows.first(count);
+        let places = ["training data, even parts", "training data, odd parts"];
+        let places = places.map(|name| declare_rows(program, name, &place)).to_vec();
+        Self { places, index: None, rows: count, batch }
+    }
+
+    /// Whether the rows come in parts.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.places.len() > 1
+    }
+
+    /// The number of places: routines that gather from them are recorded once for each.
+    pub(crate) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Rows of a place.
+    pub(crate) fn rows_of_place(&self) -> usize {
+        self.rows
+    }
+
+    /// The tensor that holds all rows, where there is one.
+    pub(crate) fn whole(&self) -> Tensor {
+        self.places[0]
+    }
+
+    /// Records the gathering of a minibatch from a place.
+    pub(crate) fn gather(&self, place: usize, routine: &mut Routine, shift: Option<Shift>, out: Tensor) -> Result<()> {
+        Ok(routine.push(Op::Gather { data: self.places[place], index: self.index, shift, out })?)
+    }
+
+    /// Brings to the device what stays there.
+    pub(crate) fn upload(&self, execution: &mut dyn Execution, rows: &Rows<'_>) -> Result<()> {
+        if self.is_streamed() {
+            return Ok(());
+        }
+        Ok(upload(execution, self.places[0], rows)?)
+    }
+
+    /// The order of the rows from now on, where the device keeps them.
+    pub(crate) fn write_order(&self, execution: &mut dyn Execution, order: &[u32]) -> Result<()> {
+        match self.index {
+            Some(index) => Ok(execution.write_index(index, order)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs one step's gathering of its minibatch.
+    pub(crate) fn fetch(
+        &self,
+        execution: &mut dyn Execution,
+        routine: RoutineId,
+        step: &Step,
+        (rows, order): (&Rows<'_>, &[u32]),
+    ) -> strait_compute::Result<Metrics> {
+        if !self.is_streamed() {
+            return execution.run(routine, &[*step], &mut go_on);
+        }
+        let start = step.offset as usize;
+        fill_in_order(&execution.uploader(self.places[0])?, rows, &order[start..start + step.rows as usize])?;
+        execution.run(routine, &[Step { offset: 0, ..*step }], &mut go_on)
+    }
+
+    /// Runs steps over the rows in an order, with `routines` for the places. After a place's steps, `after` may look at
+    /// what they left, with the place and the number of its rows.
+    pub(crate) fn run(
+        &self,
+        execution: &mut dyn Execution,
+        routines: &[RoutineId],
+        steps: &[Step],
+        source: Option<(&Rows<'_>, &[u32])>,
+        control: &mut Control<'_>,
+        mut after: impl FnMut(&mut dyn Execution, usize, usize) -> strait_compute::Result<()>,
+    ) -> strait_compute::Result<Metrics> {
+        let Some((rows, order)) = source.filter(|_| self.is_streamed()) else {
+            let metrics = execution.run(routines[0], steps, control)?;
+            after(execution, 0, self.rows)?;
+            return Ok(metrics);
+        };
+        let uploaders = self.places.iter().map(|place| execution.uploader(*place));
+        let uploaders: Vec<Uploader> = uploaders.collect::<strait_compute::Result<_>>()?;
+        let parts: Vec<&[u32]> = order.chunks(self.rows).collect();
+        let steps_of_place = self.rows / self.batch;
+        fill_in_order(&uploaders[0], rows, parts[0])?;
+        let mut metrics = Metrics::default();
+        for (number, part) in parts.iter().enumerate() {
+            let first = number * steps_of_place;
+            let own = |step: &Step| Step { offset: step.offset - (number * self.rows) as u32, ..*step };
+            let end = (first + part.len().div_ceil(self.batch)).min(steps.len());
+            let own: Vec<Step> = steps[first..end].iter().map(own).collect();
+            let (place, next) = (number % self.places.len(), (number + 1) % self.places.len());
+            let ran = std::thread::scope(|scope| {
+                let filling =
+                    parts.get(number + 1).map(|part| scope.spawn(|| fill_in_order(&uploaders[next], rows, part)));
+                let ran = execution.run(routines[place], &own, &mut |done| control(first + done));
+                let filled = filling
+                    .map_or(Ok(()), |filling| filling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                filled.and(ran)
+            })?;
+            metrics.append(ran);
+            after(execution, place, part.len())?;
+        }
+        Ok(metrics)
+    }
+}
+
+fn row_bytes(rows: &Rows<'_>) -> u64 {
+    let each = if matches!(rows.values, Values::Bytes(_)) { 1 } else { 4 };
+    each * rows.width as u64
+}
+
+/// Writes these rows to a place, in this order.
+fn fill_in_order(place: &Uploader, rows: &Rows<'_>, order: &[u32]) -> strait_compute::Result<()> {
+    fn gathered<T: Copy>(values: &[T], width: usize, order: &[u32]) -> Vec<T> {
+        order.iter().flat_map(|&row| &values[row as usize * width..][..width]).copied().collect()
+    }
+    match rows.values {
+        Values::Bytes(bytes) => place.write_bytes(&gathered(bytes, rows.width, order)),
+        Values::Numbers(numbers) => place.write(&gathered(numbers, rows.width, order)),
+    }
+}
