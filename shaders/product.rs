@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// `x` x `y` invocations.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tile {
-    /// Rows of an invocation.
+    /// Rows of an invocation; a multiple of four where operands are staged.
     pub rows: u32,
     /// Vectors of four columns of an invocation.
     pub vectors: u32,
@@ -21,9 +21,11 @@ pub struct Tile {
 
 impl Tile {
     /// For GPUs, where there are enough tiles to keep one busy.
-    pub const LARGE: Self = Self { rows: 4, vectors: 1, x: 16, y: 16, depth: 16 };
+    pub const HUGE: Self = Self { rows: 8, vectors: 2, x: 16, y: 16, depth: 8 };
+    /// For GPUs and products of medium size.
+    pub const LARGE: Self = Self { rows: 8, vectors: 2, x: 8, y: 8, depth: 16 };
     /// For GPUs and small products.
-    pub const SMALL: Self = Self { rows: 2, vectors: 1, x: 8, y: 16, depth: 32 };
+    pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32 };
     /// For adapters that are really a CPU.
     pub const SOFTWARE: Self = Self { rows: 8, vectors: 4, x: 8, y: 1, depth: 0 };
 
@@ -44,10 +46,10 @@ impl Tile {
 /// product call `other(number, invocation)`.
 pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
     let mut text = String::new();
-    let (height, width, threads) = (tile.height(), tile.width(), tile.x * tile.y);
+    let (height, width) = (tile.height(), tile.width());
     if tile.depth > 0 {
-        text += &format!("var<workgroup> tile_a: array<f32, {}>;\n", tile.depth * height);
-        text += &format!("var<workgroup> tile_b: array<f32, {}>;\n", tile.depth * width);
+        text += &stage("a", tile, height, a_along_k, ["size.m", "size.a_m", "size.a_k"]);
+        text += &stage("b", tile, width, b_along_k, ["size.n", "size.b_n", "size.b_k"]);
     }
     text += &format!("@compute @workgroup_size({}, {})\n", tile.x, tile.y);
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
@@ -57,22 +59,24 @@ pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others
         text += "        other((group.x - size.across) * size.down + group.y, index);\n        return;\n    }\n";
     }
     text += &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n");
-    text += &format!(
-        "    let row = top + local.y * {}u;\n    let col = left + local.x * {}u;\n",
-        tile.rows,
-        4 * tile.vectors
-    );
+    text += &format!("    let row = top + local.y * {}u;\n", tile.rows);
+    // Where operands are staged, neighbouring invocations take neighbouring vectors, in different banks.
+    if tile.depth > 0 {
+        text += "    let col = left + local.x * 4u;\n";
+    } else {
+        text += &format!("    let col = left + local.x * {}u;\n", 4 * tile.vectors);
+    }
     let each = || (0..tile.rows).flat_map(|r| (0..tile.vectors).map(move |v| (r, v)));
     for (r, v) in each() {
         text += &format!("    var c{r}_{v} = vec4<f32>(0.0);\n");
     }
-    text += &format!("    for (var phase = 0u; phase < {phases}u; phase += 1u) {{\n");
     if tile.depth > 0 {
-        staged_terms(&mut text, tile, threads, a_along_k, b_along_k);
+        staged_terms(&mut text, tile, phases);
     } else {
+        text += &format!("    for (var phase = 0u; phase < {phases}u; phase += 1u) {{\n");
         direct_terms(&mut text, tile);
+        text += "    }\n";
     }
-    text += "    }\n";
     if tile.depth == 0 {
         // A loop compiles many times faster than 32 copies of the tail, and costs a CPU nothing.
         let sums: Vec<String> = each().map(|(r, v)| format!("c{r}_{v}")).collect();
@@ -85,65 +89,113 @@ pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others
     for (r, v) in each() {
         text += &format!(
             "    if row + {r}u < size.m && col + {offset}u < size.n {{ tail(row + {r}u, col + {offset}u, c{r}_{v}); }}\n",
-            offset = 4 * v
+            offset = 4 * v * tile.x
         );
     }
     text + "}\n"
 }
 
-/// The sums over terms that are staged in workgroup memory.
-fn staged_terms(text: &mut String, tile: Tile, threads: u32, a_along_k: bool, b_along_k: bool) {
-    let (height, width, depth) = (tile.height(), tile.width(), tile.depth);
-    // Neighbouring invocations read neighbours in memory.
-    let split = |along_k: bool, across: u32| {
-        if along_k {
-            (format!("i / {depth}u"), format!("i % {depth}u"))
-        } else {
-            (format!("i % {across}u"), format!("i / {across}u"))
-        }
+/// Vectors of an operand between two of its terms in workgroup memory: one more than there are, so that invocations that
+/// write neighbouring terms use different banks.
+fn stride(across: u32) -> u32 {
+    across / 4 + 1
+}
+
+/// Vectors of an operand's part that an invocation brings.
+fn brought(tile: Tile, across: u32) -> u32 {
+    tile.depth * across / 4 / (tile.x * tile.y)
+}
+
+/// Term and vector of the `i`th vector of a part, so that neighbouring invocations read neighbours in memory.
+fn place(tile: Tile, across: u32, along_k: bool) -> [String; 2] {
+    if along_k {
+        [format!("i % {}u", tile.depth), format!("i / {}u", tile.depth)]
+    } else {
+        [format!("i / {}u", across / 4), format!("i % {}u", across / 4)]
+    }
+}
+
+/// The workgroup memory of an operand, and the functions that bring a part of it there by way of registers.
+fn stage(name: &str, tile: Tile, across: u32, along_k: bool, [count, step, step_k]: [&str; 3]) -> String {
+    let [term, vector] = place(tile, across, along_k);
+    let stride = stride(across);
+    let size = tile.depth * stride;
+    let element = |i: u32| format!("{name}_at(phase, at + {i}u * {step})");
+    format!(
+        "var<workgroup> tile_{name}: array<vec4<f32>, {size}>;
+fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f32> {{
+    let k = start + {term};
+    let row = first + 4u * ({vector});
+    let at = row * {step} + k * {step_k};
+    var value = vec4<f32>(0.0);
+    if k < terms() {{
+        if row + 3u < {count} {{
+            value = vec4<f32>({}, {}, {}, {});
+        }} else {{
+            if row < {count} {{ value.x = {}; }}
+            if row + 1u < {count} {{ value.y = {}; }}
+            if row + 2u < {count} {{ value.z = {}; }}
+        }}
+    }}
+    return value;
+}}
+fn keep_{name}(i: u32, value: vec4<f32>) {{
+    tile_{name}[({term}) * {stride}u + {vector}] = value;
+}}
+",
+        element(0),
+        element(1),
+        element(2),
+        element(3),
+        element(0),
+        element(1),
+        element(2),
+    )
+}
+
+/// The sums over terms that are staged in workgroup memory. While a part is summed, the next one is on its way to
+/// registers.
+fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
+    let (depth, threads) = (tile.depth, tile.x * tile.y);
+    let operands = [("a", "top", tile.height()), ("b", "left", tile.width())];
+    let each = || {
+        operands
+            .iter()
+            .flat_map(|&(name, first, across)| (0..brought(tile, across)).map(move |i| (name, first, i, i * threads)))
     };
-    let (m, k) = split(a_along_k, height);
+    *text += &format!("    let parts = (terms() + {}u) / {depth}u;\n", depth - 1);
+    for (name, first, i, offset) in each() {
+        *text += &format!("    var next_{name}{i} = fetch_{name}(0u, 0u, {first}, index + {offset}u);\n");
+    }
+    *text += &format!("    for (var part = 0u; part < {phases}u * parts; part += 1u) {{\n");
+    for (name, _, i, offset) in each() {
+        *text += &format!("        keep_{name}(index + {offset}u, next_{name}{i});\n");
+    }
     *text += &format!(
-        "        for (var start = 0u; start < terms(); start += {depth}u) {{
-            for (var i = index; i < {a_size}u; i += {threads}u) {{
-                let m = {m};
-                let k = {k};
-                var value = 0.0;
-                if top + m < size.m && start + k < terms() {{
-                    value = a_at(phase, (top + m) * size.a_m + (start + k) * size.a_k);
-                }}
-                tile_a[k * {height}u + m] = value;
-            }}
-",
-        a_size = depth * height,
+        "        workgroupBarrier();
+        let following = part + 1u;
+        if following < {phases}u * parts {{
+            let phase = following / parts;
+            let start = following % parts * {depth}u;
+"
     );
-    let (n, k) = split(b_along_k, width);
-    *text += &format!(
-        "            for (var i = index; i < {b_size}u; i += {threads}u) {{
-                let n = {n};
-                let k = {k};
-                var value = 0.0;
-                if left + n < size.n && start + k < terms() {{
-                    value = b_at(phase, (start + k) * size.b_k + (left + n) * size.b_n);
-                }}
-                tile_b[k * {width}u + n] = value;
-            }}
-            workgroupBarrier();
-            for (var k = 0u; k < {depth}u; k += 1u) {{
-",
-        b_size = depth * width,
-    );
+    for (name, first, i, offset) in each() {
+        *text += &format!("            next_{name}{i} = fetch_{name}(phase, start, {first}, index + {offset}u);\n");
+    }
+    *text += &format!("        }}\n        for (var k = 0u; k < {depth}u; k += 1u) {{\n");
+    let (a_stride, b_stride) = (stride(tile.height()), stride(tile.width()));
     for v in 0..tile.vectors {
-        *text += &format!("                let at{v} = k * {width}u + local.x * {}u + {}u;\n", 4 * tile.vectors, 4 * v);
-        *text += &format!(
-            "                let b{v} = vec4<f32>(tile_b[at{v}], tile_b[at{v} + 1u], tile_b[at{v} + 2u], tile_b[at{v} + 3u]);\n"
-        );
+        *text += &format!("            let b{v} = tile_b[k * {b_stride}u + local.x + {}u];\n", v * tile.x);
+    }
+    for four in 0..tile.rows / 4 {
+        *text +=
+            &format!("            let a_{four} = tile_a[k * {a_stride}u + local.y * {}u + {four}u];\n", tile.rows / 4);
     }
     for r in 0..tile.rows {
-        *text += &format!("                let a{r} = tile_a[k * {height}u + local.y * {}u + {r}u];\n", tile.rows);
+        *text += &format!("            let a{r} = a_{}.{};\n", r / 4, ["x", "y", "z", "w"][r as usize % 4]);
         multiply_row(text, tile, r);
     }
-    *text += "            }\n            workgroupBarrier();\n        }\n";
+    *text += "        }\n        workgroupBarrier();\n    }\n";
 }
 
 /// The sums over terms that are read from global memory; rows and columns beyond the ends repeat the last ones.

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     let program = everything()?;
     let mut texts = BTreeMap::new();
-    for tile in [Tile::LARGE, Tile::SMALL, Tile::SOFTWARE] {
+    for tile in [Tile::HUGE, Tile::LARGE, Tile::SMALL, Tile::SOFTWARE] {
         for (name, text) in kernels(&program, Tiles::Fixed(tile)) {
             texts.insert(text, name.replace(' ', "-"));
         }

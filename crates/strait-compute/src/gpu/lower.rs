@@ -9,7 +9,7 @@ use crate::{Activation, Kind, Result, Sampling, Shift, Tensor};
 /// How products are cut into tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tiles {
-    /// For GPUs: large tiles where there are enough of them to keep one busy, else small ones.
+    /// For GPUs: the largest tiles of which there are enough to keep one busy.
     Hardware,
     /// For adapters that are really a CPU.
     Software,
@@ -21,10 +21,9 @@ impl Tiles {
     fn choose(self, m: usize, n: usize) -> Tile {
         /// Workgroups that keep a large GPU busy.
         const BUSY: usize = 128;
-        let large = m.div_ceil(Tile::LARGE.height() as usize) * n.div_ceil(Tile::LARGE.width() as usize);
+        let busy = |tile: &Tile| m.div_ceil(tile.height() as usize) * n.div_ceil(tile.width() as usize) >= BUSY;
         match self {
-            Self::Hardware if large >= BUSY => Tile::LARGE,
-            Self::Hardware => Tile::SMALL,
+            Self::Hardware => [Tile::HUGE, Tile::LARGE].into_iter().find(busy).unwrap_or(Tile::SMALL),
             Self::Software => Tile::SOFTWARE,
             Self::Fixed(tile) => tile,
         }

@@ -2,7 +2,7 @@
 
 use strait_compute::{Activation, Kind, LossKind, Op, Sample, Sampling, Shift, Step, Tensor, Update};
 
-use crate::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
+use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
 
 /// Ragged shapes (batch, inner, columns): ones, primes, tile edges and their neighbours, the paper's layers scaled down.
 const SHAPES: [(usize, usize, usize); 16] = [
@@ -158,9 +158,9 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     b.finish(format!("fine-tuning step {batch}x{inputs}x{hidden}"), ops, steps.to_vec())
 }
 
-/// The whole table.
-pub(crate) fn all() -> Vec<Case> {
-    let mut cases = Vec::new();
+/// The whole table, with these layers in full.
+pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
+    let mut cases: Vec<Case> = layers.iter().flat_map(|&(inputs, units)| layer(100, inputs, units)).collect();
     for (batch, inner, cols) in SHAPES {
         for turned in [false, true] {
             cases.push(linear(batch, inner, cols, turned, Activation::Linear, None));
@@ -198,8 +198,6 @@ pub(crate) fn all() -> Vec<Case> {
         cases.push(softmax(rows, cols));
     }
     cases.extend([1, 3].map(shifted));
-    // The layers of the paper in full.
-    cases.extend(PAPER.iter().flat_map(|&(inputs, units)| layer(100, inputs, units)));
     cases.extend(by_row(100, 784));
     cases.push(contrastive_divergence(10, 49, 40));
     cases.push(contrastive_divergence(33, 17, 70));
