@@ -60,6 +60,9 @@ struct Options {
     /// Only print where the time of a training step goes, on the device's own clock
     #[arg(long)]
     profile: bool,
+    /// Write the kernels that the device compiled, as WGSL, into this folder
+    #[arg(long, value_name = "FOLDER")]
+    dump_wgsl: Option<PathBuf>,
     /// Also train a net with a code of two numbers, and draw the map
     #[arg(long)]
     map: bool,
@@ -115,7 +118,9 @@ fn run(options: &Options) -> Result<()> {
         bail!("a code of {code} numbers is larger than the images' {} pixels: use a smaller --code", train.width);
     }
     if options.profile {
-        return profile(&Device::named(&options.device)?, &recipe, train);
+        let device = Device::named(&options.device)?;
+        profile(&device, &recipe, train)?;
+        return dump_wgsl(&device, options.dump_wgsl.as_deref());
     }
     prepare(&options.out)?;
     stop_on_ctrl_c()?;
@@ -183,6 +188,7 @@ fn run(options: &Options) -> Result<()> {
     if options.map && !stopping() {
         draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &mnist, train)?;
     }
+    dump_wgsl(&device, options.dump_wgsl.as_deref())?;
     if stopping() {
         println!(
             "\nstopped by Ctrl-C; model.safetensors is the net as it was then, and results.json tells how far it came"
@@ -232,6 +238,21 @@ fn profile(device: &Device, recipe: &Recipe, train: Rows<'_>) -> Result<()> {
             None => println!("this device, or this optimiser, cannot be measured operation by operation\n"),
         }
     }
+    Ok(())
+}
+
+/// Writes the device's kernels into a folder, so that any compiler can be pointed at them.
+fn dump_wgsl(device: &Device, folder: Option<&Path>) -> Result<()> {
+    let Some(folder) = folder else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).with_context(|| format!("--dump-wgsl {}", folder.display()))?;
+    let kernels = device.kernels();
+    for (number, (name, text)) in kernels.iter().enumerate() {
+        let file = folder.join(format!("{}-{number}.wgsl", name.replace(' ', "-")));
+        write_atomically(&file, text.as_bytes())?;
+    }
+    println!("{} kernels are in {}", kernels.len(), folder.display());
     Ok(())
 }
 

@@ -38,6 +38,11 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// The names and WGSL texts of the kernels that it has compiled so far, where it has any.
+    fn kernels(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Bytes of the largest tensor that it can hold, where there is a limit.
     fn largest_tensor(&self) -> Option<u64> {
         None

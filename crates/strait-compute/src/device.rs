@@ -81,6 +81,11 @@ impl Device {
         self.backend.memory_in_use()
     }
 
+    /// The names and WGSL texts of the kernels that it has compiled so far, where it has any.
+    pub fn kernels(&self) -> Vec<(String, String)> {
+        self.backend.kernels()
+    }
+
     /// Bytes of the largest tensor that it can hold, where there is a limit.
     pub fn largest_tensor(&self) -> Option<u64> {
         self.backend.largest_tensor()

@@ -21,6 +21,19 @@ pub struct Options {
     pub buffer_limit: Option<u64>,
     /// Storage buffers that a kernel may bind, where the adapter allows more.
     pub most_buffers: Option<u32>,
+    /// Whether kernels are compiled with checks of every index and loop, which cost up to a third of the speed. Without
+    /// them, who opens the device promises that its kernels stay inside their buffers and end.
+    pub checks: Checks,
+}
+
+/// Whether kernels are compiled with run-time checks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Checks {
+    /// With checks.
+    #[default]
+    Checked,
+    /// Without.
+    Trusted,
 }
 
 /// An open device: a handle that is cheap to clone.
@@ -37,6 +50,7 @@ pub(crate) struct Shared {
     software: bool,
     pub(crate) limits: wgpu::Limits,
     pub(crate) features: Features,
+    pub(crate) checks: wgpu::ShaderRuntimeChecks,
     trouble: Arc<Trouble>,
     /// Layouts of the step's bind group, without and with the metrics.
     pub(crate) step_layouts: [wgpu::BindGroupLayout; 2],
@@ -111,8 +125,24 @@ impl Gpu {
         let name = info.name;
         let step_layouts = [false, true].map(|metrics| crate::pipeline::step_layout(&device, metrics));
         let pipelines = Mutex::default();
-        let shared =
-            Shared { device, queue, name, description, software, limits, features, trouble, step_layouts, pipelines };
+        let checks = match options.checks {
+            Checks::Checked => wgpu::ShaderRuntimeChecks::checked(),
+            // Integer divisions are by constants and sizes that are not 0.
+            Checks::Trusted => wgpu::ShaderRuntimeChecks::unchecked(),
+        };
+        let shared = Shared {
+            device,
+            queue,
+            name,
+            description,
+            software,
+            limits,
+            features,
+            checks,
+            trouble,
+            step_layouts,
+            pipelines,
+        };
         let gpu = Self { shared: Arc::new(shared) };
         gpu.check()?;
         Ok(gpu)

@@ -50,6 +50,15 @@ pub(crate) fn step_layout(device: &wgpu::Device, metrics: bool) -> BindGroupLayo
 }
 
 impl Gpu {
+    /// The names and texts of the kernels that were compiled so far.
+    pub fn kernels(&self) -> Vec<(String, String)> {
+        let pipelines = self.shared.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut kernels: Vec<(String, String)> =
+            pipelines.iter().map(|(text, pipeline)| (pipeline.name.clone(), text.clone())).collect();
+        kernels.sort();
+        kernels
+    }
+
     /// The pipeline of a kernel whose entry point is `main`; compiled when it is asked for the first time.
     ///
     /// # Errors
@@ -74,7 +83,10 @@ impl Gpu {
                 ..PipelineLayoutDescriptor::default()
             });
             let source = ShaderSource::Wgsl(text.into());
-            let module = device.create_shader_module(ShaderModuleDescriptor { label: Some(name), source });
+            let descriptor = ShaderModuleDescriptor { label: Some(name), source };
+            let checks = self.shared.checks;
+            // SAFETY: the caller's kernels stay inside their buffers and their loops end, as the options ask.
+            let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
             let raw = device.create_compute_pipeline(&ComputePipelineDescriptor {
                 label: Some(name),
                 layout: Some(&pipeline_layout),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use lower::Lowering;
 pub use lower::Tiles;
-use strait_device::{Dispatch, Selector, Table};
+use strait_device::{Checks, Dispatch, Options, Selector, Table};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{LossKind, Op};
@@ -38,7 +38,10 @@ impl Gpu {
     /// # Errors
     /// If there is none of that description, or it cannot be opened.
     pub fn new(selector: &Selector) -> Result<Self> {
-        Ok(Self::from_device(strait_device::Gpu::open(selector)?))
+        // The kernels stay inside their tensors: shapes are checked when operations are recorded, steps and indices
+        // before they run, and the conformance test runs every kernel with checks and without.
+        let options = Options { checks: Checks::Trusted, ..Options::default() };
+        Ok(Self::from_device(strait_device::Gpu::open_with(selector, options)?))
     }
 
     /// The back end on an open device.
@@ -106,6 +109,10 @@ impl Backend for Gpu {
 
     fn memory_in_use(&self) -> Option<u64> {
         self.gpu.memory_in_use()
+    }
+
+    fn kernels(&self) -> Vec<(String, String)> {
+        self.gpu.kernels()
     }
 
     fn largest_tensor(&self) -> Option<u64> {

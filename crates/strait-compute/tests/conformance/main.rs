@@ -6,7 +6,7 @@ mod table;
 use std::sync::Mutex;
 
 use strait_compute::{Backend, Cpu, Gpu, Hardware, Kind, Metrics, Oracle, Tile, Tiles, go_on};
-use strait_device::{Options, Selector};
+use strait_device::{Checks, Options, Selector};
 use table::{Case, PAPER};
 
 /// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
@@ -73,7 +73,14 @@ fn cpu_conforms() {
 }
 
 /// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter, with every tile shape.
+/// First with all checks, then as users run it.
 fn gpu_conforms(tile: Tile, options: Options) {
+    for checks in [Checks::Checked, Checks::Trusted] {
+        gpu_conforms_with(tile, Options { checks, ..options });
+    }
+}
+
+fn gpu_conforms_with(tile: Tile, options: Options) {
     // One at a time: software adapters that share a few cores wait for each other's threads.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
