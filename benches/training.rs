@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use strait::compute::Hardware;
+use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
 use strait::prelude::*;
 use suite::{Notes, Suite, Work};
@@ -32,8 +33,10 @@ fn main() -> anyhow::Result<()> {
         (1000, Optimizer::ConjugateGradients { searches: 3 }),
     ];
     for (batch, optimizer) in optimizers {
-        fine_tuning(&mut suite, images, batch, optimizer)?;
+        let device = suite.device.clone();
+        fine_tuning(&mut suite, &device, "fine-tuning", &SIZES, images, batch, optimizer)?;
     }
+    streaming(&mut suite, images)?;
     encoding(&mut suite, mnist.train.rows())?;
     if suite.options.filter.as_deref() == Some("recipe") || suite.device.hardware() == Hardware::Gpu {
         recipe(&mut suite, &mnist)?;
@@ -111,18 +114,44 @@ fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, h
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// An epoch of fine-tuning of the paper's net.
-fn fine_tuning(suite: &mut Suite, images: Rows<'_>, batch: usize, optimizer: Optimizer) -> anyhow::Result<()> {
+/// A small net, for which the way of the data weighs most, with data that fit the device and with data four times as
+/// large as its largest buffer.
+fn streaming(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
+    if suite.device.hardware() == Hardware::Cpu {
+        return Ok(());
+    }
+    let selector = match suite.options.device.as_str() {
+        "auto" | "gpu" => Selector::Hardware,
+        name => Selector::parse(name),
+    };
+    for (name, limit) in [("784-64-16", None), ("784-64-16 streamed", Some((images.count * images.width / 4) as u64))] {
+        let options = Options { buffer_limit: limit, checks: Checks::Trusted, ..Options::default() };
+        let device = Device::new(strait::compute::Gpu::from_device(strait::gpu::Gpu::open_with(&selector, options)?));
+        fine_tuning(suite, &device, name, &[784, 64, 16], images, 100, Optimizer::adam(1e-3))?;
+    }
+    Ok(())
+}
+
+/// An epoch of fine-tuning of a net.
+fn fine_tuning(
+    suite: &mut Suite,
+    device: &Device,
+    name: &str,
+    sizes: &[usize],
+    images: Rows<'_>,
+    batch: usize,
+    optimizer: Optimizer,
+) -> anyhow::Result<()> {
     let (kind, images) = match optimizer {
         // A single minibatch.
         Optimizer::ConjugateGradients { .. } => ("conjugate gradients", images.first(batch)),
         _ => ("Adam epoch", images),
     };
-    let name = format!("fine-tuning {kind} batch {batch}");
+    let name = format!("{name} {kind} batch {batch}");
     if !suite.wants(&name) {
         return Ok(());
     }
-    let net = Autoencoder::glorot(&SIZES, 2006)?;
+    let net = Autoencoder::glorot(sizes, 2006)?;
     let count = images.count as f64;
     let weights: f64 = net.layers.iter().map(|layer| layer.weight.len() as f64).sum();
     // Forward, backward and the gradient; nothing is passed back behind the first layer.
@@ -132,7 +161,6 @@ fn fine_tuning(suite: &mut Suite, images: Rows<'_>, batch: usize, optimizer: Opt
         _ => count * (6.0 * weights - 2.0 * net.layers[0].weight.len() as f64),
     };
     let work = Work { name, flops, steps: (count / batch as f64).ceil(), rows: count, ..Work::default() };
-    let device = suite.device.clone();
     let mut failure = None;
     suite.measure(&work, |epochs| {
         let recipe = FineTune {
@@ -142,8 +170,8 @@ fn fine_tuning(suite: &mut Suite, images: Rows<'_>, batch: usize, optimizer: Opt
             schedule: Schedule::Constant,
             ..FineTune::default()
         };
-        let mut memory = Memory { device: &device, most: 0 };
-        match recipe.fit(&device, &mut net.clone(), images, None, &mut |_| memory.look()) {
+        let mut memory = Memory { device, most: 0 };
+        match recipe.fit(device, &mut net.clone(), images, None, &mut |_| memory.look()) {
             Ok(tuned) => {
                 let epochs = &tuned.epochs[1..];
                 let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();

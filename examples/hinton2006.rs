@@ -26,7 +26,8 @@ use strait::train::{FineTuneEpoch, FineTuned, ImageShift, PretrainEpoch};
     allow_negative_numbers = true
 )]
 struct Options {
-    /// auto (a GPU if there is one, else the CPU), cpu, gpu, or the number or a part of the name of an adapter
+    /// auto (a GPU if there is one, else the CPU), cpu (or cpu:N for N threads), gpu, or the number or a part of the name
+    /// of an adapter
     #[arg(long, default_value = "auto")]
     device: String,
     /// quick (minutes on a laptop), long (the lowest error, from shifted images), paper (the published schedule, hours),

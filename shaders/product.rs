@@ -23,7 +23,7 @@ impl Tile {
     /// For GPUs, where there are enough tiles to keep one busy.
     pub const HUGE: Self = Self { rows: 8, vectors: 2, x: 16, y: 16, depth: 8 };
     /// For GPUs and products of medium size.
-    pub const LARGE: Self = Self { rows: 8, vectors: 2, x: 8, y: 8, depth: 16 };
+    pub const LARGE: Self = Self { rows: 8, vectors: 2, x: 8, y: 8, depth: 8 };
     /// For GPUs and small products.
     pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32 };
     /// For adapters that are really a CPU.

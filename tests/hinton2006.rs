@@ -118,6 +118,8 @@ fn wrong_input_gets_one_clear_sentence() {
         (vec!["--data", "absent"], "absent"),
         (vec!["--out", &under_a_file], "no file can be written there"),
         (vec!["--device", "no such gpu", "--out", &folder], "there is no adapter `no such gpu`"),
+        (vec!["--device", "cpu:0", "--out", &folder], "a number of threads from 1 to 1024"),
+        (vec!["--shift", "28", "--out", &folder], "the shift is 28"),
         (vec!["--recipe", &file], "no recipe"),
         (vec!["--recipe", "absent.toml"], "absent.toml"),
         (vec!["--code", "0"], "none of size 0"),

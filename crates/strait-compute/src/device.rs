@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, Cpu, Execution, Gpu, Hardware, Program, Result};
+use crate::{Backend, Cpu, Error, Execution, Gpu, Hardware, Program, Result};
 
 /// A device on which programs run: a handle that is cheap to clone.
 ///
@@ -52,7 +52,7 @@ impl Device {
         Self::gpu().or_else(|_| Self::cpu())
     }
 
-    /// The device that a user names: `auto`, `cpu`, `gpu`, the number of an adapter in [`strait_device::adapters`],
+    /// The device that a user names: `auto`, `cpu` (or `cpu:N` for N threads), `gpu`, the number of an adapter in [`strait_device::adapters`],
     /// or a part of an adapter's name in any case (which is how a software adapter is asked for).
     ///
     /// # Errors
@@ -62,6 +62,10 @@ impl Device {
             "auto" => Self::best(),
             "cpu" => Self::cpu(),
             "gpu" => Self::gpu(),
+            threads if threads.starts_with("cpu:") => match threads["cpu:".len()..].parse() {
+                Ok(threads @ 1..=1024) => Ok(Self::new(Cpu::with_threads(threads)?)),
+                _ => Err(Error::Threads(threads.to_owned())),
+            },
             other => Ok(Self::new(Gpu::new(&strait_device::Selector::parse(other))?)),
         }
     }

@@ -51,6 +51,9 @@ pub enum Error {
     /// The worker threads of the CPU back end could not be started.
     #[error("the CPU back end could not start its worker threads: {0}")]
     Workers(std::io::Error),
+    /// A number of threads that makes no sense.
+    #[error("`{0}` is no device: after `cpu:` stands a number of threads from 1 to 1024")]
+    Threads(String),
     /// The run was stopped by its stop flag.
     #[error("stopped on request after {steps} steps")]
     Stopped {

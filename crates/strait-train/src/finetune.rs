@@ -296,6 +296,12 @@ impl FineTune {
             let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";
             return Err(Error::Setting { setting, value, expected });
         }
+        if let Some(ImageShift { width, pixels }) = self.shift
+            && pixels as usize >= width
+        {
+            let (setting, value) = ("the shift", pixels.to_string());
+            return Err(Error::Setting { setting, value, expected: "it must be smaller than the images" });
+        }
         match self.schedule {
             Schedule::Constant => Ok(()),
             Schedule::Step { epochs, factor } => {
