@@ -17,6 +17,7 @@ use strait::compute::Hardware;
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
 use strait::prelude::*;
+use strait::train::HostCost;
 use suite::{Notes, Suite, Work};
 use table::PAPER;
 
@@ -56,9 +57,17 @@ impl Memory<'_> {
         ControlFlow::Continue(())
     }
 
-    fn note(&self, notes: &mut Notes) {
-        notes.device_megabytes = (self.most > 0).then_some(self.most as f64 * 1e-6);
-        notes.host_megabytes = host_megabytes();
+    /// The time of the measured epochs, with what is to be told of the last one.
+    fn noted(&self, seconds: f64, loss: f64, cost: HostCost) -> (Duration, Notes) {
+        let notes = Notes {
+            loss: Some(loss),
+            dispatches_per_step: Some(cost.dispatches_per_step).filter(|&count| count > 0.0),
+            host_microseconds_per_step: Some(cost.host_microseconds_per_step).filter(|&time| time > 0.0),
+            device_megabytes: (self.most > 0).then_some(self.most as f64 * 1e-6),
+            host_megabytes: host_megabytes(),
+            ..Notes::default()
+        };
+        (Duration::from_secs_f64(seconds), notes)
     }
 }
 
@@ -94,16 +103,8 @@ fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, h
             Ok(trained) => {
                 // The first epoch warms up.
                 let epochs = &trained.layers[0][1..];
-                let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();
                 let last = epochs[epochs.len() - 1];
-                let mut notes = Notes {
-                    loss: Some(last.error),
-                    dispatches_per_step: Some(last.cost.dispatches_per_step).filter(|&count| count > 0.0),
-                    host_microseconds_per_step: Some(last.cost.host_microseconds_per_step).filter(|&time| time > 0.0),
-                    ..Notes::default()
-                };
-                memory.note(&mut notes);
-                (Duration::from_secs_f64(seconds), notes)
+                memory.noted(epochs.iter().map(|epoch| epoch.seconds).sum(), last.error, last.cost)
             }
             Err(error) => {
                 failure = Some(error);
@@ -174,16 +175,8 @@ fn fine_tuning(
         match recipe.fit(device, &mut net.clone(), images, None, &mut |_| memory.look()) {
             Ok(tuned) => {
                 let epochs = &tuned.epochs[1..];
-                let seconds = epochs.iter().map(|epoch| epoch.seconds).sum();
                 let last = epochs[epochs.len() - 1];
-                let mut notes = Notes {
-                    loss: Some(last.train_loss),
-                    dispatches_per_step: Some(last.cost.dispatches_per_step).filter(|&count| count > 0.0),
-                    host_microseconds_per_step: Some(last.cost.host_microseconds_per_step).filter(|&time| time > 0.0),
-                    ..Notes::default()
-                };
-                memory.note(&mut notes);
-                (Duration::from_secs_f64(seconds), notes)
+                memory.noted(epochs.iter().map(|epoch| epoch.seconds).sum(), last.train_loss, last.cost)
             }
             Err(error) => {
                 failure = Some(error);

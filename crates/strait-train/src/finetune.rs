@@ -5,90 +5,19 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
-use strait_compute::{
-    Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Shift, Step, Tensor, Update, go_on,
-};
+use strait_compute::{Activation, Device, Execution, Kind, Metrics, Program, Routine, RoutineId, Shift, Step};
 use strait_data::Rows;
-use strait_models::{Autoencoder, Dense, Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
+use strait_models::{Autoencoder, Network, minibatches};
 
-pub use crate::backward::Objective;
-use crate::backward::Recorded;
+use crate::backward::{Objective, Recorded};
 use crate::error::{below, decay, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
+use crate::optimizer::Optimizer;
 use crate::progress::{HostCost, Progress};
+use crate::test_set::TestSet;
 use crate::{Error, Event, Observer, Profile, Result, Schedule};
-
-/// How the parameters follow the gradient.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Optimizer {
-    /// Adam (Kingma & Ba 2015).
-    Adam {
-        /// Learning rate.
-        rate: f32,
-        /// β₁
-        beta1: f32,
-        /// β₂
-        beta2: f32,
-    },
-    /// Stochastic gradient descent with momentum.
-    Momentum {
-        /// Learning rate.
-        rate: f32,
-        /// Momentum.
-        momentum: f32,
-    },
-    /// Nonlinear conjugate gradients, anew for each minibatch: the paper's.
-    ConjugateGradients {
-        /// Line searches for a minibatch.
-        searches: usize,
-    },
-    /// L-BFGS, anew for each minibatch.
-    Lbfgs {
-        /// Iterations for a minibatch.
-        iterations: usize,
-        /// Pairs of vectors that are remembered.
-        memory: usize,
-    },
-}
-
-impl Optimizer {
-    /// Adam with its usual decay rates.
-    pub fn adam(rate: f32) -> Self {
-        Self::Adam { rate, beta1: 0.9, beta2: 0.999 }
-    }
-
-    fn rate(&self) -> Option<f32> {
-        match *self {
-            Self::Adam { rate, .. } | Self::Momentum { rate, .. } => Some(rate),
-            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => None,
-        }
-    }
-
-    fn update(&self, program: &mut Program, parameter: Tensor) -> Update {
-        let mut state = |name: &str| {
-            let name = format!("{} {name}", program.name(parameter));
-            program.tensor(name, parameter.rows, parameter.cols, Kind::Values)
-        };
-        match self {
-            Self::Adam { .. } => Update::Adam { parameter, first: state("first"), second: state("second") },
-            Self::Momentum { .. } => Update::Momentum { parameter, velocity: state("velocity") },
-            // Stands for the vector that the minimiser asks for.
-            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => Update::Store { gradient: parameter },
-        }
-    }
-
-    /// Vectors beside the parameters that the minimiser needs.
-    fn vectors(&self) -> usize {
-        match self {
-            Self::Adam { .. } | Self::Momentum { .. } => 0,
-            Self::ConjugateGradients { .. } => 4,
-            Self::Lbfgs { memory, .. } => 4 + 2 * memory,
-        }
-    }
-}
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -348,7 +277,7 @@ struct Tuning<'a> {
     /// For each place of the feed, one step of Adam or momentum, or the gathering of a minibatch for a minimiser.
     steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
-    test: Option<Test<'a>>,
+    test: Option<TestSet<'a>>,
 }
 
 impl<'a> Tuning<'a> {
@@ -392,7 +321,7 @@ impl<'a> Tuning<'a> {
             Memory::new(&network, vectors, learn)
         });
         let test = test
-            .map(|rows| Test::record(device, &mut program, &network, &net.layers, rows, recipe.objective))
+            .map(|rows| TestSet::record(device, &mut program, &network, &net.layers, rows, recipe.objective))
             .transpose()?;
         let mut execution = device.load(program)?;
         feed.upload(&mut *execution, &train)?;
@@ -476,57 +405,5 @@ impl<'a> Tuning<'a> {
 
     fn test_error(&mut self) -> Result<Option<f64>> {
         self.test.as_ref().map(|test| test.error(&mut *self.execution)).transpose()
-    }
-}
-
-/// The measurement of the error on a test set.
-struct Test<'a> {
-    routine: RoutineId,
-    /// As many of the rows as the device can hold.
-    data: Tensor,
-    batch: usize,
-    rows: Rows<'a>,
-}
-
-impl<'a> Test<'a> {
-    fn record(
-        device: &Device,
-        program: &mut Program,
-        network: &Network,
-        layers: &[Dense],
-        rows: Rows<'a>,
-        objective: Objective,
-    ) -> Result<Self> {
-        let place = parts(device, rows, 0).next().unwrap_or(rows);
-        let data = declare_rows(program, "test data", &place);
-        let batch = evaluation_batch(device, layers, rows.count);
-        let input = program.tensor("test x", batch, rows.width, Kind::Values);
-        let mut routine = Routine::new("test error");
-        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
-        let outputs = network.record(program, &mut routine, input, objective.takes_logits())?;
-        Recorded { network, input, outputs: &outputs }.loss(&mut routine, objective)?;
-        Ok(Self { routine: program.add(routine), data, batch, rows })
-    }
-
-    /// Brings the rows to the device, if it can hold all of them.
-    fn upload(&self, execution: &mut dyn Execution) -> Result<()> {
-        if self.data.rows == self.rows.count {
-            upload(execution, self.data, &self.rows)?;
-        }
-        Ok(())
-    }
-
-    fn error(&self, execution: &mut dyn Execution) -> Result<f64> {
-        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
-        let mut metrics = Metrics::default();
-        for start in (0..self.rows.count).step_by(self.data.rows) {
-            let part = self.rows.range(start..(start + self.data.rows).min(self.rows.count));
-            if self.data.rows < self.rows.count {
-                fill(&execution.uploader(self.data)?, &part)?;
-            }
-            let steps: Vec<Step> = minibatches(part.count, self.batch).map(step).collect();
-            metrics.append(execution.run(self.routine, &steps, &mut go_on)?);
-        }
-        Ok(metrics.mean_squared_error())
     }
 }

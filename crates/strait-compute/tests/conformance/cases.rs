@@ -158,8 +158,8 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     b.finish(format!("fine-tuning step {batch}x{inputs}x{hidden}"), ops, steps.to_vec())
 }
 
-/// The whole table, with these layers in full.
-pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
+/// The products, over all shapes, with these layers in full.
+pub(crate) fn products(layers: &[(usize, usize)]) -> Vec<Case> {
     let mut cases: Vec<Case> = layers.iter().flat_map(|&(inputs, units)| layer(100, inputs, units)).collect();
     for (batch, inner, cols) in SHAPES {
         for turned in [false, true] {
@@ -172,6 +172,12 @@ pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
             cases.push(gradient(batch, inner, cols, kind, true, batch.div_ceil(2)));
         }
     }
+    cases
+}
+
+/// The whole table.
+pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
+    let mut cases = products(layers);
     for activation in Activation::ALL {
         cases.push(linear(9, 20, 21, false, activation, Some(Sampling::Gaussian)));
         cases.push(linear(9, 20, 21, true, activation, Some(Sampling::Bernoulli)));

@@ -5,7 +5,7 @@ mod table;
 
 use std::sync::Mutex;
 
-use strait_compute::{Backend, Cpu, Gpu, Hardware, Kind, Metrics, Oracle, Tile, Tiles, go_on};
+use strait_compute::{Backend, Cpu, Gpu, Kind, Metrics, Oracle, Tile, Tiles, go_on};
 use strait_device::{Checks, Options, Selector};
 use table::{Case, PAPER};
 
@@ -49,11 +49,9 @@ fn compare(what: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
-fn conforms(backend: &dyn Backend) {
-    // Software adapters would take minutes over the two large layers.
-    let layers = if backend.hardware() == Hardware::SoftwareGpu { &PAPER[2..] } else { &PAPER[..] };
-    for case in cases::all(layers) {
-        let (found, expected) = (run(backend, &case), run(&Oracle, &case));
+fn conforms(backend: &dyn Backend, cases: &[Case]) {
+    for case in cases {
+        let (found, expected) = (run(backend, case), run(&Oracle, case));
         let on = format!("{} on {}", case.name, backend.describe());
         for ((name, found), (_, expected)) in found.tensors.iter().zip(&expected.tensors) {
             compare(&format!("{on}, tensor `{name}`"), found, expected);
@@ -69,24 +67,21 @@ fn conforms(backend: &dyn Backend) {
 
 #[test]
 fn cpu_conforms() {
-    conforms(&Cpu::new().expect("threads start"));
+    conforms(&Cpu::new().expect("threads start"), &cases::all(&PAPER));
 }
 
-/// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter, with every tile shape.
-/// First with all checks, then as users run it.
-fn gpu_conforms(tile: Tile, options: Options) {
-    for checks in [Checks::Checked, Checks::Trusted] {
-        gpu_conforms_with(tile, Options { checks, ..options });
-    }
-}
-
-fn gpu_conforms_with(tile: Tile, options: Options) {
+/// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter.
+fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Vec<Case>) {
     // One at a time: software adapters that share a few cores wait for each other's threads.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
     match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
-        Ok(gpu) => conforms(&Gpu::from_device(gpu).with_tiles(Tiles::Fixed(tile))),
+        Ok(gpu) => {
+            // Software adapters would take minutes over the two large layers.
+            let layers = if gpu.is_software() { &PAPER[2..] } else { &PAPER[..] };
+            conforms(&Gpu::from_device(gpu).with_tiles(Tiles::Fixed(tile)), &cases(layers));
+        }
         Err(error) => {
             assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
             eprintln!("SKIPPED: the GPU back end was not tested, because {error}");
@@ -94,30 +89,48 @@ fn gpu_conforms_with(tile: Tile, options: Options) {
     }
 }
 
+/// Without run-time checks, as users run it.
+fn trusted() -> Options {
+    Options { checks: Checks::Trusted, ..Options::default() }
+}
+
+// The tails are the same in all tiles. Software adapters compile those of the two larger ones, which are unrolled many
+// times, for minutes; so these run the products only.
+
 #[test]
 fn gpu_conforms_in_huge_tiles() {
-    gpu_conforms(Tile::HUGE, Options::default());
+    gpu_conforms(Tile::HUGE, Options::default(), cases::products);
 }
 
 #[test]
 fn gpu_conforms_in_large_tiles() {
-    gpu_conforms(Tile::LARGE, Options::default());
+    gpu_conforms(Tile::LARGE, Options::default(), cases::products);
 }
 
 #[test]
 fn gpu_conforms_in_small_tiles() {
-    gpu_conforms(Tile::SMALL, Options::default());
+    gpu_conforms(Tile::SMALL, Options::default(), cases::all);
+}
+
+#[test]
+fn gpu_conforms_in_small_tiles_without_checks() {
+    gpu_conforms(Tile::SMALL, trusted(), cases::all);
 }
 
 #[test]
 fn gpu_conforms_in_tiles_for_software() {
-    gpu_conforms(Tile::SOFTWARE, Options::default());
+    gpu_conforms(Tile::SOFTWARE, Options::default(), cases::all);
+}
+
+#[test]
+fn gpu_conforms_in_tiles_for_software_without_checks() {
+    gpu_conforms(Tile::SOFTWARE, trusted(), cases::all);
 }
 
 /// With no more storage buffers for a kernel than WebGPU promises, gradients fall into several kernels.
 #[test]
 fn gpu_conforms_with_few_buffers() {
-    gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() });
+    gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() }, cases::products);
 }
 
 /// The number of workers changes no bit.
