@@ -62,6 +62,14 @@ impl<'a> Rows<'a> {
         Self { count, values, ..self }
     }
 
+    /// Bytes of a row, as a data set's tensor holds it.
+    pub fn row_bytes(&self) -> usize {
+        match self.values {
+            Values::Bytes(_) => self.width,
+            Values::Numbers(_) => 4 * self.width,
+        }
+    }
+
     /// These rows alone.
     ///
     /// # Panics

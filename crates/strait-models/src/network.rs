@@ -154,11 +154,8 @@ pub fn evaluation_batch(device: &Device, layers: &[Dense], rows: usize) -> usize
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn parts<'a>(device: &Device, rows: Rows<'a>, outputs: usize) -> impl Iterator<Item = Rows<'a>> + use<'a> {
-    let bytes = match rows.values {
-        Values::Bytes(_) => rows.width,
-        Values::Numbers(_) => 4 * rows.width,
-    };
-    let fitting = device.largest_tensor().map_or(rows.count, |limit| limit as usize / bytes.max(4 * outputs));
+    let fitting =
+        device.largest_tensor().map_or(rows.count, |limit| limit as usize / rows.row_bytes().max(4 * outputs));
     let part = match fitting {
         _ if fitting >= rows.count => rows.count,
         EVALUATION_BATCH.. => fitting / EVALUATION_BATCH * EVALUATION_BATCH,

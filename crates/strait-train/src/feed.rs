@@ -25,7 +25,7 @@ pub(crate) struct Feed {
 impl Feed {
     /// Whether rows of that many values take no more than the device's largest tensor.
     pub(crate) fn fits(device: &Device, rows: &Rows<'_>) -> bool {
-        device.largest_tensor().is_none_or(|limit| rows.count as u64 * row_bytes(rows) <= limit)
+        device.largest_tensor().is_none_or(|limit| (rows.count * rows.row_bytes()) as u64 <= limit)
     }
 
     /// Whether there is room for a tensor of numbers.
@@ -55,7 +55,7 @@ impl Feed {
         batch: usize,
     ) -> Self {
         let most = device.largest_tensor().unwrap_or(PLACE_BYTES).min(PLACE_BYTES);
-        let fitting = most / row_bytes(rows).max(4 * width as u64);
+        let fitting = most / rows.row_bytes().max(4 * width) as u64;
         let steps = (fitting as usize / batch).max(1);
         let count = (steps * batch).min(rows.count);
         let place = rows.first(count);
@@ -162,11 +162,6 @@ impl Feed {
         }
         Ok(metrics)
     }
-}
-
-fn row_bytes(rows: &Rows<'_>) -> u64 {
-    let each = if matches!(rows.values, Values::Bytes(_)) { 1 } else { 4 };
-    each * rows.width as u64
 }
 
 /// Writes these rows to a place, in this order.
