@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
+use strait::Operands;
 use strait::data::Images;
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
@@ -55,6 +56,10 @@ struct Options {
     /// Fine-tune on images shifted at random by up to that many pixels; 0 for the images as they are
     #[arg(long, value_name = "PIXELS")]
     shift: Option<u32>,
+    /// auto (the fastest that costs no accuracy on the device), f32, mixed (products of 16-bit numbers, where the device
+    /// has fast ones) or split (each number as two of 16 bits); without it auto, or what the recipe's file says
+    #[arg(long)]
+    precision: Option<String>,
     /// Where the results go
     #[arg(long, default_value = "out/hinton2006")]
     out: PathBuf,
@@ -75,6 +80,10 @@ struct Options {
 #[derive(Serialize)]
 struct Results {
     device: String,
+    /// The precision of the products of training, and the numbers that they multiply on this device. Errors are always
+    /// evaluated in f32.
+    precision: Precision,
+    operands: String,
     recipe: Recipe,
     seed: u64,
     train_images: usize,
@@ -120,13 +129,15 @@ fn run(options: &Options) -> Result<()> {
     }
     if options.profile {
         let device = Device::named(&options.device)?;
+        let recipe = in_precision(recipe, options, &device)?;
         profile(&device, &recipe, train)?;
         return dump_wgsl(&device, options.dump_wgsl.as_deref());
     }
     prepare(&options.out)?;
     stop_on_ctrl_c()?;
     let device = Device::named(&options.device)?;
-    println!("{}", device.describe());
+    let recipe = in_precision(recipe, options, &device)?;
+    println!("{}, {}", device.describe(), recipe.finetune.precision.name());
     println!(
         "{} training and {} test images of {} x {}",
         train.count, test.count, mnist.train.width, mnist.train.height
@@ -143,7 +154,7 @@ fn run(options: &Options) -> Result<()> {
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
     let notes = notes(&recipe, &toml, train_error, test_error);
-    net.save(options.out.join("model.safetensors"), Precision::F32, &notes)?;
+    net.save(options.out.join("model.safetensors"), Dtype::F32, &notes)?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
     let mut pca = None;
@@ -163,6 +174,8 @@ fn run(options: &Options) -> Result<()> {
     let seconds = |epochs: &[PretrainEpoch]| epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
     let results = Results {
         device: device.describe(),
+        precision: recipe.finetune.precision,
+        operands: format!("{:?}", device.operands(recipe.finetune.precision)).to_lowercase(),
         seed: recipe.finetune.seed,
         train_images: train.count,
         seconds_pretrain: pretrain.iter().map(|layer| seconds(layer)).sum(),
@@ -225,6 +238,24 @@ fn recipe(options: &Options) -> Result<Recipe> {
         bail!("the hidden layers are {:?}: there must be at least one, and none of size 0", recipe.hidden);
     }
     Ok(recipe)
+}
+
+/// The recipe in the precision that the options name, as far as the device has it.
+fn in_precision(recipe: Recipe, options: &Options, device: &Device) -> Result<Recipe> {
+    let own = !["quick", "long", "paper"].contains(&&*options.recipe);
+    let precision = match options.precision.as_deref() {
+        None if own => recipe.finetune.precision,
+        None | Some("auto") => device.fastest(),
+        Some("f32") => Precision::F32,
+        Some("mixed") => Precision::Mixed,
+        Some("split") => Precision::Split,
+        Some(other) => bail!("--precision {other}: it must be auto, f32, mixed or split"),
+    };
+    if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
+        eprintln!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
+        return Ok(recipe.in_precision(Precision::F32));
+    }
+    Ok(recipe.in_precision(precision))
 }
 
 /// Prints the operations of the first layer's pretraining and of fine-tuning by their time.
@@ -294,7 +325,7 @@ fn train_deep(
     let unrolled_error = net.error(device, test)?;
     println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());
     if let Some(path) = keep {
-        net.save(path, Precision::F32, &BTreeMap::new())?;
+        net.save(path, Dtype::F32, &BTreeMap::new())?;
     }
     let tuned = if pretrained.stopped {
         FineTuned { stopped: true, ..FineTuned::default() }

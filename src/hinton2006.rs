@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Precision;
 use crate::train::{FineTune, ImageShift, Objective, Optimizer, Pretrain, Schedule};
 
 /// The sizes of the paper's MNIST autoencoder, from the image to the code.
@@ -70,6 +71,13 @@ impl Recipe {
             ..quick.finetune
         };
         Self { finetune, ..quick }
+    }
+
+    /// Trains the deep net in this precision; the logistic PCA stays f32.
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        self.pretrain.precision = precision;
+        self.finetune.precision = precision;
+        self
     }
 
     /// Takes this seed for everything.

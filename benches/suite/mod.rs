@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use criterion::{BenchmarkId, Criterion};
 use serde::Serialize;
-use strait::Device;
+use strait::{Device, Precision};
 
 /// The options of a suite.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// Seconds of measurement for each row
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// f32, mixed or split: the precision of the products
+    #[arg(long, default_value = "f32", value_parser = precision)]
+    pub(crate) precision: Precision,
     /// Measure without criterion: N repetitions after one to warm up, as `benches/compare` asks for
     #[arg(long, value_name = "N")]
     pub(crate) once: Option<u64>,
@@ -33,6 +36,13 @@ pub(crate) struct Options {
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    [Precision::F32, Precision::Mixed, Precision::Split]
+        .into_iter()
+        .find(|precision| precision.name() == name)
+        .ok_or_else(|| "it must be f32, mixed or split".to_owned())
 }
 
 /// What a repetition of some work does.
@@ -158,7 +168,7 @@ impl Suite {
         self.rows.push(Row {
             work: work.name.clone(),
             device: self.device.describe(),
-            precision: "f32",
+            precision: self.options.precision.name(),
             seconds,
             spread: 0.5 * (quantile(0.75) - quantile(0.25)) / seconds,
             gflops,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::op::{DOT_PARTS, Op};
-use crate::{Error, Kind, Program, Result, Routine, RoutineId, Step, Tensor};
+use crate::{Error, Kind, Operands, Precision, Program, Result, Routine, RoutineId, Step, Tensor};
 
 /// The contents of a tensor on a device, shared between executions on that device.
 #[derive(Clone)]
@@ -47,6 +47,12 @@ pub trait Backend: Send + Sync {
     fn largest_tensor(&self) -> Option<u64> {
         None
     }
+
+    /// The numbers that products multiply in routines of this precision: f32 where the device knows nothing else.
+    fn operands(&self, precision: Precision) -> Operands;
+
+    /// The precision in which it trains fastest without a loss that shows in the results of training.
+    fn fastest(&self) -> Precision;
 
     /// What it is, for people: the adapter's name, or the processor's instruction sets and the number of threads.
     fn describe(&self) -> String;
@@ -270,30 +276,41 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
     Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
 }
 
-/// Checks that a routine uses the program's tensors only, and that no weight that is used transposed is written by
-/// anything but an update, a combination or the host: the CPU keeps a transposed copy that only these renew.
+/// Checks that a routine uses the program's tensors only, and that no weight that is used transposed or in 16 bits is
+/// written by anything but an update, a combination or the host: the CPU keeps copies that only these renew.
 fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
-    let (mut turned, mut computed) = (Vec::new(), Vec::new());
-    for op in program.routines.iter().chain([routine]).flat_map(Routine::ops) {
+    let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::new());
+    let routines = program.routines.iter().chain([routine]);
+    for (op, precision) in routines.flat_map(|routine| routine.ops().iter().map(|op| (op, routine.precision()))) {
         let (reads, writes) = op.tensors();
         reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
         match op {
-            Op::Gradient { weight, bias, input_bias, .. } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+                if precision != Precision::F32 {
+                    rounded.extend([Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]));
+                }
                 let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
                 computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
             }
             Op::Combine { .. } => {}
             _ => computed.extend(writes),
         }
-        if let Op::Linear { weight, transposed: true, .. } | Op::Backprop { weight, .. } = op {
-            turned.push(*weight);
+        match op {
+            Op::Linear { weight, transposed, .. } if *transposed || precision != Precision::F32 => copied.push(*weight),
+            Op::Backprop { weight, .. } => copied.push(*weight),
+            _ => {}
         }
     }
-    match turned.iter().find(|weight| computed.contains(weight)) {
+    if let Some(weight) = copied.iter().find(|weight| rounded.contains(weight)) {
+        let message = "a weight cannot also be a statistic of a gradient in 16 bits".to_owned();
+        return Err(Error::Tensor { tensor: program.name(*weight).to_owned(), message });
+    }
+    match copied.iter().find(|weight| computed.contains(weight)) {
         None => Ok(()),
         Some(weight) => Err(Error::Tensor {
             tensor: program.name(*weight).to_owned(),
-            message: "a weight that is used transposed can be written by updates and combinations only".to_owned(),
+            message: "a weight that is used transposed or in 16 bits can be written by updates and combinations only"
+                .to_owned(),
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, Cpu, Error, Execution, Gpu, Hardware, Program, Result};
+use crate::{Backend, Cpu, Error, Execution, Gpu, Hardware, Operands, Precision, Program, Result};
 
 /// A device on which programs run: a handle that is cheap to clone.
 ///
@@ -78,6 +78,16 @@ impl Device {
     /// What kind of device it is.
     pub fn hardware(&self) -> Hardware {
         self.backend.hardware()
+    }
+
+    /// The numbers that products multiply in routines of this precision; see [`Backend::operands`].
+    pub fn operands(&self, precision: Precision) -> Operands {
+        self.backend.operands(precision)
+    }
+
+    /// The precision in which it trains fastest without a loss that shows in the results of training.
+    pub fn fastest(&self) -> Precision {
+        self.backend.fastest()
     }
 
     /// Bytes that programs occupy in its memory now, where it tells.

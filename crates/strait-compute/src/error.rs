@@ -54,6 +54,9 @@ pub enum Error {
     /// A number of threads that makes no sense.
     #[error("`{0}` is no device: after `cpu:` stands a number of threads from 1 to 1024")]
     Threads(String),
+    /// An instruction set that the processor does not have.
+    #[error("this processor does not have {0}")]
+    Isa(&'static str),
     /// The run was stopped by its stop flag.
     #[error("stopped on request after {steps} steps")]
     Stopped {

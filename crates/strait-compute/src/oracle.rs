@@ -8,13 +8,32 @@ use crate::backend::{Indices, check_read, check_shared, check_steps, check_tenso
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::philox::{philox, uniform};
 use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine,
-    RoutineId, Sampling, Step, Tensor,
+    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
+    Result, Routine, RoutineId, Sampling, Step, Tensor,
 };
 
 /// The reference back end. Slow; its only purpose is to be right.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Oracle;
+#[derive(Clone, Copy, Debug)]
+pub struct Oracle {
+    /// What the products of mixed routines multiply.
+    mixed: Operands,
+    /// What those of split routines multiply.
+    split: Operands,
+}
+
+impl Default for Oracle {
+    /// Multiplies everything as it is.
+    fn default() -> Self {
+        Self { mixed: Operands::F32, split: Operands::F32 }
+    }
+}
+
+impl Oracle {
+    /// Multiplies what another back end multiplies.
+    pub fn like(backend: &dyn Backend) -> Self {
+        Self { mixed: backend.operands(Precision::Mixed), split: backend.operands(Precision::Split) }
+    }
+}
 
 type Values = Arc<Mutex<Vec<f64>>>;
 
@@ -25,6 +44,18 @@ impl Backend for Oracle {
 
     fn describe(&self) -> String {
         "oracle, double precision".to_owned()
+    }
+
+    fn operands(&self, precision: Precision) -> Operands {
+        match precision {
+            Precision::F32 => Operands::F32,
+            Precision::Mixed => self.mixed,
+            Precision::Split => self.split,
+        }
+    }
+
+    fn fastest(&self) -> Precision {
+        Precision::F32
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
@@ -39,7 +70,7 @@ impl Backend for Oracle {
         }
         let Program { tensors, routines } = program;
         let program = Program { tensors, routines: Vec::new() };
-        let mut run = Run { program, values, indices: Indices::default() };
+        let mut run = Run { oracle: *self, program, values, indices: Indices::default() };
         for routine in routines {
             run.add(routine)?;
         }
@@ -48,6 +79,7 @@ impl Backend for Oracle {
 }
 
 struct Run {
+    oracle: Oracle,
     program: Program,
     values: Vec<Values>,
     indices: Indices,
@@ -78,6 +110,36 @@ impl Matrix {
     fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.cols..(row + 1) * self.cols]
     }
+}
+
+/// A factor of a product, in the parts that the device multiplies: the high one, and the low one where there is one.
+struct Factor {
+    high: Matrix,
+    low: Option<Matrix>,
+}
+
+impl Factor {
+    fn new(matrix: Matrix, operands: Operands) -> Self {
+        let cols = matrix.cols;
+        let part = |i: usize| Matrix { cols, values: matrix.values.iter().map(|&x| operands.parts(x)[i]).collect() };
+        match operands {
+            Operands::F32 => Self { high: matrix, low: None },
+            Operands::TwoBf16 => Self { high: part(0), low: Some(part(1)) },
+            Operands::F16 | Operands::Bf16 => Self { high: part(0), low: None },
+        }
+    }
+}
+
+/// Σ a b over pairs of places in two factors.
+fn sum_of_products(a: &Factor, b: &Factor, places: impl Iterator<Item = [(usize, usize); 2]>) -> f64 {
+    let product = |[(r, c), (k, n)]: [(usize, usize); 2]| {
+        let crosswise = match (&a.low, &b.low) {
+            (Some(a_low), Some(b_low)) => a.high.at(r, c) * b_low.at(k, n) + a_low.at(r, c) * b.high.at(k, n),
+            _ => 0.0,
+        };
+        a.high.at(r, c) * b.high.at(k, n) + crosswise
+    };
+    places.map(product).sum()
 }
 
 /// A matrix by its elements.
@@ -131,8 +193,9 @@ impl Run {
         }
     }
 
-    fn execute(&self, op: &Op, step: &Step, metrics: &mut Vec<f32>) {
+    fn execute(&self, op: &Op, operands: Operands, step: &Step, metrics: &mut Vec<f32>) {
         let active = step.rows as usize;
+        let factor = |tensor: Tensor| Factor::new(self.get(tensor), operands);
         match op {
             Op::Gather { data, index, shift, out } => {
                 let source = self.get(*data);
@@ -157,10 +220,10 @@ impl Run {
                 self.set(*data, target);
             }
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
-                let (x, w, b) = (self.get(*input), self.get(*weight), self.get(*bias));
+                let (x, w, b) = (factor(*input), factor(*weight), self.get(*bias));
                 let mean = matrix(out.rows, out.cols, |r, c| {
-                    let w = |k: usize| if *transposed { w.at(c, k) } else { w.at(k, c) };
-                    activation.apply((0..x.cols).map(|k| x.at(r, k) * w(k)).sum::<f64>() + b.at(0, c))
+                    let places = (0..input.cols).map(|k| [(r, k), if *transposed { (c, k) } else { (k, c) }]);
+                    activation.apply(sum_of_products(&x, &w, places) + b.at(0, c))
                 });
                 if let Some(sample) = sample {
                     let state =
@@ -170,35 +233,39 @@ impl Run {
                 self.set(*out, mean);
             }
             Op::Backprop { delta, weight, output, activation, out } => {
-                let (d, w, y) = (self.get(*delta), self.get(*weight), self.get(*output));
+                let (d, w, y) = (factor(*delta), factor(*weight), self.get(*output));
                 let element = |r: usize, c: usize| {
-                    (0..d.cols).map(|j| d.at(r, j) * w.at(c, j)).sum::<f64>() * activation.derivative(y.at(r, c))
+                    let places = (0..delta.cols).map(|j| [(r, j), (c, j)]);
+                    sum_of_products(&d, &w, places) * activation.derivative(y.at(r, c))
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
             Op::Gradient { positive, negative, weight, bias, input_bias } => {
-                // A term of the gradient: Σ over the active rows of x_i d_j, where an absent factor is 1.
-                let term = |x: Option<&Matrix>, d: Option<&Matrix>, i: usize, j: usize| {
-                    let factor = |m: Option<&Matrix>, r: usize, c: usize| m.map_or(1.0, |m| m.at(r, c));
-                    (0..active).map(|r| factor(x, r, i) * factor(d, r, j)).sum::<f64>()
+                let terms = |i: usize, j: usize| (0..active).map(move |r| [(r, i), (r, j)]);
+                let product = |(x, d): (Tensor, Tensor)| {
+                    let (x, d) = (factor(x), factor(d));
+                    let cols = d.high.cols;
+                    matrix(x.high.cols, cols, |i, j| sum_of_products(&x, &d, terms(i, j)))
                 };
-                let (x, d) = (self.get(positive.0), self.get(positive.1));
-                let negative = negative.map(|(v, h)| (self.get(v), self.get(h)));
-                let mean = |use_x: bool, use_d: bool, i: usize, j: usize| {
-                    let plus = term(use_x.then_some(&x), use_d.then_some(&d), i, j);
-                    let sum = match &negative {
-                        Some((v, h)) => term(use_x.then_some(v), use_d.then_some(h), i, j) - plus,
-                        None => plus,
+                let sums = |tensor: Tensor| {
+                    let rows = self.get(tensor);
+                    matrix(1, tensor.cols, |_, c| (0..active).map(|r| rows.at(r, c)).sum())
+                };
+                // What the negative phase has more than the positive one, or the positive one where it is alone.
+                let mean = |positive: Vec<f64>, negative: Option<Vec<f64>>| -> Vec<f64> {
+                    let difference = match negative {
+                        Some(negative) => negative.iter().zip(&positive).map(|(minus, plus)| minus - plus).collect(),
+                        None => positive,
                     };
-                    sum / active as f64
+                    difference.into_iter().map(|sum: f64| sum / active as f64).collect()
                 };
-                let gradient = matrix(x.cols, d.cols, |i, j| mean(true, true, i, j));
+                let gradient = mean(product(*positive), negative.map(product));
                 self.update(weight, gradient, f64::from(step.weight_cost), step);
                 if let Some(bias) = bias {
-                    self.update(bias, matrix(1, d.cols, |_, j| mean(false, true, 0, j)), 0.0, step);
+                    self.update(bias, mean(sums(positive.1), negative.map(|(_, h)| sums(h))), 0.0, step);
                 }
                 if let Some(bias) = input_bias {
-                    self.update(bias, matrix(1, x.cols, |_, i| mean(true, false, i, 0)), 0.0, step);
+                    self.update(bias, mean(sums(positive.0), negative.map(|(v, _)| sums(v))), 0.0, step);
                 }
             }
             Op::Loss { kind, input, target, output, delta } => {
@@ -308,12 +375,13 @@ impl Execution for Run {
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
         let routine = self.program.routine(routine);
         check_steps(routine, steps)?;
+        let operands = self.oracle.operands(routine.precision());
         let mut raw = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             if control(number).is_break() {
                 return Err(Error::Stopped { steps: number });
             }
-            routine.ops().iter().for_each(|op| self.execute(op, step, &mut raw));
+            routine.ops().iter().for_each(|op| self.execute(op, operands, step, &mut raw));
         }
         Ok(Metrics::collect(routine, steps, &raw))
     }

@@ -3,19 +3,30 @@
 use std::fmt;
 
 use crate::op::{Op, Update};
-use crate::{Error, Kind, Result, Tensor};
+use crate::{Error, Kind, Precision, Result, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
 #[derive(Clone, Debug)]
 pub struct Routine {
     name: String,
+    precision: Precision,
     ops: Vec<Op>,
 }
 
 impl Routine {
-    /// An empty routine of that name.
+    /// An empty routine of that name, whose products are f32.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ops: Vec::new() }
+        Self { name: name.into(), precision: Precision::F32, ops: Vec::new() }
+    }
+
+    /// The same routine with its products in another precision.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The precision of its products.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Its name.
@@ -126,8 +137,9 @@ impl fmt::Display for Program {
         for routine in &self.routines {
             writeln!(
                 f,
-                "routine `{}`: {} operations, {:.1} MFLOP and {:.1} MB a step",
+                "routine `{}`, {}: {} operations, {:.1} MFLOP and {:.1} MB a step",
                 routine.name,
+                routine.precision.name(),
                 routine.ops.len(),
                 routine.flops() as f64 / 1e6,
                 routine.bytes() as f64 / 1e6

@@ -51,7 +51,7 @@ fn refusal(backend: &dyn Backend, program: &Program) -> String {
 
 #[test]
 fn tensors_of_other_programs_are_refused() {
-    for backend in [&Oracle as &dyn Backend, &Cpu::with_threads(2).expect("threads start")] {
+    for backend in [&Oracle::default() as &dyn Backend, &Cpu::with_threads(2).expect("threads start")] {
         let mut other = Program::default();
         let foreign = values(&mut other, "foreign", 3, 3);
         let mut program = Program::default();

@@ -29,7 +29,8 @@ fn states(backend: &dyn Backend, bias: &[f32], activation: Activation, sampling:
 }
 
 fn backends() -> Vec<Box<dyn Backend>> {
-    let mut backends: Vec<Box<dyn Backend>> = vec![Box::new(Oracle), Box::new(Cpu::new().expect("threads start"))];
+    let mut backends: Vec<Box<dyn Backend>> =
+        vec![Box::new(Oracle::default()), Box::new(Cpu::new().expect("threads start"))];
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
     match Gpu::new(&Selector::parse(&name)) {
         Ok(gpu) => backends.push(Box::new(gpu)),

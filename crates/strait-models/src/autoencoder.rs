@@ -8,7 +8,7 @@ use strait_compute::{Activation, Device, LossKind, Op};
 use strait_data::Rows;
 
 use crate::network::{Evaluation, parts};
-use crate::{Dense, Error, Precision, Result, forward};
+use crate::{Dense, Dtype, Error, Result, forward};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,8 +154,8 @@ impl Autoencoder {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, precision: Precision, notes: &BTreeMap<String, String>) -> Result<()> {
-        crate::file::save(self, path.as_ref(), precision, notes)
+    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+        crate::file::save(self, path.as_ref(), dtype, notes)
     }
 
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{self, SafeTensors, TensorView};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use strait_compute::Activation;
@@ -15,7 +15,7 @@ use crate::{Autoencoder, Dense, Error, Result};
 
 /// How weights are stored in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Precision {
+pub enum Dtype {
     /// 32-bit floats, exact.
     #[default]
     F32,
@@ -58,29 +58,24 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(
-    net: &Autoencoder,
-    path: &Path,
-    precision: Precision,
-    notes: &BTreeMap<String, String>,
-) -> Result<()> {
-    let dtype = match precision {
-        Precision::F32 => Dtype::F32,
-        Precision::F16 => Dtype::F16,
+pub(crate) fn save(net: &Autoencoder, path: &Path, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    let stored = match dtype {
+        Dtype::F32 => tensor::Dtype::F32,
+        Dtype::F16 => tensor::Dtype::F16,
     };
     let pack = |values: &[f32]| -> Vec<u8> {
-        match precision {
-            Precision::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            Precision::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+        match dtype {
+            Dtype::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Dtype::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
         }
     };
     net.check()?;
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
     for (name, layer) in names.iter().zip(&net.layers) {
-        let kept = |x: &f32| precision == Precision::F32 && x.is_finite() || f16::from_f32(*x).is_finite();
+        let kept = |x: &f32| dtype == Dtype::F32 && x.is_finite() || f16::from_f32(*x).is_finite();
         if let Some(x) = layer.weight.iter().chain(&layer.bias).find(|x| !kept(x)) {
-            let message = format!("the layer `{name}` holds {x}, which {precision:?} cannot keep; nothing was written");
+            let message = format!("the layer `{name}` holds {x}, which {dtype:?} cannot keep; nothing was written");
             return Err(Error::File { path: path.to_owned(), message });
         }
         let weight = pack(&transpose(&layer.weight, layer.outputs));
@@ -90,7 +85,7 @@ pub(crate) fn save(
     let wrong = |error: safetensors::SafeTensorError| Error::File { path: path.to_owned(), message: error.to_string() };
     let mut views = Vec::new();
     for (name, shape, bytes) in &tensors {
-        views.push((name, TensorView::new(dtype, shape.clone(), bytes).map_err(wrong)?));
+        views.push((name, TensorView::new(stored, shape.clone(), bytes).map_err(wrong)?));
     }
     let describe = |layer: &Dense| Units {
         inputs: layer.inputs,
@@ -192,8 +187,10 @@ fn read(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Res
         return Err(format!("tensor `{name}` has the shape {:?}, but the architecture wants {shape:?}", view.shape()));
     }
     let values: Vec<f32> = match view.dtype() {
-        Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        Dtype::F16 => view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+        tensor::Dtype::F32 => {
+            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        }
+        tensor::Dtype::F16 => view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
         other => {
             return Err(format!("tensor `{name}` is of type {other:?}; F32 and F16 are read"));
         }

@@ -16,7 +16,7 @@ mod stack;
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use dense::Dense;
 pub use error::{Error, Result};
-pub use file::{Precision, write_atomically};
+pub use file::{Dtype, write_atomically};
 pub use network::{
     EVALUATION_BATCH, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
 };

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, TensorView};
-use strait_models::{Autoencoder, Precision, write_atomically};
+use safetensors::tensor::{self, TensorView};
+use strait_models::{Autoencoder, Dtype, write_atomically};
 
 fn net() -> Autoencoder {
     let mut net = Autoencoder::glorot(&[30, 20, 7], 3).expect("good sizes");
@@ -36,7 +36,7 @@ fn written(folder: &Path, bytes: &[u8]) -> PathBuf {
 fn a_round_trip_is_exact() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net.safetensors");
-    net().save(&path, Precision::F32, &notes()).expect("it is written");
+    net().save(&path, Dtype::F32, &notes()).expect("it is written");
     let (read, notes) = Autoencoder::load(&path).expect("it is read");
     assert_eq!(read, net());
     assert_eq!(notes["strait.seed"], "7");
@@ -47,8 +47,8 @@ fn a_round_trip_is_exact() {
 fn half_precision_keeps_three_digits_in_half_the_space() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [full, half] = ["full", "half"].map(|name| folder.path().join(name));
-    net().save(&full, Precision::F32, &notes()).expect("it is written");
-    net().save(&half, Precision::F16, &notes()).expect("it is written");
+    net().save(&full, Dtype::F32, &notes()).expect("it is written");
+    net().save(&half, Dtype::F16, &notes()).expect("it is written");
     let (read, _) = Autoencoder::load(&half).expect("it is read");
     for (read, exact) in read.layers.iter().zip(&net().layers) {
         for (x, y) in read.weight.iter().chain(&read.bias).zip(exact.weight.iter().chain(&exact.bias)) {
@@ -63,7 +63,7 @@ fn half_precision_keeps_three_digits_in_half_the_space() {
 fn cut_and_lengthened_files_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net.safetensors");
-    net().save(&path, Precision::F32, &notes()).expect("it is written");
+    net().save(&path, Dtype::F32, &notes()).expect("it is written");
     let bytes = std::fs::read(&path).expect("it is read");
     for cut in (0..64).chain((64..bytes.len()).step_by(1024)).chain([bytes.len() - 1]) {
         refusal(&written(folder.path(), &bytes[..cut]));
@@ -97,7 +97,7 @@ fn small(
     let bytes: Vec<Vec<u8>> =
         tensors.iter().map(|(_, _, x)| x.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
     let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
-        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("shape and bytes agree"))
+        (*name, TensorView::new(tensor::Dtype::F32, shape.clone(), bytes).expect("shape and bytes agree"))
     });
     written(folder, &safetensors::serialize(views, Some(metadata)).expect("it is serialised"))
 }
@@ -131,11 +131,11 @@ fn foreign_and_lying_files_are_refused() {
 fn numbers_that_a_file_cannot_keep_are_not_written_over_an_earlier_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net");
-    net().save(&path, Precision::F16, &notes()).expect("it is written");
-    for (value, precision) in [(f32::NAN, Precision::F32), (f32::INFINITY, Precision::F32), (1e6, Precision::F16)] {
+    net().save(&path, Dtype::F16, &notes()).expect("it is written");
+    for (value, dtype) in [(f32::NAN, Dtype::F32), (f32::INFINITY, Dtype::F32), (1e6, Dtype::F16)] {
         let mut bad = net();
         bad.layers[1].weight[3] = value;
-        assert!(bad.save(&path, precision, &notes()).expect_err("it cannot be kept").to_string().contains("encoder.2"));
+        assert!(bad.save(&path, dtype, &notes()).expect_err("it cannot be kept").to_string().contains("encoder.2"));
     }
     Autoencoder::load(&path).expect("the earlier file is still there");
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Device, Execution, Kind, Metrics, Program, Routine, RoutineId, Shift, Step};
+use strait_compute::{
+    Activation, Device, Execution, Kind, Metrics, Precision, Program, Routine, RoutineId, Shift, Step,
+};
 use strait_data::Rows;
 use strait_models::{Autoencoder, Network, minibatches};
 
@@ -54,6 +56,9 @@ pub struct FineTune {
     /// Random shifts of the training images, drawn anew for each row of each epoch: more data than there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift: Option<ImageShift>,
+    /// The precision of the products; see [`Device::fastest`]. Conjugate gradients and L-BFGS, which compare losses, and
+    /// test errors are computed in f32 whatever it is.
+    pub precision: Precision,
     /// Seed of the order of the rows, which is drawn anew for each epoch.
     pub seed: u64,
 }
@@ -68,6 +73,7 @@ impl Default for FineTune {
             weight_cost: 0.0,
             objective: Objective::CrossEntropy,
             shift: None,
+            precision: Precision::F32,
             seed: 2006,
         }
     }
@@ -309,7 +315,8 @@ impl<'a> Tuning<'a> {
         let at_once = optimizer.vectors() == 0;
         let mut steps = Vec::new();
         for place in 0..feed.places() {
-            let mut step = Routine::new(if at_once { "fine-tuning step" } else { "gather" });
+            let name = if at_once { "fine-tuning step" } else { "gather" };
+            let mut step = Routine::new(name).in_precision(recipe.precision);
             feed.gather(place, &mut step, shift, input)?;
             if at_once {
                 learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;

@@ -8,8 +8,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Step, Tensor,
-    Update,
+    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Sample, Step,
+    Tensor, Update,
 };
 use strait_data::{Rows, Values};
 use strait_models::{Rbm, Stack, Units, check_sizes, minibatches};
@@ -45,6 +45,8 @@ pub struct Pretrain {
     pub gaussian_visible: bool,
     /// Whether the highest hidden units, the code, are real-valued with unit variance.
     pub gaussian_code: bool,
+    /// The precision of the products; see [`Device::fastest`].
+    pub precision: Precision,
     /// Seed of the weights, the order of the rows and the sampling.
     pub seed: u64,
 }
@@ -63,6 +65,7 @@ impl Default for Pretrain {
             initial_epochs: 5,
             gaussian_visible: false,
             gaussian_code: true,
+            precision: Precision::F32,
             seed: 2006,
         }
     }
@@ -359,7 +362,7 @@ impl Machine {
         };
         let (mut steps, mut lasts) = (Vec::new(), Vec::new());
         for place in 0..feed.places() {
-            let mut whole = Routine::new(step.name());
+            let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
             feed.gather(place, &mut whole, None, v0)?;
             step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
             let mut last = whole.clone();

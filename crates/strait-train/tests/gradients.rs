@@ -114,7 +114,7 @@ fn gradients_agree_with_finite_differences() {
     let squared = Activation::ALL.map(|activation| LossKind::SquaredError { activation });
     for kind in squared.into_iter().chain([LossKind::CrossEntropy, LossKind::SoftmaxCrossEntropy]) {
         for hidden in Activation::ALL {
-            let backends: [&dyn Backend; 2] = [&Oracle, &cpu];
+            let backends: [&dyn Backend; 2] = [&Oracle::default(), &cpu];
             let found = backends.map(|backend| gradient(backend, &parameters, &x, &targets, hidden, kind));
             for part in 0..parameters.len() {
                 for i in 0..parameters[part].len() {

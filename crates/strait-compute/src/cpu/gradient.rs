@@ -3,9 +3,11 @@
 use std::cell::UnsafeCell;
 use std::ops::Range;
 
-use super::isa::{Target, compile_for_each_isa};
+use super::half_product::{BLOCK, HalfProduct};
+use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
+use super::multiplier::Multiplier;
 use super::product::block_product;
-use super::storage::{Lanes, Panels, Values, WIDTH, transpose_block};
+use super::storage::{Lanes, Panels, Values, WIDTH};
 use super::workers::Taking;
 use crate::Step;
 
@@ -27,6 +29,9 @@ pub(super) struct Gradient<'a> {
 }
 
 compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
+compile_for_each_multiplier!(
+    half_gradient = half_gradient_kernel(job: &Gradient<'_>, product: &HalfProduct<'_>, step: &Step, share: Taking<'_>)
+);
 
 #[inline(always)]
 fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
@@ -38,15 +43,15 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
         let (j, i) = (unit / across, unit % across);
         // SAFETY: the statistics are only read.
         let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };
-        // SAFETY: the statistics are only read.
-        let negative = job.negative.map(|(v, h)| unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) });
         // The parameters come from memory while the products keep the processor busy, a few lines at a time.
         let mut lines = Lines::of(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
-        let each = if negative.is_some() { 8 } else { 22 };
+        let each = if job.negative.is_some() { 8 } else { 22 };
         let mut block = block_product::<T>(x_panel, d_panel, || lines.prefetch::<T>(each));
-        match negative {
+        match job.negative {
             None => block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse)),
             Some((v, h)) => {
+                // SAFETY: the statistics are only read.
+                let (v, h) = unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) };
                 let minus = block_product::<T>(v, h, || lines.prefetch::<T>(each));
                 for (row, minus) in block.iter_mut().zip(&minus) {
                     for c in 0..WIDTH {
@@ -55,18 +60,62 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
                 }
             }
         }
-        // SAFETY: this block of the weights, their copy and their optimiser state is this worker's.
-        unsafe { update::<T>(job.weight, &block[..x.width(i)], j, i * WIDTH, step, step.weight_cost) };
-        if let Some(bias) = job.bias.filter(|_| i == 0) {
-            let mean = [column_means(d_panel, negative.map(|(_, h)| h), inverse)];
-            // SAFETY: this panel of the bias belongs to the worker of the block with i = 0.
-            unsafe { update::<T>(bias, &mean, j, 0, step, 0.0) };
+        // SAFETY: this block is this worker's.
+        unsafe { finish::<T>(job, &block, i, j, step) };
+    }
+}
+
+/// The same with operands of 16 bits; `product` is Xᵀ D, or what the negative phase has more than the positive one.
+#[inline(always)]
+fn half_gradient_kernel<T: Target, M: Multiplier>(
+    job: &Gradient<'_>,
+    product: &HalfProduct<'_>,
+    step: &Step,
+    share: Taking<'_>,
+) {
+    let inverse = 1.0 / step.rows as f32;
+    let (rows, panels) = (product.rows, product.panels);
+    let before = |row: usize, panel: usize| {
+        for start in (row..rows.min(row + BLOCK)).step_by(WIDTH) {
+            for j in panel..panels.min(panel + 2) {
+                Lines::of(job.weight, j, start..rows.min(start + WIDTH)).prefetch::<T>(4 * WIDTH);
+            }
         }
-        if let Some(bias) = job.input_bias.filter(|_| j == 0) {
-            let mean = [column_means(x_panel, negative.map(|(v, _)| v), inverse)];
-            // SAFETY: this panel of the bias belongs to the worker of the block with j = 0.
-            unsafe { update::<T>(bias, &mean, i, 0, step, 0.0) };
-        }
+    };
+    let done = |block: &mut [Lanes; WIDTH], row: usize, panel: usize| {
+        block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse));
+        // SAFETY: this block is this worker's.
+        unsafe { finish::<T>(job, block, row / WIDTH, panel, step) };
+    };
+    // SAFETY: the statistics are only read.
+    unsafe { product.blocks::<T, M>(share.of(product.units()), before, done) }
+}
+
+/// Updates block (i, j) of the weights with its gradient, and the biases that belong to its worker.
+///
+/// # Safety
+/// The block of the weights, of their copies and of their optimiser's state is this worker's; so is panel j of the bias if
+/// i = 0, and panel i of the input bias if j = 0.
+#[inline(always)]
+unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &[Lanes; WIDTH], i: usize, j: usize, step: &Step) {
+    let active = 0..step.rows as usize;
+    let inverse = 1.0 / step.rows as f32;
+    let (x, d) = job.positive;
+    // SAFETY: the caller's promise.
+    unsafe { update::<T>(job.weight, &block[..x.width(i)], j, i * WIDTH, step, step.weight_cost) };
+    if let Some(bias) = job.bias.filter(|_| i == 0) {
+        // SAFETY: the statistics are only read.
+        let panels = unsafe { (d.panel(j, active.clone()), job.negative.map(|(_, h)| h.panel(j, active.clone()))) };
+        let mean = [column_means(panels.0, panels.1, inverse)];
+        // SAFETY: the caller's promise.
+        unsafe { update::<T>(bias, &mean, j, 0, step, 0.0) };
+    }
+    if let Some(bias) = job.input_bias.filter(|_| j == 0) {
+        // SAFETY: the statistics are only read.
+        let panels = unsafe { (x.panel(i, active.clone()), job.negative.map(|(v, _)| v.panel(i, active.clone()))) };
+        let mean = [column_means(panels.0, panels.1, inverse)];
+        // SAFETY: the caller's promise.
+        unsafe { update::<T>(bias, &mean, i, 0, step, 0.0) };
     }
 }
 
@@ -178,10 +227,6 @@ unsafe fn update<T: Target>(
             parameter
         }
     };
-    if let Some(copy) = written.transposed.get() {
-        let width = written.panels.width(panel);
-        // SAFETY: the caller's promise.
-        let out = unsafe { copy.panel_mut(row / WIDTH, panel * WIDTH..panel * WIDTH + width) };
-        transpose_block(lanes(written), out);
-    }
+    // SAFETY: the caller's promise.
+    unsafe { written.renew(row / WIDTH, panel) };
 }

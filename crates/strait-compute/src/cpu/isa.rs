@@ -2,44 +2,104 @@
 
 use super::storage::{Lanes, WIDTH};
 
-/// The instruction sets for which the kernels are compiled.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Isa {
+/// The instruction sets for which the kernels are compiled, each with those before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Isa {
     /// What every processor of the architecture has (on AArch64, NEON).
     Portable,
     /// x86-64 with AVX2 and FMA.
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
     Avx512,
+    /// AVX-512 with products of 16-bit operands.
+    Avx512Bf16,
+    /// The same with tiles of 16-bit operands: AMX.
+    Amx,
 }
 
 impl Isa {
-    /// The widest that this processor has.
-    pub(crate) fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let avx512 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl");
-            if avx2 && avx512 {
-                return Self::Avx512;
-            }
-            if avx2 {
-                return Self::Avx2;
-            }
-        }
-        Self::Portable
+    const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
+
+    /// Those that this processor, and its operating system, have; the best last.
+    pub fn available() -> Vec<Self> {
+        Self::ALL.into_iter().take_while(|isa| isa.is_there()).collect()
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    /// The best that this processor has.
+    pub(crate) fn detect() -> Self {
+        Self::available().pop().unwrap_or(Self::Portable)
+    }
+
+    /// Whether the processor has what this one adds to those before it.
+    #[cfg(target_arch = "x86_64")]
+    fn is_there(self) -> bool {
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            Self::Avx512Bf16 => is_x86_feature_detected!("avx512bf16"),
+            Self::Amx => amx::is_there(),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_there(self) -> bool {
+        self == Self::Portable
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Portable if cfg!(target_arch = "aarch64") => "NEON",
             Self::Portable => "portable instructions",
             Self::Avx2 => "AVX2 and FMA",
             Self::Avx512 => "AVX-512",
+            Self::Avx512Bf16 => "AVX-512 with BF16",
+            Self::Amx => "AVX-512 and AMX",
         }
+    }
+
+    /// Whether it multiplies 16-bit operands faster than f32.
+    pub(crate) fn has_halves(self) -> bool {
+        self >= Self::Avx512Bf16
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    use std::sync::OnceLock;
+
+    /// Whether the processor has AMX for bf16, and the system lets this process use it.
+    pub(super) fn is_there() -> bool {
+        static FOUND: OnceLock<bool> = OnceLock::new();
+        *FOUND.get_or_init(|| has_instructions() && is_permitted())
+    }
+
+    fn has_instructions() -> bool {
+        const BF16: u32 = 1 << 22;
+        const TILE: u32 = 1 << 24;
+        __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & (BF16 | TILE) == BF16 | TILE
+    }
+
+    /// Linux gives the tiles, whose state is large, to processes that ask for them, once for all their threads.
+    fn is_permitted() -> bool {
+        const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+        const XFEATURE_XTILEDATA: libc::c_ulong = 18;
+        // SAFETY: the call takes two numbers and changes nothing but the permission.
+        unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0 }
+    }
+}
+#[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
+mod amx {
+    /// How to ask for it is known of Linux only.
+    pub(super) fn is_there() -> bool {
+        false
     }
 }
 
@@ -218,10 +278,12 @@ macro_rules! compile_for_each_isa {
                     $kernel::<isa::Avx512>($($arg),*)
                 }
                 match isa {
-                    // SAFETY: `Isa::detect` found AVX2 and FMA on this processor.
+                    // SAFETY: AVX2 and FMA were found on this processor.
                     isa::Isa::Avx2 => return unsafe { avx2($($arg),*) },
-                    // SAFETY: `Isa::detect` found AVX-512 F, BW, DQ and VL on this processor.
-                    isa::Isa::Avx512 => return unsafe { avx512($($arg),*) },
+                    isa::Isa::Avx512 | isa::Isa::Avx512Bf16 | isa::Isa::Amx => {
+                        // SAFETY: AVX-512 F, BW, DQ and VL were found on this processor.
+                        return unsafe { avx512($($arg),*) };
+                    }
                     isa::Isa::Portable => {}
                 }
             }
@@ -231,3 +293,45 @@ macro_rules! compile_for_each_isa {
     };
 }
 pub(super) use compile_for_each_isa;
+
+/// Defines `$name(isa, args)` that runs `$kernel::<T, M>(args)` with the instruction set's multiplier of 16-bit operands.
+macro_rules! compile_for_each_multiplier {
+    ($name:ident = $kernel:ident($($arg:ident: $type:ty),*)) => {
+        pub(super) fn $name(isa: $crate::cpu::isa::Isa, $($arg: $type),*) {
+            use $crate::cpu::{isa, multiplier};
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($arg: $type),*) {
+                    $kernel::<isa::Avx2, multiplier::Widening>($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                fn avx512($($arg: $type),*) {
+                    $kernel::<isa::Avx512, multiplier::Widening>($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+                fn avx512_bf16($($arg: $type),*) {
+                    $kernel::<isa::Avx512, multiplier::DotProducts>($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                fn amx($($arg: $type),*) {
+                    $kernel::<isa::Avx512, multiplier::Amx>($($arg),*)
+                }
+                match isa {
+                    // SAFETY: AVX2 and FMA were found on this processor.
+                    isa::Isa::Avx2 => return unsafe { avx2($($arg),*) },
+                    // SAFETY: AVX-512 F, BW, DQ and VL were found on this processor.
+                    isa::Isa::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: these and BF16 were found on this processor.
+                    isa::Isa::Avx512Bf16 => return unsafe { avx512_bf16($($arg),*) },
+                    // SAFETY: AVX-512 and AMX were found on this processor.
+                    isa::Isa::Amx => return unsafe { amx($($arg),*) },
+                    isa::Isa::Portable => {}
+                }
+            }
+            let _ = isa;
+            $kernel::<isa::Portable, multiplier::Widening>($($arg),*)
+        }
+    };
+}
+pub(super) use compile_for_each_multiplier;

@@ -1,49 +1,70 @@
 //! `linear` and `backprop`: a product of rows with the layer's tail.
 
-use super::isa::{Target, compile_for_each_isa};
+use super::half_product::HalfProduct;
+use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
 use super::math::{activate, ln, sin_cos_turns, times_derivative};
+use super::multiplier::Multiplier;
 use super::product::{Tail, rows_product, units};
 use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Taking;
 use crate::philox::{philox_blocks, uniform};
 use crate::{Activation, Sampling, Step};
 
-/// out = act(X W + b), with random states where they are wanted.
+/// What `linear` does with X W: out = act(X W + b), with random states where they are wanted.
 pub(super) struct Linear<'a> {
-    pub(super) input: &'a Panels,
-    /// W, or its transposed copy.
-    pub(super) weight: &'a Panels,
     pub(super) bias: &'a Panels,
     pub(super) activation: Activation,
     pub(super) out: &'a Panels,
     pub(super) sample: Option<(Sampling, u32, &'a Panels)>,
 }
 
-/// out = (δ Wᵀ) ⊙ act′(y)
+/// What `backprop` does with δ Wᵀ: out = (δ Wᵀ) ⊙ act′(y)
 pub(super) struct Backprop<'a> {
-    pub(super) delta: &'a Panels,
-    /// The transposed copy of W.
-    pub(super) weight: &'a Panels,
     pub(super) output: &'a Panels,
     pub(super) activation: Activation,
     pub(super) out: &'a Panels,
 }
 
-compile_for_each_isa!(linear = linear_kernel(job: &Linear<'_>, step: &Step, share: Taking<'_>));
-compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, share: Taking<'_>));
+compile_for_each_isa!(
+    linear = linear_kernel(job: &Linear<'_>, x: &Panels, w: &Panels, step: &Step, share: Taking<'_>)
+);
+compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, delta: &Panels, w: &Panels, share: Taking<'_>));
+compile_for_each_multiplier!(
+    half_linear = half_linear_kernel(job: &Linear<'_>, product: &HalfProduct<'_>, step: &Step, share: Taking<'_>)
+);
+compile_for_each_multiplier!(
+    half_backprop = half_backprop_kernel(job: &Backprop<'_>, product: &HalfProduct<'_>, share: Taking<'_>)
+);
 
 #[inline(always)]
-fn linear_kernel<T: Target>(job: &Linear<'_>, step: &Step, share: Taking<'_>) {
-    let units = share.of(units::<T>(job.input, job.weight));
+fn linear_kernel<T: Target>(job: &Linear<'_>, x: &Panels, w: &Panels, step: &Step, share: Taking<'_>) {
+    let units = share.of(units::<T>(x, w));
     // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
-    unsafe { rows_product::<T>(job.input, job.weight, units, &LinearTail { job, step }) }
+    unsafe { rows_product::<T>(x, w, units, &LinearTail { job, step }) }
 }
 
 #[inline(always)]
-fn backprop_kernel<T: Target>(job: &Backprop<'_>, share: Taking<'_>) {
-    let units = share.of(units::<T>(job.delta, job.weight));
+fn backprop_kernel<T: Target>(job: &Backprop<'_>, delta: &Panels, w: &Panels, share: Taking<'_>) {
+    let units = share.of(units::<T>(delta, w));
     // SAFETY: an operation does not write its operands, and each worker has its own tiles of the result.
-    unsafe { rows_product::<T>(job.delta, job.weight, units, job) }
+    unsafe { rows_product::<T>(delta, w, units, job) }
+}
+
+#[inline(always)]
+fn half_linear_kernel<T: Target, M: Multiplier>(
+    job: &Linear<'_>,
+    product: &HalfProduct<'_>,
+    step: &Step,
+    share: Taking<'_>,
+) {
+    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
+    unsafe { product.with_tail::<T, M>(share.of(product.units()), &LinearTail { job, step }) }
+}
+
+#[inline(always)]
+fn half_backprop_kernel<T: Target, M: Multiplier>(job: &Backprop<'_>, product: &HalfProduct<'_>, share: Taking<'_>) {
+    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the result.
+    unsafe { product.with_tail::<T, M>(share.of(product.units()), job) }
 }
 
 struct LinearTail<'a> {

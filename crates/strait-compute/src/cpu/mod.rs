@@ -4,22 +4,30 @@
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
 mod gradient;
+mod half_product;
+mod halves;
 mod isa;
 mod linear;
 mod math;
+mod multiplier;
+mod pack;
+mod plan;
 mod product;
 mod rows;
 mod storage;
 mod vector;
 mod workers;
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gradient::{Destination, Gradient, gradient};
-use isa::Isa;
-use linear::{Backprop, Linear, backprop, linear};
+use gradient::{Destination, Gradient, gradient, half_gradient};
+use half_product::HalfProduct;
+use halves::{Halves, Layout};
+pub use isa::Isa;
+use linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
+use pack::pack;
+use plan::{Plan, Reads, Work};
 use rows::{Data, Loss, gather, loss, scatter, softmax};
 use storage::{Panels, Shared, Storage, Values};
 use vector::{combine, dot};
@@ -28,8 +36,8 @@ use workers::{Counters, Taking, Workers};
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{Op, Update};
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine, RoutineId, Step,
-    Tensor,
+    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
+    RoutineId, Step, Tensor,
 };
 
 /// Steps between two looks at the stop flag.
@@ -57,6 +65,14 @@ impl Cpu {
     pub fn with_threads(threads: usize) -> Result<Self> {
         Ok(Self { isa: Isa::detect(), workers: Arc::new(Workers::new(threads.max(1))?) })
     }
+
+    /// The same workers with another instruction set than the best.
+    ///
+    /// # Errors
+    /// [`Error::Isa`] if this processor does not have it.
+    pub fn with_isa(self, isa: Isa) -> Result<Self> {
+        if Isa::available().contains(&isa) { Ok(Self { isa, ..self }) } else { Err(Error::Isa(isa.name())) }
+    }
 }
 
 impl Backend for Cpu {
@@ -67,6 +83,18 @@ impl Backend for Cpu {
     fn describe(&self) -> String {
         let threads = self.workers.count();
         format!("CPU, {}, {threads} thread{}", self.isa.name(), if threads == 1 { "" } else { "s" })
+    }
+
+    fn operands(&self, precision: Precision) -> Operands {
+        match precision {
+            Precision::F32 => Operands::F32,
+            Precision::Mixed => Operands::Bf16,
+            Precision::Split => Operands::TwoBf16,
+        }
+    }
+
+    fn fastest(&self) -> Precision {
+        if self.isa.has_halves() { Precision::Mixed } else { Precision::F32 }
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
@@ -104,10 +132,7 @@ impl Backend for Cpu {
 
 fn allocate(tensor: Tensor, name: &str) -> Result<Storage> {
     Ok(match tensor.kind {
-        Kind::Values => Storage::Values(Values {
-            panels: Panels::new(tensor.rows, tensor.cols, name)?,
-            transposed: OnceLock::new(),
-        }),
+        Kind::Values => Storage::Values(Values::new(tensor.rows, tensor.cols, name)?),
         Kind::Bytes => Storage::Bytes(Shared::new(0, tensor.len(), name)?),
         Kind::Rows => Storage::Rows(Shared::new(0.0, tensor.len(), name)?),
         Kind::Index => Storage::Index(Shared::new(0, tensor.len(), name)?),
@@ -120,22 +145,6 @@ struct Owned {
     storage: Arc<Storage>,
 }
 
-/// What is known of a routine before it runs: for each operation whether the workers meet before it.
-struct Plan {
-    meet: Vec<bool>,
-    /// The counters of work taken, for each operation, in two sets: one for steps of even number, one for odd ones.
-    counters: [Vec<Counters>; 2],
-}
-
-impl Plan {
-    /// Prepares the counters for a step, while another one with the other set may be under way.
-    fn reset(&self, step: usize) {
-        for counter in self.counters[step % 2].iter().flatten() {
-            counter.store(0, Ordering::Relaxed);
-        }
-    }
-}
-
 struct Run {
     isa: Isa,
     workers: Arc<Workers>,
@@ -146,40 +155,40 @@ struct Run {
 }
 
 impl Run {
-    fn plan(&self, routine: &Routine) -> Result<Plan> {
-        let (mut read, mut written): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
-        let mut meet = Vec::new();
+    /// Makes room for the copies that the routine's operations read.
+    fn keep_copies(&self, routine: &Routine) -> Result<()> {
+        let precision = routine.precision();
+        let low = precision == Precision::Split;
         for op in routine.ops() {
-            if let Op::Linear { weight, transposed: true, .. } | Op::Backprop { weight, .. } = op {
-                self.keep_transposed(*weight)?;
+            let Reads { packed, kept } = Reads::of(op, precision);
+            for (tensor, layout) in packed.into_iter().chain(kept) {
+                let values = self.values(tensor);
+                values.halves.make(&values.panels, layout, low, self.program.name(tensor))?;
             }
-            let (reads, writes) = op.tensors();
-            let clash = reads.iter().any(|tensor| written.contains(tensor))
-                || writes.iter().any(|tensor| written.contains(tensor) || read.contains(tensor));
-            if clash {
-                read.clear();
-                written.clear();
+            let transposed = match op {
+                Op::Linear { weight, transposed: true, .. } | Op::Backprop { weight, .. } => Some(*weight),
+                _ => None,
+            };
+            if let Some(weight) = transposed.filter(|_| precision == Precision::F32) {
+                self.keep_transposed(weight)?;
             }
-            meet.push(clash);
-            read.extend(reads);
-            written.extend(writes);
+            if let Some((weight, _)) = kept {
+                let _pause = self.workers.pause();
+                // SAFETY: the pause keeps jobs from running.
+                unsafe { self.values(weight).renew_all() };
+            }
         }
-        let counters = [0, 1].map(|_| meet.iter().map(|_| Counters::default()).collect());
-        Ok(Plan { meet, counters })
+        Ok(())
     }
 
     /// From now on, a transposed copy of the tensor is kept.
     fn keep_transposed(&self, tensor: Tensor) -> Result<()> {
-        let _pause = self.workers.pause();
         let values = self.values(tensor);
-        if values.transposed.get().is_none() {
-            let copy = Panels::new(tensor.cols, tensor.rows, self.program.name(tensor))?;
-            for panel in 0..copy.count() {
-                // SAFETY: the pause keeps jobs from running.
-                unsafe { values.transpose_panel(&copy, panel) };
-            }
-            // Only this function sets it, and only during a pause.
-            let _ = values.transposed.set(copy);
+        let copy = Panels::new(tensor.cols, tensor.rows, self.program.name(tensor))?;
+        let _pause = self.workers.pause();
+        if values.transposed.set(copy).is_ok() {
+            // SAFETY: the pause keeps jobs from running.
+            unsafe { values.renew_all() };
         }
         Ok(())
     }
@@ -211,9 +220,52 @@ impl Run {
         }
     }
 
+    fn halves(&self, tensor: Tensor, layout: Layout) -> &Halves {
+        self.values(tensor).halves.get(layout)
+    }
+
+    /// The product that an operation on operands of 16 bits computes.
+    fn half_product(&self, op: &Op, precision: Precision, step: &Step) -> Option<HalfProduct<'_>> {
+        let with_weight = |input: Tensor, weight: Tensor, turned: bool, out: Tensor| {
+            let layout = if turned { Layout::RightTurned } else { Layout::Right };
+            let (left, right) = (self.halves(input, Layout::Left), self.halves(weight, layout));
+            HalfProduct::new(out.rows, self.panels(out).count(), input.cols).plus(left, right, precision)
+        };
+        match op {
+            _ if precision == Precision::F32 => None,
+            Op::Linear { input, weight, transposed, out, .. } => Some(with_weight(*input, *weight, *transposed, *out)),
+            Op::Backprop { delta, weight, out, .. } => Some(with_weight(*delta, *weight, true, *out)),
+            Op::Gradient { positive: (x, d), negative, .. } => {
+                let right = |d: Tensor| self.halves(d, Layout::Right);
+                let layout = if negative.is_some() { Layout::MinusLeftTurned } else { Layout::LeftTurned };
+                let product = HalfProduct::new(x.cols, self.panels(*d).count(), step.rows as usize).plus(
+                    self.halves(*x, layout),
+                    right(*d),
+                    precision,
+                );
+                Some(match negative {
+                    None => product,
+                    Some((v, h)) => product.plus(self.halves(*v, Layout::LeftTurned), right(*h), precision),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// One worker's part of a piece of work.
+    fn perform(&self, work: &Work, routine: &Routine, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
+        match work {
+            Work::Operation(number) => {
+                self.execute(&routine.ops()[*number], routine.precision(), step, metrics, share);
+            }
+            Work::Pack(copies) => pack(self.isa, copies, &self.storage, step, share),
+        }
+    }
+
     /// One worker's part of an operation.
-    fn execute(&self, op: &Op, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
+    fn execute(&self, op: &Op, precision: Precision, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
         let pair = |(a, b): (Tensor, Tensor)| (self.panels(a), self.panels(b));
+        let half_product = self.half_product(op, precision, step);
         match op {
             Op::Gather { data, index, shift, out } => {
                 let index = index.map(|index| match &*self.storage[index.id] {
@@ -233,26 +285,24 @@ impl Run {
                 }
             }
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
-                let weight = if *transposed { self.transposed(*weight) } else { self.panels(*weight) };
                 let job = Linear {
-                    input: self.panels(*input),
-                    weight,
                     bias: self.panels(*bias),
                     activation: *activation,
                     out: self.panels(*out),
                     sample: sample.map(|sample| (sample.sampling, sample.stream, self.panels(sample.out))),
                 };
-                linear(self.isa, &job, step, share);
+                if let Some(product) = half_product {
+                    return half_linear(self.isa, &job, &product, step, share);
+                }
+                let weight = if *transposed { self.transposed(*weight) } else { self.panels(*weight) };
+                linear(self.isa, &job, self.panels(*input), weight, step, share);
             }
             Op::Backprop { delta, weight, output, activation, out } => {
-                let job = Backprop {
-                    delta: self.panels(*delta),
-                    weight: self.transposed(*weight),
-                    output: self.panels(*output),
-                    activation: *activation,
-                    out: self.panels(*out),
-                };
-                backprop(self.isa, &job, share);
+                let job = Backprop { output: self.panels(*output), activation: *activation, out: self.panels(*out) };
+                match half_product {
+                    Some(product) => half_backprop(self.isa, &job, &product, share),
+                    None => backprop(self.isa, &job, self.panels(*delta), self.transposed(*weight), share),
+                }
             }
             Op::Gradient { positive, negative, weight, bias, input_bias } => {
                 let job = Gradient {
@@ -262,7 +312,10 @@ impl Run {
                     bias: bias.as_ref().map(|update| self.destination(update)),
                     input_bias: input_bias.as_ref().map(|update| self.destination(update)),
                 };
-                gradient(self.isa, &job, step, share);
+                match half_product {
+                    Some(product) => half_gradient(self.isa, &job, &product, step, share),
+                    None => gradient(self.isa, &job, step, share),
+                }
             }
             Op::Loss { kind, input, target, output, delta } => {
                 let job = Loss {
@@ -291,8 +344,8 @@ impl Execution for Run {
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
         self.indices.admit(&self.program, &routine)?;
-        let plan = self.plan(&routine)?;
-        self.plans.push(plan);
+        self.keep_copies(&routine)?;
+        self.plans.push(Plan::new(&routine));
         Ok(self.program.add(routine))
     }
 
@@ -303,12 +356,8 @@ impl Execution for Run {
             Storage::Values(to) => {
                 // SAFETY: the pause keeps jobs away, and this is the only access.
                 unsafe { to.panels.write(values) };
-                if let Some(copy) = to.transposed.get() {
-                    for panel in 0..copy.count() {
-                        // SAFETY: as above.
-                        unsafe { to.transpose_panel(copy, panel) };
-                    }
-                }
+                // SAFETY: as above.
+                unsafe { to.renew_all() };
             }
             // SAFETY: the pause keeps jobs away, and this is the only access.
             Storage::Rows(to) => unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values),
@@ -373,13 +422,13 @@ impl Execution for Run {
                     if worker.index == 0 {
                         plan.reset(number + 1);
                     }
-                    let counters = &plan.counters[number % 2];
-                    for ((op, meet), counters) in routine.ops().iter().zip(&plan.meet).zip(counters) {
-                        if *meet {
+                    for planned in &plan.works {
+                        if planned.meet {
                             worker.meet();
                         }
-                        self.execute(op, step, (&raw, metric), Taking { worker, counters });
-                        metric += op.metrics();
+                        let taking = Taking { worker, counters: &planned.counters[number % 2] };
+                        self.perform(&planned.work, routine, step, (&raw, metric), taking);
+                        metric += planned.metrics(routine);
                     }
                     worker.meet();
                 }
@@ -390,16 +439,24 @@ impl Execution for Run {
     }
 
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {
+        let plan = &self.plans[routine.0];
         let routine = self.program.routine(routine);
         check_steps(routine, std::slice::from_ref(step))?;
         let raw = Shared::new(0.0, routine.metrics(), "metrics")?;
-        let (mut times, mut metric) = (Vec::new(), 0);
-        for op in routine.ops() {
+        let (mut times, mut metric, mut packing) = (Vec::new(), 0, Duration::ZERO);
+        for planned in &plan.works {
             let start = Instant::now();
             let counters = Counters::default();
-            self.workers.run(&|worker| self.execute(op, step, (&raw, metric), Taking { worker, counters: &counters }));
-            times.push(start.elapsed());
-            metric += op.metrics();
+            self.workers.run(&|worker| {
+                let taking = Taking { worker, counters: &counters };
+                self.perform(&planned.work, routine, step, (&raw, metric), taking);
+            });
+            // Copies count to the operation that wants them first.
+            match planned.work {
+                Work::Pack(_) => packing = start.elapsed(),
+                Work::Operation(_) => times.push(std::mem::take(&mut packing) + start.elapsed()),
+            }
+            metric += planned.metrics(routine);
         }
         Ok(Some(times))
     }

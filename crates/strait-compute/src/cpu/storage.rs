@@ -13,6 +13,7 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::halves::Copies;
 use crate::{Error, Result};
 
 /// Columns of a panel.
@@ -172,26 +173,57 @@ impl Panels {
     }
 }
 
-/// A tensor of numbers, with the transposed copy that products with Wᵀ read. Whoever writes the one writes the other.
+/// A tensor of numbers, with the copies of it that products read.
 pub(super) struct Values {
     pub(super) panels: Panels,
+    /// The transposed copy. Whoever writes the tensor renews it.
     pub(super) transposed: OnceLock<Panels>,
+    /// Copies in 16 bits. Whoever writes a weight renews its copies; those of other tensors are made in each step anew.
+    pub(super) halves: Copies,
 }
 
 impl Values {
-    /// Brings one panel of the transposed copy up to date.
+    pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
+        let panels = Panels::new(rows, cols, tensor)?;
+        Ok(Self { panels, transposed: OnceLock::new(), halves: Copies::default() })
+    }
+
+    /// Whether there are copies that a writer has to renew.
+    #[inline(always)]
+    pub(super) fn has_copies(&self) -> bool {
+        self.transposed.get().is_some() || self.halves.exist()
+    }
+
+    /// Blocks of 16 rows.
+    pub(super) fn blocks(&self) -> usize {
+        self.panels.rows.div_ceil(WIDTH)
+    }
+
+    /// Brings what the copies hold of one panel's rows `16 i` to `16 i + 15` up to date.
     ///
     /// # Safety
-    /// Nobody writes the matrix, and nobody else uses this panel of its copy, meanwhile.
-    pub(super) unsafe fn transpose_panel(&self, copy: &Panels, panel: usize) {
-        for source in 0..self.panels.count() {
-            let rows = panel * WIDTH..panel * WIDTH + copy.width(panel);
-            let width = self.panels.width(source);
+    /// Nobody writes this block of the matrix, and nobody else uses it in the copies, meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn renew(&self, i: usize, panel: usize) {
+        if let Some(copy) = self.transposed.get() {
+            let rows = i * WIDTH..((i + 1) * WIDTH).min(self.panels.rows);
+            let columns = panel * WIDTH..panel * WIDTH + self.panels.width(panel);
             // SAFETY: the caller's promise.
-            let (block, out) = unsafe {
-                (self.panels.panel(source, rows), copy.panel_mut(panel, source * WIDTH..source * WIDTH + width))
-            };
+            let (block, out) = unsafe { (self.panels.panel(panel, rows), copy.panel_mut(i, columns)) };
             transpose_block(block, out);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.halves.renew(&self.panels, i, panel) };
+    }
+
+    /// Brings all copies up to date.
+    ///
+    /// # Safety
+    /// Nobody else uses the tensor meanwhile.
+    pub(super) unsafe fn renew_all(&self) {
+        for panel in 0..self.panels.count() {
+            // SAFETY: the caller's promise.
+            (0..self.blocks()).for_each(|i| unsafe { self.renew(i, panel) });
         }
     }
 }
@@ -248,6 +280,7 @@ fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
 }
 
 /// The contents of a tensor.
+#[expect(clippy::large_enum_variant, reason = "there are dozens of tensors, each behind a pointer")]
 pub(super) enum Storage {
     Values(Values),
     Rows(Shared<f32>),

@@ -24,11 +24,11 @@ fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, 
         // SAFETY: these lanes are this worker's.
         unsafe { out.panels.lanes.slice_mut(i..i + 1)[0] = sum };
     }
-    if let Some(copy) = out.transposed.get() {
+    if out.has_copies() {
         share.worker.meet();
-        for panel in share.second(copy.count()) {
-            // SAFETY: all workers have finished the sums, and this panel of the copy is this worker's.
-            unsafe { out.transpose_panel(copy, panel) };
+        for i in share.second(out.blocks()) {
+            // SAFETY: all workers have finished the sums, and these blocks are this worker's in the copies.
+            (0..out.panels.count()).for_each(|panel| unsafe { out.renew(i, panel) });
         }
     }
 }

@@ -15,8 +15,8 @@ use strait_device::{Checks, Dispatch, Options, Selector, Table};
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{LossKind, Op};
 use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Program, Result, Routine,
-    RoutineId, Step, Tensor, Uploader,
+    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
+    Result, Routine, RoutineId, Step, Tensor, Uploader,
 };
 
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
@@ -117,6 +117,14 @@ impl Backend for Gpu {
 
     fn largest_tensor(&self) -> Option<u64> {
         Some(self.gpu.largest_tensor())
+    }
+
+    fn operands(&self, _precision: Precision) -> Operands {
+        Operands::F32
+    }
+
+    fn fastest(&self) -> Precision {
+        Precision::F32
     }
 
     fn describe(&self) -> String {

@@ -205,8 +205,11 @@ pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
     }
     cases.extend([1, 3].map(shifted));
     cases.extend(by_row(100, 784));
-    cases.push(contrastive_divergence(10, 49, 40));
-    cases.push(contrastive_divergence(33, 17, 70));
-    cases.push(fine_tuning(21, 49, 30));
+    cases.extend(steps());
     cases
+}
+
+/// Whole steps of training.
+pub(crate) fn steps() -> Vec<Case> {
+    vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)]
 }

@@ -5,12 +5,16 @@ mod table;
 
 use std::sync::Mutex;
 
-use strait_compute::{Backend, Cpu, Gpu, Kind, Metrics, Oracle, Tile, Tiles, go_on};
+use strait_compute::{Backend, Cpu, Gpu, Isa, Kind, Metrics, Oracle, Precision, Tile, Tiles, go_on};
 use strait_device::{Checks, Options, Selector};
 use table::{Case, PAPER};
 
 /// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
 const TOLERANCE: f64 = 1e-10;
+
+/// The same where operands that were computed before are rounded: those that lie between two numbers of 16 bits, as near
+/// as single precision tells, may be rounded either way.
+const ROUNDED: f64 = 1e-7;
 
 /// What a run leaves behind.
 struct Outcome {
@@ -32,7 +36,7 @@ fn run(backend: &dyn Backend, case: &Case) -> Outcome {
     Outcome { tensors, metrics }
 }
 
-fn compare(what: &str, found: &[f32], expected: &[f32]) {
+fn compare(what: &str, found: &[f32], expected: &[f32], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}: lengths");
     let (mut error, mut size) = (0.0, 0.0);
     for (i, (&x, &y)) in found.iter().zip(expected).enumerate() {
@@ -42,32 +46,67 @@ fn compare(what: &str, found: &[f32], expected: &[f32]) {
             size += f64::from(y).powi(2);
         }
     }
-    if error > TOLERANCE * size {
+    if error > tolerance * size {
         let pairs = found.iter().zip(expected).enumerate();
         let wrong: Vec<_> = pairs.filter(|(_, (x, y))| (*x - *y).abs() > 1e-5 * (1.0 + y.abs())).take(8).collect();
         panic!("{what}: normalised error {:.1e}; the first that differ: {wrong:?}", error / size);
     }
 }
 
-fn conforms(backend: &dyn Backend, cases: &[Case]) {
+/// Runs the cases on back ends whose products multiply the same operands, and on the oracle.
+fn conform_within(backends: &[Box<dyn Backend>], cases: &[Case], tolerance: f64) {
     for case in cases {
-        let (found, expected) = (run(backend, case), run(&Oracle, case));
-        let on = format!("{} on {}", case.name, backend.describe());
-        for ((name, found), (_, expected)) in found.tensors.iter().zip(&expected.tensors) {
-            compare(&format!("{on}, tensor `{name}`"), found, expected);
+        let expected = run(&Oracle::like(&*backends[0]), case);
+        for backend in backends {
+            let found = run(&**backend, case);
+            let on = format!("{} on {}", case.name, backend.describe());
+            let compare = |what: &str, found: &[f32], expected: &[f32]| {
+                compare(&format!("{on}, {what}"), found, expected, tolerance);
+            };
+            for ((name, found), (_, expected)) in found.tensors.iter().zip(&expected.tensors) {
+                compare(&format!("tensor `{name}`"), found, expected);
+            }
+            let flat = |rows: &[Vec<f32>]| rows.concat();
+            compare("losses", &flat(&found.metrics.losses), &flat(&expected.metrics.losses));
+            let squared = |outcome: &Outcome| flat(&outcome.metrics.squared_errors);
+            compare("squared errors", &squared(&found), &squared(&expected));
+            let dots = |outcome: &Outcome| outcome.metrics.dots.concat().iter().map(|&x| x as f32).collect::<Vec<_>>();
+            compare("dot products", &dots(&found), &dots(&expected));
         }
-        let flat = |rows: &[Vec<f32>]| rows.concat();
-        compare(&format!("{on}, losses"), &flat(&found.metrics.losses), &flat(&expected.metrics.losses));
-        let squared = |outcome: &Outcome| flat(&outcome.metrics.squared_errors);
-        compare(&format!("{on}, squared errors"), &squared(&found), &squared(&expected));
-        let dots = |outcome: &Outcome| outcome.metrics.dots.concat().iter().map(|&x| x as f32).collect::<Vec<_>>();
-        compare(&format!("{on}, dot products"), &dots(&found), &dots(&expected));
     }
+}
+
+fn conform(backends: &[Box<dyn Backend>], cases: &[Case]) {
+    conform_within(backends, cases, TOLERANCE);
+}
+
+/// Runs products and whole steps in another precision than f32.
+fn conform_in(precision: Precision, backends: &[Box<dyn Backend>], products: Vec<Case>) {
+    let in_precision =
+        |cases: Vec<Case>| cases.into_iter().map(|case| case.in_precision(precision)).collect::<Vec<_>>();
+    conform(backends, &in_precision(products));
+    conform_within(backends, &in_precision(cases::steps()), ROUNDED);
+}
+
+/// The processor with each of its instruction sets.
+fn cpus() -> Vec<Box<dyn Backend>> {
+    let with = |isa: Isa| Cpu::new().and_then(|cpu| cpu.with_isa(isa)).expect("threads start");
+    Isa::available().into_iter().map(|isa| Box::new(with(isa)) as Box<dyn Backend>).collect()
 }
 
 #[test]
 fn cpu_conforms() {
-    conforms(&Cpu::new().expect("threads start"), &cases::all(&PAPER));
+    conform(&cpus(), &cases::all(&PAPER));
+}
+
+#[test]
+fn cpu_conforms_with_operands_of_16_bits() {
+    conform_in(Precision::Mixed, &cpus(), cases::products(&PAPER));
+}
+
+#[test]
+fn cpu_conforms_with_operands_in_two_parts() {
+    conform_in(Precision::Split, &cpus(), cases::products(&PAPER[1..]));
 }
 
 /// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter.
@@ -80,7 +119,7 @@ fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Ve
         Ok(gpu) => {
             // Software adapters would take minutes over the two large layers.
             let layers = if gpu.is_software() { &PAPER[2..] } else { &PAPER[..] };
-            conforms(&Gpu::from_device(gpu).with_tiles(Tiles::Fixed(tile)), &cases(layers));
+            conform(&[Box::new(Gpu::from_device(gpu).with_tiles(Tiles::Fixed(tile)))], &cases(layers));
         }
         Err(error) => {
             assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
@@ -137,7 +176,8 @@ fn gpu_conforms_with_few_buffers() {
 #[test]
 fn cpu_is_the_same_for_any_number_of_threads() {
     let backends = [1, 2, 4].map(|threads| Cpu::with_threads(threads).expect("threads start"));
-    for case in cases::all(&PAPER) {
+    let rounded = cases::products(&PAPER).into_iter().map(|case| case.in_precision(Precision::Mixed));
+    for case in cases::all(&PAPER).into_iter().chain(rounded) {
         let [one, two, four] = [0, 1, 2].map(|i: usize| run(&backends[i], &case));
         for other in [two, four] {
             let bits = |outcome: &Outcome| -> Vec<Vec<u32>> {

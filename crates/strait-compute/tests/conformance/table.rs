@@ -2,16 +2,28 @@
 
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Sample, Sampling, Step, Tensor, Update,
+    Activation, Execution, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Sample, Sampling, Step, Tensor,
+    Update,
 };
 
 /// One program with one routine to run on the oracle and on a back end.
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) program: Program,
     pub(crate) routine: RoutineId,
     pub(crate) steps: Vec<Step>,
     pub(crate) tensors: Vec<Tensor>,
+}
+
+impl Case {
+    /// The same with its products in another precision.
+    pub(crate) fn in_precision(mut self, precision: Precision) -> Self {
+        let routine = self.program.routine(self.routine).clone().in_precision(precision);
+        self.routine = self.program.add(routine);
+        self.name = format!("{} {}", precision.name(), self.name);
+        self
+    }
 }
 
 /// Collects a case's tensors.

@@ -1,0 +1,43 @@
+//! Making the copies of a minibatch in 16 bits.
+
+use std::sync::Arc;
+
+use super::halves::{Layout, STRIP};
+use super::isa::{Target, compile_for_each_isa};
+use super::storage::{Storage, Values};
+use super::workers::Taking;
+use crate::{Step, Tensor};
+
+compile_for_each_isa!(
+    pack = pack_kernel(copies: &[(Tensor, Layout)], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
+);
+
+/// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work.
+#[inline(always)]
+fn pack_kernel<T: Target>(copies: &[(Tensor, Layout)], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
+    let blocks = |tensor: Tensor| tensor.rows.div_ceil(STRIP) * tensor.cols.div_ceil(STRIP);
+    for unit in share.of(copies.iter().map(|(tensor, _)| blocks(*tensor)).sum()) {
+        let mut block = unit;
+        for &(tensor, layout) in copies {
+            if let (true, Storage::Values(values)) = (block < blocks(tensor), &*storage[tensor.id]) {
+                pack_block(values, layout, block, step);
+                break;
+            }
+            block -= blocks(tensor);
+        }
+    }
+}
+
+#[inline(always)]
+fn pack_block(values: &Values, layout: Layout, block: usize, step: &Step) {
+    let panels = &values.panels;
+    let across = panels.cols.div_ceil(STRIP);
+    let active = if layout.sums_rows() { panels.rows.min(step.rows as usize) } else { panels.rows };
+    let (top, left) = (block / across * 2, block % across * 2);
+    for i in top..(top + 2).min(values.blocks()) {
+        for j in left..(left + 2).min(panels.count()) {
+            // SAFETY: the tensor is only read, and this block of the copy is this worker's.
+            unsafe { values.halves.pack(panels, layout, active, i, j) };
+        }
+    }
+}

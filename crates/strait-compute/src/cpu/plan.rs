@@ -1,0 +1,143 @@
+//! What the workers do for a step of a routine, in order, and where they meet.
+
+use std::sync::atomic::Ordering;
+
+use super::halves::Layout;
+use super::workers::Counters;
+use crate::op::Op;
+use crate::{Precision, Routine, Tensor};
+
+/// A piece of work that the workers share.
+pub(super) enum Work {
+    /// Making copies in 16 bits.
+    Pack(Vec<(Tensor, Layout)>),
+    /// The operation of this number.
+    Operation(usize),
+}
+
+/// A piece of work with what the workers need to share it.
+pub(super) struct Planned {
+    pub(super) work: Work,
+    /// Whether they meet before it.
+    pub(super) meet: bool,
+    /// The counters of work taken, in two sets: one for steps of even number, one for odd ones.
+    pub(super) counters: [Counters; 2],
+}
+
+impl Planned {
+    /// Numbers that it adds to the metrics of a step.
+    pub(super) fn metrics(&self, routine: &Routine) -> usize {
+        match self.work {
+            Work::Operation(number) => routine.ops()[number].metrics(),
+            Work::Pack(_) => 0,
+        }
+    }
+}
+
+/// A routine, planned.
+pub(super) struct Plan {
+    pub(super) works: Vec<Planned>,
+}
+
+/// The copies in 16 bits that an operation reads.
+#[derive(Default)]
+pub(super) struct Reads {
+    /// Those that this step makes.
+    pub(super) packed: Vec<(Tensor, Layout)>,
+    /// That of a weight, which is there already, because who writes a weight renews it.
+    pub(super) kept: Option<(Tensor, Layout)>,
+}
+
+impl Reads {
+    /// Those of an operation in a routine of this precision.
+    pub(super) fn of(op: &Op, precision: Precision) -> Self {
+        match op {
+            _ if precision == Precision::F32 => Self::default(),
+            Op::Linear { input, weight, transposed, .. } => {
+                let layout = if *transposed { Layout::RightTurned } else { Layout::Right };
+                Self { packed: vec![(*input, Layout::Left)], kept: Some((*weight, layout)) }
+            }
+            Op::Backprop { delta, weight, .. } => {
+                Self { packed: vec![(*delta, Layout::Left)], kept: Some((*weight, Layout::RightTurned)) }
+            }
+            Op::Gradient { positive: (x, d), negative, .. } => {
+                let mut packed = match negative {
+                    None => vec![(*x, Layout::LeftTurned)],
+                    Some((v, h)) => {
+                        vec![(*x, Layout::MinusLeftTurned), (*v, Layout::LeftTurned), (*h, Layout::Right)]
+                    }
+                };
+                packed.push((*d, Layout::Right));
+                packed.dedup();
+                Self { packed, kept: None }
+            }
+            _ => Self::default(),
+        }
+    }
+}
+
+/// Something that one piece of work writes and another reads: a tensor, or one of its copies.
+type Place = (Tensor, Option<Layout>);
+
+impl Plan {
+    /// Copies are made as late as possible, and then all that the step still needs of a tensor as it is.
+    pub(super) fn new(routine: &Routine) -> Self {
+        let mut plan = Self { works: Vec::new() };
+        let (mut read, mut written): (Vec<Place>, Vec<Place>) = (Vec::new(), Vec::new());
+        let mut fresh: Vec<(Tensor, Layout)> = Vec::new();
+        let mut add = |work: Work, reads: Vec<Place>, writes: Vec<Place>| {
+            let meet = reads.iter().any(|place| written.contains(place))
+                || writes.iter().any(|place| written.contains(place) || read.contains(place));
+            if meet {
+                read.clear();
+                written.clear();
+            }
+            read.extend(reads);
+            written.extend(writes);
+            plan.works.push(Planned { work, meet, counters: Default::default() });
+        };
+        let copy = |&(tensor, layout): &(Tensor, Layout)| (tensor, Some(layout));
+        for (number, op) in routine.ops().iter().enumerate() {
+            let wanted = Reads::of(op, routine.precision());
+            let mut packs: Vec<(Tensor, Layout)> = Vec::new();
+            for (tensor, _) in wanted.packed.iter().filter(|copy| !fresh.contains(copy)) {
+                for copy in needed(&routine.ops()[number..], *tensor, routine.precision()) {
+                    if !fresh.contains(&copy) && !packs.contains(&copy) {
+                        packs.push(copy);
+                    }
+                }
+            }
+            if !packs.is_empty() {
+                fresh.extend(&packs);
+                let reads = packs.iter().map(|&(tensor, _)| (tensor, None)).collect();
+                let writes = packs.iter().map(copy).collect();
+                add(Work::Pack(packs), reads, writes);
+            }
+            let (reads, writes) = op.tensors();
+            fresh.retain(|(tensor, _)| !writes.contains(tensor));
+            let tensors = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| (tensor, None));
+            let reads = tensors(reads).chain(wanted.packed.iter().map(copy)).collect();
+            add(Work::Operation(number), reads, tensors(writes).collect());
+        }
+        plan
+    }
+
+    /// Prepares the counters for a step, while another one with the other set may be under way.
+    pub(super) fn reset(&self, step: usize) {
+        for counter in self.works.iter().flat_map(|planned| &planned.counters[step % 2]) {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The copies of a tensor that operations read until one writes it.
+fn needed(ops: &[Op], tensor: Tensor, precision: Precision) -> Vec<(Tensor, Layout)> {
+    let mut copies = Vec::new();
+    for op in ops {
+        copies.extend(Reads::of(op, precision).packed.into_iter().filter(|(other, _)| *other == tensor));
+        if op.tensors().1.contains(&tensor) {
+            break;
+        }
+    }
+    copies
+}
