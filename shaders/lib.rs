@@ -3,9 +3,54 @@
 //! A kernel is a list of [`Part`]s, each a small file that defines functions for the others to call, between a few
 //! constants and, for matrix products, a main function generated for a [`Tile`] shape.
 
+mod fragments;
 mod product;
 
+pub use fragments::Fragments;
 pub use product::{Tile, product};
+
+/// How a product is computed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Shape {
+    /// By multiply-adds of f32.
+    Tile(Tile),
+    /// On cooperative matrices of f16.
+    Fragments(Fragments),
+}
+
+impl Shape {
+    /// Rows of C that a workgroup computes.
+    pub fn height(&self) -> u32 {
+        match self {
+            Self::Tile(tile) => tile.height(),
+            Self::Fragments(fragments) => fragments.height(),
+        }
+    }
+
+    /// Columns of C that a workgroup computes.
+    pub fn width(&self) -> u32 {
+        match self {
+            Self::Tile(tile) => tile.width(),
+            Self::Fragments(fragments) => fragments.width(),
+        }
+    }
+
+    /// Invocations of a workgroup.
+    pub fn invocations(&self) -> u32 {
+        match self {
+            Self::Tile(tile) => tile.x * tile.y,
+            Self::Fragments(fragments) => fragments.invocations(),
+        }
+    }
+
+    /// The extensions of WGSL that the kernel needs.
+    pub fn extensions(&self) -> &'static [&'static str] {
+        match self {
+            Self::Tile(_) => &[],
+            Self::Fragments(_) => &["f16", "wgpu_cooperative_matrix"],
+        }
+    }
+}
 
 macro_rules! parts {
     ($($(#[doc = $doc:literal])* $name:ident = $file:literal;)*) => {
@@ -119,14 +164,19 @@ impl Update {
     }
 }
 
-/// The text of a kernel: constants, then parts, then what else there is.
+/// The text of a kernel: the extensions of WGSL that it needs, constants, parts, then what else there is.
 ///
 /// ```
 /// use strait_shaders::{Part, assemble};
-/// let text = assemble(&[("ACTIVATION", 1)], &[Part::Prelude, Part::Activation], "");
+/// let text = assemble(&[], &[("ACTIVATION", 1)], &[Part::Prelude, Part::Activation], "");
 /// assert!(text.starts_with("const ACTIVATION = 1u;\n"));
 /// ```
-pub fn assemble(constants: &[(&str, u32)], parts: &[Part], rest: &str) -> String {
+pub fn assemble(extensions: &[&str], constants: &[(&str, u32)], parts: &[Part], rest: &str) -> String {
+    let extensions = extensions.iter().map(|name| format!("enable {name};\n"));
     let constants = constants.iter().map(|(name, value)| format!("const {name} = {value}u;\n"));
-    constants.chain(parts.iter().map(|part| part.text().to_owned())).chain([rest.to_owned()]).collect()
+    extensions
+        .chain(constants)
+        .chain(parts.iter().map(|part| part.text().to_owned()))
+        .chain([rest.to_owned()])
+        .collect()
 }

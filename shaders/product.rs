@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::{Shape, fragments};
+
 /// How a product is cut into tiles. An invocation computes `rows` x (4 `vectors`) elements of C; a workgroup is
 /// `x` x `y` invocations.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,7 +46,14 @@ impl Tile {
 /// the number of terms by `terms()`, and gives four elements at a time to `tail(row, col, sums)`. `a_along_k` and
 /// `b_along_k` say whether neighbouring terms are neighbours in memory. With `others`, workgroups behind those of the
 /// product call `other(number, invocation)`.
-pub fn product(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
+pub fn product(shape: Shape, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
+    match shape {
+        Shape::Tile(tile) => sums(tile, phases, a_along_k, b_along_k, others),
+        Shape::Fragments(fragments) => fragments::main(fragments, phases, a_along_k, b_along_k, others),
+    }
+}
+
+fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
     let mut text = String::new();
     let (height, width) = (tile.height(), tile.width());
     if tile.depth > 0 {

@@ -5,17 +5,26 @@
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Error, Kind, LossKind, Op, Program, Routine, Sample, Sampling, Tensor, Tile, Tiles, Update, kernels,
+    Activation, Cooperation, Error, Fragments, Kind, LossKind, Matrices, Op, Precision, Program, Routine, Sample,
+    Sampling, Shape, Tensor, Tile, Tiles, Update, kernels,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: dump_wgsl FOLDER")?;
     std::fs::create_dir_all(&folder)?;
-    let program = everything()?;
+    let tiles = [Tile::HUGE, Tile::LARGE, Tile::SMALL, Tile::SOFTWARE].map(Shape::Tile);
+    // The cooperative matrices of most GPUs that have any.
+    let matrices = Matrices { edge: 16, subgroup: 32 };
+    let Matrices { edge, subgroup } = matrices;
+    let fragments = [Fragments::large(edge, subgroup), Fragments::small(edge, subgroup)].map(Shape::Fragments);
+    let cooperation = Some(Cooperation { matrices, memory: 48 << 10 });
     let mut texts = BTreeMap::new();
-    for tile in [Tile::HUGE, Tile::LARGE, Tile::SMALL, Tile::SOFTWARE] {
-        for (name, text) in kernels(&program, Tiles::Fixed(tile)) {
-            texts.insert(text, name.replace(' ', "-"));
+    for (shapes, precision) in [(&tiles[..], Precision::F32), (&fragments[..], Precision::Mixed)] {
+        let program = everything(precision)?;
+        for shape in shapes {
+            for (name, text) in kernels(&program, Tiles::Fixed(*shape), cooperation) {
+                texts.insert(text, name.replace(' ', "-"));
+            }
         }
     }
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -29,14 +38,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// A program in which every operation occurs with every tail.
-fn everything() -> Result<Program, Error> {
+fn everything(precision: Precision) -> Result<Program, Error> {
     let mut program = Program::default();
     let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
     let (x, w, b, y, s) =
         (values("x", 9, 8), values("w", 8, 7), values("b", 1, 7), values("y", 9, 7), values("s", 9, 7));
     let (a, wide, spare) = (values("a", 1, 8), values("wide", 9, 8), values("spare", 8, 7));
     let (p, d) = (values("p", 9, 7), values("d", 9, 7));
-    let mut routine = Routine::new("everything");
+    let mut routine = Routine::new("everything").in_precision(precision);
     for activation in Activation::ALL {
         for sampling in [None, Some(Sampling::Bernoulli), Some(Sampling::Gaussian)] {
             let sample = sampling.map(|sampling| Sample { sampling, out: s, stream: 1 });

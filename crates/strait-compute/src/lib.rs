@@ -28,12 +28,13 @@ pub use backend::{Backend, Buffer, Control, Execution, Hardware, Metrics, Upload
 pub use cpu::{Cpu, Isa};
 pub use device::Device;
 pub use error::{Error, Result};
-pub use gpu::{Gpu, Tiles, kernels};
+pub use gpu::{Cooperation, Gpu, Tiles, kernels};
 pub use op::{LossKind, Op, Sample, Update};
 pub use oracle::Oracle;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};
 pub use shift::Shift;
 pub use step::Step;
-pub use strait_shaders::Tile;
+pub use strait_device::Matrices;
+pub use strait_shaders::{Fragments, Shape, Tile};
 pub use tensor::{Kind, Tensor};

@@ -36,6 +36,15 @@ pub enum Checks {
     Trusted,
 }
 
+/// Cooperative matrices that multiply f16 and add in f32.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Matrices {
+    /// Rows, columns and terms of a matrix.
+    pub edge: u32,
+    /// Invocations of the subgroups that hold them.
+    pub subgroup: u32,
+}
+
 /// An open device: a handle that is cheap to clone.
 #[derive(Clone)]
 pub struct Gpu {
@@ -51,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) limits: wgpu::Limits,
     pub(crate) features: Features,
     pub(crate) checks: wgpu::ShaderRuntimeChecks,
+    matrices: Option<Matrices>,
     trouble: Arc<Trouble>,
     /// Layouts of the step's bind group, without and with the metrics.
     pub(crate) step_layouts: [wgpu::BindGroupLayout; 2],
@@ -63,6 +73,27 @@ struct Trouble {
     lost: AtomicBool,
     reason: Mutex<String>,
     refusal: Mutex<Option<String>>,
+}
+
+/// What kernels with cooperative matrices need.
+const MATRIX_FEATURES: Features =
+    Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(Features::SHADER_F16).union(Features::SUBGROUP);
+
+/// The adapter's square matrices of f16 with sums of f32, the larger ones first; only where subgroups have one size, since
+/// kernels count on it.
+fn matrices(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> Option<Matrices> {
+    if !adapter.features().contains(MATRIX_FEATURES) || info.subgroup_min_size != info.subgroup_max_size {
+        return None;
+    }
+    let found = adapter.cooperative_matrix_properties();
+    let has = |edge: &u32| {
+        found.iter().any(|kind| {
+            [kind.m_size, kind.n_size, kind.k_size] == [*edge; 3]
+                && kind.ab_type == wgpu::CooperativeScalarType::F16
+                && kind.cr_type == wgpu::CooperativeScalarType::F32
+        })
+    };
+    [16, 8].into_iter().find(has).map(|edge| Matrices { edge, subgroup: info.subgroup_min_size })
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -91,7 +122,11 @@ impl Gpu {
             },
         )?;
         let info = adapter.get_info();
-        let features = adapter.features() & Features::TIMESTAMP_QUERY;
+        let matrices = matrices(&adapter, &info);
+        let mut features = adapter.features() & Features::TIMESTAMP_QUERY;
+        if matrices.is_some() {
+            features |= MATRIX_FEATURES;
+        }
         let mut limits = adapter.limits();
         if let Some(limit) = options.buffer_limit {
             limits.max_buffer_size = limits.max_buffer_size.min(limit);
@@ -104,6 +139,12 @@ impl Gpu {
             label: Some("strait"),
             required_features: features,
             required_limits: limits.clone(),
+            experimental_features: match matrices {
+                // SAFETY: only cooperative matrices are used of the experimental features, in kernels that the conformance
+                // test has run.
+                Some(_) => unsafe { wgpu::ExperimentalFeatures::enabled() },
+                None => wgpu::ExperimentalFeatures::disabled(),
+            },
             ..DeviceDescriptor::default()
         };
         let open = |message: String| Error::Open { adapter: info.name.clone(), message };
@@ -139,6 +180,7 @@ impl Gpu {
             limits,
             features,
             checks,
+            matrices,
             trouble,
             step_layouts,
             pipelines,
@@ -166,6 +208,16 @@ impl Gpu {
     /// Whether it can measure the time of operations.
     pub fn has_timestamps(&self) -> bool {
         self.shared.features.contains(Features::TIMESTAMP_QUERY)
+    }
+
+    /// The cooperative matrices that it has.
+    pub fn matrices(&self) -> Option<Matrices> {
+        self.shared.matrices
+    }
+
+    /// Bytes of memory that a workgroup may share.
+    pub fn workgroup_memory(&self) -> u32 {
+        self.shared.limits.max_compute_workgroup_storage_size
     }
 
     /// The largest tensor, in bytes.

@@ -14,6 +14,6 @@ mod submission;
 pub use adapter::{AdapterInfo, Selector, adapters};
 pub use buffer::Buffer;
 pub use error::{Error, Result};
-pub use gpu::{Checks, Gpu, Options};
+pub use gpu::{Checks, Gpu, Matrices, Options};
 pub use pipeline::{Access, Bindings, Pipeline};
 pub use submission::{Dispatch, Submission, Table};

@@ -3,10 +3,10 @@
 use std::cell::UnsafeCell;
 use std::ops::Range;
 
-use super::half_product::{BLOCK, HalfProduct};
+use super::half_product::HalfProduct;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
 use super::multiplier::Multiplier;
-use super::product::block_product;
+use super::product::{Tail, block_product};
 use super::storage::{Lanes, Panels, Values, WIDTH};
 use super::workers::Taking;
 use crate::Step;
@@ -61,7 +61,7 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
             }
         }
         // SAFETY: this block is this worker's.
-        unsafe { finish::<T>(job, &block, i, j, step) };
+        unsafe { finish::<T>(job, &block[..x.width(i)], i, j, step) };
     }
 }
 
@@ -73,22 +73,29 @@ fn half_gradient_kernel<T: Target, M: Multiplier>(
     step: &Step,
     share: Taking<'_>,
 ) {
-    let inverse = 1.0 / step.rows as f32;
-    let (rows, panels) = (product.rows, product.panels);
-    let before = |row: usize, panel: usize| {
-        for start in (row..rows.min(row + BLOCK)).step_by(WIDTH) {
-            for j in panel..panels.min(panel + 2) {
-                Lines::of(job.weight, j, start..rows.min(start + WIDTH)).prefetch::<T>(4 * WIDTH);
-            }
-        }
-    };
-    let done = |block: &mut [Lanes; WIDTH], row: usize, panel: usize| {
-        block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse));
+    // SAFETY: the statistics are only read, and each worker has its own blocks of the results.
+    unsafe { product.with_tail::<T, M>(share.of(product.units()), &GradientTail { job, step }) }
+}
+
+struct GradientTail<'a> {
+    job: &'a Gradient<'a>,
+    step: &'a Step,
+}
+
+impl Tail for GradientTail<'_> {
+    #[inline(always)]
+    fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize) {
+        let inverse = 1.0 / self.step.rows as f32;
+        tile.iter_mut().for_each(|row| row.0.iter_mut().for_each(|g| *g *= inverse));
         // SAFETY: this block is this worker's.
-        unsafe { finish::<T>(job, block, row / WIDTH, panel, step) };
-    };
-    // SAFETY: the statistics are only read.
-    unsafe { product.blocks::<T, M>(share.of(product.units()), before, done) }
+        unsafe { finish::<T>(self.job, tile, row / WIDTH, panel, self.step) };
+    }
+
+    #[inline(always)]
+    fn announce<T: Target>(&self, panel: usize, row: usize) {
+        let rows = row..(row + WIDTH).min(self.job.positive.0.cols);
+        Lines::of(self.job.weight, panel, rows).prefetch::<T>(4 * WIDTH);
+    }
 }
 
 /// Updates block (i, j) of the weights with its gradient, and the biases that belong to its worker.
@@ -97,12 +104,12 @@ fn half_gradient_kernel<T: Target, M: Multiplier>(
 /// The block of the weights, of their copies and of their optimiser's state is this worker's; so is panel j of the bias if
 /// i = 0, and panel i of the input bias if j = 0.
 #[inline(always)]
-unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &[Lanes; WIDTH], i: usize, j: usize, step: &Step) {
+unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &[Lanes], i: usize, j: usize, step: &Step) {
     let active = 0..step.rows as usize;
     let inverse = 1.0 / step.rows as f32;
     let (x, d) = job.positive;
     // SAFETY: the caller's promise.
-    unsafe { update::<T>(job.weight, &block[..x.width(i)], j, i * WIDTH, step, step.weight_cost) };
+    unsafe { update::<T>(job.weight, block, j, i * WIDTH, step, step.weight_cost) };
     if let Some(bias) = job.bias.filter(|_| i == 0) {
         // SAFETY: the statistics are only read.
         let panels = unsafe { (d.panel(j, active.clone()), job.negative.map(|(_, h)| h.panel(j, active.clone()))) };

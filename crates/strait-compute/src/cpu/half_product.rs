@@ -9,7 +9,7 @@ use super::workers::Share;
 use crate::Precision;
 
 /// Rows of a block.
-pub(super) const BLOCK: usize = 2 * WIDTH;
+const BLOCK: usize = 2 * WIDTH;
 
 /// A sum of products of 16-bit operands.
 pub(super) struct HalfProduct<'a> {
@@ -55,17 +55,12 @@ impl<'a> HalfProduct<'a> {
         (unit % blocks * BLOCK, unit / blocks * 2)
     }
 
-    /// Computes blocks, and calls `done` for each of their tiles with its first row and its panel.
+    /// Computes blocks and applies the tail of an operation to their tiles.
     ///
     /// # Safety
-    /// Nobody writes the operands meanwhile.
+    /// Nobody writes the operands meanwhile; the tail's promise for the tiles of these units.
     #[inline(always)]
-    pub(super) unsafe fn blocks<T: Target, M: Multiplier>(
-        &self,
-        units: Share<'_>,
-        mut before: impl FnMut(usize, usize),
-        mut done: impl FnMut(&mut [Lanes; WIDTH], usize, usize),
-    ) {
+    pub(super) unsafe fn with_tail<T: Target, M: Multiplier>(&self, units: Share<'_>, tail: &impl Tail) {
         let Some(first) = self.terms[0] else {
             return;
         };
@@ -76,36 +71,26 @@ impl<'a> HalfProduct<'a> {
         for unit in units {
             let (row, panel) = self.start(unit);
             let place = Place { row, panel, strips: self.inner.div_ceil(STRIP) };
-            before(row, panel);
-            let (high, wide) = (row + WIDTH < self.rows, panel + 1 < self.panels);
+            let (rows, panels) = (BLOCK.min(self.rows - row), 2.min(self.panels - panel));
+            for start in (row..row + rows).step_by(WIDTH) {
+                (panel..panel + panels).for_each(|panel| tail.announce::<T>(panel, start));
+            }
             // SAFETY: the operands have room for whole tiles and strips; the caller's promise.
             unsafe {
-                match (high, wide) {
+                match (rows > WIDTH, panels > 1) {
                     (true, true) => M::block::<T, 2, 2>(&terms[..count], place, &mut sums),
                     (true, false) => M::block::<T, 2, 1>(&terms[..count], place, &mut sums),
                     (false, true) => M::block::<T, 1, 2>(&terms[..count], place, &mut sums),
                     (false, false) => M::block::<T, 1, 1>(&terms[..count], place, &mut sums),
                 }
             }
-            for r in 0..1 + usize::from(high) {
-                for p in 0..1 + usize::from(wide) {
-                    done(&mut sums[2 * r + p], row + WIDTH * r, panel + p);
+            for start in (0..rows).step_by(WIDTH) {
+                for p in 0..panels {
+                    let tile = &mut sums[start / WIDTH * 2 + p][..WIDTH.min(rows - start)];
+                    tail.apply::<T>(tile, panel + p, row + start);
                 }
             }
         }
         M::end();
-    }
-
-    /// Computes blocks and applies the tail of an operation to them.
-    ///
-    /// # Safety
-    /// Nobody writes the operands meanwhile; the tail's promise for the tiles of these units.
-    #[inline(always)]
-    pub(super) unsafe fn with_tail<T: Target, M: Multiplier>(&self, units: Share<'_>, tail: &impl Tail) {
-        let done = |tile: &mut [Lanes; WIDTH], row: usize, panel: usize| {
-            tail.apply::<T>(&mut tile[..WIDTH.min(self.rows - row)], panel, row);
-        };
-        // SAFETY: the caller's promise.
-        unsafe { self.blocks::<T, M>(units, |_, _| {}, done) }
     }
 }

@@ -185,9 +185,14 @@ impl Copies {
             (block, i, j) = (turned, j, i);
         }
         if layout == Layout::MinusLeftTurned {
-            block.iter_mut().flat_map(|row| &mut row.0).for_each(|x| *x = -*x);
+            block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|x| *x = -*x));
         }
-        let high = block.map(|row| row.0.map(rounded));
+        let mut high = [[0; WIDTH]; WIDTH];
+        for r in 0..WIDTH {
+            for c in 0..WIDTH {
+                high[r][c] = rounded(block[r].0[c]);
+            }
+        }
         // SAFETY: the caller's promise.
         unsafe { copy.high.put(&high, layout.on_the_left(), i, j) };
         if let Some(low) = copy.low.get() {

@@ -84,13 +84,17 @@ impl Multiplier for Widening {
                             let (left, right) = unsafe {
                                 (term.left(strip, place.row + WIDTH * r), term.right(strip, place.panel + p))
                             };
+                            // The left numbers are widened in memory, from where they go to all lanes.
+                            let (mut firsts, mut seconds) = ([Lanes::ZERO; ROWS], [Lanes::ZERO; ROWS]);
+                            for i in 0..ROWS {
+                                (firsts[i], seconds[i]) = widened(&left[start + i]);
+                            }
                             for (pair, line) in right.iter().enumerate() {
-                                let first = T::load(&Lanes(line.0.map(first_of)));
-                                let second = T::load(&Lanes(line.0.map(second_of)));
+                                let (first, second) = widened(line);
+                                let (first, second) = (T::load(&first), T::load(&second));
                                 for i in 0..ROWS {
-                                    let word = left[start + i].0[pair];
-                                    rows[i] = T::accumulate(first_of(word), first, rows[i]);
-                                    rows[i] = T::accumulate(second_of(word), second, rows[i]);
+                                    rows[i] = T::accumulate(firsts[i].0[pair], first, rows[i]);
+                                    rows[i] = T::accumulate(seconds[i].0[pair], second, rows[i]);
                                 }
                             }
                         }
@@ -104,14 +108,15 @@ impl Multiplier for Widening {
     }
 }
 
+/// The first and the second number of each pair, in single precision.
 #[inline(always)]
-fn first_of(word: u32) -> f32 {
-    f32::from_bits(word << 16)
-}
-
-#[inline(always)]
-fn second_of(word: u32) -> f32 {
-    f32::from_bits(word & 0xffff_0000)
+fn widened(line: &Line) -> (Lanes, Lanes) {
+    let (mut first, mut second) = (Lanes::ZERO, Lanes::ZERO);
+    for c in 0..WIDTH {
+        first.0[c] = f32::from_bits(line.0[c] << 16);
+        second.0[c] = f32::from_bits(line.0[c] & 0xffff_0000);
+    }
+    (first, second)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -10,6 +10,10 @@ use super::workers::Share;
 pub(super) trait Tail {
     /// `tile` holds the rows from `row` on of panel `panel`.
     fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize);
+
+    /// Tells, before it is computed, that such a tile follows.
+    #[inline(always)]
+    fn announce<T: Target>(&self, _panel: usize, _row: usize) {}
 }
 
 /// Rows of X that stay in the second cache while the panels of W stream by.

@@ -1,7 +1,7 @@
 //! From operations to kernels: which parts, which tile, which buffers.
 
-use strait_device::{Access, Bindings, Buffer, Dispatch};
-use strait_shaders::{Part, Tile, assemble, product};
+use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
+use strait_shaders::{Fragments, Part, Shape, Tile, assemble, product};
 
 use crate::op::{DOT_PARTS, LossKind, Op, Update};
 use crate::{Activation, Kind, Result, Sampling, Shift, Tensor};
@@ -13,26 +13,24 @@ pub enum Tiles {
     Hardware,
     /// For adapters that are really a CPU.
     Software,
-    /// Always this one.
-    Fixed(Tile),
+    /// Always this one, where it computes in the routine's precision.
+    Fixed(Shape),
 }
 
-impl Tiles {
-    fn choose(self, m: usize, n: usize) -> Tile {
-        /// Workgroups that keep a large GPU busy.
-        const BUSY: usize = 128;
-        let busy = |tile: &Tile| m.div_ceil(tile.height() as usize) * n.div_ceil(tile.width() as usize) >= BUSY;
-        match self {
-            Self::Hardware => [Tile::HUGE, Tile::LARGE].into_iter().find(busy).unwrap_or(Tile::SMALL),
-            Self::Software => Tile::SOFTWARE,
-            Self::Fixed(tile) => tile,
-        }
-    }
+/// What an adapter has to multiply f16, and what it shares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cooperation {
+    /// Its cooperative matrices.
+    pub matrices: Matrices,
+    /// Bytes of memory that a workgroup may share.
+    pub memory: u32,
 }
 
 /// What lowering needs to know of a routine.
 pub(super) struct Lowering {
     pub(super) tiles: Tiles,
+    /// For routines of mixed precision, what multiplies f16.
+    pub(super) cooperation: Option<Cooperation>,
     /// Numbers that a step of the routine adds to the metrics.
     pub(super) width: usize,
     /// Buffers that a kernel may bind.
@@ -51,6 +49,7 @@ enum Role {
 /// A kernel before it is compiled.
 pub(super) struct Kernel {
     name: String,
+    extensions: &'static [&'static str],
     constants: Vec<(&'static str, u32)>,
     parts: Vec<Part>,
     main: String,
@@ -100,7 +99,7 @@ fn groups(count: usize, each: usize) -> u32 {
 impl Kernel {
     /// The kernel's name and its WGSL text.
     pub(super) fn source(&self) -> (String, String) {
-        (self.name.clone(), assemble(&self.constants, &self.parts, &self.main))
+        (self.name.clone(), assemble(self.extensions, &self.constants, &self.parts, &self.main))
     }
 
     /// The kernel on a device, bound to the buffers of its tensors.
@@ -115,6 +114,28 @@ impl Kernel {
 }
 
 impl Lowering {
+    /// How a product with a result of m x n is computed.
+    fn choose(&self, m: usize, n: usize) -> Shape {
+        /// Workgroups that keep a large GPU busy.
+        const BUSY: usize = 128;
+        let busy = |shape: &Shape| m.div_ceil(shape.height() as usize) * n.div_ceil(shape.width() as usize) >= BUSY;
+        match (self.tiles, self.cooperation) {
+            (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
+            (Tiles::Fixed(shape), _) => shape,
+            (_, Some(Cooperation { matrices: Matrices { edge, subgroup }, memory })) => {
+                let large = Fragments::large(edge, subgroup);
+                let fits = large.workgroup_memory() <= memory;
+                let large = Some(Shape::Fragments(large)).filter(|shape| fits && busy(shape));
+                large.unwrap_or(Shape::Fragments(Fragments::small(edge, subgroup)))
+            }
+            (Tiles::Hardware, None) => {
+                let large = [Tile::HUGE, Tile::LARGE].map(Shape::Tile);
+                large.into_iter().find(busy).unwrap_or(Shape::Tile(Tile::SMALL))
+            }
+            (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
+        }
+    }
+
     /// The kernels of an operation. `start` is where its numbers start in the metrics of a step.
     pub(super) fn lower(&self, op: &Op, start: usize) -> Vec<Kernel> {
         match op {
@@ -137,6 +158,7 @@ impl Lowering {
             Op::Loss { .. } => vec![self.loss(op, start)],
             Op::Softmax { input, out } => vec![Kernel {
                 name: "softmax".to_owned(),
+                extensions: &[],
                 constants: vec![],
                 parts: vec![Part::Prelude, Part::Row, Part::Softmax],
                 main: String::new(),
@@ -148,6 +170,7 @@ impl Lowering {
             Op::Combine { x, y, out } => vec![combine(*x, *y, *out)],
             Op::Dot { x, y } => vec![Kernel {
                 name: "dot".to_owned(),
+                extensions: &[],
                 constants: vec![],
                 parts: vec![Part::Prelude, Part::Dot],
                 main: String::new(),
@@ -168,8 +191,9 @@ impl Lowering {
         sizes: Sizes,
         buffers: Vec<(u32, Access, Tensor)>,
     ) -> Kernel {
-        let tile = self.tiles.choose(sizes.m, sizes.n);
+        let tile = self.choose(sizes.m, sizes.n);
         Kernel {
+            extensions: tile.extensions(),
             name: format!("{name} {}x{}", tile.height(), tile.width()),
             constants,
             parts,
@@ -230,8 +254,8 @@ impl Lowering {
             unreachable!("called for gradients");
         };
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
-        let tile = self.tiles.choose(sizes.m, sizes.n);
-        let lanes = tile.x * tile.y;
+        let tile = self.choose(sizes.m, sizes.n);
+        let lanes = tile.invocations();
         let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
         let mut buffers = operands(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
         let mut main = String::new();
@@ -287,6 +311,7 @@ impl Lowering {
         let name = if with_product { "gradient" } else { "beside the gradient" };
         Kernel {
             name: format!("{name} {}x{}", tile.height(), tile.width()),
+            extensions: if with_product { tile.extensions() } else { &[] },
             constants: vec![("PHASES", phases), ("LANES", lanes)],
             parts,
             main,
@@ -317,6 +342,7 @@ impl Lowering {
         buffers.extend(delta.map(|delta| (4, Access::Write, delta)));
         Kernel {
             name: "loss".to_owned(),
+            extensions: &[],
             constants: vec![("KIND", code), ("ACTIVATION", activation_code(activation))],
             parts: vec![Part::Prelude, Part::Activation, Part::Row, emit, Part::Loss],
             main: String::new(),
@@ -342,6 +368,7 @@ fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor
     buffers.extend(index.map(|index| (3, Access::Read, index)));
     Kernel {
         name: "gather".to_owned(),
+        extensions: &[],
         constants: shift.map_or(vec![], |shift| {
             vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels), ("STREAM", shift.stream)]
         }),
@@ -357,6 +384,7 @@ fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor
 fn scatter(input: Tensor, data: Tensor) -> Kernel {
     Kernel {
         name: "scatter".to_owned(),
+        extensions: &[],
         constants: vec![],
         parts: vec![Part::Prelude, Part::Scatter],
         main: String::new(),
@@ -383,6 +411,7 @@ fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel {
     let workgroups = groups(out.len(), 64).min(4096);
     Kernel {
         name: "combine".to_owned(),
+        extensions: &[],
         constants: vec![],
         parts: vec![Part::Prelude, Part::Combine],
         main: readers,

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lower::Lowering;
-pub use lower::Tiles;
+pub use lower::{Cooperation, Tiles};
 use strait_device::{Checks, Dispatch, Options, Selector, Table};
+use strait_shaders::Shape;
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{LossKind, Op};
@@ -54,11 +55,21 @@ impl Gpu {
     pub fn with_tiles(self, tiles: Tiles) -> Self {
         Self { tiles, ..self }
     }
+
+    fn cooperation(&self) -> Option<Cooperation> {
+        self.gpu.matrices().map(|matrices| Cooperation { matrices, memory: self.gpu.workgroup_memory() })
+    }
 }
 
 /// For each operation of a routine its kernels; none for one that goes with the next.
-fn lower(routine: &Routine, tiles: Tiles, most_buffers: usize) -> Vec<Vec<lower::Kernel>> {
-    let lowering = Lowering { tiles, width: routine.metrics(), most_buffers };
+fn lower(
+    routine: &Routine,
+    tiles: Tiles,
+    cooperation: Option<Cooperation>,
+    most_buffers: usize,
+) -> Vec<Vec<lower::Kernel>> {
+    let cooperation = cooperation.filter(|_| routine.precision() == Precision::Mixed);
+    let lowering = Lowering { tiles, cooperation, width: routine.metrics(), most_buffers };
     let (mut start, mut kernels) = (0, Vec::new());
     let mut ops = routine.ops().iter().peekable();
     while let Some(op) = ops.next() {
@@ -88,8 +99,8 @@ fn errors_of(loss: &Op, gradient: &Op) -> bool {
 }
 
 /// The WGSL kernels of a program, each once, by name: what a device of that kind compiles.
-pub fn kernels(program: &Program, tiles: Tiles) -> Vec<(String, String)> {
-    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles, usize::MAX)).flatten();
+pub fn kernels(program: &Program, tiles: Tiles, cooperation: Option<Cooperation>) -> Vec<(String, String)> {
+    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles, cooperation, usize::MAX)).flatten();
     let mut sources: Vec<(String, String)> = lowered.map(|kernel| kernel.source()).collect();
     sources.sort();
     sources.dedup();
@@ -119,12 +130,17 @@ impl Backend for Gpu {
         Some(self.gpu.largest_tensor())
     }
 
-    fn operands(&self, _precision: Precision) -> Operands {
-        Operands::F32
+    fn operands(&self, precision: Precision) -> Operands {
+        match (precision, self.tiles, self.cooperation()) {
+            (Precision::Mixed, Tiles::Hardware | Tiles::Software | Tiles::Fixed(Shape::Fragments(_)), Some(_)) => {
+                Operands::F16
+            }
+            _ => Operands::F32,
+        }
     }
 
     fn fastest(&self) -> Precision {
-        Precision::F32
+        if self.cooperation().is_some() && !self.gpu.is_software() { Precision::Mixed } else { Precision::F32 }
     }
 
     fn describe(&self) -> String {
@@ -151,6 +167,7 @@ impl Backend for Gpu {
         let mut run = Run {
             gpu: self.gpu.clone(),
             tiles: self.tiles,
+            cooperation: self.cooperation(),
             program: Program { tensors, routines: Vec::new() },
             buffers,
             plans: Vec::new(),
@@ -176,6 +193,7 @@ struct Plan {
 struct Run {
     gpu: strait_device::Gpu,
     tiles: Tiles,
+    cooperation: Option<Cooperation>,
     program: Program,
     buffers: Vec<strait_device::Buffer>,
     plans: Vec<Plan>,
@@ -203,7 +221,7 @@ impl Execution for Run {
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
         self.indices.admit(&self.program, &routine)?;
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
-        for kernels in lower(&routine, self.tiles, self.gpu.most_buffers()) {
+        for kernels in lower(&routine, self.tiles, self.cooperation, self.gpu.most_buffers()) {
             counts.push(kernels.len());
             for kernel in kernels {
                 dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);

@@ -5,7 +5,9 @@ mod table;
 
 use std::sync::Mutex;
 
-use strait_compute::{Backend, Cpu, Gpu, Isa, Kind, Metrics, Oracle, Precision, Tile, Tiles, go_on};
+use strait_compute::{
+    Backend, Cpu, Fragments, Gpu, Isa, Kind, Matrices, Metrics, Operands, Oracle, Precision, Shape, Tile, Tiles, go_on,
+};
 use strait_device::{Checks, Options, Selector};
 use table::{Case, PAPER};
 
@@ -109,23 +111,52 @@ fn cpu_conforms_with_operands_in_two_parts() {
     conform_in(Precision::Split, &cpus(), cases::products(&PAPER[1..]));
 }
 
-/// On the adapter that `STRAIT_TEST_ADAPTER` names, else on Mesa's software adapter.
-fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Vec<Case>) {
-    // One at a time: software adapters that share a few cores wait for each other's threads.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+/// One at a time: software adapters that share a few cores wait for each other's threads.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter.
+fn adapter(options: Options) -> Option<strait_device::Gpu> {
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
     match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
-        Ok(gpu) => {
-            // Software adapters would take minutes over the two large layers.
-            let layers = if gpu.is_software() { &PAPER[2..] } else { &PAPER[..] };
-            conform(&[Box::new(Gpu::from_device(gpu).with_tiles(Tiles::Fixed(tile)))], &cases(layers));
-        }
+        Ok(gpu) => Some(gpu),
         Err(error) => {
             assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
             eprintln!("SKIPPED: the GPU back end was not tested, because {error}");
+            None
         }
     }
+}
+
+/// The layers to run in full: software adapters would take minutes over the two large ones.
+fn layers(gpu: &strait_device::Gpu) -> &'static [(usize, usize)] {
+    if gpu.is_software() { &PAPER[2..] } else { &PAPER[..] }
+}
+
+fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Vec<Case>) {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(gpu) = adapter(options) {
+        let layers = layers(&gpu);
+        let backend = Gpu::from_device(gpu).with_tiles(Tiles::Fixed(Shape::Tile(tile)));
+        conform(&[Box::new(backend)], &cases(layers));
+    }
+}
+
+/// Where the adapter has cooperative matrices; `STRAIT_REQUIRE_MATRICES` makes it an error that it has none.
+fn gpu_conforms_in_fragments(fragments: fn(u32, u32) -> Fragments, options: Options) {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let Some(gpu) = adapter(options) else {
+        return;
+    };
+    let Some(Matrices { edge, subgroup }) = gpu.matrices() else {
+        assert!(std::env::var_os("STRAIT_REQUIRE_MATRICES").is_none(), "the adapter has no cooperative matrices");
+        eprintln!("SKIPPED: products on cooperative matrices were not tested, because {} has none", gpu.describe());
+        return;
+    };
+    let layers = layers(&gpu);
+    let tiles = Tiles::Fixed(Shape::Fragments(fragments(edge, subgroup)));
+    let backend = Gpu::from_device(gpu).with_tiles(tiles);
+    assert_eq!(backend.operands(Precision::Mixed), Operands::F16);
+    conform_in(Precision::Mixed, &[Box::new(backend)], cases::products(layers));
 }
 
 /// Without run-time checks, as users run it.
@@ -164,6 +195,21 @@ fn gpu_conforms_in_tiles_for_software() {
 #[test]
 fn gpu_conforms_in_tiles_for_software_without_checks() {
     gpu_conforms(Tile::SOFTWARE, trusted(), cases::all);
+}
+
+#[test]
+fn gpu_conforms_in_large_fragments() {
+    gpu_conforms_in_fragments(Fragments::large, Options::default());
+}
+
+#[test]
+fn gpu_conforms_in_small_fragments() {
+    gpu_conforms_in_fragments(Fragments::small, Options::default());
+}
+
+#[test]
+fn gpu_conforms_in_small_fragments_without_checks() {
+    gpu_conforms_in_fragments(Fragments::small, trusted());
 }
 
 /// With no more storage buffers for a kernel than WebGPU promises, gradients fall into several kernels.
