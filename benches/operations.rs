@@ -1,6 +1,6 @@
 //! Every operation at the paper's shapes and square products, from the table that the conformance test compares.
 //!
-//!     cargo bench --bench operations -- [FILTER] [--device NAME] [--precision f32|mixed|split] [--json FILE]
+//!     cargo bench --bench operations -- [FILTER] [--device NAME] [--precision f32|mixed|split|auto] [--json FILE]
 
 mod suite;
 #[path = "../crates/strait-compute/tests/conformance/table.rs"]
@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(suite: &mut Suite, case: &Case) -> anyhow::Result<()> {
-    let case = &case.clone().in_precision(suite.options.precision);
+    let case = &case.clone().in_precision(suite.precision);
     if !suite.wants(&case.name) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Training as a user runs it: epochs of contrastive divergence for each layer of the paper, of fine-tuning, and more.
 //!
-//!     cargo bench --bench training -- [FILTER] [--device NAME] [--precision f32|mixed|split] [--json FILE]
+//!     cargo bench --bench training -- [FILTER] [--device NAME] [--precision f32|mixed|split|auto] [--json FILE]
 //!
 //! `recipe`, which takes minutes on a CPU, has to be asked for by name there.
 
@@ -92,7 +92,7 @@ fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, h
     let made = pattern(images.count, visible);
     let rows = if visible == images.width { images } else { Rows::bytes(&made, visible)? };
     let (count, device) = (rows.count as f64, suite.device.clone());
-    let precision = suite.options.precision;
+    let precision = suite.precision;
     // Three products of rows with the weights, and two of statistics.
     let flops = 10.0 * count * visible as f64 * hidden as f64;
     let work = Work { name, flops, steps: (count / 100.0).ceil(), rows: count, ..Work::default() };
@@ -161,7 +161,7 @@ fn fine_tuning(
     let net = Autoencoder::glorot(sizes, 2006)?;
     let count = images.count as f64;
     let weights: f64 = net.layers.iter().map(|layer| layer.weight.len() as f64).sum();
-    let precision = suite.options.precision;
+    let precision = suite.precision;
     // Forward, backward and the gradient; nothing is passed back behind the first layer.
     let flops = match optimizer {
         // How often a line search evaluates the loss depends on the data.
@@ -214,7 +214,7 @@ fn encoding(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
 
 /// The whole quick recipe, once.
 fn recipe(suite: &mut Suite, mnist: &Mnist) -> anyhow::Result<()> {
-    let recipe = Recipe::quick().in_precision(suite.options.precision);
+    let recipe = Recipe::quick().in_precision(suite.precision);
     let (train, test) = (mnist.train.rows(), mnist.test.rows());
     let start = Instant::now();
     let pretrained = recipe.pretrain.fit(&suite.device, &SIZES, train, &mut silent)?;

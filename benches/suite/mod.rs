@@ -5,6 +5,7 @@ pub(crate) mod ceilings;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use criterion::{BenchmarkId, Criterion};
 use serde::Serialize;
@@ -24,9 +25,9 @@ pub(crate) struct Options {
     /// Seconds of measurement for each row
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// f32, mixed or split: the precision of the products
-    #[arg(long, default_value = "f32", value_parser = precision)]
-    pub(crate) precision: Precision,
+    /// f32, mixed, split, or auto for the device's fastest: the precision of the products
+    #[arg(long, default_value = "f32")]
+    precision: String,
     /// Measure without criterion: N repetitions after one to warm up, as `benches/compare` asks for
     #[arg(long, value_name = "N")]
     pub(crate) once: Option<u64>,
@@ -36,13 +37,6 @@ pub(crate) struct Options {
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-fn precision(name: &str) -> Result<Precision, String> {
-    [Precision::F32, Precision::Mixed, Precision::Split]
-        .into_iter()
-        .find(|precision| precision.name() == name)
-        .ok_or_else(|| "it must be f32, mixed or split".to_owned())
 }
 
 /// What a repetition of some work does.
@@ -102,6 +96,7 @@ pub(crate) struct Notes {
 pub(crate) struct Suite {
     pub(crate) options: Options,
     pub(crate) device: Device,
+    pub(crate) precision: Precision,
     pub(crate) ceilings: ceilings::Ceilings,
     criterion: Criterion,
     rows: Vec<Row>,
@@ -112,7 +107,15 @@ impl Suite {
     pub(crate) fn open() -> anyhow::Result<Self> {
         let options = Options::parse();
         let device = Device::named(&options.device)?;
-        println!("{}", device.describe());
+        let all = [Precision::F32, Precision::Mixed, Precision::Split];
+        let precision = match &*options.precision {
+            "auto" => device.fastest(),
+            name => all
+                .into_iter()
+                .find(|precision| precision.name() == name)
+                .with_context(|| format!("--precision {name}: it must be f32, mixed, split or auto"))?,
+        };
+        println!("{}, {}", device.describe(), precision.name());
         let ceilings = ceilings::Ceilings::measure(&device)?;
         println!("{ceilings}\n");
         let criterion = Criterion::default()
@@ -120,7 +123,7 @@ impl Suite {
             .sample_size(10)
             .warm_up_time(Duration::from_secs_f64(0.3 * options.seconds))
             .measurement_time(Duration::from_secs_f64(options.seconds));
-        Ok(Self { options, device, ceilings, criterion, rows: Vec::new() })
+        Ok(Self { options, device, precision, ceilings, criterion, rows: Vec::new() })
     }
 
     /// Whether the options ask for this work.
@@ -168,7 +171,7 @@ impl Suite {
         self.rows.push(Row {
             work: work.name.clone(),
             device: self.device.describe(),
-            precision: self.options.precision.name(),
+            precision: self.precision.name(),
             seconds,
             spread: 0.5 * (quantile(0.75) - quantile(0.25)) / seconds,
             gflops,

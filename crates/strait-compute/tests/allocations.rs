@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use strait_compute::{
-    Activation, Backend, Cpu, Kind, LossKind, Op, Program, Routine, Sample, Sampling, Step, Update, go_on,
+    Activation, Backend, Cpu, Kind, LossKind, Op, Precision, Program, Routine, Sample, Sampling, Step, Update, go_on,
 };
 
 struct Counting;
@@ -30,13 +30,19 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn steps_do_not_allocate() {
+    for precision in [Precision::F32, Precision::Mixed, Precision::Split] {
+        steps_in_precision_do_not_allocate(precision);
+    }
+}
+
+fn steps_in_precision_do_not_allocate(precision: Precision) {
     let mut program = Program::default();
     let data = program.tensor("data", 20, 30, Kind::Bytes);
     let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
     let (x, w, b) = (values("x", 10, 30), values("w", 30, 20), values("b", 1, 20));
     let (y, s, d, dx) = (values("y", 10, 20), values("s", 10, 20), values("d", 10, 20), values("dx", 10, 30));
     let (first, second) = (values("m", 30, 20), values("v", 30, 20));
-    let mut routine = Routine::new("all");
+    let mut routine = Routine::new("all").in_precision(precision);
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
     for op in [
         Op::Gather { data, index: None, shift: None, out: x },
@@ -73,5 +79,5 @@ fn steps_do_not_allocate() {
     count(40);
     let (one, two) = (count(20), count(40));
     // Only the vectors of the metrics are made, once for each run.
-    assert!(one < 20 && two <= one, "{one} allocations for 20 steps, {two} for 40");
+    assert!(one < 20 && two <= one, "{precision:?}: {one} allocations for 20 steps, {two} for 40");
 }
