@@ -38,8 +38,18 @@ impl Shape {
     /// Invocations of a workgroup.
     pub fn invocations(&self) -> u32 {
         match self {
-            Self::Tile(tile) => tile.x * tile.y,
+            Self::Tile(tile) => tile.invocations(),
             Self::Fragments(fragments) => fragments.invocations(),
+        }
+    }
+
+    /// What tells it from others, for names of kernels.
+    pub fn name(&self) -> String {
+        let size = format!("{}x{}", self.height(), self.width());
+        match self {
+            Self::Tile(Tile { teams: 1, .. }) => size,
+            Self::Tile(tile) => format!("{size} by {}", tile.teams),
+            Self::Fragments(_) => format!("{size} f16"),
         }
     }
 

@@ -19,17 +19,21 @@ pub struct Tile {
     /// Terms that are staged at once in workgroup memory; 0 reads the operands from global memory, which software
     /// adapters do faster.
     pub depth: u32,
+    /// Teams of x * y invocations, each of which sums a part of the terms.
+    pub teams: u32,
 }
 
 impl Tile {
     /// For GPUs, where there are enough tiles to keep one busy.
-    pub const HUGE: Self = Self { rows: 8, vectors: 2, x: 16, y: 16, depth: 8 };
+    pub const HUGE: Self = Self { rows: 8, vectors: 2, x: 16, y: 16, depth: 8, teams: 1 };
     /// For GPUs and products of medium size.
-    pub const LARGE: Self = Self { rows: 8, vectors: 2, x: 8, y: 8, depth: 8 };
+    pub const LARGE: Self = Self { rows: 8, vectors: 2, x: 8, y: 8, depth: 8, teams: 1 };
     /// For GPUs and small products.
-    pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32 };
+    pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32, teams: 1 };
+    /// For GPUs and products with so few tiles that most of the chip would be idle.
+    pub const SHARED: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 8, teams: 4 };
     /// For adapters that are really a CPU.
-    pub const SOFTWARE: Self = Self { rows: 8, vectors: 4, x: 8, y: 1, depth: 0 };
+    pub const SOFTWARE: Self = Self { rows: 8, vectors: 4, x: 8, y: 1, depth: 0, teams: 1 };
 
     /// Rows of C that a workgroup computes.
     pub fn height(&self) -> u32 {
@@ -39,6 +43,11 @@ impl Tile {
     /// Columns of C that a workgroup computes.
     pub fn width(&self) -> u32 {
         4 * self.vectors * self.x
+    }
+
+    /// Invocations of a workgroup.
+    pub fn invocations(&self) -> u32 {
+        self.x * self.y * self.teams
     }
 }
 
@@ -60,7 +69,11 @@ fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool)
         text += &stage("a", tile, height, a_along_k, ["size.m", "size.a_m", "size.a_k"]);
         text += &stage("b", tile, width, b_along_k, ["size.n", "size.b_n", "size.b_k"]);
     }
-    text += &format!("@compute @workgroup_size({}, {})\n", tile.x, tile.y);
+    if tile.teams > 1 {
+        let sums = tile.rows * tile.vectors * tile.invocations();
+        text += &format!("var<workgroup> sums: array<vec4<f32>, {sums}>;\n");
+    }
+    text += &format!("@compute @workgroup_size({}, {}, {})\n", tile.x, tile.y, tile.teams);
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
     text += "        @builtin(local_invocation_index) index: u32) {\n";
     if others {
@@ -95,6 +108,9 @@ fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool)
         text += &format!("        let r = row + i / {vectors}u;\n        let c = col + 4u * (i % {vectors}u);\n");
         return text + "        if r < size.m && c < size.n { tail(r, c, sums[i]); }\n    }\n}\n";
     }
+    if tile.teams > 1 {
+        return text + &shared_tail(tile);
+    }
     for (r, v) in each() {
         text += &format!(
             "    if row + {r}u < size.m && col + {offset}u < size.n {{ tail(row + {r}u, col + {offset}u, c{r}_{v}); }}\n",
@@ -128,7 +144,8 @@ fn place(tile: Tile, across: u32, along_k: bool) -> [String; 2] {
 fn stage(name: &str, tile: Tile, across: u32, along_k: bool, [count, step, step_k]: [&str; 3]) -> String {
     let [term, vector] = place(tile, across, along_k);
     let stride = stride(across);
-    let size = tile.depth * stride;
+    let team = tile.depth * stride;
+    let size = team * tile.teams;
     let element = |i: u32| format!("{name}_at(phase, at + {i}u * {step})");
     format!(
         "var<workgroup> tile_{name}: array<vec4<f32>, {size}>;
@@ -148,8 +165,8 @@ fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f32> {{
     }}
     return value;
 }}
-fn keep_{name}(i: u32, value: vec4<f32>) {{
-    tile_{name}[({term}) * {stride}u + {vector}] = value;
+fn keep_{name}(team: u32, i: u32, value: vec4<f32>) {{
+    tile_{name}[team * {team}u + ({term}) * {stride}u + {vector}] = value;
 }}
 ",
         element(0),
@@ -163,9 +180,9 @@ fn keep_{name}(i: u32, value: vec4<f32>) {{
 }
 
 /// The sums over terms that are staged in workgroup memory. While a part is summed, the next one is on its way to
-/// registers.
+/// registers. Teams take turns with the parts; a part that does not exist is read as zeros.
 fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
-    let (depth, threads) = (tile.depth, tile.x * tile.y);
+    let (depth, threads, teams) = (tile.depth, tile.x * tile.y, tile.teams);
     let operands = [("a", "top", tile.height()), ("b", "left", tile.width())];
     let each = || {
         operands
@@ -173,38 +190,89 @@ fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
             .flat_map(|&(name, first, across)| (0..brought(tile, across)).map(move |i| (name, first, i, i * threads)))
     };
     *text += &format!("    let parts = (terms() + {}u) / {depth}u;\n", depth - 1);
+    *text += &format!("    let team = index / {threads}u;\n    let member = index % {threads}u;\n");
+    *text += &format!("    let rounds = ({phases}u * parts + {}u) / {teams}u;\n", teams - 1);
+    let start_of = |part: &str| {
+        if teams == 1 {
+            format!("{part} % parts * {depth}u")
+        } else {
+            format!("select(terms(), {part} % parts * {depth}u, {part} < {phases}u * parts)")
+        }
+    };
+    *text += &format!("    let first_phase = team / parts;\n    let first_start = {};\n", start_of("team"));
     for (name, first, i, offset) in each() {
-        *text += &format!("    var next_{name}{i} = fetch_{name}(0u, 0u, {first}, index + {offset}u);\n");
+        *text +=
+            &format!("    var next_{name}{i} = fetch_{name}(first_phase, first_start, {first}, member + {offset}u);\n");
     }
-    *text += &format!("    for (var part = 0u; part < {phases}u * parts; part += 1u) {{\n");
+    *text += "    for (var round = 0u; round < rounds; round += 1u) {\n";
     for (name, _, i, offset) in each() {
-        *text += &format!("        keep_{name}(index + {offset}u, next_{name}{i});\n");
+        *text += &format!("        keep_{name}(team, member + {offset}u, next_{name}{i});\n");
     }
     *text += &format!(
         "        workgroupBarrier();
-        let following = part + 1u;
-        if following < {phases}u * parts {{
-            let phase = following / parts;
-            let start = following % parts * {depth}u;
-"
+        if round + 1u < rounds {{
+            let part = (round + 1u) * {teams}u + team;
+            let phase = part / parts;
+            let start = {};
+",
+        start_of("part")
     );
     for (name, first, i, offset) in each() {
-        *text += &format!("            next_{name}{i} = fetch_{name}(phase, start, {first}, index + {offset}u);\n");
+        *text += &format!("            next_{name}{i} = fetch_{name}(phase, start, {first}, member + {offset}u);\n");
     }
     *text += &format!("        }}\n        for (var k = 0u; k < {depth}u; k += 1u) {{\n");
     let (a_stride, b_stride) = (stride(tile.height()), stride(tile.width()));
     for v in 0..tile.vectors {
-        *text += &format!("            let b{v} = tile_b[k * {b_stride}u + local.x + {}u];\n", v * tile.x);
+        *text += &format!(
+            "            let b{v} = tile_b[team * {}u + k * {b_stride}u + local.x + {}u];\n",
+            depth * b_stride,
+            v * tile.x
+        );
     }
     for four in 0..tile.rows / 4 {
-        *text +=
-            &format!("            let a_{four} = tile_a[k * {a_stride}u + local.y * {}u + {four}u];\n", tile.rows / 4);
+        *text += &format!(
+            "            let a_{four} = tile_a[team * {}u + k * {a_stride}u + local.y * {}u + {four}u];\n",
+            depth * a_stride,
+            tile.rows / 4
+        );
     }
     for r in 0..tile.rows {
         *text += &format!("            let a{r} = a_{}.{};\n", r / 4, ["x", "y", "z", "w"][r as usize % 4]);
         multiply_row(text, tile, r);
     }
     *text += "        }\n        workgroupBarrier();\n    }\n";
+}
+
+/// The end of a kernel whose teams have each summed a part of the terms: they lay down their sums, and each adds up and
+/// finishes some of the rows.
+fn shared_tail(tile: Tile) -> String {
+    let Tile { rows, vectors, x, teams, .. } = tile;
+    let threads = x * tile.y;
+    let mut text = String::new();
+    for (r, v) in (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))) {
+        text += &format!(
+            "    sums[(team * {}u + {}u) * {threads}u + member] = c{r}_{v};\n",
+            rows * vectors,
+            r * vectors + v
+        );
+    }
+    text += &format!(
+        "    workgroupBarrier();
+    for (var i = team; i < {count}u; i += {teams}u) {{
+        var sum = sums[i * {threads}u + member];
+        for (var other = 1u; other < {teams}u; other += 1u) {{
+            sum += sums[(other * {count}u + i) * {threads}u + member];
+        }}
+        let r = row + i / {vectors}u;
+        let c = col + i % {vectors}u * {}u;
+        if r < size.m && c < size.n {{ tail(r, c, sum); }}
+    }}
+}}
+",
+        4 * x,
+        count = rows * vectors,
+    );
+    text
 }
 
 /// The sums over terms that are read from global memory; rows and columns beyond the ends repeat the last ones.

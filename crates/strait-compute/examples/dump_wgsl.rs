@@ -12,7 +12,7 @@ use strait_compute::{
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: dump_wgsl FOLDER")?;
     std::fs::create_dir_all(&folder)?;
-    let tiles = [Tile::HUGE, Tile::LARGE, Tile::SMALL, Tile::SOFTWARE].map(Shape::Tile);
+    let tiles = [Tile::HUGE, Tile::LARGE, Tile::SMALL, Tile::SHARED, Tile::SOFTWARE].map(Shape::Tile);
     // The cooperative matrices of most GPUs that have any.
     let matrices = Matrices { edge: 16, subgroup: 32 };
     let Matrices { edge, subgroup } = matrices;

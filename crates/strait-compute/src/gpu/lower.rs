@@ -114,10 +114,12 @@ impl Kernel {
 }
 
 impl Lowering {
-    /// How a product with a result of m x n is computed.
-    fn choose(&self, m: usize, n: usize) -> Shape {
+    /// How a product with a result of m x n and k terms is computed.
+    fn choose(&self, Sizes { m, n, k, .. }: &Sizes) -> Shape {
         /// Workgroups that keep a large GPU busy.
         const BUSY: usize = 128;
+        /// Terms from which on teams share them.
+        const LONG: usize = 64;
         let busy = |shape: &Shape| m.div_ceil(shape.height() as usize) * n.div_ceil(shape.width() as usize) >= BUSY;
         match (self.tiles, self.cooperation) {
             (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
@@ -129,8 +131,10 @@ impl Lowering {
                 large.unwrap_or(Shape::Fragments(Fragments::small(edge, subgroup)))
             }
             (Tiles::Hardware, None) => {
-                let large = [Tile::HUGE, Tile::LARGE].map(Shape::Tile);
-                large.into_iter().find(busy).unwrap_or(Shape::Tile(Tile::SMALL))
+                let alone = [Tile::HUGE, Tile::LARGE, Tile::SMALL].map(Shape::Tile);
+                // Sharing pays if each team has some parts to sum.
+                let few = if *k >= LONG { Tile::SHARED } else { Tile::SMALL };
+                alone.into_iter().find(busy).unwrap_or(Shape::Tile(few))
             }
             (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
         }
@@ -191,10 +195,10 @@ impl Lowering {
         sizes: Sizes,
         buffers: Vec<(u32, Access, Tensor)>,
     ) -> Kernel {
-        let tile = self.choose(sizes.m, sizes.n);
+        let tile = self.choose(&sizes);
         Kernel {
             extensions: tile.extensions(),
-            name: format!("{name} {}x{}", tile.height(), tile.width()),
+            name: format!("{name} {}", tile.name()),
             constants,
             parts,
             main: product(tile, phases, sizes.a[1] == 1, sizes.b[0] == 1, false),
@@ -254,7 +258,7 @@ impl Lowering {
             unreachable!("called for gradients");
         };
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
-        let tile = self.choose(sizes.m, sizes.n);
+        let tile = self.choose(&sizes);
         let lanes = tile.invocations();
         let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
         let mut buffers = operands(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
@@ -310,7 +314,7 @@ impl Lowering {
         words.extend([across, down, self.width as u32, start as u32]);
         let name = if with_product { "gradient" } else { "beside the gradient" };
         Kernel {
-            name: format!("{name} {}x{}", tile.height(), tile.width()),
+            name: format!("{name} {}", tile.name()),
             extensions: if with_product { tile.extensions() } else { &[] },
             constants: vec![("PHASES", phases), ("LANES", lanes)],
             parts,

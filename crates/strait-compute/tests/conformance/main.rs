@@ -178,6 +178,11 @@ fn gpu_conforms_in_large_tiles() {
 }
 
 #[test]
+fn gpu_conforms_in_shared_tiles() {
+    gpu_conforms(Tile::SHARED, Options::default(), cases::products);
+}
+
+#[test]
 fn gpu_conforms_in_small_tiles() {
     gpu_conforms(Tile::SMALL, Options::default(), cases::all);
 }
