@@ -23,7 +23,7 @@ pub struct Fragments {
 impl Fragments {
     /// For products with many rows and columns.
     pub fn large(edge: u32, subgroup: u32) -> Self {
-        Self { edge, subgroup, rows: 4, cols: 4, x: 2, y: 2, depth: 2 * edge }
+        Self { edge, subgroup, rows: 2, cols: 4, x: 2, y: 4, depth: 2 * edge }
     }
 
     /// For small products.
@@ -43,13 +43,8 @@ impl Fragments {
 
     /// Bytes of memory that a workgroup shares.
     pub fn workgroup_memory(&self) -> u32 {
-        let operands = self.height() * (self.depth + PADDING) + self.depth * (self.width() + PADDING);
-        2 * operands + 4 * self.sums() * self.x * self.y
-    }
-
-    /// Sums that a subgroup lays down at a time: one row of its matrices.
-    fn sums(&self) -> u32 {
-        self.edge * self.edge * self.cols
+        let operands = (self.height() + self.width()) * (self.depth + PADDING);
+        2 * operands + 4 * self.edge * self.edge * self.x * self.y
     }
 
     /// Invocations of a workgroup.
@@ -58,21 +53,20 @@ impl Fragments {
     }
 }
 
-/// Numbers by which lines in workgroup memory are longer than their contents, so that neighbouring lines lie in
-/// different banks.
+/// Terms by which lines in workgroup memory are longer than their contents, so that neighbouring lines lie in different
+/// banks.
 const PADDING: u32 = 8;
 
 /// The main function of C = Σ over `phases` of A B, for the same functions as [`product`](crate::product).
 pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
     let Fragments { edge, subgroup, rows, cols, x, depth, .. } = shape;
     let (height, width, threads) = (shape.height(), shape.width(), shape.invocations());
-    let (a_stride, b_stride) = (depth + PADDING, width + PADDING);
-    let mut text = stage("a", shape, height, a_along_k, ["size.m", "size.a_m", "size.a_k"], [a_stride, 1]);
-    text += &stage("b", shape, width, b_along_k, ["size.n", "size.b_n", "size.b_k"], [1, b_stride]);
-    text += &format!("var<workgroup> tile_a: array<f16, {}>;\n", height * a_stride);
-    text += &format!("var<workgroup> tile_b: array<f16, {}>;\n", depth * b_stride);
-    // Where each subgroup lays down one row of its sums at a time.
-    let sums = shape.sums();
+    // Lines of either operand: a row of A or a column of B, with its terms side by side.
+    let line = (depth + PADDING) / 4;
+    let mut text = stage("a", shape, height, a_along_k, ["size.m", "size.a_m", "size.a_k"]);
+    text += &stage("b", shape, width, b_along_k, ["size.n", "size.b_n", "size.b_k"]);
+    // Where each subgroup lays down one matrix of its sums at a time.
+    let sums = edge * edge;
     text += &format!("var<workgroup> tile_c: array<f32, {}>;\n", sums * threads / subgroup);
     text += &format!("@compute @workgroup_size({threads})\n");
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {\n";
@@ -91,7 +85,7 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
     for (r, c) in each() {
         text += &format!("    var c{r}_{c} = coop_mat{edge}x{edge}<f32, C>();\n");
     }
-    let brought = [("a", "top", height * depth / threads), ("b", "left", width * depth / threads)];
+    let brought = [("a", "top", height * depth / 4 / threads), ("b", "left", width * depth / 4 / threads)];
     let fetches = || brought.iter().flat_map(|&(name, first, count)| (0..count).map(move |i| (name, first, i)));
     text += &format!("    let parts = (terms() + {}u) / {depth}u;\n", depth - 1);
     for (name, first, i) in fetches() {
@@ -116,35 +110,32 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
     text += "        }\n";
     text += &format!("        for (var k = 0u; k < {depth}u; k += {edge}u) {{\n");
     // Offsets and strides have to have names: naga cannot write them as expressions.
-    text += &format!("            let a_stride = {a_stride}u;\n            let b_stride = {b_stride}u;\n");
-    for r in 0..rows {
-        text += &format!("            let at_a{r} = (first_row + {}u) * a_stride + k;\n", edge * r);
-        text +=
-            &format!("            let a{r} = coopLoadT<coop_mat{edge}x{edge}<f16, A>>(&tile_a[at_a{r}], a_stride);\n");
-    }
-    for c in 0..cols {
-        text += &format!("            let at_b{c} = k * b_stride + first_col + {}u;\n", edge * c);
-        text +=
-            &format!("            let b{c} = coopLoadT<coop_mat{edge}x{edge}<f16, B>>(&tile_b[at_b{c}], b_stride);\n");
-    }
+    text += &format!("            let line = {line}u;\n");
+    let load = |name: &str, i: u32, function: &str, role: &str| {
+        let first = if name == "a" { "first_row" } else { "first_col" };
+        format!(
+            "            let at_{name}{i} = ({first} + {}u) * line + k / 4u;
+            let {name}{i} = {function}<coop_mat{edge}x{edge}<f16, {role}>>(&tile_{name}[at_{name}{i}], line);
+",
+            edge * i
+        )
+    };
+    (0..rows).for_each(|r| text += &load("a", r, "coopLoadT", "A"));
+    (0..cols).for_each(|c| text += &load("b", c, "coopLoad", "B"));
     for (r, c) in each() {
         text += &format!("            c{r}_{c} = coopMultiplyAdd(a{r}, b{c}, c{r}_{c});\n");
     }
     text += "        }\n        workgroupBarrier();\n    }\n";
     // Sums cannot be taken out of a cooperative matrix but by way of memory.
-    let across = edge * cols;
-    text += &format!("    let c_stride = {across}u;\n");
-    for r in 0..rows {
-        for c in 0..cols {
-            text += &format!("    let at_c{r}_{c} = team * {sums}u + {}u;\n", edge * c);
-            text += &format!("    coopStoreT(c{r}_{c}, &tile_c[at_c{r}_{c}], c_stride);\n");
-        }
+    text += &format!("    let c_stride = {edge}u;\n    let at_c = team * {sums}u;\n");
+    for (r, c) in each() {
         text += &format!(
-            "    workgroupBarrier();
+            "    coopStoreT(c{r}_{c}, &tile_c[at_c], c_stride);
+    workgroupBarrier();
     for (var i = lane; i < {}u; i += {subgroup}u) {{
-        let row = top + first_row + {}u + i / {}u;
-        let col = left + first_col + i % {}u * 4u;
-        let at = team * {sums}u + i * 4u;
+        let row = top + first_row + {}u + i / {quads}u;
+        let col = left + first_col + {}u + i % {quads}u * 4u;
+        let at = at_c + i * 4u;
         if row < size.m && col < size.n {{
             tail(row, col, vec4<f32>(tile_c[at], tile_c[at + 1u], tile_c[at + 2u], tile_c[at + 3u]));
         }}
@@ -153,41 +144,53 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
 ",
             sums / 4,
             edge * r,
-            across / 4,
-            across / 4,
+            edge * c,
+            quads = edge / 4,
         );
     }
     text + "}\n"
 }
 
-/// The functions that bring a part of an operand to workgroup memory by way of registers; `lines` are the distances there
-/// from one row or column, and from one term, to the next.
-fn stage(
-    name: &str,
-    shape: Fragments,
-    across: u32,
-    along_k: bool,
-    [count, step, step_k]: [&str; 3],
-    lines: [u32; 2],
-) -> String {
-    let depth = shape.depth;
+/// The workgroup memory of an operand, and the functions that bring a part of it there by way of registers, four terms
+/// of a line at a time.
+fn stage(name: &str, shape: Fragments, across: u32, along_k: bool, [count, step, step_k]: [&str; 3]) -> String {
+    let (quads, stride) = (shape.depth / 4, (shape.depth + PADDING) / 4);
     // Neighbouring invocations read neighbours in memory.
-    let [term, line] = if along_k {
-        [format!("i % {depth}u"), format!("i / {depth}u")]
+    let [quad, line] = if along_k {
+        [format!("i % {quads}u"), format!("i / {quads}u")]
     } else {
         [format!("i / {across}u"), format!("i % {across}u")]
     };
-    let [line_step, term_step] = lines;
+    let element = |i: u32| format!("{name}_at(phase, at + {i}u * {step_k})");
     format!(
-        "fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> f16 {{
-    let k = start + {term};
+        "var<workgroup> tile_{name}: array<vec4<f16>, {}>;
+fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f16> {{
+    let k = start + 4u * ({quad});
     let row = first + {line};
-    if k >= terms() || row >= {count} {{ return 0.0h; }}
-    return f16({name}_at(phase, row * {step} + k * {step_k}));
+    let at = row * {step} + k * {step_k};
+    var value = vec4<f32>(0.0);
+    if row < {count} {{
+        if k + 3u < terms() {{
+            value = vec4<f32>({}, {}, {}, {});
+        }} else {{
+            if k < terms() {{ value.x = {}; }}
+            if k + 1u < terms() {{ value.y = {}; }}
+            if k + 2u < terms() {{ value.z = {}; }}
+        }}
+    }}
+    return vec4<f16>(value);
 }}
-fn keep_{name}(i: u32, value: f16) {{
-    tile_{name}[({line}) * {line_step}u + ({term}) * {term_step}u] = value;
+fn keep_{name}(i: u32, value: vec4<f16>) {{
+    tile_{name}[({line}) * {stride}u + {quad}] = value;
 }}
-"
+",
+        across * stride,
+        element(0),
+        element(1),
+        element(2),
+        element(3),
+        element(0),
+        element(1),
+        element(2),
     )
 }

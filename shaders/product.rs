@@ -31,7 +31,7 @@ impl Tile {
     /// For GPUs and small products.
     pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32, teams: 1 };
     /// For GPUs and products with so few tiles that most of the chip would be idle.
-    pub const SHARED: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 8, teams: 4 };
+    pub const SHARED: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 16, teams: 4 };
     /// For adapters that are really a CPU.
     pub const SOFTWARE: Self = Self { rows: 8, vectors: 4, x: 8, y: 1, depth: 0, teams: 1 };
 
@@ -70,8 +70,7 @@ fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool)
         text += &stage("b", tile, width, b_along_k, ["size.n", "size.b_n", "size.b_k"]);
     }
     if tile.teams > 1 {
-        let sums = tile.rows * tile.vectors * tile.invocations();
-        text += &format!("var<workgroup> sums: array<vec4<f32>, {sums}>;\n");
+        text += &laid_down(tile);
     }
     text += &format!("@compute @workgroup_size({}, {}, {})\n", tile.x, tile.y, tile.teams);
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
@@ -243,25 +242,35 @@ fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
     *text += "        }\n        workgroupBarrier();\n    }\n";
 }
 
+/// The function that reads the sums that teams have laid down: half of each invocation's where A was, half where B was.
+fn laid_down(tile: Tile) -> String {
+    let (half, threads) = (tile.rows * tile.vectors / 2, tile.x * tile.y);
+    format!(
+        "fn laid_down(team: u32, i: u32, member: u32) -> vec4<f32> {{
+    let at = (team * {half}u + i % {half}u) * {threads}u + member;
+    if i < {half}u {{ return tile_a[at]; }}
+    return tile_b[at];
+}}
+"
+    )
+}
+
 /// The end of a kernel whose teams have each summed a part of the terms: they lay down their sums, and each adds up and
 /// finishes some of the rows.
 fn shared_tail(tile: Tile) -> String {
     let Tile { rows, vectors, x, teams, .. } = tile;
-    let threads = x * tile.y;
+    let (threads, half) = (x * tile.y, rows * vectors / 2);
     let mut text = String::new();
-    for (r, v) in (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))) {
-        text += &format!(
-            "    sums[(team * {}u + {}u) * {threads}u + member] = c{r}_{v};\n",
-            rows * vectors,
-            r * vectors + v
-        );
+    for (i, (r, v)) in (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).enumerate() {
+        let (name, at) = if (i as u32) < half { ("a", i as u32) } else { ("b", i as u32 - half) };
+        text += &format!("    tile_{name}[(team * {half}u + {at}u) * {threads}u + member] = c{r}_{v};\n");
     }
     text += &format!(
         "    workgroupBarrier();
-    for (var i = team; i < {count}u; i += {teams}u) {{
-        var sum = sums[i * {threads}u + member];
+    for (var i = team; i < {}u; i += {teams}u) {{
+        var sum = laid_down(0u, i, member);
         for (var other = 1u; other < {teams}u; other += 1u) {{
-            sum += sums[(other * {count}u + i) * {threads}u + member];
+            sum += laid_down(other, i, member);
         }}
         let r = row + i / {vectors}u;
         let c = col + i % {vectors}u * {}u;
@@ -269,8 +278,8 @@ fn shared_tail(tile: Tile) -> String {
     }}
 }}
 ",
+        rows * vectors,
         4 * x,
-        count = rows * vectors,
     );
     text
 }

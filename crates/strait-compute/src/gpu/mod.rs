@@ -4,8 +4,9 @@
 //! step, in slices short enough for a display driver's watchdog, with the next slice encoded while the last one runs.
 
 mod lower;
+mod trial;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lower::Lowering;
@@ -31,6 +32,8 @@ const MOST_STEPS: usize = 64;
 pub struct Gpu {
     gpu: strait_device::Gpu,
     tiles: Tiles,
+    /// Cooperative matrices that have passed their trial.
+    cooperation: Arc<OnceLock<Option<Cooperation>>>,
 }
 
 impl Gpu {
@@ -48,7 +51,7 @@ impl Gpu {
     /// The back end on an open device.
     pub fn from_device(gpu: strait_device::Gpu) -> Self {
         let tiles = if gpu.is_software() { Tiles::Software } else { Tiles::Hardware };
-        Self { gpu, tiles }
+        Self { gpu, tiles, cooperation: Arc::default() }
     }
 
     /// The same with products cut otherwise.
@@ -56,8 +59,14 @@ impl Gpu {
         Self { tiles, ..self }
     }
 
+    /// What multiplies f16, if that works.
     fn cooperation(&self) -> Option<Cooperation> {
-        self.gpu.matrices().map(|matrices| Cooperation { matrices, memory: self.gpu.workgroup_memory() })
+        *self.cooperation.get_or_init(|| {
+            let matrices = self.gpu.matrices()?;
+            let found = Some(Cooperation { matrices, memory: self.gpu.workgroup_memory() });
+            let untried = Self { cooperation: Arc::new(OnceLock::from(found)), ..self.clone() };
+            found.filter(|_| trial::succeeds(&untried))
+        })
     }
 }
 
@@ -131,16 +140,12 @@ impl Backend for Gpu {
     }
 
     fn operands(&self, precision: Precision) -> Operands {
-        match (precision, self.tiles, self.cooperation()) {
-            (Precision::Mixed, Tiles::Hardware | Tiles::Software | Tiles::Fixed(Shape::Fragments(_)), Some(_)) => {
-                Operands::F16
-            }
-            _ => Operands::F32,
-        }
+        let rounds = precision == Precision::Mixed && !matches!(self.tiles, Tiles::Fixed(Shape::Tile(_)));
+        if rounds && self.cooperation().is_some() { Operands::F16 } else { Operands::F32 }
     }
 
     fn fastest(&self) -> Precision {
-        if self.cooperation().is_some() && !self.gpu.is_software() { Precision::Mixed } else { Precision::F32 }
+        if !self.gpu.is_software() && self.cooperation().is_some() { Precision::Mixed } else { Precision::F32 }
     }
 
     fn describe(&self) -> String {
@@ -166,8 +171,7 @@ impl Backend for Gpu {
         let Program { tensors, routines } = program;
         let mut run = Run {
             gpu: self.gpu.clone(),
-            tiles: self.tiles,
-            cooperation: self.cooperation(),
+            backend: self.clone(),
             program: Program { tensors, routines: Vec::new() },
             buffers,
             plans: Vec::new(),
@@ -192,8 +196,7 @@ struct Plan {
 
 struct Run {
     gpu: strait_device::Gpu,
-    tiles: Tiles,
-    cooperation: Option<Cooperation>,
+    backend: Gpu,
     program: Program,
     buffers: Vec<strait_device::Buffer>,
     plans: Vec<Plan>,
@@ -221,7 +224,9 @@ impl Execution for Run {
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
         self.indices.admit(&self.program, &routine)?;
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
-        for kernels in lower(&routine, self.tiles, self.cooperation, self.gpu.most_buffers()) {
+        let mixed = routine.precision() == Precision::Mixed;
+        let cooperation = if mixed { self.backend.cooperation() } else { None };
+        for kernels in lower(&routine, self.backend.tiles, cooperation, self.gpu.most_buffers()) {
             counts.push(kernels.len());
             for kernel in kernels {
                 dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);

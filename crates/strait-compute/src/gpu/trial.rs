@@ -1,0 +1,41 @@
+//! A product on cooperative matrices, tried before any is relied on: they are new in drivers, and a wrong sum would show
+//! only as a net that learns badly.
+
+use crate::{Activation, Backend, Kind, Op, Oracle, Precision, Program, Result, Routine, Step, go_on};
+
+/// Rows, terms and columns: more than a matrix, and no multiple of one.
+const SIZE: [usize; 3] = [19, 37, 21];
+
+/// Whether the back end multiplies as the oracle does.
+pub(super) fn succeeds(backend: &dyn Backend) -> bool {
+    match (product(backend), product(&Oracle::like(backend))) {
+        (Ok(found), Ok(expected)) => {
+            let pairs = || found.iter().zip(&expected);
+            let error: f32 = pairs().map(|(x, y)| (x - y) * (x - y)).sum();
+            // Also false for a NaN.
+            error <= 1e-8 * expected.iter().map(|y| y * y).sum::<f32>()
+        }
+        _ => false,
+    }
+}
+
+fn product(backend: &dyn Backend) -> Result<Vec<f32>> {
+    let [rows, terms, cols] = SIZE;
+    let mut program = Program::default();
+    let input = program.tensor("x", rows, terms, Kind::Values);
+    let weight = program.tensor("w", terms, cols, Kind::Values);
+    let bias = program.tensor("b", 1, cols, Kind::Values);
+    let out = program.tensor("y", rows, cols, Kind::Values);
+    let mut routine = Routine::new("trial").in_precision(Precision::Mixed);
+    let activation = Activation::Linear;
+    routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out, sample: None })?;
+    let routine = program.add(routine);
+    let mut execution = backend.load(program, &[])?;
+    let values = |count: usize, factor: usize| -> Vec<f32> {
+        (0..count).map(|i| (i * factor % 97) as f32 / 97.0 - 0.5).collect()
+    };
+    execution.write(input, &values(rows * terms, 31))?;
+    execution.write(weight, &values(terms * cols, 57))?;
+    execution.run(routine, &[Step { rows: rows as u32, ..Step::default() }], &mut go_on)?;
+    execution.read(out)
+}
