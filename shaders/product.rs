@@ -189,7 +189,8 @@ fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
             .flat_map(|&(name, first, across)| (0..brought(tile, across)).map(move |i| (name, first, i, i * threads)))
     };
     *text += &format!("    let parts = (terms() + {}u) / {depth}u;\n", depth - 1);
-    *text += &format!("    let team = index / {threads}u;\n    let member = index % {threads}u;\n");
+    // Compilers know how large these can be, and so may add constants to addresses made of them.
+    *text += &format!("    let team = local.z;\n    let member = local.y * {}u + local.x;\n", tile.x);
     *text += &format!("    let rounds = ({phases}u * parts + {}u) / {teams}u;\n", teams - 1);
     let start_of = |part: &str| {
         if teams == 1 {
@@ -221,18 +222,19 @@ fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
     }
     *text += &format!("        }}\n        for (var k = 0u; k < {depth}u; k += 1u) {{\n");
     let (a_stride, b_stride) = (stride(tile.height()), stride(tile.width()));
+    let team = |size: u32| if teams == 1 { String::new() } else { format!(" + team * {size}u") };
     for v in 0..tile.vectors {
         *text += &format!(
-            "            let b{v} = tile_b[team * {}u + k * {b_stride}u + local.x + {}u];\n",
-            depth * b_stride,
-            v * tile.x
+            "            let b{v} = tile_b[k * {b_stride}u + local.x + {}u{}];\n",
+            v * tile.x,
+            team(depth * b_stride)
         );
     }
     for four in 0..tile.rows / 4 {
         *text += &format!(
-            "            let a_{four} = tile_a[team * {}u + k * {a_stride}u + local.y * {}u + {four}u];\n",
-            depth * a_stride,
-            tile.rows / 4
+            "            let a_{four} = tile_a[k * {a_stride}u + local.y * {}u + {four}u{}];\n",
+            tile.rows / 4,
+            team(depth * a_stride)
         );
     }
     for r in 0..tile.rows {
