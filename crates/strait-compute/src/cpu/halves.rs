@@ -12,7 +12,7 @@
 
 use std::sync::OnceLock;
 
-use super::storage::{Lanes, Panels, Shared, WIDTH, transpose_block};
+use super::storage::{Lanes, Panels, Shared, WIDTH, transpose_block, transpose_four};
 use crate::Result;
 
 /// Terms of a strip.
@@ -73,31 +73,30 @@ impl Lines {
         Ok(Self { lines: Shared::new(Line([0; WIDTH]), count * stride, tensor)?, stride })
     }
 
-    /// Takes a 16 x 16 block of the operand, with row `16 i` and column `16 j` first.
+    /// Takes a 16 x 16 block of the operand, with row `16 i` and column `16 j` first, as the words of a right operand if
+    /// it is one, else as those of its transpose.
     ///
     /// # Safety
     /// Nobody else uses this block meanwhile.
     #[inline(always)]
-    unsafe fn put(&self, block: &[[u32; WIDTH]; WIDTH], left: bool, i: usize, j: usize) {
+    unsafe fn put(&self, words: &[Line; WIDTH / 2], left: bool, i: usize, j: usize) {
         if left {
             let start = j / 2 * self.stride + WIDTH * i;
             // SAFETY: the caller's promise, for this half of the lines.
             let lines = unsafe { self.lines.slice_mut(start..start + WIDTH) };
-            for (line, row) in lines.iter_mut().zip(block) {
-                let half = &mut line.0[WIDTH / 2 * (j % 2)..][..WIDTH / 2];
-                for (word, pair) in half.iter_mut().zip(row.chunks_exact(2)) {
-                    *word = pair[0] >> 16 | pair[1];
+            let first = WIDTH / 2 * (j % 2);
+            for r in (0..WIDTH).step_by(4) {
+                for p in (0..WIDTH / 2).step_by(4) {
+                    let four = std::array::from_fn(|k| std::array::from_fn(|l| f32::from_bits(words[p + k].0[r + l])));
+                    for (k, row) in transpose_four(four).iter().enumerate() {
+                        lines[r + k].0[first + p..first + p + 4].copy_from_slice(&row.map(f32::to_bits));
+                    }
                 }
             }
         } else {
             let start = j * self.stride + WIDTH / 2 * i;
             // SAFETY: the caller's promise.
-            let lines = unsafe { self.lines.slice_mut(start..start + WIDTH / 2) };
-            for (line, rows) in lines.iter_mut().zip(block.chunks_exact(2)) {
-                for (c, word) in line.0.iter_mut().enumerate() {
-                    *word = rows[0][c] >> 16 | rows[1][c];
-                }
-            }
+            unsafe { self.lines.slice_mut(start..start + WIDTH / 2) }.copy_from_slice(words);
         }
     }
 }
@@ -178,34 +177,43 @@ impl Copies {
             // SAFETY: the caller's promise.
             block[..rows.len()].copy_from_slice(unsafe { panels.panel(j, rows) });
         }
-        let (mut i, mut j) = (i, j);
-        if layout.turned() {
+        // Pairs are made of neighbouring rows, which are whole vectors, and turned afterwards where that is wanted.
+        if !layout.sums_rows() {
             let mut turned = [Lanes::ZERO; WIDTH];
             transpose_block(&block, &mut turned);
-            (block, i, j) = (turned, j, i);
+            block = turned;
         }
-        if layout == Layout::MinusLeftTurned {
-            block.iter_mut().for_each(|row| row.0.iter_mut().for_each(|x| *x = -*x));
-        }
-        let mut high = [[0; WIDTH]; WIDTH];
-        for r in 0..WIDTH {
-            for c in 0..WIDTH {
-                high[r][c] = rounded(block[r].0[c]);
-            }
-        }
+        let (i, j) = if layout.turned() { (j, i) } else { (i, j) };
+        let signs = if layout == Layout::MinusLeftTurned { 0x8000_8000 } else { 0 };
         // SAFETY: the caller's promise.
-        unsafe { copy.high.put(&high, layout.on_the_left(), i, j) };
+        unsafe { copy.high.put(&paired(&block, signs), layout.on_the_left(), i, j) };
         if let Some(low) = copy.low.get() {
-            let mut rest = [[0; WIDTH]; WIDTH];
-            for r in 0..WIDTH {
+            for row in &mut block {
+                let mut rest = *row;
                 for c in 0..WIDTH {
-                    rest[r][c] = rounded(block[r].0[c] - f32::from_bits(high[r][c]));
+                    rest.0[c] -= f32::from_bits(rounded(rest.0[c]));
                 }
+                *row = rest;
             }
             // SAFETY: the caller's promise.
-            unsafe { low.put(&rest, layout.on_the_left(), i, j) };
+            unsafe { low.put(&paired(&block, signs), layout.on_the_left(), i, j) };
         }
     }
+}
+
+/// Pairs of neighbouring rows, rounded, with these signs flipped.
+#[inline(always)]
+fn paired(block: &[Lanes; WIDTH], signs: u32) -> [Line; WIDTH / 2] {
+    let mut lines = [Line([0; WIDTH]); WIDTH / 2];
+    for (line, rows) in lines.iter_mut().zip(block.chunks_exact(2)) {
+        let (first, second) = (rows[0], rows[1]);
+        let mut words = [0; WIDTH];
+        for c in 0..WIDTH {
+            words[c] = (rounded(first.0[c]) >> 16 | rounded(second.0[c])) ^ signs;
+        }
+        line.0 = words;
+    }
+    lines
 }
 
 /// The bits of x rounded to bf16, nearest and ties to even, as those of an f32.

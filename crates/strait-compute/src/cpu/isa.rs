@@ -119,6 +119,8 @@ pub(super) trait Target {
     fn load(lanes: &Lanes) -> Self::Sums;
     /// a b + c, lane by lane.
     fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums;
+    /// The first and the second bf16 of each word.
+    fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums);
     /// To memory.
     fn store(sums: Self::Sums) -> Lanes;
     /// Asks for a line of memory that will be needed soon.
@@ -150,6 +152,11 @@ impl Target for Portable {
     }
 
     #[inline(always)]
+    fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums) {
+        (words.map(|word| f32::from_bits(word << 16)), words.map(|word| f32::from_bits(word & 0xffff_0000)))
+    }
+
+    #[inline(always)]
     fn store(sums: Self::Sums) -> Lanes {
         Lanes(sums)
     }
@@ -162,7 +169,7 @@ impl Target for Portable {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Lanes, Target};
+    use super::{Lanes, Target, WIDTH};
 
     // The functions of these targets are inlined into functions compiled for their instruction sets, and are called
     // from nowhere else: see `compile_for_each_isa`.
@@ -192,6 +199,20 @@ mod x86 {
             unsafe {
                 let a = _mm256_set1_ps(a);
                 [_mm256_fmadd_ps(a, b[0], c[0]), _mm256_fmadd_ps(a, b[1], c[1])]
+            }
+        }
+
+        #[inline(always)]
+        fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums) {
+            // SAFETY: only called where AVX2 has been detected; there are sixteen words.
+            unsafe {
+                let start = words.as_ptr().cast::<__m256i>();
+                let words = [_mm256_loadu_si256(start), _mm256_loadu_si256(start.add(1))];
+                let second = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+                (
+                    words.map(|words| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))),
+                    words.map(|words| _mm256_castsi256_ps(_mm256_and_si256(words, second))),
+                )
             }
         }
 
@@ -236,6 +257,19 @@ mod x86 {
         fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums {
             // SAFETY: only called where AVX-512 F has been detected.
             unsafe { _mm512_fmadd_ps(_mm512_set1_ps(a), b, c) }
+        }
+
+        #[inline(always)]
+        fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums) {
+            // SAFETY: only called where AVX-512 F has been detected; there are sixteen words.
+            unsafe {
+                let words = _mm512_loadu_si512(words.as_ptr().cast());
+                let second = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+                (
+                    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words)),
+                    _mm512_castsi512_ps(_mm512_and_si512(words, second)),
+                )
+            }
         }
 
         #[inline(always)]

@@ -87,11 +87,11 @@ impl Multiplier for Widening {
                             // The left numbers are widened in memory, from where they go to all lanes.
                             let (mut firsts, mut seconds) = ([Lanes::ZERO; ROWS], [Lanes::ZERO; ROWS]);
                             for i in 0..ROWS {
-                                (firsts[i], seconds[i]) = widened(&left[start + i]);
+                                let (first, second) = T::widen(&left[start + i].0);
+                                (firsts[i], seconds[i]) = (T::store(first), T::store(second));
                             }
                             for (pair, line) in right.iter().enumerate() {
-                                let (first, second) = widened(line);
-                                let (first, second) = (T::load(&first), T::load(&second));
+                                let (first, second) = T::widen(&line.0);
                                 for i in 0..ROWS {
                                     rows[i] = T::accumulate(firsts[i].0[pair], first, rows[i]);
                                     rows[i] = T::accumulate(seconds[i].0[pair], second, rows[i]);
@@ -106,17 +106,6 @@ impl Multiplier for Widening {
             }
         }
     }
-}
-
-/// The first and the second number of each pair, in single precision.
-#[inline(always)]
-fn widened(line: &Line) -> (Lanes, Lanes) {
-    let (mut first, mut second) = (Lanes::ZERO, Lanes::ZERO);
-    for c in 0..WIDTH {
-        first.0[c] = f32::from_bits(line.0[c] << 16);
-        second.0[c] = f32::from_bits(line.0[c] & 0xffff_0000);
-    }
-    (first, second)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -259,7 +259,7 @@ fn transpose_full_block(block: &[Lanes; WIDTH], out: &mut [Lanes; WIDTH]) {
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
     let mut out = [[0.0; 4]; 4];
     // SAFETY: every x86-64 processor has SSE, and each row holds four floats.
@@ -275,7 +275,7 @@ fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     std::array::from_fn(|c| std::array::from_fn(|r| block[r][c]))
 }
 
