@@ -46,14 +46,26 @@ fn small_mnist(folder: &Path) -> String {
     folder.display().to_string()
 }
 
-/// Runs the example on a device; gives its results.
-fn results(device: &str) -> serde_json::Value {
+/// Runs the example on a device in a precision; gives its results.
+fn results(device: &str, precision: &str) -> serde_json::Value {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (data, recipe) = (small_mnist(folder.path()), recipe(folder.path()));
     let out = folder.path().join("out");
     let shown = out.display().to_string();
     let run = run(&[
-        "--device", device, "--data", &data, "--recipe", &recipe, "--out", &shown, "--limit", "300", "--map",
+        "--device",
+        device,
+        "--precision",
+        precision,
+        "--data",
+        &data,
+        "--recipe",
+        &recipe,
+        "--out",
+        &shown,
+        "--limit",
+        "300",
+        "--map",
         "--ablate",
     ]);
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
@@ -81,17 +93,26 @@ fn results(device: &str) -> serde_json::Value {
 
 #[test]
 fn on_the_cpu() {
-    let results = results("cpu");
+    let results = results("cpu", "f32");
     for layer in 0..3 {
         assert_eq!(results["pretrain"][layer].as_array().map(Vec::len), Some(4), "{results}");
     }
     let number = |name: &str| results[name].as_f64().unwrap_or_else(|| panic!("{name} in {results}"));
     assert!(number("test_error_pca") < number("test_error_no_pretraining"), "{results}");
     assert!(number("seconds_pretrain") > 0.0 && number("seconds_finetune") > 0.0 && number("train_error") > 0.0);
+    assert_eq!((&results["precision"], &results["operands"]), (&"f32".into(), &"f32".into()));
     let last = &results["finetune"][3];
     assert_eq!(last["epoch"], 4);
     let error = last["test_error"].as_f64().expect("a number");
     assert!((error / number("test_error") - 1.0).abs() < 1e-5, "{results}");
+}
+
+#[test]
+fn in_mixed_precision_with_the_same_result() {
+    let [exact, mixed] = ["f32", "mixed"].map(|precision| results("cpu", precision));
+    assert_eq!((&mixed["precision"], &mixed["operands"]), (&"mixed".into(), &"bf16".into()));
+    let [exact, mixed] = [exact, mixed].map(|results| results["test_error"].as_f64().expect("a number"));
+    assert!(mixed != exact && (mixed / exact - 1.0).abs() < 0.02, "{mixed} in mixed precision, {exact} in f32");
 }
 
 #[test]
@@ -102,7 +123,8 @@ fn through_wgpu_with_the_same_result() {
         eprintln!("SKIPPED: there is no adapter `{name}`");
         return;
     }
-    let [on_cpu, on_gpu] = ["cpu", &name].map(|device| results(device)["test_error"].as_f64().expect("a number"));
+    let [on_cpu, on_gpu] =
+        ["cpu", &name].map(|device| results(device, "f32")["test_error"].as_f64().expect("a number"));
     assert!((on_gpu / on_cpu - 1.0).abs() < 0.02, "{on_gpu} through wgpu, {on_cpu} on the CPU");
 }
 
@@ -119,6 +141,7 @@ fn wrong_input_gets_one_clear_sentence() {
         (vec!["--out", &under_a_file], "no file can be written there"),
         (vec!["--device", "no such gpu", "--out", &folder], "there is no adapter `no such gpu`"),
         (vec!["--device", "cpu:0", "--out", &folder], "a number of threads from 1 to 1024"),
+        (vec!["--precision", "f8", "--out", &folder], "--precision f8: it must be auto, f32, mixed or split"),
         (vec!["--shift", "28", "--out", &folder], "the shift is 28"),
         (vec!["--recipe", &file], "no recipe"),
         (vec!["--recipe", "absent.toml"], "absent.toml"),

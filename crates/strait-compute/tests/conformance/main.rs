@@ -197,7 +197,7 @@ fn gpu_conforms_in_small_tiles() {
 
 #[test]
 fn gpu_conforms_in_small_tiles_without_checks() {
-    gpu_conforms(Tile::SMALL, trusted(), cases::all);
+    gpu_conforms(Tile::SMALL, trusted(), cases::products);
 }
 
 #[test]
