@@ -207,7 +207,7 @@ fn gpu_conforms_in_tiles_for_software() {
 
 #[test]
 fn gpu_conforms_in_tiles_for_software_without_checks() {
-    gpu_conforms(Tile::SOFTWARE, trusted(), cases::all);
+    gpu_conforms(Tile::SOFTWARE, trusted(), cases::products);
 }
 
 #[test]
