@@ -242,14 +242,12 @@ fn recipe(options: &Options) -> Result<Recipe> {
 
 /// The recipe in the precision that the options name, as far as the device has it.
 fn in_precision(recipe: Recipe, options: &Options, device: &Device) -> Result<Recipe> {
-    let own = !["quick", "long", "paper"].contains(&&*options.recipe);
-    let precision = match options.precision.as_deref() {
-        None if own => recipe.finetune.precision,
-        None | Some("auto") => device.fastest(),
-        Some("f32") => Precision::F32,
-        Some("mixed") => Precision::Mixed,
-        Some("split") => Precision::Split,
-        Some(other) => bail!("--precision {other}: it must be auto, f32, mixed or split"),
+    let named = ["quick", "long", "paper"].contains(&&*options.recipe);
+    let precision = match options.precision.as_deref().or(named.then_some("auto")) {
+        None => recipe.finetune.precision,
+        Some(name) => device
+            .precision(name)
+            .with_context(|| format!("--precision {name}: it must be auto, f32, mixed or split"))?,
     };
     if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
         eprintln!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());

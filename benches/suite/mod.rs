@@ -107,14 +107,9 @@ impl Suite {
     pub(crate) fn open() -> anyhow::Result<Self> {
         let options = Options::parse();
         let device = Device::named(&options.device)?;
-        let all = [Precision::F32, Precision::Mixed, Precision::Split];
-        let precision = match &*options.precision {
-            "auto" => device.fastest(),
-            name => all
-                .into_iter()
-                .find(|precision| precision.name() == name)
-                .with_context(|| format!("--precision {name}: it must be f32, mixed, split or auto"))?,
-        };
+        let precision = device
+            .precision(&options.precision)
+            .with_context(|| format!("--precision {}: it must be auto, f32, mixed or split", options.precision))?;
         println!("{}, {}", device.describe(), precision.name());
         let ceilings = ceilings::Ceilings::measure(&device)?;
         println!("{ceilings}\n");

@@ -90,6 +90,22 @@ impl Device {
         self.backend.fastest()
     }
 
+    /// The precision of that name, `auto` being the fastest; nothing for any other name.
+    ///
+    /// ```
+    /// use strait_compute::{Device, Precision};
+    /// let device = Device::cpu()?;
+    /// assert_eq!(device.precision("mixed"), Some(Precision::Mixed));
+    /// assert_eq!(device.precision("auto"), Some(device.fastest()));
+    /// # Ok::<(), strait_compute::Error>(())
+    /// ```
+    pub fn precision(&self, name: &str) -> Option<Precision> {
+        match name {
+            "auto" => Some(self.fastest()),
+            name => Precision::ALL.into_iter().find(|precision| precision.name() == name),
+        }
+    }
+
     /// Bytes that programs occupy in its memory now, where it tells.
     pub fn memory_in_use(&self) -> Option<u64> {
         self.backend.memory_in_use()

@@ -16,6 +16,9 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Mixed, Self::Split];
+
     /// Its name, as users write it.
     pub fn name(self) -> &'static str {
         match self {

@@ -15,11 +15,11 @@ const BLOCK: usize = 2 * WIDTH;
 pub(super) struct HalfProduct<'a> {
     terms: [Option<Term<'a>>; 6],
     /// Rows of the left operands.
-    pub(super) rows: usize,
+    rows: usize,
     /// Panels of the right operands.
-    pub(super) panels: usize,
+    panels: usize,
     /// How many numbers each element sums, for each term.
-    pub(super) inner: usize,
+    inner: usize,
 }
 
 impl<'a> HalfProduct<'a> {
@@ -50,7 +50,7 @@ impl<'a> HalfProduct<'a> {
 
     /// The first row and the first panel of a block.
     #[inline(always)]
-    pub(super) fn start(&self, unit: usize) -> (usize, usize) {
+    fn start(&self, unit: usize) -> (usize, usize) {
         let blocks = self.rows.div_ceil(BLOCK);
         (unit % blocks * BLOCK, unit / blocks * 2)
     }

@@ -45,7 +45,8 @@ impl Layout {
         matches!(self, Self::Left | Self::LeftTurned | Self::MinusLeftTurned)
     }
 
-    fn turned(self) -> bool {
+    /// Whether it is Aᵀ that is multiplied.
+    pub(super) fn turned(self) -> bool {
         matches!(self, Self::LeftTurned | Self::MinusLeftTurned | Self::RightTurned)
     }
 
@@ -173,7 +174,7 @@ impl Copies {
         let copy = self.get(layout);
         let rows = WIDTH * i..(WIDTH * (i + 1)).min(active);
         let mut block = [Lanes::ZERO; WIDTH];
-        if !rows.is_empty() && j < panels.count() {
+        if !rows.is_empty() {
             // SAFETY: the caller's promise.
             block[..rows.len()].copy_from_slice(unsafe { panels.panel(j, rows) });
         }

@@ -23,13 +23,12 @@ use std::time::{Duration, Instant};
 
 use gradient::{Destination, Gradient, gradient, half_gradient};
 use half_product::HalfProduct;
-use halves::{Halves, Layout};
 pub use isa::Isa;
 use linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
 use pack::pack;
-use plan::{Plan, Reads, Work};
+use plan::{Copied, Plan, Work, products, weight};
 use rows::{Data, Loss, gather, loss, scatter, softmax};
-use storage::{Panels, Shared, Storage, Values};
+use storage::{Panels, Shared, Storage, Values, WIDTH};
 use vector::{combine, dot};
 use workers::{Counters, Taking, Workers};
 
@@ -155,40 +154,27 @@ struct Run {
 }
 
 impl Run {
-    /// Makes room for the copies that the routine's operations read.
+    /// Makes room for the copies that the routine's operations read, and brings those of weights up to date.
     fn keep_copies(&self, routine: &Routine) -> Result<()> {
         let precision = routine.precision();
-        let low = precision == Precision::Split;
         for op in routine.ops() {
-            let Reads { packed, kept } = Reads::of(op, precision);
-            for (tensor, layout) in packed.into_iter().chain(kept) {
-                let values = self.values(tensor);
-                values.halves.make(&values.panels, layout, low, self.program.name(tensor))?;
+            for (left, right) in products(op, precision).into_iter().flatten() {
+                for (tensor, layout) in [left, right] {
+                    let (values, name) = (self.values(tensor), self.program.name(tensor));
+                    values.halves.make(&values.panels, layout, precision == Precision::Split, name)?;
+                }
             }
-            let transposed = match op {
-                Op::Linear { weight, transposed: true, .. } | Op::Backprop { weight, .. } => Some(*weight),
-                _ => None,
-            };
-            if let Some(weight) = transposed.filter(|_| precision == Precision::F32) {
-                self.keep_transposed(weight)?;
-            }
-            if let Some((weight, _)) = kept {
+            let transposed = matches!(op, Op::Linear { transposed: true, .. } | Op::Backprop { .. });
+            if let Some(weight) = weight(op) {
+                let values = self.values(weight);
+                if transposed && precision == Precision::F32 && values.transposed.get().is_none() {
+                    // Should another thread be quicker, its copy stays.
+                    let _ = values.transposed.set(Panels::new(weight.cols, weight.rows, self.program.name(weight))?);
+                }
                 let _pause = self.workers.pause();
                 // SAFETY: the pause keeps jobs from running.
-                unsafe { self.values(weight).renew_all() };
+                unsafe { values.renew_all() };
             }
-        }
-        Ok(())
-    }
-
-    /// From now on, a transposed copy of the tensor is kept.
-    fn keep_transposed(&self, tensor: Tensor) -> Result<()> {
-        let values = self.values(tensor);
-        let copy = Panels::new(tensor.cols, tensor.rows, self.program.name(tensor))?;
-        let _pause = self.workers.pause();
-        if values.transposed.set(copy).is_ok() {
-            // SAFETY: the pause keeps jobs from running.
-            unsafe { values.renew_all() };
         }
         Ok(())
     }
@@ -205,7 +191,7 @@ impl Run {
     }
 
     fn transposed(&self, tensor: Tensor) -> &Panels {
-        self.values(tensor).transposed.get().unwrap_or_else(|| unreachable!("`plan` has made the copy"))
+        self.values(tensor).transposed.get().unwrap_or_else(|| unreachable!("`keep_copies` has made it"))
     }
 
     fn destination(&self, update: &Update) -> Destination<'_> {
@@ -220,36 +206,17 @@ impl Run {
         }
     }
 
-    fn halves(&self, tensor: Tensor, layout: Layout) -> &Halves {
-        self.values(tensor).halves.get(layout)
-    }
-
     /// The product that an operation on operands of 16 bits computes.
     fn half_product(&self, op: &Op, precision: Precision, step: &Step) -> Option<HalfProduct<'_>> {
-        let with_weight = |input: Tensor, weight: Tensor, turned: bool, out: Tensor| {
-            let layout = if turned { Layout::RightTurned } else { Layout::Right };
-            let (left, right) = (self.halves(input, Layout::Left), self.halves(weight, layout));
-            HalfProduct::new(out.rows, self.panels(out).count(), input.cols).plus(left, right, precision)
-        };
-        match op {
-            _ if precision == Precision::F32 => None,
-            Op::Linear { input, weight, transposed, out, .. } => Some(with_weight(*input, *weight, *transposed, *out)),
-            Op::Backprop { delta, weight, out, .. } => Some(with_weight(*delta, *weight, true, *out)),
-            Op::Gradient { positive: (x, d), negative, .. } => {
-                let right = |d: Tensor| self.halves(d, Layout::Right);
-                let layout = if negative.is_some() { Layout::MinusLeftTurned } else { Layout::LeftTurned };
-                let product = HalfProduct::new(x.cols, self.panels(*d).count(), step.rows as usize).plus(
-                    self.halves(*x, layout),
-                    right(*d),
-                    precision,
-                );
-                Some(match negative {
-                    None => product,
-                    Some((v, h)) => product.plus(self.halves(*v, Layout::LeftTurned), right(*h), precision),
-                })
-            }
-            _ => None,
-        }
+        let halves = |(tensor, layout): Copied| self.values(tensor).halves.get(layout);
+        let [first, second] = products(op, precision);
+        let ((left, left_layout), (right, right_layout)) = first?;
+        // Products over the rows of a minibatch leave out those that are not in use.
+        let (rows, inner) = if left_layout.turned() { (left.cols, step.rows as usize) } else { (left.rows, left.cols) };
+        let cols = if right_layout.turned() { right.rows } else { right.cols };
+        let product = HalfProduct::new(rows, cols.div_ceil(WIDTH), inner);
+        let factors = [first, second].into_iter().flatten();
+        Some(factors.fold(product, |sum, (left, right)| sum.plus(halves(left), halves(right), precision)))
     }
 
     /// One worker's part of a piece of work.

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use super::halves::{Layout, STRIP};
 use super::isa::{Target, compile_for_each_isa};
+use super::plan::Copied;
 use super::storage::{Storage, Values};
 use super::workers::Taking;
 use crate::{Step, Tensor};
 
 compile_for_each_isa!(
-    pack = pack_kernel(copies: &[(Tensor, Layout)], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
+    pack = pack_kernel(copies: &[Copied], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
 );
 
 /// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work.
 #[inline(always)]
-fn pack_kernel<T: Target>(copies: &[(Tensor, Layout)], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
+fn pack_kernel<T: Target>(copies: &[Copied], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
     let blocks = |tensor: Tensor| tensor.rows.div_ceil(STRIP) * tensor.cols.div_ceil(STRIP);
     for unit in share.of(copies.iter().map(|(tensor, _)| blocks(*tensor)).sum()) {
         let mut block = unit;

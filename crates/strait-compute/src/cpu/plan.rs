@@ -10,7 +10,7 @@ use crate::{Precision, Routine, Tensor};
 /// A piece of work that the workers share.
 pub(super) enum Work {
     /// Making copies in 16 bits.
-    Pack(Vec<(Tensor, Layout)>),
+    Pack(Vec<Copied>),
     /// The operation of this number.
     Operation(usize),
 }
@@ -39,41 +39,41 @@ pub(super) struct Plan {
     pub(super) works: Vec<Planned>,
 }
 
-/// The copies in 16 bits that an operation reads.
-#[derive(Default)]
-pub(super) struct Reads {
-    /// Those that this step makes.
-    pub(super) packed: Vec<(Tensor, Layout)>,
-    /// That of a weight, which is there already, because who writes a weight renews it.
-    pub(super) kept: Option<(Tensor, Layout)>,
+/// A copy of a tensor in 16 bits.
+pub(super) type Copied = (Tensor, Layout);
+
+/// The products of copies, left and right, that an operation sums in a routine of this precision; none where it multiplies
+/// the tensors themselves.
+pub(super) fn products(op: &Op, precision: Precision) -> [Option<(Copied, Copied)>; 2] {
+    match op {
+        _ if precision == Precision::F32 => [None; 2],
+        Op::Linear { input, weight, transposed, .. } => {
+            let layout = if *transposed { Layout::RightTurned } else { Layout::Right };
+            [Some(((*input, Layout::Left), (*weight, layout))), None]
+        }
+        Op::Backprop { delta, weight, .. } => [Some(((*delta, Layout::Left), (*weight, Layout::RightTurned))), None],
+        Op::Gradient { positive: (x, d), negative, .. } => {
+            let layout = if negative.is_some() { Layout::MinusLeftTurned } else { Layout::LeftTurned };
+            let negative = negative.map(|(v, h)| ((v, Layout::LeftTurned), (h, Layout::Right)));
+            [Some(((*x, layout), (*d, Layout::Right))), negative]
+        }
+        _ => [None; 2],
+    }
 }
 
-impl Reads {
-    /// Those of an operation in a routine of this precision.
-    pub(super) fn of(op: &Op, precision: Precision) -> Self {
-        match op {
-            _ if precision == Precision::F32 => Self::default(),
-            Op::Linear { input, weight, transposed, .. } => {
-                let layout = if *transposed { Layout::RightTurned } else { Layout::Right };
-                Self { packed: vec![(*input, Layout::Left)], kept: Some((*weight, layout)) }
-            }
-            Op::Backprop { delta, weight, .. } => {
-                Self { packed: vec![(*delta, Layout::Left)], kept: Some((*weight, Layout::RightTurned)) }
-            }
-            Op::Gradient { positive: (x, d), negative, .. } => {
-                let mut packed = match negative {
-                    None => vec![(*x, Layout::LeftTurned)],
-                    Some((v, h)) => {
-                        vec![(*x, Layout::MinusLeftTurned), (*v, Layout::LeftTurned), (*h, Layout::Right)]
-                    }
-                };
-                packed.push((*d, Layout::Right));
-                packed.dedup();
-                Self { packed, kept: None }
-            }
-            _ => Self::default(),
-        }
+/// The weight whose copies an operation reads. They are there already, because who writes a weight renews them.
+pub(super) fn weight(op: &Op) -> Option<Tensor> {
+    match op {
+        Op::Linear { weight, .. } | Op::Backprop { weight, .. } => Some(*weight),
+        _ => None,
     }
+}
+
+/// The copies that an operation reads and that each step makes anew.
+fn packed(op: &Op, precision: Precision) -> impl Iterator<Item = Copied> {
+    let kept = weight(op);
+    let copies = products(op, precision).into_iter().flatten().flat_map(|(left, right)| [left, right]);
+    copies.filter(move |(tensor, layout)| *layout == Layout::Left || Some(*tensor) != kept)
 }
 
 /// Something that one piece of work writes and another reads: a tensor, or one of its copies.
@@ -84,7 +84,7 @@ impl Plan {
     pub(super) fn new(routine: &Routine) -> Self {
         let mut plan = Self { works: Vec::new() };
         let (mut read, mut written): (Vec<Place>, Vec<Place>) = (Vec::new(), Vec::new());
-        let mut fresh: Vec<(Tensor, Layout)> = Vec::new();
+        let mut fresh: Vec<Copied> = Vec::new();
         let mut add = |work: Work, reads: Vec<Place>, writes: Vec<Place>| {
             let meet = reads.iter().any(|place| written.contains(place))
                 || writes.iter().any(|place| written.contains(place) || read.contains(place));
@@ -96,11 +96,11 @@ impl Plan {
             written.extend(writes);
             plan.works.push(Planned { work, meet, counters: Default::default() });
         };
-        let copy = |&(tensor, layout): &(Tensor, Layout)| (tensor, Some(layout));
+        let copy = |&(tensor, layout): &Copied| (tensor, Some(layout));
         for (number, op) in routine.ops().iter().enumerate() {
-            let wanted = Reads::of(op, routine.precision());
-            let mut packs: Vec<(Tensor, Layout)> = Vec::new();
-            for (tensor, _) in wanted.packed.iter().filter(|copy| !fresh.contains(copy)) {
+            let wanted: Vec<Copied> = packed(op, routine.precision()).collect();
+            let mut packs: Vec<Copied> = Vec::new();
+            for (tensor, _) in wanted.iter().filter(|copy| !fresh.contains(copy)) {
                 for copy in needed(&routine.ops()[number..], *tensor, routine.precision()) {
                     if !fresh.contains(&copy) && !packs.contains(&copy) {
                         packs.push(copy);
@@ -116,7 +116,7 @@ impl Plan {
             let (reads, writes) = op.tensors();
             fresh.retain(|(tensor, _)| !writes.contains(tensor));
             let tensors = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| (tensor, None));
-            let reads = tensors(reads).chain(wanted.packed.iter().map(copy)).collect();
+            let reads = tensors(reads).chain(wanted.iter().map(copy)).collect();
             add(Work::Operation(number), reads, tensors(writes).collect());
         }
         plan
@@ -131,10 +131,10 @@ impl Plan {
 }
 
 /// The copies of a tensor that operations read until one writes it.
-fn needed(ops: &[Op], tensor: Tensor, precision: Precision) -> Vec<(Tensor, Layout)> {
+fn needed(ops: &[Op], tensor: Tensor, precision: Precision) -> Vec<Copied> {
     let mut copies = Vec::new();
     for op in ops {
-        copies.extend(Reads::of(op, precision).packed.into_iter().filter(|(other, _)| *other == tensor));
+        copies.extend(packed(op, precision).filter(|(other, _)| *other == tensor));
         if op.tensors().1.contains(&tensor) {
             break;
         }
