@@ -1,5 +1,7 @@
 //! The main function of a matrix product on cooperative matrices: f16 operands, f32 sums.
 
+use crate::staging::{self, Parts};
+
 /// How a product is cut into cooperative matrices. A subgroup computes `rows` x `cols` of them, each of `edge` x `edge`
 /// elements; a workgroup is `x` x `y` subgroups.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -70,14 +72,10 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
     text += &format!("var<workgroup> tile_c: array<f32, {}>;\n", sums * threads / subgroup);
     text += &format!("@compute @workgroup_size({threads})\n");
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {\n";
-    if others {
-        text += "    if group.x >= size.across {\n";
-        text += "        other((group.x - size.across) * size.down + group.y, index);\n        return;\n    }\n";
-    }
-    text += &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n");
-    text += &format!("    let lane = index % {subgroup}u;\n    let team = index / {subgroup}u;\n");
+    text += &staging::place(height, width, others);
+    text += &format!("    let lane = index % {subgroup}u;\n    let warp = index / {subgroup}u;\n");
     text += &format!(
-        "    let first_row = team / {x}u * {}u;\n    let first_col = team % {x}u * {}u;\n",
+        "    let first_row = warp / {x}u * {}u;\n    let first_col = warp % {x}u * {}u;\n",
         edge * rows,
         edge * cols
     );
@@ -85,32 +83,9 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
     for (r, c) in each() {
         text += &format!("    var c{r}_{c} = coop_mat{edge}x{edge}<f32, C>();\n");
     }
-    let brought = [("a", "top", height * depth / 4 / threads), ("b", "left", width * depth / 4 / threads)];
-    let fetches = || brought.iter().flat_map(|&(name, first, count)| (0..count).map(move |i| (name, first, i)));
-    text += &format!("    let parts = (terms() + {}u) / {depth}u;\n", depth - 1);
-    for (name, first, i) in fetches() {
-        text += &format!("    var next_{name}{i} = fetch_{name}(0u, 0u, {first}, index + {}u);\n", i * threads);
-    }
-    text += &format!("    for (var part = 0u; part < {phases}u * parts; part += 1u) {{\n");
-    for (name, _, i) in fetches() {
-        text += &format!("        keep_{name}(index + {}u, next_{name}{i});\n", i * threads);
-    }
-    text += &format!(
-        "        workgroupBarrier();
-        let following = part + 1u;
-        if following < {phases}u * parts {{
-            let phase = following / parts;
-            let start = following % parts * {depth}u;
-"
-    );
-    for (name, first, i) in fetches() {
-        text +=
-            &format!("            next_{name}{i} = fetch_{name}(phase, start, {first}, index + {}u);\n", i * threads);
-    }
-    text += "        }\n";
-    text += &format!("        for (var k = 0u; k < {depth}u; k += {edge}u) {{\n");
+    let mut body = format!("        for (var k = 0u; k < {depth}u; k += {edge}u) {{\n");
     // Offsets and strides have to have names: naga cannot write them as expressions.
-    text += &format!("            let line = {line}u;\n");
+    body += &format!("            let line = {line}u;\n");
     let load = |name: &str, i: u32, function: &str, role: &str| {
         let first = if name == "a" { "first_row" } else { "first_col" };
         format!(
@@ -120,14 +95,16 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
             edge * i
         )
     };
-    (0..rows).for_each(|r| text += &load("a", r, "coopLoadT", "A"));
-    (0..cols).for_each(|c| text += &load("b", c, "coopLoad", "B"));
+    (0..rows).for_each(|r| body += &load("a", r, "coopLoadT", "A"));
+    (0..cols).for_each(|c| body += &load("b", c, "coopLoad", "B"));
     for (r, c) in each() {
-        text += &format!("            c{r}_{c} = coopMultiplyAdd(a{r}, b{c}, c{r}_{c});\n");
+        body += &format!("            c{r}_{c} = coopMultiplyAdd(a{r}, b{c}, c{r}_{c});\n");
     }
-    text += "        }\n        workgroupBarrier();\n    }\n";
+    body += "        }\n";
+    let brought = [height, width].map(|across| across * depth / 4 / threads);
+    text += &Parts { phases, depth, teams: 1, threads, brought }.text("0u", "index", &body);
     // Sums cannot be taken out of a cooperative matrix but by way of memory.
-    text += &format!("    let c_stride = {edge}u;\n    let at_c = team * {sums}u;\n");
+    text += &format!("    let c_stride = {edge}u;\n    let at_c = warp * {sums}u;\n");
     for (r, c) in each() {
         text += &format!(
             "    coopStoreT(c{r}_{c}, &tile_c[at_c], c_stride);
@@ -155,42 +132,25 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
 /// of a line at a time.
 fn stage(name: &str, shape: Fragments, across: u32, along_k: bool, [count, step, step_k]: [&str; 3]) -> String {
     let (quads, stride) = (shape.depth / 4, (shape.depth + PADDING) / 4);
+    let size = across * stride;
     // Neighbouring invocations read neighbours in memory.
     let [quad, line] = if along_k {
         [format!("i % {quads}u"), format!("i / {quads}u")]
     } else {
         [format!("i / {across}u"), format!("i % {across}u")]
     };
-    let element = |i: u32| format!("{name}_at(phase, at + {i}u * {step_k})");
     format!(
-        "var<workgroup> tile_{name}: array<vec4<f16>, {}>;
+        "var<workgroup> tile_{name}: array<vec4<f16>, {size}>;
 fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f16> {{
     let k = start + 4u * ({quad});
     let row = first + {line};
     let at = row * {step} + k * {step_k};
-    var value = vec4<f32>(0.0);
-    if row < {count} {{
-        if k + 3u < terms() {{
-            value = vec4<f32>({}, {}, {}, {});
-        }} else {{
-            if k < terms() {{ value.x = {}; }}
-            if k + 1u < terms() {{ value.y = {}; }}
-            if k + 2u < terms() {{ value.z = {}; }}
-        }}
-    }}
-    return vec4<f16>(value);
+{}    return vec4<f16>(value);
 }}
-fn keep_{name}(i: u32, value: vec4<f16>) {{
-    tile_{name}[({line}) * {stride}u + {quad}] = value;
+fn keep_{name}(team: u32, i: u32, value: vec4<f16>) {{
+    tile_{name}[team * {size}u + ({line}) * {stride}u + {quad}] = value;
 }}
 ",
-        across * stride,
-        element(0),
-        element(1),
-        element(2),
-        element(3),
-        element(0),
-        element(1),
-        element(2),
+        staging::four(name, step_k, &format!("row < {count}"), "k", "terms()")
     )
 }

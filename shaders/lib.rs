@@ -5,6 +5,7 @@
 
 mod fragments;
 mod product;
+mod staging;
 
 pub use fragments::Fragments;
 pub use product::{Tile, product};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::staging::{self, Parts};
 use crate::{Shape, fragments};
 
 /// How a product is cut into tiles. An invocation computes `rows` x (4 `vectors`) elements of C; a workgroup is
@@ -75,11 +76,7 @@ fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool)
     text += &format!("@compute @workgroup_size({}, {}, {})\n", tile.x, tile.y, tile.teams);
     text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
     text += "        @builtin(local_invocation_index) index: u32) {\n";
-    if others {
-        text += "    if group.x >= size.across {\n";
-        text += "        other((group.x - size.across) * size.down + group.y, index);\n        return;\n    }\n";
-    }
-    text += &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n");
+    text += &staging::place(height, width, others);
     text += &format!("    let row = top + local.y * {}u;\n", tile.rows);
     // Where operands are staged, neighbouring invocations take neighbouring vectors, in different banks.
     if tile.depth > 0 {
@@ -92,7 +89,7 @@ fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool)
         text += &format!("    var c{r}_{v} = vec4<f32>(0.0);\n");
     }
     if tile.depth > 0 {
-        staged_terms(&mut text, tile, phases);
+        text += &staged_terms(tile, phases);
     } else {
         text += &format!("    for (var phase = 0u; phase < {phases}u; phase += 1u) {{\n");
         direct_terms(&mut text, tile);
@@ -145,103 +142,51 @@ fn stage(name: &str, tile: Tile, across: u32, along_k: bool, [count, step, step_
     let stride = stride(across);
     let team = tile.depth * stride;
     let size = team * tile.teams;
-    let element = |i: u32| format!("{name}_at(phase, at + {i}u * {step})");
     format!(
         "var<workgroup> tile_{name}: array<vec4<f32>, {size}>;
 fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f32> {{
     let k = start + {term};
     let row = first + 4u * ({vector});
     let at = row * {step} + k * {step_k};
-    var value = vec4<f32>(0.0);
-    if k < terms() {{
-        if row + 3u < {count} {{
-            value = vec4<f32>({}, {}, {}, {});
-        }} else {{
-            if row < {count} {{ value.x = {}; }}
-            if row + 1u < {count} {{ value.y = {}; }}
-            if row + 2u < {count} {{ value.z = {}; }}
-        }}
-    }}
-    return value;
+{}    return value;
 }}
 fn keep_{name}(team: u32, i: u32, value: vec4<f32>) {{
     tile_{name}[team * {team}u + ({term}) * {stride}u + {vector}] = value;
 }}
 ",
-        element(0),
-        element(1),
-        element(2),
-        element(3),
-        element(0),
-        element(1),
-        element(2),
+        staging::four(name, step, "k < terms()", "row", count)
     )
 }
 
-/// The sums over terms that are staged in workgroup memory. While a part is summed, the next one is on its way to
-/// registers. Teams take turns with the parts; a part that does not exist is read as zeros.
-fn staged_terms(text: &mut String, tile: Tile, phases: u32) {
-    let (depth, threads, teams) = (tile.depth, tile.x * tile.y, tile.teams);
-    let operands = [("a", "top", tile.height()), ("b", "left", tile.width())];
-    let each = || {
-        operands
-            .iter()
-            .flat_map(|&(name, first, across)| (0..brought(tile, across)).map(move |i| (name, first, i, i * threads)))
-    };
-    *text += &format!("    let parts = (terms() + {}u) / {depth}u;\n", depth - 1);
-    // Compilers know how large these can be, and so may add constants to addresses made of them.
-    *text += &format!("    let team = local.z;\n    let member = local.y * {}u + local.x;\n", tile.x);
-    *text += &format!("    let rounds = ({phases}u * parts + {}u) / {teams}u;\n", teams - 1);
-    let start_of = |part: &str| {
-        if teams == 1 {
-            format!("{part} % parts * {depth}u")
-        } else {
-            format!("select(terms(), {part} % parts * {depth}u, {part} < {phases}u * parts)")
-        }
-    };
-    *text += &format!("    let first_phase = team / parts;\n    let first_start = {};\n", start_of("team"));
-    for (name, first, i, offset) in each() {
-        *text +=
-            &format!("    var next_{name}{i} = fetch_{name}(first_phase, first_start, {first}, member + {offset}u);\n");
-    }
-    *text += "    for (var round = 0u; round < rounds; round += 1u) {\n";
-    for (name, _, i, offset) in each() {
-        *text += &format!("        keep_{name}(team, member + {offset}u, next_{name}{i});\n");
-    }
-    *text += &format!(
-        "        workgroupBarrier();
-        if round + 1u < rounds {{
-            let part = (round + 1u) * {teams}u + team;
-            let phase = part / parts;
-            let start = {};
-",
-        start_of("part")
-    );
-    for (name, first, i, offset) in each() {
-        *text += &format!("            next_{name}{i} = fetch_{name}(phase, start, {first}, member + {offset}u);\n");
-    }
-    *text += &format!("        }}\n        for (var k = 0u; k < {depth}u; k += 1u) {{\n");
+/// The sums over terms that are staged in workgroup memory.
+fn staged_terms(tile: Tile, phases: u32) -> String {
+    let (depth, teams) = (tile.depth, tile.teams);
+    let mut text = format!("        for (var k = 0u; k < {depth}u; k += 1u) {{\n");
     let (a_stride, b_stride) = (stride(tile.height()), stride(tile.width()));
     let team = |size: u32| if teams == 1 { String::new() } else { format!(" + team * {size}u") };
     for v in 0..tile.vectors {
-        *text += &format!(
+        text += &format!(
             "            let b{v} = tile_b[k * {b_stride}u + local.x + {}u{}];\n",
             v * tile.x,
             team(depth * b_stride)
         );
     }
     for four in 0..tile.rows / 4 {
-        *text += &format!(
+        text += &format!(
             "            let a_{four} = tile_a[k * {a_stride}u + local.y * {}u + {four}u{}];\n",
             tile.rows / 4,
             team(depth * a_stride)
         );
     }
     for r in 0..tile.rows {
-        *text += &format!("            let a{r} = a_{}.{};\n", r / 4, ["x", "y", "z", "w"][r as usize % 4]);
-        multiply_row(text, tile, r);
+        text += &format!("            let a{r} = a_{}.{};\n", r / 4, ["x", "y", "z", "w"][r as usize % 4]);
+        multiply_row(&mut text, tile, r);
     }
-    *text += "        }\n        workgroupBarrier();\n    }\n";
+    text += "        }\n";
+    let brought = [tile.height(), tile.width()].map(|across| brought(tile, across));
+    let parts = Parts { phases, depth, teams, threads: tile.x * tile.y, brought };
+    // Compilers know how large these can be, and so may add constants to addresses made of them.
+    parts.text("local.z", &format!("local.y * {}u + local.x", tile.x), &text)
 }
 
 /// The function that reads the sums that teams have laid down: half of each invocation's where A was, half where B was.
