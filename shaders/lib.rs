@@ -4,10 +4,12 @@
 //! constants and, for matrix products, a main function generated for a [`Tile`] shape.
 
 mod fragments;
+mod pieces;
 mod product;
 mod staging;
 
 pub use fragments::Fragments;
+pub use pieces::Pieces;
 pub use product::{Tile, product};
 
 /// How a product is computed.
@@ -139,6 +141,22 @@ parts! {
     EmitDelta = "emit_delta.wgsl";
     /// A loss, the outputs and the derivatives.
     EmitBoth = "emit_both.wgsl";
+    /// Noise on inputs.
+    Corrupt = "corrupt.wgsl";
+    /// The largest values of rows.
+    TopK = "top_k.wgsl";
+    /// Means of columns.
+    ColumnMeans = "column_means.wgsl";
+    /// A penalty on outputs.
+    Penalty = "penalty.wgsl";
+    /// Its mean outputs of units.
+    MeansGiven = "means_given.wgsl";
+    /// No mean outputs.
+    MeansNone = "means_none.wgsl";
+    /// Codes drawn from normal distributions.
+    Reparameterize = "reparameterize.wgsl";
+    /// Their derivative.
+    ReparameterizeBackward = "reparameterize_backward.wgsl";
     /// Sums of vectors.
     Combine = "combine.wgsl";
     /// Dot products.

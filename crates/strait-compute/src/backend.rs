@@ -184,9 +184,9 @@ pub fn go_on(_steps: usize) -> ControlFlow<()> {
 /// What the losses and dot products of a run add up to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
-    /// For each loss of the routine in order: per active row of all steps, the loss.
+    /// For each loss of the routine in order, penalties and divergences among them: per active row of all steps, the loss.
     pub losses: Vec<Vec<f32>>,
-    /// For each loss of the routine in order: per active row of all steps, the squared error.
+    /// For each loss of the routine in order: per active row of all steps, the squared error; 0 where it has none.
     pub squared_errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
@@ -197,14 +197,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The mean over all rows of the first loss.
+    /// The mean over all rows of the sum of the losses.
     pub fn mean_loss(&self) -> f64 {
-        mean(self.losses.first())
+        mean(&self.losses)
     }
 
-    /// The mean over all rows of the first loss's squared error.
+    /// The mean over all rows of the sum of the squared errors.
     pub fn mean_squared_error(&self) -> f64 {
-        mean(self.squared_errors.first())
+        mean(&self.squared_errors)
     }
 
     /// Adds the numbers of another run of the same routine, behind those that are here.
@@ -227,25 +227,21 @@ impl Metrics {
         let mut start = 0;
         for op in routine.ops() {
             let rows_of = |step: usize, start: usize| &raw[step * width + start..step * width + start + op.metrics()];
-            match op {
-                Op::Loss { input, .. } => {
-                    let column = |offset: usize| {
-                        let mut rows = Vec::with_capacity(steps.len() * input.rows);
-                        for (s, step) in steps.iter().enumerate() {
-                            let used = input.rows.min(step.rows as usize);
-                            rows.extend(rows_of(s, start).chunks_exact(2).take(used).map(|pair| pair[offset]));
-                        }
-                        rows
-                    };
-                    metrics.losses.push(column(0));
-                    metrics.squared_errors.push(column(1));
-                }
-                Op::Dot { .. } => {
-                    let sums =
-                        (0..steps.len()).map(|s| rows_of(s, start)[..DOT_PARTS].iter().map(|&x| f64::from(x)).sum());
-                    metrics.dots.push(sums.collect());
-                }
-                _ => {}
+            if let Some(count) = op.loss_rows() {
+                let column = |offset: usize| {
+                    let mut rows = Vec::with_capacity(steps.len() * count);
+                    for (s, step) in steps.iter().enumerate() {
+                        let used = count.min(step.rows as usize);
+                        rows.extend(rows_of(s, start).chunks_exact(2).take(used).map(|pair| pair[offset]));
+                    }
+                    rows
+                };
+                metrics.losses.push(column(0));
+                metrics.squared_errors.push(column(1));
+            }
+            if matches!(op, Op::Dot { .. }) {
+                let sums = (0..steps.len()).map(|s| rows_of(s, start)[..DOT_PARTS].iter().map(|&x| f64::from(x)).sum());
+                metrics.dots.push(sums.collect());
             }
             start += op.metrics();
         }
@@ -253,8 +249,10 @@ impl Metrics {
     }
 }
 
-fn mean(rows: Option<&Vec<f32>>) -> f64 {
-    rows.map_or(f64::NAN, |rows| rows.iter().map(|&x| f64::from(x)).sum::<f64>() / rows.len() as f64)
+/// The mean over the rows of the sum over the columns; NaN where there are none.
+fn mean(columns: &[Vec<f32>]) -> f64 {
+    let rows = columns.first().map_or(0, Vec::len);
+    columns.iter().flatten().map(|&x| f64::from(x)).sum::<f64>() / rows as f64
 }
 
 /// Checks that a tensor is one of the program's.

@@ -63,6 +63,19 @@ pub enum Error {
         /// The number of steps that were completed.
         steps: usize,
     },
+    /// The tensors of a kernel lie in more pieces than the adapter can bind.
+    #[error(
+        "the kernel `{kernel}` would bind {needed} buffers, since its tensors are larger than one may be, but the adapter \
+         allows {most}: use a smaller batch or layer"
+    )]
+    Pieces {
+        /// The kernel.
+        kernel: String,
+        /// The buffers that it needs.
+        needed: usize,
+        /// The buffers that it may bind.
+        most: usize,
+    },
     /// An error of the GPU layer.
     #[error(transparent)]
     Gpu(#[from] strait_device::Error),

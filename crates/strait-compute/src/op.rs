@@ -1,8 +1,8 @@
-//! The vocabulary: nine kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: fourteen kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
-use crate::{Activation, Sampling, Shift, Tensor};
+use crate::{Activation, Noise, Sampling, Shift, Tensor};
 
 /// The random states drawn beside the mean by [`Op::Linear`].
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -72,6 +72,26 @@ pub enum LossKind {
     CrossEntropy,
     /// −Σ t ln p with p = softmax(z) over the row, computed from the logits z in `input`.
     SoftmaxCrossEntropy,
+}
+
+/// A penalty on the outputs y of a layer.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum PenaltyKind {
+    /// λ Σ |y|
+    L1 {
+        /// λ
+        weight: f32,
+    },
+    /// β Σ ρ ln(ρ / ρ̂) + (1 − ρ) ln((1 − ρ) / (1 − ρ̂)) over the units, whose mean outputs over the minibatch are ρ̂
+    /// (Ng 2011); for logistic outputs.
+    Sparsity {
+        /// β
+        weight: f32,
+        /// ρ, between 0 and 1.
+        target: f32,
+        /// ρ̂, [1, N], from [`Op::ColumnMeans`].
+        means: Tensor,
+    },
 }
 
 /// One operation.
@@ -156,6 +176,74 @@ pub enum Op {
         /// The derivative with respect to the total input, [B, N]; 0 in rows that are not active.
         delta: Option<Tensor>,
     },
+    /// out = the input with noise; rows behind the active ones become 0.
+    Corrupt {
+        /// x, [B, D].
+        input: Tensor,
+        /// Which noise.
+        noise: Noise,
+        /// The stream of random numbers: different for each operation that draws.
+        stream: u32,
+        /// [B, D]
+        out: Tensor,
+    },
+    /// The k largest values of each row stay, the others become 0; of equal ones those in lower columns stay.
+    TopK {
+        /// [B, N]
+        input: Tensor,
+        /// k, from 1 to N.
+        k: usize,
+        /// [B, N]
+        out: Tensor,
+    },
+    /// out = the means of the columns over the active rows.
+    ColumnMeans {
+        /// [B, N]
+        input: Tensor,
+        /// [1, N]
+        out: Tensor,
+    },
+    /// Adds the derivative of a penalty on a layer's outputs, through its activation, to δ; per active row, the penalty
+    /// goes to the metrics as a loss.
+    Penalty {
+        /// Which penalty.
+        kind: PenaltyKind,
+        /// y, [B, N].
+        output: Tensor,
+        /// The activation that gave y.
+        activation: Activation,
+        /// δ, [B, N].
+        delta: Tensor,
+    },
+    /// z = μ + σ ε with ε ∼ N(0, I): a code drawn from N(μ, σ²) so that the derivative passes (Kingma & Welling 2013).
+    /// Per active row, its divergence ½ Σ (μ² + σ² − 1 − ln σ²) from N(0, I) times `kl_weight` goes to the metrics as a
+    /// loss.
+    Reparameterize {
+        /// μ and ln σ², [B, 2 K].
+        moments: Tensor,
+        /// The weight of the divergence, β.
+        kl_weight: f32,
+        /// The stream of random numbers: different for each operation that draws.
+        stream: u32,
+        /// ε, [B, K].
+        noise: Tensor,
+        /// z, [B, K].
+        out: Tensor,
+    },
+    /// The derivative of [`Op::Reparameterize`]: δ + β μ for the means, ½ (δ ε σ + β (σ² − 1)) for the logarithms of
+    /// the variances; 0 in rows that are not active.
+    ReparameterizeBackward {
+        /// δ, the derivative with respect to z, [B, K].
+        delta: Tensor,
+        /// μ and ln σ², [B, 2 K].
+        moments: Tensor,
+        /// ε, [B, K].
+        noise: Tensor,
+        /// β
+        kl_weight: f32,
+        /// [B, 2 K]
+        out: Tensor,
+    },
     /// out = softmax(input) over each row.
     Softmax {
         /// Logits, [B, N].
@@ -191,6 +279,12 @@ impl Op {
             Self::Backprop { .. } => "backprop",
             Self::Gradient { .. } => "gradient",
             Self::Loss { .. } => "loss",
+            Self::Corrupt { .. } => "corrupt",
+            Self::TopK { .. } => "top k",
+            Self::ColumnMeans { .. } => "column means",
+            Self::Penalty { .. } => "penalty",
+            Self::Reparameterize { .. } => "reparameterize",
+            Self::ReparameterizeBackward { .. } => "reparameterize backward",
             Self::Softmax { .. } => "softmax",
             Self::Combine { .. } => "combine",
             Self::Dot { .. } => "dot",
@@ -223,7 +317,21 @@ impl Op {
             Self::Loss { input, target, output, delta, .. } => {
                 (vec![*input, *target], [*output, *delta].into_iter().flatten().collect())
             }
-            Self::Softmax { input, out } => (vec![*input], vec![*out]),
+            Self::Penalty { kind, output, delta, .. } => {
+                let means = match kind {
+                    PenaltyKind::L1 { .. } => None,
+                    PenaltyKind::Sparsity { means, .. } => Some(*means),
+                };
+                ([Some(*output), means, Some(*delta)].into_iter().flatten().collect(), vec![*delta])
+            }
+            Self::Reparameterize { moments, noise, out, .. } => (vec![*moments], vec![*noise, *out]),
+            Self::ReparameterizeBackward { delta, moments, noise, out, .. } => {
+                (vec![*delta, *moments, *noise], vec![*out])
+            }
+            Self::Softmax { input, out }
+            | Self::Corrupt { input, out, .. }
+            | Self::TopK { input, out, .. }
+            | Self::ColumnMeans { input, out } => (vec![*input], vec![*out]),
             Self::Combine { x, y, out } => (vec![*x, *y], vec![*out]),
             Self::Dot { x, y } => (vec![*x, *y], vec![]),
         }
@@ -255,12 +363,21 @@ impl Op {
         reads.iter().chain(&writes).map(batch_bytes).sum()
     }
 
+    /// The rows for which it adds a loss and a squared error to the metrics of a step.
+    pub(crate) fn loss_rows(&self) -> Option<usize> {
+        match self {
+            Self::Loss { input, .. } => Some(input.rows),
+            Self::Penalty { output, .. } => Some(output.rows),
+            Self::Reparameterize { moments, .. } => Some(moments.rows),
+            _ => None,
+        }
+    }
+
     /// Numbers that it adds to the metrics of a step.
     pub(crate) fn metrics(&self) -> usize {
         match self {
-            Self::Loss { input, .. } => 2 * input.rows,
             Self::Dot { .. } => DOT_PARTS,
-            _ => 0,
+            _ => 2 * self.loss_rows().unwrap_or(0),
         }
     }
 }

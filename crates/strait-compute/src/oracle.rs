@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{DOT_PARTS, LossKind, Op, Update};
+use crate::op::{DOT_PARTS, LossKind, Op, PenaltyKind, Update};
 use crate::philox::{philox, uniform};
 use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
-    Result, Routine, RoutineId, Sampling, Step, Tensor,
+    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Noise, Operands, Precision,
+    Program, Result, Routine, RoutineId, Sampling, Step, Tensor,
 };
 
 /// The reference back end. Slow; its only purpose is to be right.
@@ -145,6 +145,12 @@ fn sum_of_products(a: &Factor, b: &Factor, places: impl Iterator<Item = [(usize,
 /// A matrix by its elements.
 fn matrix(rows: usize, cols: usize, element: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     (0..rows * cols).map(|i| element(i / cols, i % cols)).collect()
+}
+
+/// The uniform random number of an element.
+fn draw_uniform(row: usize, col: usize, stream: u32, step: &Step) -> f64 {
+    let words = philox([col as u32 / 4, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
+    f64::from(uniform(words[col % 4]))
 }
 
 /// The state of a stochastic unit with mean `mean`, in row `row` and column `col`.
@@ -305,6 +311,94 @@ impl Run {
                 if let Some(output) = output {
                     self.set(*output, p.values);
                 }
+            }
+            Op::Corrupt { input, noise, stream, out } => {
+                let x = self.get(*input);
+                let element = |r: usize, c: usize| {
+                    let u = draw_uniform(r, c, *stream, step);
+                    match *noise {
+                        _ if r >= active => 0.0,
+                        Noise::Masking(share) => x.at(r, c) * f64::from(u8::from(u >= f64::from(share))),
+                        Noise::SaltAndPepper(share) => match u {
+                            u if u < f64::from(0.5 * share) => 0.0,
+                            u if u < f64::from(share) => 1.0,
+                            _ => x.at(r, c),
+                        },
+                        Noise::Gaussian(deviation) => {
+                            x.at(r, c) + f64::from(deviation) * draw(Sampling::Gaussian, 0.0, r, c, *stream, step)
+                        }
+                    }
+                };
+                self.set(*out, matrix(out.rows, out.cols, element));
+            }
+            Op::TopK { input, k, out } => {
+                let x = self.get(*input);
+                let element = |r: usize, c: usize| {
+                    let before =
+                        |other: usize| x.at(r, other) > x.at(r, c) || other < c && x.at(r, other) == x.at(r, c);
+                    if (0..x.cols).filter(|&other| before(other)).count() < *k { x.at(r, c) } else { 0.0 }
+                };
+                self.set(*out, matrix(out.rows, out.cols, element));
+            }
+            Op::ColumnMeans { input, out } => {
+                let x = self.get(*input);
+                let mean = |_, c: usize| (0..active).map(|r| x.at(r, c)).sum::<f64>() / active as f64;
+                self.set(*out, matrix(1, out.cols, mean));
+            }
+            Op::Penalty { kind, output, activation, delta } => {
+                let (y, mut d) = (self.get(*output), self.get(*delta).values);
+                let means = match kind {
+                    PenaltyKind::L1 { .. } => Vec::new(),
+                    PenaltyKind::Sparsity { means, .. } => self.get(*means).values,
+                };
+                // The penalty on one output, and its derivative.
+                let of = |y: f64, c: usize| match *kind {
+                    PenaltyKind::L1 { weight } => {
+                        let sign = if y == 0.0 { 0.0 } else { y.signum() };
+                        (f64::from(weight) * y.abs(), f64::from(weight) * sign)
+                    }
+                    PenaltyKind::Sparsity { weight, target, .. } => {
+                        let (weight, rho) = (f64::from(weight), f64::from(target));
+                        let mean = means[c].clamp(1e-6, 1.0 - 1e-6);
+                        let divergence = rho * (rho / mean).ln() + (1.0 - rho) * ((1.0 - rho) / (1.0 - mean)).ln();
+                        (weight * divergence, weight * ((1.0 - rho) / (1.0 - mean) - rho / mean))
+                    }
+                };
+                for r in 0..output.rows {
+                    let parts = (0..output.cols).map(|c| of(y.at(r, c), c));
+                    let loss: f64 = if r < active { parts.clone().map(|(loss, _)| loss).sum() } else { 0.0 };
+                    metrics.extend([loss as f32, 0.0]);
+                    for (c, (_, slope)) in parts.enumerate().filter(|_| r < active) {
+                        d[r * output.cols + c] += slope * activation.derivative(y.at(r, c));
+                    }
+                }
+                self.set(*delta, d);
+            }
+            Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
+                let (m, k) = (self.get(*moments), out.cols);
+                let epsilon = matrix(out.rows, k, |r, c| draw(Sampling::Gaussian, 0.0, r, c, *stream, step));
+                let z = matrix(out.rows, k, |r, c| m.at(r, c) + (0.5 * m.at(r, k + c)).exp() * epsilon[r * k + c]);
+                for r in 0..out.rows {
+                    let part = |c: usize| m.at(r, c).powi(2) + m.at(r, k + c).exp() - 1.0 - m.at(r, k + c);
+                    let divergence = 0.5 * (0..k).map(part).sum::<f64>();
+                    let used = if r < active { f64::from(*kl_weight) } else { 0.0 };
+                    metrics.extend([(divergence * used) as f32, 0.0]);
+                }
+                self.set(*noise, epsilon);
+                self.set(*out, z);
+            }
+            Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => {
+                let (d, m, epsilon, k) = (self.get(*delta), self.get(*moments), self.get(*noise), delta.cols);
+                let beta = f64::from(*kl_weight);
+                let element = |r: usize, c: usize| match c {
+                    _ if r >= active => 0.0,
+                    c if c < k => d.at(r, c) + beta * m.at(r, c),
+                    c => {
+                        let variance = m.at(r, c).exp();
+                        0.5 * (d.at(r, c - k) * epsilon.at(r, c - k) * variance.sqrt() + beta * (variance - 1.0))
+                    }
+                };
+                self.set(*out, matrix(out.rows, out.cols, element));
             }
             Op::Softmax { input, out } => self.set(*out, softmax(&self.get(*input), input.rows)),
             Op::Combine { x, y, out } => {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::op::{Op, Update};
-use crate::{Error, Kind, Precision, Result, Tensor};
+use crate::op::{Op, PenaltyKind, Update};
+use crate::{Activation, Error, Kind, Precision, Result, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
 #[derive(Clone, Debug)]
@@ -179,6 +179,8 @@ fn check(op: &Op) -> Result<()> {
             [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]).collect()
         }
         Op::Combine { .. } => Vec::new(),
+        // The derivative is added to what is there.
+        Op::Penalty { output, .. } => vec![*output],
         _ => reads.clone(),
     };
     if writes.iter().any(|tensor| operands.contains(tensor)) {
@@ -261,6 +263,50 @@ fn check(op: &Op) -> Result<()> {
         Op::Softmax { input, out } => {
             numbers(&[*input, *out])?;
             same("the result", *out, input.rows, input.cols)
+        }
+        Op::Corrupt { input, noise, out, .. } => {
+            numbers(&[*input, *out])?;
+            if !noise.is_sensible() {
+                return fail(format!("{noise:?} is no noise: a share lies between 0 and 1, a deviation above 0"));
+            }
+            same("the result", *out, input.rows, input.cols)
+        }
+        Op::TopK { input, k, out } => {
+            numbers(&[*input, *out])?;
+            if *k == 0 || *k > input.cols {
+                return fail(format!("the {k} largest of {} values cannot be taken", input.cols));
+            }
+            same("the result", *out, input.rows, input.cols)
+        }
+        Op::ColumnMeans { input, out } => {
+            numbers(&[*input, *out])?;
+            same("the means", *out, 1, input.cols)
+        }
+        Op::Penalty { kind, output, delta, activation } => {
+            numbers(&reads)?;
+            same("δ", *delta, output.rows, output.cols)?;
+            match kind {
+                PenaltyKind::L1 { weight } if weight.is_finite() && *weight >= 0.0 => Ok(()),
+                PenaltyKind::Sparsity { weight, target, means } if weight.is_finite() && *weight >= 0.0 => {
+                    if !(0.0 < *target && *target < 1.0) || *activation != Activation::Logistic {
+                        return fail(format!("a mean output of {target} is no target for {} units", activation.name()));
+                    }
+                    same("the means", *means, 1, output.cols)
+                }
+                _ => fail("the weight of a penalty must be a number from 0 on".to_owned()),
+            }
+        }
+        Op::Reparameterize { moments, noise, out, .. } => {
+            numbers(&[*moments, *noise, *out])?;
+            same("the noise", *noise, moments.rows, moments.cols / 2)?;
+            same("the means and variances", *moments, out.rows, 2 * out.cols)?;
+            same("the code", *out, moments.rows, moments.cols / 2)
+        }
+        Op::ReparameterizeBackward { delta, moments, noise, out, .. } => {
+            numbers(&[*delta, *moments, *noise, *out])?;
+            same("the noise", *noise, delta.rows, delta.cols)?;
+            same("the means and variances", *moments, delta.rows, 2 * delta.cols)?;
+            same("the result", *out, delta.rows, 2 * delta.cols)
         }
         Op::Combine { x, y, out } => {
             numbers(&[*x, *y, *out])?;

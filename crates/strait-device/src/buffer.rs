@@ -4,11 +4,25 @@ use wgpu::{BufferDescriptor, BufferUsages, MapMode, PollType};
 
 use crate::{Error, Gpu, Result};
 
-/// Memory on the device.
+/// Memory on the device: one piece, or as many as it takes where a tensor is larger than a kernel can bind. All but the
+/// last hold [`Gpu::piece_words`] words.
 #[derive(Clone, Debug)]
 pub struct Buffer {
-    pub(crate) raw: wgpu::Buffer,
+    pieces: Vec<wgpu::Buffer>,
+    /// Bytes of a piece; the last one may have fewer.
+    piece_bytes: u64,
     label: String,
+}
+
+/// A part of a buffer that a kernel can bind.
+#[derive(Clone, Copy)]
+pub struct Piece<'a>(pub(crate) &'a wgpu::Buffer);
+
+impl Buffer {
+    /// Its pieces, in order.
+    pub fn pieces(&self) -> impl ExactSizeIterator<Item = Piece<'_>> {
+        self.pieces.iter().map(Piece)
+    }
 }
 
 impl Gpu {
@@ -17,28 +31,31 @@ impl Gpu {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`] or [`Error::Lost`].
     pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
-        self.allocate(
-            label,
-            bytes,
-            BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
-            self.largest_tensor(),
-        )
+        // Kernels number the words of a tensor in 32 bits.
+        const MOST_BYTES: u64 = 4 * (u32::MAX as u64);
+        if bytes > MOST_BYTES {
+            let adapter = self.name().to_owned();
+            return Err(Error::TooLarge { label: label.to_owned(), bytes, limit: MOST_BYTES, adapter });
+        }
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+        let limit = self.largest_tensor();
+        let piece_bytes = if bytes <= limit { limit } else { 4 * u64::from(self.piece_words()) };
+        let count = bytes.div_ceil(piece_bytes).max(1);
+        let sizes = (0..count).map(|piece| (bytes - piece * piece_bytes).min(piece_bytes));
+        let pieces = sizes.map(|size| self.allocate(label, size, usage)).collect::<Result<_>>()?;
+        Ok(Buffer { pieces, piece_bytes, label: label.to_owned() })
     }
 
-    pub(crate) fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages, limit: u64) -> Result<Buffer> {
+    pub(crate) fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer> {
         self.check()?;
         let size = bytes.div_ceil(4).max(1) * 4;
-        let adapter = self.name().to_owned();
-        if size > limit {
-            return Err(Error::TooLarge { label: label.to_owned(), bytes, limit, adapter });
-        }
         let descriptor = BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let (raw, error) = self.scoped(|device| device.create_buffer(&descriptor));
         self.check()?;
         match error {
-            None => Ok(Buffer { raw, label: label.to_owned() }),
+            None => Ok(raw),
             Some(wgpu::Error::OutOfMemory { .. }) => {
-                Err(Error::OutOfMemory { label: label.to_owned(), bytes, adapter })
+                Err(Error::OutOfMemory { label: label.to_owned(), bytes, adapter: self.name().to_owned() })
             }
             Some(error) => Err(self.refused(&format!("the buffer of `{label}`"), error.to_string())),
         }
@@ -49,19 +66,29 @@ impl Gpu {
     /// # Errors
     /// [`Error::Lost`], or [`Error::Refused`] if the bytes do not fit.
     pub fn write(&self, buffer: &Buffer, bytes: &[u8]) -> Result<()> {
+        let whole = buffer.piece_bytes as usize;
+        if bytes.len().div_ceil(whole) > buffer.pieces.len() {
+            let message = format!("{} bytes are more than it holds", bytes.len());
+            return Err(self.refused(&format!("writing to `{}`", buffer.label), message));
+        }
+        let mut parts = buffer.pieces.iter().zip(bytes.chunks(whole));
+        parts.try_for_each(|(piece, part)| self.write_piece(piece, &buffer.label, part))
+    }
+
+    pub(crate) fn write_piece(&self, raw: &wgpu::Buffer, label: &str, bytes: &[u8]) -> Result<()> {
         self.check()?;
         let whole = bytes.len() / 4 * 4;
         let ((), error) = self.scoped(|_| {
             let queue = &self.shared.queue;
-            queue.write_buffer(&buffer.raw, 0, &bytes[..whole]);
+            queue.write_buffer(raw, 0, &bytes[..whole]);
             if whole < bytes.len() {
                 let mut rest = [0; 4];
                 rest[..bytes.len() - whole].copy_from_slice(&bytes[whole..]);
-                queue.write_buffer(&buffer.raw, whole as u64, &rest);
+                queue.write_buffer(raw, whole as u64, &rest);
             }
         });
         self.check()?;
-        error.map_or(Ok(()), |error| Err(self.refused(&format!("writing to `{}`", buffer.label), error.to_string())))
+        error.map_or(Ok(()), |error| Err(self.refused(&format!("writing to `{label}`"), error.to_string())))
     }
 
     /// Reads the first `bytes` of a buffer, after all that was submitted before.
@@ -69,23 +96,31 @@ impl Gpu {
     /// # Errors
     /// [`Error::Lost`], [`Error::OutOfMemory`] or [`Error::Refused`].
     pub fn read(&self, buffer: &Buffer, bytes: u64) -> Result<Vec<u8>> {
+        let mut values = Vec::with_capacity(bytes as usize);
+        for piece in &buffer.pieces {
+            let part = (bytes - values.len() as u64).min(buffer.piece_bytes);
+            values.extend(self.read_piece(piece, &buffer.label, part)?);
+        }
+        Ok(values)
+    }
+
+    pub(crate) fn read_piece(&self, raw: &wgpu::Buffer, label: &str, bytes: u64) -> Result<Vec<u8>> {
         let size = bytes.div_ceil(4) * 4;
-        let label = format!("read-back of {}", buffer.label);
         let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
-        let staging = self.allocate(&label, size, usage, self.shared.limits.max_buffer_size)?;
+        let staging = self.allocate(&format!("read-back of {label}"), size, usage)?;
         let (sender, receiver) = std::sync::mpsc::channel();
         let ((), error) = self.scoped(|device| {
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(&buffer.raw, 0, &staging.raw, 0, size);
+            encoder.copy_buffer_to_buffer(raw, 0, &staging, 0, size);
             self.shared.queue.submit([encoder.finish()]);
-            staging.raw.slice(..).map_async(MapMode::Read, move |result| {
+            staging.slice(..).map_async(MapMode::Read, move |result| {
                 // The receiver lives until the poll below has returned.
                 let _ = sender.send(result);
             });
         });
         self.check()?;
         if let Some(error) = error {
-            return Err(self.refused(&format!("reading `{}`", buffer.label), error.to_string()));
+            return Err(self.refused(&format!("reading `{label}`"), error.to_string()));
         }
         let polled = self.shared.device.poll(PollType::wait_indefinitely());
         self.check()?;
@@ -96,7 +131,7 @@ impl Gpu {
             (_, Ok(Err(error))) => return Err(self.lost(&error.to_string())),
             (_, Err(_)) => return Err(self.lost("a read-back was never answered")),
         }
-        let mapped = staging.raw.slice(..).get_mapped_range().map_err(|error| self.lost(&error.to_string()))?;
+        let mapped = staging.slice(..).get_mapped_range().map_err(|error| self.lost(&error.to_string()))?;
         let mut values = mapped.to_vec();
         values.truncate(bytes as usize);
         Ok(values)

@@ -220,10 +220,15 @@ impl Gpu {
         self.shared.limits.max_compute_workgroup_storage_size
     }
 
-    /// The largest tensor, in bytes.
+    /// The largest tensor that a kernel can bind as one piece, in bytes.
     pub fn largest_tensor(&self) -> u64 {
         let limits = &self.shared.limits;
         limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+    }
+
+    /// Words of a piece of a tensor that is larger than that: a power of two.
+    pub fn piece_words(&self) -> u32 {
+        1 << (self.largest_tensor() / 4).clamp(1, 1 << 30).ilog2()
     }
 
     /// Storage buffers that a kernel may bind.

@@ -12,7 +12,7 @@ mod pipeline;
 mod submission;
 
 pub use adapter::{AdapterInfo, Selector, adapters};
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Piece};
 pub use error::{Error, Result};
 pub use gpu::{Checks, Gpu, Matrices, Options};
 pub use pipeline::{Access, Bindings, Pipeline};

@@ -9,7 +9,7 @@ use wgpu::{
     ComputePassDescriptor, ComputePassTimestampWrites, PollType, QuerySetDescriptor, QueryType,
 };
 
-use crate::{Buffer, Gpu, Pipeline, Result};
+use crate::{Gpu, Piece, Pipeline, Result};
 
 /// Distance between two steps in the table: no adapter wants a larger alignment of uniform blocks.
 const STEP_STRIDE: usize = 256;
@@ -23,8 +23,8 @@ pub struct Dispatch {
 
 /// The table of steps on the device, with room for their metrics.
 pub struct Table {
-    steps: Buffer,
-    metrics: Buffer,
+    steps: wgpu::Buffer,
+    metrics: wgpu::Buffer,
     /// Group 1 without and with the metrics.
     groups: [BindGroup; 2],
     step_capacity: usize,
@@ -46,20 +46,16 @@ impl Gpu {
         &self,
         pipeline: &Arc<Pipeline>,
         sizes: &[u32],
-        buffers: &[(u32, &Buffer)],
+        buffers: &[(u32, Piece<'_>)],
         workgroups: [u32; 3],
     ) -> Result<Dispatch> {
         let bytes = (size_of_val(sizes) as u64).next_multiple_of(16);
         let usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
-        let size = self.allocate("sizes", bytes, usage, u64::MAX)?;
-        self.write(&size, bytemuck::cast_slice(sizes))?;
-        let mut entries = vec![BindGroupEntry { binding: 0, resource: size.raw.as_entire_binding() }];
-        entries.extend(
-            buffers.iter().map(|(binding, buffer)| BindGroupEntry {
-                binding: *binding,
-                resource: buffer.raw.as_entire_binding(),
-            }),
-        );
+        let size = self.allocate("sizes", bytes, usage)?;
+        self.write_piece(&size, "sizes", bytemuck::cast_slice(sizes))?;
+        let all = std::iter::once((0, &size)).chain(buffers.iter().map(|&(binding, Piece(raw))| (binding, raw)));
+        let entries: Vec<_> =
+            all.map(|(binding, raw)| BindGroupEntry { binding, resource: raw.as_entire_binding() }).collect();
         let label = Some(pipeline.name.as_str());
         let (group, error) = self.scoped(|device| {
             device.create_bind_group(&BindGroupDescriptor { label, layout: &pipeline.layout, entries: &entries })
@@ -83,14 +79,15 @@ impl Gpu {
     /// If the device is lost, refuses, or has no room.
     pub fn table(&self, steps: usize, step_bytes: usize, metrics: usize) -> Result<Table> {
         let step_usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
-        let step_buffer = self.allocate("steps", (steps.max(1) * STEP_STRIDE) as u64, step_usage, u64::MAX)?;
-        let metric_buffer = self.buffer("metrics", (metrics.max(1) * 4) as u64)?;
+        let step_buffer = self.allocate("steps", (steps.max(1) * STEP_STRIDE) as u64, step_usage)?;
+        let metric_usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
+        let metric_buffer = self.allocate("metrics", (metrics.max(1) * 4) as u64, metric_usage)?;
         let (groups, error) = self.scoped(|device| {
             [false, true].map(|with| {
                 let size = std::num::NonZeroU64::new(step_bytes.next_multiple_of(16) as u64);
-                let block = BufferBinding { buffer: &step_buffer.raw, offset: 0, size };
+                let block = BufferBinding { buffer: &step_buffer, offset: 0, size };
                 let step = BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(block) };
-                let sums = BindGroupEntry { binding: 1, resource: metric_buffer.raw.as_entire_binding() };
+                let sums = BindGroupEntry { binding: 1, resource: metric_buffer.as_entire_binding() };
                 let entries = if with { vec![step, sums] } else { vec![step] };
                 let layout = &self.shared.step_layouts[usize::from(with)];
                 device.create_bind_group(&BindGroupDescriptor { label: Some("step"), layout, entries: &entries })
@@ -112,7 +109,7 @@ impl Gpu {
         for (slot, step) in bytes.chunks_exact_mut(STEP_STRIDE).zip(steps) {
             slot[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(step));
         }
-        self.write(&table.steps, &bytes)
+        self.write_piece(&table.steps, "steps", &bytes)
     }
 
     /// Reads the first metrics.
@@ -120,7 +117,7 @@ impl Gpu {
     /// # Errors
     /// If the device is lost or refuses.
     pub fn read_metrics(&self, table: &Table, count: usize) -> Result<Vec<f32>> {
-        let bytes = self.read(&table.metrics, (count * 4) as u64)?;
+        let bytes = self.read_piece(&table.metrics, "metrics", (count * 4) as u64)?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
@@ -173,7 +170,7 @@ impl Gpu {
         let count = 2 * dispatches.len() as u32;
         let bytes = u64::from(count) * 8;
         let usage = BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC;
-        let times = self.allocate("times", bytes, usage, u64::MAX)?;
+        let times = self.allocate("times", bytes, usage)?;
         let ((), error) = self.scoped(|device| {
             let descriptor = QuerySetDescriptor { label: Some("times"), ty: QueryType::Timestamp, count };
             let query_set = device.create_query_set(&descriptor);
@@ -187,14 +184,14 @@ impl Gpu {
                 let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label: None, timestamp_writes });
                 dispatch.encode(&mut pass, table, 0);
             }
-            encoder.resolve_query_set(&query_set, 0..count, &times.raw, 0);
+            encoder.resolve_query_set(&query_set, 0..count, &times, 0);
             self.shared.queue.submit([encoder.finish()]);
         });
         self.check()?;
         if let Some(error) = error {
             return Err(self.refused("profiling", error.to_string()));
         }
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read(&times, bytes)?);
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read_piece(&times, "times", bytes)?);
         let period = f64::from(self.shared.queue.get_timestamp_period());
         let time = |pair: &[u64]| Duration::from_nanos((pair[1].saturating_sub(pair[0]) as f64 * period) as u64);
         Ok(Some(ticks.chunks_exact(2).map(time).collect()))

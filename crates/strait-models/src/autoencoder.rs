@@ -7,6 +7,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device, LossKind, Op};
 use strait_data::Rows;
 
+use crate::file::{Code, Layered};
 use crate::network::{Evaluation, parts};
 use crate::{Dense, Dtype, Error, Result, forward};
 
@@ -53,26 +54,28 @@ impl Autoencoder {
         Self::glorot(&[inputs, code], seed)
     }
 
+    /// A linear autoencoder: a linear code of `code` values and linear reconstructions of `inputs` values. Trained on the
+    /// squared error it finds the space of the first principal components (Baldi & Hornik 1989).
+    ///
+    /// # Errors
+    /// If one of the sizes is zero.
+    pub fn linear(inputs: usize, code: usize, seed: u64) -> Result<Self> {
+        let mut net = Self::glorot(&[inputs, code], seed)?;
+        net.layers.iter_mut().for_each(|layer| layer.activation = Activation::Linear);
+        Ok(net)
+    }
+
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
     /// each has as many parameters as its sizes ask for.
     ///
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        let parts = self.encoder > 0 && self.encoder < self.layers.len();
-        let chained = self.layers.windows(2).all(|pair| pair[0].outputs == pair[1].inputs);
-        let whole = self.layers.iter().all(|layer| {
-            let weights = layer.inputs.checked_mul(layer.outputs);
-            weights == Some(layer.weight.len()) && layer.outputs == layer.bias.len() && weights != Some(0)
-        });
-        if parts && chained && whole {
-            return Ok(());
-        }
-        let sizes = self.sizes();
-        Err(Error::Shape(format!(
-            "layers of the sizes {sizes:?}, {} of which encode, form no autoencoder",
-            self.encoder
-        )))
+        self.layered().check()
+    }
+
+    fn layered(&self) -> Layered<'_> {
+        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Plain }
     }
 
     /// The sizes from the input over the code to the reconstruction.
@@ -155,7 +158,7 @@ impl Autoencoder {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
-        crate::file::save(self, path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
     }
 
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.
@@ -163,7 +166,8 @@ impl Autoencoder {
     /// # Errors
     /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        crate::file::load(path.as_ref())
+        let (layers, encoder, notes) = crate::file::load(path.as_ref(), Code::Plain)?;
+        Ok((Self { layers, encoder }, notes))
     }
 }
 

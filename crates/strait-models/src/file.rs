@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use strait_compute::Activation;
 
 use crate::stack::transpose;
-use crate::{Autoencoder, Dense, Error, Result};
+use crate::{Dense, Error, Result};
 
 /// How weights are stored in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,10 +29,70 @@ const ARCHITECTURE: &str = "strait.arch";
 /// The metadata key of strait's version.
 const VERSION: &str = "strait.version";
 
+/// What lies between encoder and decoder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Code {
+    /// The outputs of the encoder.
+    #[default]
+    Plain,
+    /// Numbers drawn from normal distributions, whose means and logarithms of variances the encoder gives.
+    Gaussian,
+}
+
+impl Code {
+    fn model(self) -> &'static str {
+        match self {
+            Self::Plain => "an autoencoder",
+            Self::Gaussian => "a variational autoencoder",
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
+}
+
+/// A model in layers, the first of which encode.
+#[derive(Clone, Copy)]
+pub(crate) struct Layered<'a> {
+    pub(crate) layers: &'a [Dense],
+    pub(crate) encoder: usize,
+    pub(crate) code: Code,
+}
+
+impl Layered<'_> {
+    /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
+    /// each has as many parameters as its sizes ask for.
+    pub(crate) fn check(&self) -> Result<()> {
+        let whole = self.layers.iter().all(|layer| {
+            let weights = layer.inputs.checked_mul(layer.outputs);
+            weights == Some(layer.weight.len()) && layer.outputs == layer.bias.len()
+        });
+        let sizes: Vec<[usize; 2]> = self.layers.iter().map(|layer| [layer.inputs, layer.outputs]).collect();
+        if whole && fit(&sizes, self.encoder, self.code) {
+            return Ok(());
+        }
+        let (encoder, model) = (self.encoder, self.code.model());
+        let message =
+            format!("layers of the inputs and outputs {sizes:?}, {encoder} of which encode, do not form {model}");
+        Err(Error::Shape(message))
+    }
+}
+
+/// Whether layers of these inputs and outputs form an encoder and a decoder.
+fn fit(sizes: &[[usize; 2]], encoder: usize, code: Code) -> bool {
+    let takes = |i: usize| if i == encoder && code == Code::Gaussian { 2 } else { 1 };
+    let chained = (1..sizes.len()).all(|i| Some(sizes[i - 1][1]) == sizes[i][0].checked_mul(takes(i)));
+    encoder > 0 && encoder < sizes.len() && chained && !sizes.concat().contains(&0)
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Architecture {
     encoder: Vec<Units>,
+    #[serde(default, skip_serializing_if = "Code::is_plain")]
+    code: Code,
     decoder: Vec<Units>,
 }
 
@@ -58,7 +118,7 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(net: &Autoencoder, path: &Path, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
     let stored = match dtype {
         Dtype::F32 => tensor::Dtype::F32,
         Dtype::F16 => tensor::Dtype::F16,
@@ -72,7 +132,7 @@ pub(crate) fn save(net: &Autoencoder, path: &Path, dtype: Dtype, notes: &BTreeMa
     net.check()?;
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
-    for (name, layer) in names.iter().zip(&net.layers) {
+    for (name, layer) in names.iter().zip(net.layers) {
         let kept = |x: &f32| dtype == Dtype::F32 && x.is_finite() || f16::from_f32(*x).is_finite();
         if let Some(x) = layer.weight.iter().chain(&layer.bias).find(|x| !kept(x)) {
             let message = format!("the layer `{name}` holds {x}, which {dtype:?} cannot keep; nothing was written");
@@ -95,6 +155,7 @@ pub(crate) fn save(net: &Autoencoder, path: &Path, dtype: Dtype, notes: &BTreeMa
     let (encoder, decoder) = net.layers.split_at(net.encoder);
     let architecture = Architecture {
         encoder: encoder.iter().map(describe).collect(),
+        code: net.code,
         decoder: decoder.iter().map(describe).collect(),
     };
     let architecture = serde_json::to_string(&architecture)
@@ -107,7 +168,8 @@ pub(crate) fn save(net: &Autoencoder, path: &Path, dtype: Dtype, notes: &BTreeMa
     write_atomically(path, &safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
 }
 
-pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>)> {
+/// Reads the layers of such a model, the number of those that encode, and the notes.
+pub(crate) fn load(path: &Path, code: Code) -> Result<(Vec<Dense>, usize, BTreeMap<String, String>)> {
     let wrong = |message: String| Error::File { path: path.to_owned(), message };
     let io = |source| Error::Io { path: path.to_owned(), source };
     // Asked before it is opened, since opening a pipe would wait for its writer.
@@ -126,6 +188,9 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
     notes.remove("format");
     let architecture: Architecture = serde_json::from_str(&architecture)
         .map_err(|error| wrong(format!("the architecture in its metadata cannot be read ({error})")))?;
+    if architecture.code != code {
+        return Err(wrong(format!("it holds {}, not {}", architecture.code.model(), code.model())));
+    }
     let encoder = architecture.encoder.len();
     let all: Vec<Units> = architecture.encoder.into_iter().chain(architecture.decoder).collect();
     let mut activations = Vec::new();
@@ -134,10 +199,9 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
         activations
             .push(activation.ok_or_else(|| wrong(format!("it names an unknown activation `{}`", units.activation)))?);
     }
-    let chained = all.windows(2).all(|pair| pair[0].outputs == pair[1].inputs);
-    let empty = all.iter().any(|units| units.inputs == 0 || units.outputs == 0);
-    if encoder == 0 || encoder == all.len() || !chained || empty {
-        return Err(wrong("the layers of its architecture do not form an autoencoder".to_owned()));
+    let sizes: Vec<[usize; 2]> = all.iter().map(|units| [units.inputs, units.outputs]).collect();
+    if !fit(&sizes, encoder, code) {
+        return Err(wrong(format!("the layers of its architecture do not form {}", code.model())));
     }
     let names = names(activations.iter(), encoder);
     let mut layers = Vec::new();
@@ -150,7 +214,7 @@ pub(crate) fn load(path: &Path) -> Result<(Autoencoder, BTreeMap<String, String>
     if file.len() != 2 * layers.len() {
         return Err(wrong(format!("it holds {} tensors, but its architecture has {}", file.len(), 2 * layers.len())));
     }
-    Ok((Autoencoder { layers, encoder }, notes))
+    Ok((layers, encoder, notes))
 }
 
 /// Refuses a header that names a tensor twice, of which the crate would silently take the last.

@@ -2,6 +2,7 @@
 //!
 //! * [`Rbm`] and [`Stack`]: restricted Boltzmann machines, and the greedy stack that unrolls into an autoencoder;
 //! * [`Autoencoder`]: layers of [`Dense`] units with a code in the middle;
+//! * [`Vae`]: the same with codes drawn from distributions;
 //! * [`Pca`]: the linear baseline.
 
 mod autoencoder;
@@ -9,9 +10,11 @@ mod dense;
 mod error;
 mod file;
 mod network;
+mod noise;
 mod pca;
 mod rbm;
 mod stack;
+mod vae;
 
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use dense::Dense;
@@ -20,6 +23,8 @@ pub use file::{Dtype, write_atomically};
 pub use network::{
     EVALUATION_BATCH, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
 };
+pub use noise::corrupt;
 pub use pca::Pca;
 pub use rbm::{Rbm, Units};
 pub use stack::Stack;
+pub use vae::{Elbo, Vae};

@@ -5,7 +5,7 @@ use strait_compute::{Device, Kind, Op, Program, Routine, Step, Update, go_on};
 use strait_data::Rows;
 
 use crate::network::declare_rows;
-use crate::{EVALUATION_BATCH, Error, Result, fill, minibatches, parts, upload};
+use crate::{Dense, EVALUATION_BATCH, Error, Result, fill, minibatches, parts, upload};
 
 /// The directions of largest variance of a data set, by exact eigenvectors of its covariance.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,37 @@ impl Pca {
             row.iter_mut().zip(component).for_each(|(x, p)| *x += z * p);
         }
         row.into_iter().map(|x| x as f32).collect()
+    }
+
+    /// The principal angles, in degrees and from the smallest, between the space of the components and that of the
+    /// reconstructions of a linear decoder (Björck & Golub 1973): all 0 where both are the same.
+    ///
+    /// ```
+    /// use strait_models::{Autoencoder, Pca};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::numbers(&[1.0, 1.0, 0.0, 2.0, 2.0, 0.1, 3.0, 3.0, 0.0], 3)?;
+    /// let mut net = Autoencoder::linear(3, 1, 1)?;
+    /// net.layers[1].weight = vec![0.5, 0.5, 0.0];
+    /// assert!(Pca::fit(&device, rows, 1)?.principal_angles(&net.layers[1])?[0] < 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the decoder has not as many inputs as there are components, or not as many outputs as the data have columns.
+    pub fn principal_angles(&self, decoder: &Dense) -> Result<Vec<f64>> {
+        let (count, width) = (self.components.len(), self.mean.len());
+        if (decoder.inputs, decoder.outputs) != (count, width) {
+            let (inputs, outputs) = (decoder.inputs, decoder.outputs);
+            let message =
+                format!("a decoder of {inputs} x {outputs} cannot be compared with {count} x {width} components");
+            return Err(Error::Shape(message));
+        }
+        let components = DMatrix::from_fn(width, count, |r, c| self.components[c][r]);
+        let reached = DMatrix::from_fn(width, count, |r, c| f64::from(decoder.weight[c * width + r])).qr().q();
+        let cosines = (components.transpose() * reached).singular_values();
+        let mut angles: Vec<f64> = cosines.iter().map(|cosine| cosine.min(1.0).acos().to_degrees()).collect();
+        angles.sort_by(f64::total_cmp);
+        Ok(angles)
     }
 
     /// The mean over the rows of the squared reconstruction error summed over the values of a row.

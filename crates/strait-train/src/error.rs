@@ -107,3 +107,8 @@ pub(crate) fn decay(setting: &'static str, value: f32) -> Result<()> {
 pub(crate) fn weight_cost(value: f32) -> Result<()> {
     below("weight-cost", value, f32::INFINITY, "it must be a number of at least 0")
 }
+
+/// The weight of a penalty.
+pub(crate) fn penalty_weight(value: f32) -> Result<()> {
+    below("the weight of the penalty", value, f32::INFINITY, "it must be a number of at least 0")
+}

@@ -1,25 +1,26 @@
-//! Fine-tuning of an autoencoder by back-propagation.
+//! Training by back-propagation.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Device, Execution, Kind, Metrics, Precision, Program, Routine, RoutineId, Shift, Step,
+    Device, Execution, Kind, Metrics, Noise, Precision, Program, Routine, RoutineId, Shift, Step, Tensor, Update, go_on,
 };
 use strait_data::Rows;
-use strait_models::{Autoencoder, Network, minibatches};
+use strait_models::{Dense, Network, minibatches};
 
-use crate::backward::{Objective, Recorded};
-use crate::error::{below, decay, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::optimizer::Optimizer;
 use crate::progress::{HostCost, Progress};
+use crate::tape::Tape;
 use crate::test_set::TestSet;
-use crate::{Error, Event, Observer, Profile, Result, Schedule};
+use crate::{Error, Event, Objective, Observer, Penalty, Profile, Result, Schedule, Trainable};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub struct ImageShift {
 /// What the events call fine-tuning.
 const STAGE: &str = "fine-tuning";
 
-/// The stream of random numbers of the shifts; pretraining takes the lower ones.
+/// The stream of random numbers of the shifts; pretraining takes the lower ones, a tape the higher ones.
 const SHIFT_STREAM: u32 = 1 << 16;
 
 /// The recipe of fine-tuning.
@@ -53,6 +54,16 @@ pub struct FineTune {
     pub weight_cost: f32,
     /// Which error is minimised.
     pub objective: Objective,
+    /// Noise on the inputs, drawn anew for each row of each epoch, from which the rows as they were are to be
+    /// reconstructed: a denoising autoencoder (Vincent et al. 2008).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corruption: Option<Noise>,
+    /// A penalty on the code: a sparse autoencoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<Penalty>,
+    /// β, the weight of the divergence in the loss of a variational autoencoder.
+    #[serde(skip_serializing_if = "is_one")]
+    pub kl_weight: f32,
     /// Random shifts of the training images, drawn anew for each row of each epoch: more data than there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift: Option<ImageShift>,
@@ -72,11 +83,18 @@ impl Default for FineTune {
             schedule: Schedule::Cosine { warmup: 0.0 },
             weight_cost: 0.0,
             objective: Objective::CrossEntropy,
+            corruption: None,
+            penalty: None,
+            kl_weight: 1.0,
             shift: None,
             precision: Precision::F32,
             seed: 2006,
         }
     }
+}
+
+fn is_one(x: &f32) -> bool {
+    *x == 1.0
 }
 
 /// One epoch of fine-tuning.
@@ -88,6 +106,8 @@ pub struct FineTuneEpoch {
     pub train_loss: f64,
     /// The mean squared error on the test set after the epoch, summed over the values of a row.
     pub test_error: Option<f64>,
+    /// The mean loss on the test set after the epoch, without noise and penalties.
+    pub test_loss: Option<f64>,
     /// Seconds of training alone.
     pub seconds: f64,
     /// What it cost the host.
@@ -105,7 +125,7 @@ pub struct FineTuned {
 }
 
 impl FineTune {
-    /// Trains all layers of the net to reconstruct the rows.
+    /// Trains all layers of a model on the rows.
     ///
     /// ```
     /// use strait_models::Autoencoder;
@@ -124,16 +144,16 @@ impl FineTune {
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, or the loss is not finite. The net is then
     /// as it was before.
-    pub fn fit(
+    pub fn fit<M: Trainable>(
         &self,
         device: &Device,
-        net: &mut Autoencoder,
+        net: &mut M,
         train: Rows<'_>,
         test: Option<Rows<'_>>,
         observer: &mut Observer<'_>,
     ) -> Result<FineTuned> {
         self.check()?;
-        self.check_net(net, &train, test.as_ref())?;
+        self.check_model(net, &train, test.as_ref())?;
         let mut tuning = Tuning::load(self, device, net, train, test)?;
         let mut result = FineTuned::default();
         let mut order = Stream::new(self.seed, 200);
@@ -157,8 +177,8 @@ impl FineTune {
             if !loss.is_finite() {
                 return Err(diverged(epoch, loss));
             }
-            let test_error = tuning.test_error()?;
-            result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, seconds, cost });
+            let (test_error, test_loss) = tuning.test()?.unzip();
+            result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, test_loss, seconds, cost });
             let (stage, epochs, rows) = (STAGE.to_owned(), self.epochs, train.count);
             let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
@@ -166,13 +186,13 @@ impl FineTune {
                 break;
             }
         }
-        let mut layers = net.layers.clone();
+        let mut layers = net.layers().to_vec();
         tuning.network.read(&mut *tuning.execution, &mut layers)?;
         let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
         if let Some(x) = parameters.find(|x| !x.is_finite()) {
             return Err(diverged(result.epochs.len(), f64::from(*x)));
         }
-        net.layers = layers;
+        net.layers_mut().clone_from_slice(&layers);
         Ok(result)
     }
 
@@ -191,15 +211,94 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn profile(&self, device: &Device, net: &Autoencoder, rows: Rows<'_>) -> Result<Option<Profile>> {
+    pub fn profile(&self, device: &Device, net: &impl Trainable, rows: Rows<'_>) -> Result<Option<Profile>> {
         self.check()?;
-        self.check_net(net, &rows, None)?;
+        self.check_model(net, &rows, None)?;
         if self.optimizer.vectors() > 0 {
             return Ok(None);
         }
         let mut tuning = Tuning::load(self, device, net, rows.first(self.batch), None)?;
         let step = Step { rows: tuning.batch as u32, ..Step::seeded(self.seed) };
         Profile::measure(&mut *tuning.execution, tuning.steps[0], &step)
+    }
+
+    /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives.
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::FineTune;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let net = Autoencoder::glorot(&[4, 2], 1)?;
+    /// let (loss, gradient) = FineTune::default().gradient(&device, &net, rows)?;
+    /// let mut lower = net.clone();
+    /// for (layer, slope) in lower.layers.iter_mut().zip(&gradient) {
+    ///     layer.weight.iter_mut().zip(&slope.weight).for_each(|(w, g)| *w -= 0.01 * g);
+    /// }
+    /// assert!(FineTune::default().gradient(&device, &lower, rows)?.0 < loss);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn gradient(&self, device: &Device, net: &impl Trainable, rows: Rows<'_>) -> Result<(f64, Vec<Dense>)> {
+        self.check()?;
+        self.check_model(net, &rows, None)?;
+        let mut program = Program::default();
+        let input = program.tensor("x", rows.count, rows.width, Kind::Values);
+        let network = Network::declare(&mut program, net.layers());
+        let mut routine = Routine::new("loss and gradient").in_precision(self.precision);
+        let mut stored = HashMap::new();
+        self.record(&mut program, &mut routine, net, &network, input, |program, parameter| {
+            let name = format!("gradient of {}", program.name(parameter));
+            let gradient = program.tensor(name, parameter.rows, parameter.cols, Kind::Values);
+            stored.insert(parameter, gradient);
+            Update::Store { gradient }
+        })?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        execution.write(input, &rows.to_numbers())?;
+        network.write(&mut *execution, net.layers())?;
+        let metrics = execution.run(routine, &[self.step(0, (0, rows.count as u32))], &mut go_on)?;
+        let mut gradient = net.layers().to_vec();
+        for (layer, tensors) in gradient.iter_mut().zip(&network.layers) {
+            for (values, parameter) in [(&mut layer.weight, tensors.weight), (&mut layer.bias, tensors.bias)] {
+                match stored.get(&parameter) {
+                    Some(&stored) => *values = execution.read(stored)?,
+                    None => values.fill(0.0),
+                }
+            }
+        }
+        Ok((metrics.mean_loss(), gradient))
+    }
+
+    /// Records a minibatch on its way through a model and back.
+    fn record(
+        &self,
+        program: &mut Program,
+        routine: &mut Routine,
+        net: &impl Trainable,
+        network: &Network,
+        input: Tensor,
+        update: impl FnMut(&mut Program, Tensor) -> Update,
+    ) -> Result<()> {
+        let mut tape = Tape::new(program, routine, input.rows, true);
+        let x = tape.data(input);
+        net.record(&mut tape, self, &network.layers, x)?;
+        tape.learn(update)
+    }
+
+    /// What a step needs whatever the optimiser is. Derivatives are added with both scalars 1.
+    fn step(&self, number: usize, (offset, rows): (u32, u32)) -> Step {
+        Step {
+            offset,
+            rows,
+            counter: number as u32,
+            weight_cost: self.weight_cost,
+            alpha: 1.0,
+            beta: 1.0,
+            ..Step::seeded(self.seed)
+        }
     }
 
     /// Whether the settings make sense, which [`FineTune::fit`] also asks.
@@ -226,10 +325,35 @@ impl FineTune {
                 positive("memory", memory)?;
             }
         }
-        if self.optimizer.vectors() > 0 && self.weight_cost != 0.0 {
-            let (setting, value) = ("weight-cost", self.weight_cost.to_string());
-            let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";
+        if self.optimizer.vectors() > 0 {
+            if self.weight_cost != 0.0 {
+                let (setting, value) = ("weight-cost", self.weight_cost.to_string());
+                let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";
+                return Err(Error::Setting { setting, value, expected });
+            }
+            if let Some(noise) = self.corruption {
+                let (setting, value) = ("corruption", format!("{noise:?}"));
+                let expected =
+                    "conjugate gradients and L-BFGS compare losses, which noise changes; use Adam or momentum";
+                return Err(Error::Setting { setting, value, expected });
+            }
+        }
+        if let Some(noise) = self.corruption.filter(|noise| !noise.is_sensible()) {
+            let (setting, value) = ("corruption", format!("{noise:?}"));
+            let expected = "a share must lie between 0 and 1, a deviation must be at least 0";
             return Err(Error::Setting { setting, value, expected });
+        }
+        below("kl-weight", self.kl_weight, f32::INFINITY, "it must be a number of at least 0")?;
+        match self.penalty {
+            None => {}
+            Some(Penalty::L1 { weight }) => penalty_weight(weight)?,
+            Some(Penalty::Sparsity { weight, target }) => {
+                penalty_weight(weight)?;
+                if !(0.0 < target && target < 1.0) {
+                    let (setting, value) = ("the target of the penalty", target.to_string());
+                    return Err(Error::Setting { setting, value, expected: "it must lie between 0 and 1" });
+                }
+            }
         }
         if let Some(ImageShift { width, pixels }) = self.shift
             && pixels as usize >= width
@@ -249,31 +373,21 @@ impl FineTune {
         }
     }
 
-    /// Whether net and data fit together and are what the objective takes.
-    fn check_net(&self, net: &Autoencoder, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
-        net.check()?;
-        let last = &net.layers[net.layers.len() - 1];
-        let (expected, outputs) = (net.layers[0].inputs, last.outputs);
+    /// Whether model and data fit together and are what the objective takes.
+    fn check_model(&self, net: &impl Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+        net.check(self)?;
+        let expected = net.layers()[0].inputs;
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {
             return Err(strait_models::Error::Width { expected, found }.into());
         }
-        if outputs != expected {
-            let message = format!("the net has {expected} inputs but {outputs} outputs, so it cannot reconstruct");
-            return Err(strait_models::Error::Shape(message).into());
-        }
         if self.objective == Objective::CrossEntropy {
-            if last.activation != Activation::Logistic {
-                let (setting, value) = ("the activation of the last layer", last.activation.name().to_owned());
-                let expected = "the cross-entropy takes logistic outputs; use the squared error";
-                return Err(Error::Setting { setting, value, expected });
-            }
             [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
         }
         Ok(())
     }
 }
 
-/// A net on a device, with what trains it.
+/// A model on a device, with what trains it.
 struct Tuning<'a> {
     execution: Box<dyn Execution>,
     network: Network,
@@ -290,7 +404,7 @@ impl<'a> Tuning<'a> {
     fn load(
         recipe: &FineTune,
         device: &Device,
-        net: &Autoencoder,
+        net: &impl Trainable,
         train: Rows<'_>,
         test: Option<Rows<'a>>,
     ) -> Result<Self> {
@@ -302,15 +416,11 @@ impl<'a> Tuning<'a> {
             Feed::streamed(&mut program, device, &train, 0, batch)
         };
         let input = program.tensor("x", batch, train.width, Kind::Values);
-        let network = Network::declare(&mut program, &net.layers);
-        let logits = recipe.objective.takes_logits();
-
+        let network = Network::declare(&mut program, net.layers());
         let mut learn = Routine::new("fine-tuning step");
-        let outputs = network.record(&mut program, &mut learn, input, logits)?;
-        let recorded = Recorded { network: &network, input, outputs: &outputs };
         let optimizer = recipe.optimizer;
-        recorded
-            .backward(&mut program, &mut learn, recipe.objective, |program, part| optimizer.update(program, part))?;
+        let update = |program: &mut Program, part| optimizer.update(program, part);
+        recipe.record(&mut program, &mut learn, net, &network, input, update)?;
         let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
         let at_once = optimizer.vectors() == 0;
         let mut steps = Vec::new();
@@ -327,12 +437,10 @@ impl<'a> Tuning<'a> {
             let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
             Memory::new(&network, vectors, learn)
         });
-        let test = test
-            .map(|rows| TestSet::record(device, &mut program, &network, &net.layers, rows, recipe.objective))
-            .transpose()?;
+        let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
         let mut execution = device.load(program)?;
         feed.upload(&mut *execution, &train)?;
-        network.write(&mut *execution, &net.layers)?;
+        network.write(&mut *execution, net.layers())?;
         if let Some(test) = &test {
             test.upload(&mut *execution)?;
         }
@@ -352,16 +460,10 @@ impl<'a> Tuning<'a> {
         let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
         let mut progress = Progress { stage: STAGE, epoch, epochs, rows, batch, done: 0, observer };
         let first = (epoch - 1) * batches.len();
-        let step = |(i, &(offset, rows)): (usize, &(u32, u32))| {
+        let step = |(i, &minibatch): (usize, &(u32, u32))| {
             let number = first + i;
             let factor = recipe.schedule.factor(number, batches.len(), epochs);
-            let mut step = Step {
-                offset,
-                rows,
-                counter: number as u32,
-                weight_cost: recipe.weight_cost,
-                ..Step::seeded(recipe.seed)
-            };
+            let mut step = recipe.step(number, minibatch);
             match recipe.optimizer {
                 Optimizer::Adam { rate, beta1, beta2 } => {
                     let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(number as i32 + 1))) as f32;
@@ -410,7 +512,8 @@ impl<'a> Tuning<'a> {
         Ok(Some((sum / self.rows as f64, HostCost::default())))
     }
 
-    fn test_error(&mut self) -> Result<Option<f64>> {
-        self.test.as_ref().map(|test| test.error(&mut *self.execution)).transpose()
+    /// The error and the loss on the test set.
+    fn test(&mut self) -> Result<Option<(f64, f64)>> {
+        self.test.as_ref().map(|test| test.measure(&mut *self.execution)).transpose()
     }
 }

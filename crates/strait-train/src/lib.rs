@@ -1,29 +1,34 @@
 //! What learns.
 //!
 //! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
-//! * [`FineTune`]: back-propagation through the unrolled autoencoder, by Adam, by stochastic gradient descent with
+//! * [`FineTune`]: back-propagation through any [`Trainable`] model, by Adam, by stochastic gradient descent with
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
+//! * [`Tape`]: what such a model is recorded on;
 //! * [`minimize`]: those last two for any differentiable function.
 
-mod backward;
 mod error;
 mod feed;
 mod finetune;
 pub mod minimize;
 mod net_problem;
+mod objective;
 mod optimizer;
 mod pretrain;
 mod profile;
 mod progress;
 mod schedule;
+mod tape;
 mod test_set;
+mod trainable;
 
-pub use backward::Objective;
 pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};
 pub use net_problem::NetProblem;
+pub use objective::{Objective, Penalty};
 pub use optimizer::Optimizer;
 pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
 pub use profile::{OpTime, Profile};
 pub use progress::{Event, HostCost, Observer, silent};
 pub use schedule::Schedule;
+pub use tape::{Tape, Value};
+pub use trainable::Trainable;

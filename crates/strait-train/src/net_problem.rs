@@ -103,14 +103,18 @@ impl Problem for NetProblem<'_> {
             Some(&routine) => routine,
             None => {
                 let mut routine = Routine::new("loss and gradient");
-                let mut parts = self.memory.vectors[gradient.0].rchunks(2);
+                let destinations: HashMap<Tensor, Tensor> = self.memory.vectors[0]
+                    .iter()
+                    .copied()
+                    .zip(self.memory.vectors[gradient.0].iter().copied())
+                    .collect();
+                // The recorded destinations are the parameters themselves.
+                let store = |update: &Update| Update::Store { gradient: destinations[&update.target()] };
                 for op in self.memory.evaluation.ops() {
                     let mut op = op.clone();
-                    if let Op::Gradient { weight, bias, .. } = &mut op
-                        && let Some(&[to_weight, to_bias]) = parts.next()
-                    {
-                        *weight = Update::Store { gradient: to_weight };
-                        *bias = Some(Update::Store { gradient: to_bias });
+                    if let Op::Gradient { weight, bias, .. } = &mut op {
+                        *weight = store(weight);
+                        *bias = bias.as_ref().map(store);
                     }
                     routine.push(op)?;
                 }
@@ -119,7 +123,7 @@ impl Problem for NetProblem<'_> {
                 routine
             }
         };
-        let step = Step { rows: self.rows, ..Step::default() };
+        let step = Step { rows: self.rows, alpha: 1.0, beta: 1.0, ..Step::default() };
         Ok(self.execution.run(routine, &[step], &mut go_on)?.mean_loss())
     }
 }

@@ -1,11 +1,11 @@
-//! The error on a test set while a net is trained.
+//! The error on a test set while a model is trained.
 
 use strait_compute::{Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::Rows;
-use strait_models::{Dense, Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
+use strait_models::{Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
 
-use crate::Result;
-use crate::backward::{Objective, Recorded};
+use crate::tape::Tape;
+use crate::{FineTune, Result, Trainable};
 
 /// The measurement of the error on a test set.
 pub(crate) struct TestSet<'a> {
@@ -21,18 +21,19 @@ impl<'a> TestSet<'a> {
         device: &Device,
         program: &mut Program,
         network: &Network,
-        layers: &[Dense],
+        net: &impl Trainable,
         rows: Rows<'a>,
-        objective: Objective,
+        recipe: &FineTune,
     ) -> Result<Self> {
         let place = parts(device, rows, 0).next().unwrap_or(rows);
         let data = declare_rows(program, "test data", &place);
-        let batch = evaluation_batch(device, layers, rows.count);
+        let batch = evaluation_batch(device, net.layers(), rows.count);
         let input = program.tensor("test x", batch, rows.width, Kind::Values);
         let mut routine = Routine::new("test error");
         routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
-        let outputs = network.record(program, &mut routine, input, objective.takes_logits())?;
-        Recorded { network, input, outputs: &outputs }.loss(&mut routine, objective)?;
+        let mut tape = Tape::new(program, &mut routine, batch, false);
+        let x = tape.data(input);
+        net.record(&mut tape, recipe, &network.layers, x)?;
         Ok(Self { routine: program.add(routine), data, batch, rows })
     }
 
@@ -44,8 +45,10 @@ impl<'a> TestSet<'a> {
         Ok(())
     }
 
-    pub(crate) fn error(&self, execution: &mut dyn Execution) -> Result<f64> {
-        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
+    /// The mean squared error, and the mean loss.
+    pub(crate) fn measure(&self, execution: &mut dyn Execution) -> Result<(f64, f64)> {
+        // Other random numbers for each minibatch, where there are any, but the same after every epoch.
+        let step = |(offset, rows)| Step { offset, rows, counter: offset, ..Step::default() };
         let mut metrics = Metrics::default();
         for start in (0..self.rows.count).step_by(self.data.rows) {
             let part = self.rows.range(start..(start + self.data.rows).min(self.rows.count));
@@ -55,6 +58,6 @@ impl<'a> TestSet<'a> {
             let steps: Vec<Step> = minibatches(part.count, self.batch).map(step).collect();
             metrics.append(execution.run(self.routine, &steps, &mut go_on)?);
         }
-        Ok(metrics.mean_squared_error())
+        Ok((metrics.mean_squared_error(), metrics.mean_loss()))
     }
 }

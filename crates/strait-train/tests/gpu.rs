@@ -140,19 +140,45 @@ fn a_device_that_gives_itself_up_is_an_error() {
     }
 }
 
+/// Layers and minibatches that are larger than the device's largest buffer lie in several, with the bits of a device
+/// that holds them whole.
 #[test]
-fn a_tensor_that_does_not_fit_is_named() {
-    let Some(gpu) = open(Options { buffer_limit: Some(8192), ..Options::default() }) else {
+fn layers_larger_than_a_buffer_change_no_bit() {
+    let (Some(whole), Some(small)) =
+        (open(Options::default()), open(Options { buffer_limit: Some(8192), ..Options::default() }))
+    else {
         return;
     };
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-    let recipe = Pretrain { batch: 20, ..Pretrain::default() };
-    let error = recipe.fit(&device(&gpu), &[WIDTH, 100], rows, &mut silent).expect_err("16,000 bytes do not fit");
-    let error = gpu_error(error);
+    let (batch, widths) = (100, [WIDTH, 100, 30]);
+    assert!(4 * WIDTH * widths[1] > 8192 && 4 * batch * widths[1] > 8192, "weights and activities exceed the limit");
+    let [expected, found] = [&whole, &small].map(|gpu| {
+        let recipe = Pretrain { epochs: 1, batch, ..Pretrain::default() };
+        let stack = recipe.fit(&device(gpu), &widths, rows, &mut silent).expect("the GPU pretrains").stack;
+        let mut net = stack.unroll();
+        let recipe = FineTune { epochs: 1, batch, ..FineTune::default() };
+        recipe.fit(&device(gpu), &mut net, rows, None, &mut silent).expect("the GPU fine-tunes");
+        bits(&net)
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn tensors_that_no_device_can_hold_are_named() {
+    let Some(gpu) = open(Options { buffer_limit: Some(8192), most_buffers: Some(8), ..Options::default() }) else {
+        return;
+    };
+    let error = gpu.buffer("weights", 20 << 30).expect_err("kernels number 2^32 words");
     let message = error.to_string();
-    assert!(matches!(error, GpuError::TooLarge { bytes: 16_000, limit: 8192, .. }), "{message}");
-    assert!(message.contains("`w`") && message.contains("16000") && message.contains("8192"), "{message}");
+    assert!(matches!(error, GpuError::TooLarge { .. }), "{message}");
+    assert!(message.contains("`weights`") && message.contains("21474836480"), "{message}");
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let recipe = Pretrain { batch: 20, ..Pretrain::default() };
+    let error = recipe.fit(&device(&gpu), &[WIDTH, 1000], rows, &mut silent).expect_err("20 pieces are too many");
+    let message = error.to_string();
+    assert!(message.contains("`linear") && message.contains("allows 8"), "{message}");
 }
 
 /// Data, activities and results that are larger than the device's largest buffer go through it in parts, with the bits

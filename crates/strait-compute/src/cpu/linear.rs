@@ -2,12 +2,12 @@
 
 use super::half_product::HalfProduct;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
-use super::math::{activate, ln, sin_cos_turns, times_derivative};
+use super::math::{activate, times_derivative};
 use super::multiplier::Multiplier;
 use super::product::{Tail, rows_product, units};
+use super::random::{draw, random_words};
 use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Taking;
-use crate::philox::{philox_blocks, uniform};
 use crate::{Activation, Sampling, Step};
 
 /// What `linear` does with X W: out = act(X W + b), with random states where they are wanted.
@@ -102,46 +102,6 @@ impl Tail for LinearTail<'_> {
             }
         }
     }
-}
-
-/// The random words of rows `row` and `row + 1` of a panel, one for each lane.
-#[inline(always)]
-fn random_words(step: &Step, stream: u32, panel: usize, row: usize) -> [[u32; WIDTH]; 2] {
-    let mut counter = [[0; 8], [0; 8], [step.counter; 8], [step.seed_high; 8]];
-    for i in 0..8 {
-        counter[0][i] = (panel * WIDTH / 4 + i % 4) as u32;
-        counter[1][i] = (row + i / 4) as u32;
-    }
-    let blocks = philox_blocks(counter, [step.seed_low, stream]);
-    let mut words = [[0; WIDTH]; 2];
-    for i in 0..8 {
-        for (word, block) in blocks.iter().enumerate() {
-            words[i / 4][i % 4 * 4 + word] = block[i];
-        }
-    }
-    words
-}
-
-#[inline(always)]
-fn draw<T: Target>(sampling: Sampling, mean: &Lanes, words: &[u32; WIDTH]) -> Lanes {
-    let mut state = Lanes::ZERO;
-    match sampling {
-        Sampling::Bernoulli => {
-            for c in 0..WIDTH {
-                state.0[c] = if uniform(words[c]) < mean.0[c] { 1.0 } else { 0.0 };
-            }
-        }
-        Sampling::Gaussian => {
-            for c in (0..WIDTH).step_by(2) {
-                let u1 = ((words[c] >> 8) as f32 + 1.0) * (1.0 / 16_777_216.0);
-                let radius = (-2.0 * ln::<T>(u1)).sqrt();
-                let (sin, cos) = sin_cos_turns::<T>(uniform(words[c + 1]));
-                state.0[c] = mean.0[c] + radius * cos;
-                state.0[c + 1] = mean.0[c + 1] + radius * sin;
-            }
-        }
-    }
-    state
 }
 
 impl Tail for Backprop<'_> {

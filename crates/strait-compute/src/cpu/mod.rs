@@ -7,13 +7,17 @@ mod gradient;
 mod half_product;
 mod halves;
 mod isa;
+mod latent;
 mod linear;
 mod math;
 mod multiplier;
+mod noise;
 mod pack;
 mod plan;
 mod product;
+mod random;
 mod rows;
+mod sparsity;
 mod storage;
 mod vector;
 mod workers;
@@ -24,16 +28,19 @@ use std::time::{Duration, Instant};
 use gradient::{Destination, Gradient, gradient, half_gradient};
 use half_product::HalfProduct;
 pub use isa::Isa;
+use latent::{Latent, reparameterize, reparameterize_backward};
 use linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
+use noise::corrupt;
 use pack::pack;
 use plan::{Copied, Plan, Work, products, weight};
 use rows::{Data, Loss, gather, loss, scatter, softmax};
+use sparsity::{Penalty, Sparsity, column_means, penalty, top_k};
 use storage::{Panels, Shared, Storage, Values, WIDTH};
 use vector::{combine, dot};
 use workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{Op, Update};
+use crate::op::{Op, PenaltyKind, Update};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor,
@@ -294,6 +301,34 @@ impl Run {
                     metrics,
                 };
                 loss(self.isa, &job, step, share);
+            }
+            Op::Corrupt { input, noise, stream, out } => {
+                corrupt(self.isa, self.panels(*input), *noise, *stream, self.panels(*out), step, share);
+            }
+            Op::TopK { input, k, out } => top_k(self.isa, self.panels(*input), *k, self.panels(*out), share),
+            Op::ColumnMeans { input, out } => {
+                column_means(self.isa, self.panels(*input), self.panels(*out), step, share);
+            }
+            Op::Penalty { kind, output, activation, delta } => {
+                let kind = match *kind {
+                    PenaltyKind::L1 { weight } => Sparsity::L1 { weight },
+                    PenaltyKind::Sparsity { weight, target, means } => {
+                        Sparsity::Target { weight, target, means: self.panels(means) }
+                    }
+                };
+                let (output, delta) = (self.panels(*output), self.panels(*delta));
+                let job = Penalty { kind, output, activation: *activation, delta, metrics };
+                penalty(self.isa, &job, step, share);
+            }
+            Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
+                let latent =
+                    Latent { moments: self.panels(*moments), kl_weight: *kl_weight, noise: self.panels(*noise) };
+                reparameterize(self.isa, &latent, *stream, self.panels(*out), metrics, step, share);
+            }
+            Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => {
+                let latent =
+                    Latent { moments: self.panels(*moments), kl_weight: *kl_weight, noise: self.panels(*noise) };
+                reparameterize_backward(self.isa, &latent, self.panels(*delta), self.panels(*out), step, share);
             }
             Op::Softmax { input, out } => softmax(self.isa, self.panels(*input), self.panels(*out), share),
             Op::Combine { x, y, out } => {

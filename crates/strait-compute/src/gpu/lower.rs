@@ -1,10 +1,10 @@
 //! From operations to kernels: which parts, which tile, which buffers.
 
 use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
-use strait_shaders::{Fragments, Part, Shape, Tile, assemble, product};
+use strait_shaders::{Fragments, Part, Pieces, Shape, Tile, assemble, product};
 
-use crate::op::{DOT_PARTS, LossKind, Op, Update};
-use crate::{Activation, Kind, Result, Sampling, Shift, Tensor};
+use crate::op::{DOT_PARTS, LossKind, Op, PenaltyKind, Update};
+use crate::{Activation, Error, Kind, Noise, Result, Sampling, Shift, Tensor};
 
 /// How products are cut into tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,8 +26,11 @@ pub struct Cooperation {
     pub memory: u32,
 }
 
+/// Kernels number their own bindings below this.
+const FIRST_FREE_BINDING: u32 = 32;
+
 /// What lowering needs to know of a routine.
-pub(super) struct Lowering {
+pub(super) struct Lowering<'a> {
     pub(super) tiles: Tiles,
     /// For routines of mixed precision, what multiplies f16.
     pub(super) cooperation: Option<Cooperation>,
@@ -35,6 +38,8 @@ pub(super) struct Lowering {
     pub(super) width: usize,
     /// Buffers that a kernel may bind.
     pub(super) most_buffers: usize,
+    /// In how many buffers a tensor lies.
+    pub(super) pieces: &'a dyn Fn(Tensor) -> usize,
 }
 
 /// Small work that goes with the product of a gradient.
@@ -97,6 +102,21 @@ fn groups(count: usize, each: usize) -> u32 {
 }
 
 impl Kernel {
+    /// A kernel that does nothing yet.
+    fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            extensions: &[],
+            constants: vec![],
+            parts: vec![],
+            main: String::new(),
+            sizes: vec![],
+            buffers: vec![],
+            metrics: false,
+            workgroups: [1; 3],
+        }
+    }
+
     /// The kernel's name and its WGSL text.
     pub(super) fn source(&self) -> (String, String) {
         (self.name.clone(), assemble(self.extensions, &self.constants, &self.parts, &self.main))
@@ -104,16 +124,34 @@ impl Kernel {
 
     /// The kernel on a device, bound to the buffers of its tensors.
     pub(super) fn compile(&self, gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Dispatch> {
-        let (name, text) = self.source();
-        let accesses = self.buffers.iter().map(|&(binding, access, _)| (binding, access)).collect();
+        let (name, mut text) = self.source();
+        let (mut accesses, mut bound) = (Vec::new(), Vec::new());
+        // Bindings behind those that kernels number themselves.
+        let mut free = FIRST_FREE_BINDING..;
+        for &(binding, access, tensor) in &self.buffers {
+            let pieces = buffers[tensor.id].pieces();
+            let others: Vec<u32> = free.by_ref().take(pieces.len() - 1).collect();
+            bound.extend(std::iter::once(binding).chain(others.iter().copied()).zip(pieces));
+            accesses.extend(std::iter::once(binding).chain(others.iter().copied()).map(|binding| (binding, access)));
+            if !others.is_empty() {
+                text = Pieces { binding, others, words: gpu.piece_words() }.apply(&text);
+            }
+        }
+        let most = gpu.most_buffers();
+        if bound.len() + usize::from(self.metrics) > most {
+            return Err(Error::Pieces { kernel: name, needed: bound.len(), most });
+        }
         let pipeline = gpu.pipeline(&name, &text, &Bindings { buffers: accesses, metrics: self.metrics })?;
-        let bound: Vec<(u32, &Buffer)> =
-            self.buffers.iter().map(|&(binding, _, tensor)| (binding, &buffers[tensor.id])).collect();
         Ok(gpu.dispatch(&pipeline, &self.sizes, &bound, self.workgroups)?)
+    }
+
+    /// The buffers that it binds, where tensors lie in so many pieces.
+    fn bound(&self, pieces: &dyn Fn(Tensor) -> usize) -> usize {
+        self.buffers.iter().map(|&(_, _, tensor)| pieces(tensor)).sum::<usize>() + usize::from(self.metrics)
     }
 }
 
-impl Lowering {
+impl Lowering<'_> {
     /// How a product with a result of m x n and k terms is computed.
     fn choose(&self, Sizes { m, n, k, .. }: &Sizes) -> Shape {
         /// Workgroups that keep a large GPU busy.
@@ -161,28 +199,79 @@ impl Lowering {
             Op::Gradient { .. } => self.gradient(op, None),
             Op::Loss { .. } => vec![self.loss(op, start)],
             Op::Softmax { input, out } => vec![Kernel {
-                name: "softmax".to_owned(),
-                extensions: &[],
-                constants: vec![],
                 parts: vec![Part::Prelude, Part::Row, Part::Softmax],
-                main: String::new(),
-                sizes: vec![input.rows as u32, input.cols as u32, 0, 0],
                 buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
-                metrics: false,
-                workgroups: [input.rows as u32, 1, 1],
+                ..self.by_row(op.name(), *input, start)
+            }],
+            Op::Corrupt { input, noise, stream, out } => vec![corrupt(*input, *noise, *stream, *out)],
+            Op::TopK { input, k, out } => vec![Kernel {
+                constants: vec![("K", *k as u32)],
+                parts: vec![Part::Prelude, Part::Row, Part::TopK],
+                buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
+                ..self.by_row(op.name(), *input, start)
+            }],
+            Op::ColumnMeans { input, out } => vec![Kernel {
+                parts: vec![Part::Prelude, Part::ColumnMeans],
+                sizes: vec![input.cols as u32],
+                buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
+                workgroups: [groups(input.cols, 64), 1, 1],
+                ..Kernel::named(op.name())
+            }],
+            Op::Penalty { kind, output, activation, delta } => {
+                let (code, weight, target, means) = match *kind {
+                    PenaltyKind::L1 { weight } => (0, weight, 0.0, None),
+                    PenaltyKind::Sparsity { weight, target, means } => (1, weight, target, Some(means)),
+                };
+                let mut buffers = vec![(1, Access::Read, *output), (3, Access::Write, *delta)];
+                buffers.extend(means.map(|means| (2, Access::Read, means)));
+                let given = if means.is_some() { Part::MeansGiven } else { Part::MeansNone };
+                vec![Kernel {
+                    constants: vec![
+                        ("ACTIVATION", activation_code(*activation)),
+                        ("PENALTY", code),
+                        ("WEIGHT", weight.to_bits()),
+                        ("TARGET", target.to_bits()),
+                    ],
+                    parts: vec![Part::Prelude, Part::Activation, Part::Row, given, Part::Penalty],
+                    buffers,
+                    metrics: true,
+                    ..self.by_row(op.name(), *output, start)
+                }]
+            }
+            Op::Reparameterize { moments, kl_weight, stream, noise, out } => vec![Kernel {
+                constants: vec![("WEIGHT", kl_weight.to_bits()), ("STREAM", *stream)],
+                parts: vec![Part::Prelude, Part::Row, Part::Reparameterize],
+                buffers: vec![(1, Access::Read, *moments), (2, Access::Write, *noise), (3, Access::Write, *out)],
+                metrics: true,
+                ..self.by_row(op.name(), *moments, start)
+            }],
+            Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => vec![Kernel {
+                constants: vec![("WEIGHT", kl_weight.to_bits())],
+                parts: vec![Part::Prelude, Part::ReparameterizeBackward],
+                sizes: vec![delta.rows as u32, delta.cols as u32],
+                buffers: [operands(&[Some(*delta), Some(*moments), Some(*noise)]), vec![(4, Access::Write, *out)]]
+                    .concat(),
+                workgroups: [groups(delta.cols, 64), delta.rows as u32, 1],
+                ..Kernel::named(op.name())
             }],
             Op::Combine { x, y, out } => vec![combine(*x, *y, *out)],
             Op::Dot { x, y } => vec![Kernel {
-                name: "dot".to_owned(),
-                extensions: &[],
-                constants: vec![],
                 parts: vec![Part::Prelude, Part::Dot],
-                main: String::new(),
                 sizes: vec![x.len() as u32, self.width as u32, start as u32],
                 buffers: vec![(1, Access::Read, *x), (2, Access::Read, *y)],
                 metrics: true,
                 workgroups: [DOT_PARTS as u32, 1, 1],
+                ..Kernel::named(op.name())
             }],
+        }
+    }
+
+    /// A kernel with a workgroup for each row of a matrix.
+    fn by_row(&self, name: &str, input: Tensor, start: usize) -> Kernel {
+        Kernel {
+            sizes: [input.rows, input.cols, self.width, start].map(|size| size as u32).to_vec(),
+            workgroups: [input.rows as u32, 1, 1],
+            ..Kernel::named(name)
         }
     }
 
@@ -246,7 +335,7 @@ impl Lowering {
             .flatten()
             .collect();
         let whole = self.gradient_kernel(op, true, &roles);
-        if whole.buffers.len() + usize::from(whole.metrics) <= self.most_buffers {
+        if whole.bound(self.pieces) <= self.most_buffers {
             return vec![whole];
         }
         let alone = roles.iter().map(|role| self.gradient_kernel(op, false, std::slice::from_ref(role)));
@@ -345,15 +434,11 @@ impl Lowering {
         buffers.extend(output.map(|output| (3, Access::Write, output)));
         buffers.extend(delta.map(|delta| (4, Access::Write, delta)));
         Kernel {
-            name: "loss".to_owned(),
-            extensions: &[],
             constants: vec![("KIND", code), ("ACTIVATION", activation_code(activation))],
             parts: vec![Part::Prelude, Part::Activation, Part::Row, emit, Part::Loss],
-            main: String::new(),
-            sizes: [input.rows, input.cols, self.width, start].map(|size| size as u32).to_vec(),
             buffers,
             metrics: true,
-            workgroups: [input.rows as u32, 1, 1],
+            ..self.by_row(op.name(), *input, start)
         }
     }
 }
@@ -371,31 +456,40 @@ fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor
     let mut buffers = vec![(1, Access::Write, out), (2, Access::Read, data)];
     buffers.extend(index.map(|index| (3, Access::Read, index)));
     Kernel {
-        name: "gather".to_owned(),
-        extensions: &[],
         constants: shift.map_or(vec![], |shift| {
             vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels), ("STREAM", shift.stream)]
         }),
         parts: vec![Part::Prelude, numbers, order, moved, Part::Gather],
-        main: String::new(),
         sizes: vec![out.rows as u32, out.cols as u32],
         buffers,
-        metrics: false,
         workgroups: [groups(out.cols, 64), out.rows as u32, 1],
+        ..Kernel::named("gather")
     }
 }
 
 fn scatter(input: Tensor, data: Tensor) -> Kernel {
     Kernel {
-        name: "scatter".to_owned(),
-        extensions: &[],
-        constants: vec![],
         parts: vec![Part::Prelude, Part::Scatter],
-        main: String::new(),
         sizes: vec![input.rows as u32, input.cols as u32],
         buffers: vec![(1, Access::Read, input), (2, Access::Write, data)],
-        metrics: false,
         workgroups: [groups(input.cols, 64), input.rows as u32, 1],
+        ..Kernel::named("scatter")
+    }
+}
+
+fn corrupt(input: Tensor, noise: Noise, stream: u32, out: Tensor) -> Kernel {
+    let (code, level) = match noise {
+        Noise::Masking(share) => (0, share),
+        Noise::SaltAndPepper(share) => (1, share),
+        Noise::Gaussian(deviation) => (2, deviation),
+    };
+    Kernel {
+        constants: vec![("NOISE", code), ("LEVEL", level.to_bits()), ("STREAM", stream)],
+        parts: vec![Part::Prelude, Part::Corrupt],
+        sizes: vec![input.rows as u32, input.cols as u32],
+        buffers: vec![(1, Access::Read, input), (2, Access::Write, out)],
+        workgroups: [groups(input.cols, 256), input.rows as u32, 1],
+        ..Kernel::named("corrupt")
     }
 }
 
@@ -414,14 +508,11 @@ fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel {
     }
     let workgroups = groups(out.len(), 64).min(4096);
     Kernel {
-        name: "combine".to_owned(),
-        extensions: &[],
-        constants: vec![],
         parts: vec![Part::Prelude, Part::Combine],
         main: readers,
         sizes: vec![out.len() as u32, 64 * workgroups],
         buffers,
-        metrics: false,
         workgroups: [workgroups, 1, 1],
+        ..Kernel::named("combine")
     }
 }

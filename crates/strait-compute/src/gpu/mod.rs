@@ -76,9 +76,10 @@ fn lower(
     tiles: Tiles,
     cooperation: Option<Cooperation>,
     most_buffers: usize,
+    pieces: &dyn Fn(Tensor) -> usize,
 ) -> Vec<Vec<lower::Kernel>> {
     let cooperation = cooperation.filter(|_| routine.precision() == Precision::Mixed);
-    let lowering = Lowering { tiles, cooperation, width: routine.metrics(), most_buffers };
+    let lowering = Lowering { tiles, cooperation, width: routine.metrics(), most_buffers, pieces };
     let (mut start, mut kernels) = (0, Vec::new());
     let mut ops = routine.ops().iter().peekable();
     while let Some(op) = ops.next() {
@@ -109,8 +110,8 @@ fn errors_of(loss: &Op, gradient: &Op) -> bool {
 
 /// The WGSL kernels of a program, each once, by name: what a device of that kind compiles.
 pub fn kernels(program: &Program, tiles: Tiles, cooperation: Option<Cooperation>) -> Vec<(String, String)> {
-    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles, cooperation, usize::MAX)).flatten();
-    let mut sources: Vec<(String, String)> = lowered.map(|kernel| kernel.source()).collect();
+    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles, cooperation, usize::MAX, &|_| 1));
+    let mut sources: Vec<(String, String)> = lowered.flatten().map(|kernel| kernel.source()).collect();
     sources.sort();
     sources.dedup();
     sources
@@ -226,7 +227,8 @@ impl Execution for Run {
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
         let mixed = routine.precision() == Precision::Mixed;
         let cooperation = if mixed { self.backend.cooperation() } else { None };
-        for kernels in lower(&routine, self.backend.tiles, cooperation, self.gpu.most_buffers()) {
+        let pieces = |tensor: Tensor| self.buffers[tensor.id].pieces().len();
+        for kernels in lower(&routine, self.backend.tiles, cooperation, self.gpu.most_buffers(), &pieces) {
             counts.push(kernels.len());
             for kernel in kernels {
                 dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);

@@ -1,6 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
-use strait_compute::{Activation, Kind, LossKind, Op, Sample, Sampling, Shift, Step, Tensor, Update};
+use strait_compute::{
+    Activation, Kind, LossKind, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step, Tensor, Update,
+};
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
 
@@ -63,6 +65,57 @@ fn softmax(rows: usize, cols: usize) -> Case {
     let mut b = Builder::new();
     let (input, out) = (b.values("z", rows, cols), b.values("p", rows, cols));
     b.finish(format!("softmax {rows}x{cols}"), vec![Op::Softmax { input, out }], vec![step(rows)])
+}
+
+fn corrupt(batch: usize, cols: usize, noise: Noise) -> Case {
+    let mut b = Builder::new();
+    let (input, out) = (b.values("x", batch, cols), b.values("noisy", batch, cols));
+    let op = Op::Corrupt { input, noise, stream: 6, out };
+    b.finish(format!("corrupt {batch}x{cols} {noise:?}"), vec![op], vec![step(batch.div_ceil(2))])
+}
+
+/// The largest values of rows many of which are equal.
+fn top_k(batch: usize, cols: usize, k: usize) -> Case {
+    let mut b = Builder::new();
+    let [x, masked, out] = ["x", "masked", "largest"].map(|name| b.values(name, batch, cols));
+    let ops = vec![
+        Op::Corrupt { input: x, noise: Noise::SaltAndPepper(0.6), stream: 6, out: masked },
+        Op::TopK { input: masked, k, out },
+    ];
+    b.finish(format!("{k} largest of {batch}x{cols}"), ops, vec![step(batch)])
+}
+
+fn absolute_values(batch: usize, cols: usize, activation: Activation) -> Case {
+    let mut b = Builder::new();
+    let (output, delta) = (b.values("y", batch, cols), b.values("delta", batch, cols));
+    let op = Op::Penalty { kind: PenaltyKind::L1 { weight: 0.3 }, output, activation, delta };
+    b.finish(format!("L1 {batch}x{cols} {}", activation.name()), vec![op], vec![step(batch.div_ceil(2))])
+}
+
+/// The penalty on mean outputs, of probabilities.
+fn sparsity(batch: usize, cols: usize) -> Case {
+    let mut b = Builder::new();
+    let (output, means, delta) =
+        (b.values("target", batch, cols), b.values("means", 1, cols), b.values("d", batch, cols));
+    let kind = PenaltyKind::Sparsity { weight: 2.5, target: 0.1, means };
+    let ops = vec![
+        Op::ColumnMeans { input: output, out: means },
+        Op::Penalty { kind, output, activation: Activation::Logistic, delta },
+    ];
+    b.finish(format!("sparsity {batch}x{cols}"), ops, vec![step(batch.div_ceil(2))])
+}
+
+/// Codes of a variational autoencoder, there and back.
+fn latent(batch: usize, codes: usize) -> Case {
+    let mut b = Builder::new();
+    let [moments, out] = ["moments", "d moments"].map(|name| b.values(name, batch, 2 * codes));
+    let [noise, code, delta] = ["noise", "code", "delta"].map(|name| b.values(name, batch, codes));
+    let kl_weight = 0.8;
+    let ops = vec![
+        Op::Reparameterize { moments, kl_weight, stream: 4, noise, out: code },
+        Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out },
+    ];
+    b.finish(format!("latent {batch}x{codes}"), ops, vec![step(batch.div_ceil(2)), step(batch)])
 }
 
 /// One step of contrastive divergence, whole.
@@ -160,8 +213,13 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
 
 /// The products, over all shapes, with these layers in full.
 pub(crate) fn products(layers: &[(usize, usize)]) -> Vec<Case> {
-    let mut cases: Vec<Case> = layers.iter().flat_map(|&(inputs, units)| layer(100, inputs, units)).collect();
-    for (batch, inner, cols) in SHAPES {
+    let layers = layers.iter().flat_map(|&(inputs, units)| layer(100, inputs, units));
+    layers.chain(products_of(&SHAPES)).collect()
+}
+
+fn products_of(shapes: &[(usize, usize, usize)]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &(batch, inner, cols) in shapes {
         for turned in [false, true] {
             cases.push(linear(batch, inner, cols, turned, Activation::Linear, None));
             cases.push(linear(batch, inner, cols, turned, Activation::Logistic, Some(Sampling::Bernoulli)));
@@ -177,7 +235,16 @@ pub(crate) fn products(layers: &[(usize, usize)]) -> Vec<Case> {
 
 /// The whole table.
 pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
-    let mut cases = products(layers);
+    [products(layers), others(), by_row(100, 784), steps()].concat()
+}
+
+/// Every kind of operation, on tensors of 21,000 elements at most.
+pub(crate) fn small() -> Vec<Case> {
+    [products_of(&[(65, 66, 129)]), others(), steps()].concat()
+}
+
+fn others() -> Vec<Case> {
+    let mut cases = Vec::new();
     for activation in Activation::ALL {
         cases.push(linear(9, 20, 21, false, activation, Some(Sampling::Gaussian)));
         cases.push(linear(9, 20, 21, true, activation, Some(Sampling::Bernoulli)));
@@ -204,8 +271,14 @@ pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
         cases.push(softmax(rows, cols));
     }
     cases.extend([1, 3].map(shifted));
-    cases.extend(by_row(100, 784));
-    cases.extend(steps());
+    for (batch, cols) in [(1, 1), (7, 17), (20, 70)] {
+        let noises = [Noise::Masking(0.25), Noise::SaltAndPepper(0.4), Noise::Gaussian(0.3)];
+        cases.extend(noises.map(|noise| corrupt(batch, cols, noise)));
+        cases.extend([1, cols.div_ceil(2), cols].map(|k| top_k(batch, cols, k)));
+        cases.extend(Activation::ALL.map(|activation| absolute_values(batch, cols, activation)));
+        cases.push(sparsity(batch, cols));
+        cases.push(latent(batch, cols));
+    }
     cases
 }
 

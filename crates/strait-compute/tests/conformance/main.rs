@@ -231,6 +231,15 @@ fn gpu_conforms_with_few_buffers() {
     gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() }, cases::products);
 }
 
+/// With buffers so small that most tensors lie in several.
+#[test]
+fn gpu_conforms_with_tensors_in_pieces() {
+    for checks in [Checks::Checked, Checks::Trusted] {
+        let options = Options { buffer_limit: Some(17_000), checks, ..Options::default() };
+        gpu_conforms(Tile::SOFTWARE, options, |_| cases::small());
+    }
+}
+
 /// The number of workers changes no bit.
 #[test]
 fn cpu_is_the_same_for_any_number_of_threads() {

@@ -1,0 +1,59 @@
+//! Random numbers for whole panels: the bits that [`philox`](crate::philox) gives each element.
+
+use super::isa::Target;
+use super::math::{ln, sin_cos_turns};
+use super::storage::{Lanes, WIDTH};
+use crate::philox::{philox_blocks, uniform};
+use crate::{Sampling, Step};
+
+/// The random words of rows `row` and `row + 1` of a panel, one for each lane.
+#[inline(always)]
+pub(super) fn random_words(step: &Step, stream: u32, panel: usize, row: usize) -> [[u32; WIDTH]; 2] {
+    let mut counter = [[0; 8], [0; 8], [step.counter; 8], [step.seed_high; 8]];
+    for i in 0..8 {
+        counter[0][i] = (panel * WIDTH / 4 + i % 4) as u32;
+        counter[1][i] = (row + i / 4) as u32;
+    }
+    let blocks = philox_blocks(counter, [step.seed_low, stream]);
+    let mut words = [[0; WIDTH]; 2];
+    for i in 0..8 {
+        for (word, block) in blocks.iter().enumerate() {
+            words[i / 4][i % 4 * 4 + word] = block[i];
+        }
+    }
+    words
+}
+
+/// The states of stochastic units with these means.
+#[inline(always)]
+pub(super) fn draw<T: Target>(sampling: Sampling, mean: &Lanes, words: &[u32; WIDTH]) -> Lanes {
+    let mut state = Lanes::ZERO;
+    match sampling {
+        Sampling::Bernoulli => {
+            for c in 0..WIDTH {
+                state.0[c] = if uniform(words[c]) < mean.0[c] { 1.0 } else { 0.0 };
+            }
+        }
+        Sampling::Gaussian => {
+            let normal = normals::<T>(words);
+            for c in 0..WIDTH {
+                state.0[c] = mean.0[c] + normal.0[c];
+            }
+        }
+    }
+    state
+}
+
+/// Standard normal numbers (Box and Muller).
+#[inline(always)]
+pub(super) fn normals<T: Target>(words: &[u32; WIDTH]) -> Lanes {
+    let mut normal = Lanes::ZERO;
+    for c in (0..WIDTH).step_by(2) {
+        let u1 = ((words[c] >> 8) as f32 + 1.0) * (1.0 / 16_777_216.0);
+        let radius = (-2.0 * ln::<T>(u1)).sqrt();
+        let (sin, cos) = sin_cos_turns::<T>(uniform(words[c + 1]));
+        normal.0[c] = radius * cos;
+        normal.0[c + 1] = radius * sin;
+    }
+    normal
+}

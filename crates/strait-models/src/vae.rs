@@ -1,0 +1,301 @@
+//! Variational autoencoders.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use strait_compute::philox::Stream;
+use strait_compute::{
+    Activation, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
+};
+use strait_data::Rows;
+
+use crate::autoencoder::check_sizes;
+use crate::file::{Code, Layered};
+use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
+use crate::{Dense, Dtype, Error, Network, Result, forward};
+
+/// A variational autoencoder (Kingma & Welling 2013; Rezende, Mohamed & Wierstra 2014).
+///
+/// The encoder gives the means μ and the logarithms of the variances σ² of a normal distribution q(z|x) over codes; the
+/// decoder gives p(x|z): logistic outputs are the probabilities of Bernoulli pixels, others the means of normal ones
+/// whose variance is ½, so that −ln p(x|z) is the squared error plus a constant. Codes have the prior N(0, I).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vae {
+    /// All layers from the input to the reconstruction. The last one of the encoder has two outputs for each number of
+    /// the code: first all means, then all logarithms of variances.
+    pub layers: Vec<Dense>,
+    /// How many of them encode.
+    pub encoder: usize,
+}
+
+/// The evidence lower bound by its terms, means over the rows in nats.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Elbo {
+    /// The expectation of ln p(x|z) under q(z|x), from one code for each row.
+    pub reconstruction: f64,
+    /// The divergence of q(z|x) from the prior.
+    pub divergence: f64,
+}
+
+impl Elbo {
+    /// The bound: what ln p(x) is at least.
+    pub fn total(&self) -> f64 {
+        self.reconstruction - self.divergence
+    }
+}
+
+impl Vae {
+    /// A variational autoencoder of the given sizes, from the input to the code, with Glorot's random weights: hidden
+    /// units of one activation, logistic outputs, decoded by the same sizes in reverse.
+    ///
+    /// ```
+    /// use strait_compute::Activation;
+    /// let vae = strait_models::Vae::glorot(&[784, 400, 20], Activation::Relu, 1)?;
+    /// assert_eq!((vae.code_size(), vae.layers.len()), (20, 4));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are fewer than two sizes, or one is zero.
+    pub fn glorot(sizes: &[usize], hidden: Activation, seed: u64) -> Result<Self> {
+        check_sizes(sizes)?;
+        let mut stream = Stream::new(seed, 101);
+        let (encoder, code) = (sizes.len() - 1, sizes[sizes.len() - 1]);
+        let mut layers = Vec::new();
+        for (i, pair) in sizes.windows(2).enumerate() {
+            let last = i + 1 == encoder;
+            let outputs = if last { code.saturating_mul(2) } else { pair[1] };
+            let activation = if last { Activation::Linear } else { hidden };
+            layers.push(Dense::glorot(pair[0], outputs, activation, &mut stream)?);
+        }
+        let back: Vec<usize> = sizes.iter().rev().copied().collect();
+        for (i, pair) in back.windows(2).enumerate() {
+            let activation = if i + 1 == encoder { Activation::Logistic } else { hidden };
+            layers.push(Dense::glorot(pair[0], pair[1], activation, &mut stream)?);
+        }
+        Ok(Self { layers, encoder })
+    }
+
+    /// Whether the layers fit together: the encoder ends in twice as many linear outputs as the decoder has inputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if not.
+    pub fn check(&self) -> Result<()> {
+        self.layered().check()
+    }
+
+    fn layered(&self) -> Layered<'_> {
+        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian }
+    }
+
+    /// The number of values in a code.
+    pub fn code_size(&self) -> usize {
+        self.layers.get(self.encoder).map_or(0, |layer| layer.inputs)
+    }
+
+    /// The codes of these rows, row after row: the means of their distributions.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
+        let moments = forward(device, &self.layers[..self.encoder], &rows)?;
+        let codes = self.code_size();
+        Ok(moments.chunks_exact(2 * codes).flat_map(|row| row[..codes].to_vec()).collect())
+    }
+
+    /// The means of p(x|z) for these codes.
+    ///
+    /// # Errors
+    /// If the codes do not fit, or the device fails.
+    pub fn decode(&self, device: &Device, codes: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
+        forward(device, &self.layers[self.encoder..], &codes)
+    }
+
+    /// Rows that the model makes up: the means of p(x|z) for `count` codes from the prior.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn sample(&self, device: &Device, count: usize, seed: u64) -> Result<Vec<f32>> {
+        self.check()?;
+        let mut stream = Stream::new(seed, 102);
+        let codes: Vec<f32> = (0..count * self.code_size()).map(|_| stream.next_normal()).collect();
+        if codes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.decode(device, Rows::numbers(&codes, self.code_size())?)
+    }
+
+    /// The evidence lower bound of these rows, from one random code for each.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn elbo(&self, device: &Device, rows: Rows<'_>, seed: u64) -> Result<Elbo> {
+        let (mut reconstruction, mut divergence) = (0.0, 0.0);
+        let mut done = 0;
+        for part in parts(device, rows, 0) {
+            let mut evaluation = Evaluation::load(self, device, &part)?;
+            for (offset, used) in minibatches(part.count, evaluation.code.rows) {
+                let terms = evaluation.run(offset, used, done, seed)?;
+                divergence += terms.divergences.iter().map(|&x| f64::from(x)).sum::<f64>();
+                reconstruction -= terms.errors.iter().sum::<f64>();
+                done += 1;
+            }
+        }
+        let rows = rows.count as f64;
+        Ok(Elbo { reconstruction: reconstruction / rows, divergence: divergence / rows })
+    }
+
+    /// For each row an estimate of ln p(x) by importance sampling, ln (1/S) Σ p(x|z) p(z) / q(z|x) over S codes from
+    /// q(z|x) (Rezende et al. 2014, appendix E): from below, and the closer the more codes.
+    ///
+    /// # Errors
+    /// If there are no samples to be taken, the rows do not fit, or the device fails.
+    pub fn log_likelihood(&self, device: &Device, rows: Rows<'_>, samples: usize, seed: u64) -> Result<Vec<f64>> {
+        if samples == 0 {
+            return Err(Error::Shape("a likelihood cannot be estimated from no samples".to_owned()));
+        }
+        let mut estimates = Vec::with_capacity(rows.count);
+        let mut done = 0;
+        for part in parts(device, rows, 0) {
+            let mut evaluation = Evaluation::load(self, device, &part)?;
+            for (offset, used) in minibatches(part.count, evaluation.code.rows) {
+                let mut sums = vec![LogSum::default(); used as usize];
+                for _ in 0..samples {
+                    let terms = evaluation.run(offset, used, done, seed)?;
+                    done += 1;
+                    let priors = evaluation.log_prior_ratios()?;
+                    for ((sum, error), prior) in sums.iter_mut().zip(terms.errors).zip(priors) {
+                        sum.add(prior - error);
+                    }
+                }
+                estimates.extend(sums.iter().map(|sum| sum.log() - (samples as f64).ln()));
+            }
+        }
+        Ok(estimates)
+    }
+
+    /// Writes the model as a safetensors file, as [`Autoencoder::save`](crate::Autoencoder::save) does.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+    }
+
+    /// Reads a model from a file that [`Vae::save`] wrote, with the notes.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its
+    /// architecture.
+    pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
+        let (layers, encoder, notes) = crate::file::load(path.as_ref(), Code::Gaussian)?;
+        Ok((Self { layers, encoder }, notes))
+    }
+}
+
+/// ln Σ eˣ over numbers as they come.
+#[derive(Clone, Copy)]
+struct LogSum {
+    top: f64,
+    sum: f64,
+}
+
+impl Default for LogSum {
+    fn default() -> Self {
+        Self { top: f64::NEG_INFINITY, sum: 0.0 }
+    }
+}
+
+impl LogSum {
+    fn add(&mut self, x: f64) {
+        if x > self.top {
+            self.sum *= (self.top - x).exp();
+            self.top = x;
+        }
+        self.sum += (x - self.top).exp();
+    }
+
+    fn log(&self) -> f64 {
+        self.top + self.sum.ln()
+    }
+}
+
+/// The model on a device with rows to be looked at.
+struct Evaluation {
+    execution: Box<dyn Execution>,
+    routine: RoutineId,
+    moments: Tensor,
+    noise: Tensor,
+    code: Tensor,
+    /// What the squared errors of a row lack to −ln p(x|z); nothing where probabilities are given.
+    constant: f64,
+}
+
+/// What one code for each row of a minibatch tells.
+struct Terms {
+    /// −ln p(x|z)
+    errors: Vec<f64>,
+    /// The divergences of q(z|x) from the prior.
+    divergences: Vec<f32>,
+}
+
+impl Evaluation {
+    fn load(vae: &Vae, device: &Device, rows: &Rows<'_>) -> Result<Self> {
+        vae.check()?;
+        let (encoder, decoder) = vae.layers.split_at(vae.encoder);
+        let (width, last) = (vae.layers[0].inputs, &decoder[decoder.len() - 1]);
+        if rows.width != width {
+            return Err(Error::Width { expected: width, found: rows.width });
+        }
+        let batch = evaluation_batch(device, &vae.layers, rows.count);
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "data", rows);
+        let input = program.tensor("x", batch, width, Kind::Values);
+        let [up, down] = [encoder, decoder].map(|layers| Network::declare(&mut program, layers));
+        let mut routine = Routine::new("evidence lower bound");
+        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        let moments = up.record(&mut program, &mut routine, input, false)?[encoder.len() - 1];
+        let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, batch, vae.code_size(), Kind::Values));
+        routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
+        let bernoulli = last.activation == Activation::Logistic;
+        let outputs = down.record(&mut program, &mut routine, code, bernoulli)?;
+        let (kind, constant) = if bernoulli {
+            (LossKind::CrossEntropy, 0.0)
+        } else {
+            let constant = 0.5 * width as f64 * std::f64::consts::PI.ln();
+            (LossKind::SquaredError { activation: Activation::Linear }, constant)
+        };
+        let input = Op::Loss { kind, input: outputs[outputs.len() - 1], target: input, output: None, delta: None };
+        routine.push(input)?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        up.write(&mut *execution, encoder)?;
+        down.write(&mut *execution, decoder)?;
+        upload(&mut *execution, data, rows)?;
+        Ok(Self { execution, routine, moments, noise, code, constant })
+    }
+
+    /// Draws a code for each row of a minibatch. `counter` must never be the same twice.
+    fn run(&mut self, offset: u32, rows: u32, counter: u32, seed: u64) -> Result<Terms> {
+        let step = Step { offset, rows, counter, ..Step::seeded(seed) };
+        let mut metrics = self.execution.run(self.routine, &[step], &mut go_on)?;
+        let [divergences, errors] = [0, 1].map(|i| std::mem::take(&mut metrics.losses[i]));
+        Ok(Terms { errors: errors.iter().map(|&x| f64::from(x) + self.constant).collect(), divergences })
+    }
+
+    /// ln p(z) − ln q(z|x) for the codes drawn last.
+    fn log_prior_ratios(&mut self) -> Result<Vec<f64>> {
+        let (moments, noise) = (self.execution.read(self.moments)?, self.execution.read(self.noise)?);
+        let (code, size) = (self.execution.read(self.code)?, self.code.cols);
+        let rows = code.chunks_exact(size).zip(noise.chunks_exact(size)).zip(moments.chunks_exact(2 * size));
+        let ratio = |((z, epsilon), moments): ((&[f32], &[f32]), &[f32])| {
+            let terms = z.iter().zip(epsilon).zip(&moments[size..]);
+            let square = |x: f32| f64::from(x) * f64::from(x);
+            // Both densities have the same constant.
+            -0.5 * terms.map(|((&z, &e), &log)| square(z) - square(e) - f64::from(log)).sum::<f64>()
+        };
+        Ok(rows.map(ratio).collect())
+    }
+}

@@ -1,0 +1,226 @@
+//! One minibatch on its way through a net, recorded so that derivatives find their way back.
+
+use strait_compute::{Activation, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
+use strait_models::Layer;
+
+use crate::{Objective, Penalty, Result};
+
+/// The first stream of the random numbers that a tape draws; pretraining takes the lower ones.
+const FIRST_STREAM: u32 = (1 << 16) + 1;
+
+/// Values of a minibatch on a [`Tape`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Value(usize);
+
+/// Records the layers, the noise and the losses of a minibatch; what is recorded while it learns is what is trained.
+///
+/// A model says in [`Trainable::record`](crate::Trainable::record) how a minibatch goes through it. The way back, from
+/// the losses to the gradient of every layer, is recorded here, once for all models:
+///
+/// * the derivative δ of a value is taken with respect to the total input of its units;
+/// * δ of the layer below is (δ Wᵀ) ⊙ act′(y), the gradient of W is Xᵀ δ / rows;
+/// * a value that is used twice has the sum of both derivatives.
+pub struct Tape<'a> {
+    program: &'a mut Program,
+    routine: &'a mut Routine,
+    batch: usize,
+    learns: bool,
+    steps: Vec<Recorded>,
+    draws: u32,
+}
+
+struct Recorded {
+    out: Tensor,
+    /// The activation that gave it.
+    activation: Activation,
+    origin: Origin,
+    penalties: Vec<PenaltyKind>,
+    /// The derivative, as far as it is known.
+    delta: Option<Tensor>,
+}
+
+#[derive(Clone, Copy)]
+enum Origin {
+    Data,
+    Dense { input: Value, layer: Layer },
+    Latent { moments: Value, noise: Tensor, kl_weight: f32 },
+}
+
+impl<'a> Tape<'a> {
+    /// An empty tape. One that does not learn leaves noise on inputs and penalties out: it measures.
+    pub(crate) fn new(program: &'a mut Program, routine: &'a mut Routine, batch: usize, learns: bool) -> Self {
+        Self { program, routine, batch, learns, steps: Vec::new(), draws: FIRST_STREAM }
+    }
+
+    /// The values of a tensor that is there.
+    pub(crate) fn data(&mut self, tensor: Tensor) -> Value {
+        self.add(tensor, Activation::Linear, Origin::Data)
+    }
+
+    fn add(&mut self, out: Tensor, activation: Activation, origin: Origin) -> Value {
+        self.steps.push(Recorded { out, activation, origin, penalties: Vec::new(), delta: None });
+        Value(self.steps.len() - 1)
+    }
+
+    fn tensor(&mut self, name: &str, cols: usize) -> Tensor {
+        let name = format!("{name}{} of {}", self.steps.len(), self.routine.name());
+        self.program.tensor(name, self.batch, cols, Kind::Values)
+    }
+
+    fn stream(&mut self) -> u32 {
+        self.draws += 1;
+        self.draws - 1
+    }
+
+    /// The number of values in a row.
+    pub fn width(&self, value: Value) -> usize {
+        self.steps[value.0].out.cols
+    }
+
+    /// The input with noise, while the tape learns.
+    ///
+    /// # Errors
+    /// If the noise makes no sense.
+    pub fn corrupt(&mut self, input: Value, noise: Noise) -> Result<Value> {
+        if !self.learns {
+            return Ok(input);
+        }
+        let out = self.tensor("noisy ", self.width(input));
+        let stream = self.stream();
+        self.routine.push(Op::Corrupt { input: self.steps[input.0].out, noise, stream, out })?;
+        Ok(self.add(out, Activation::Linear, Origin::Data))
+    }
+
+    /// y = act(x W + b)
+    ///
+    /// # Errors
+    /// If the layer does not take so many values.
+    pub fn dense(&mut self, input: Value, layer: Layer) -> Result<Value> {
+        let out = self.tensor("y", layer.weight.cols);
+        self.routine.push(Op::Linear {
+            input: self.steps[input.0].out,
+            weight: layer.weight,
+            transposed: false,
+            bias: layer.bias,
+            activation: layer.activation,
+            out,
+            sample: None,
+        })?;
+        Ok(self.add(out, layer.activation, Origin::Dense { input, layer }))
+    }
+
+    /// One layer after the other.
+    ///
+    /// # Errors
+    /// As [`Tape::dense`].
+    pub fn chain(&mut self, input: Value, layers: &[Layer]) -> Result<Value> {
+        layers.iter().try_fold(input, |value, layer| self.dense(value, *layer))
+    }
+
+    /// A code drawn from the normal distribution whose means, and whose logarithms of variances, stand in two halves of
+    /// a row; `kl_weight` times its divergence from N(0, I) is a loss.
+    ///
+    /// # Errors
+    /// If the moments are of an odd number.
+    pub fn reparameterize(&mut self, moments: Value, kl_weight: f32) -> Result<Value> {
+        let codes = self.width(moments) / 2;
+        let [noise, out] = ["noise", "code"].map(|name| self.tensor(name, codes));
+        let stream = self.stream();
+        self.routine.push(Op::Reparameterize { moments: self.steps[moments.0].out, kl_weight, stream, noise, out })?;
+        Ok(self.add(out, Activation::Linear, Origin::Latent { moments, noise, kl_weight }))
+    }
+
+    /// Puts a penalty on values, while the tape learns.
+    ///
+    /// # Errors
+    /// If it is not made for such units.
+    pub fn penalize(&mut self, value: Value, penalty: Penalty) -> Result<()> {
+        if !self.learns {
+            return Ok(());
+        }
+        let kind = match penalty {
+            Penalty::L1 { weight } => PenaltyKind::L1 { weight },
+            Penalty::Sparsity { weight, target } => {
+                let name = format!("means{} of {}", value.0, self.routine.name());
+                let means = self.program.tensor(name, 1, self.width(value), Kind::Values);
+                self.routine.push(Op::ColumnMeans { input: self.steps[value.0].out, out: means })?;
+                PenaltyKind::Sparsity { weight, target, means }
+            }
+        };
+        self.steps[value.0].penalties.push(kind);
+        Ok(())
+    }
+
+    /// The last layers, which reconstruct `target`, and the error of the reconstruction as a loss.
+    ///
+    /// # Errors
+    /// If the layers do not give as many values as the target has.
+    pub fn reconstruct(&mut self, input: Value, layers: &[Layer], target: Value, objective: Objective) -> Result<()> {
+        let mut value = input;
+        for (i, layer) in layers.iter().enumerate() {
+            // The cross-entropy is computed from logits.
+            let logits = i + 1 == layers.len() && objective == Objective::CrossEntropy;
+            let activation = if logits { Activation::Linear } else { layer.activation };
+            value = self.dense(value, Layer { activation, ..*layer })?;
+        }
+        let kind = match objective {
+            Objective::CrossEntropy => LossKind::CrossEntropy,
+            Objective::SquaredError => LossKind::SquaredError { activation: self.steps[value.0].activation },
+        };
+        let delta = self.learns.then(|| self.tensor("delta", self.width(value)));
+        let (input, target) = (self.steps[value.0].out, self.steps[target.0].out);
+        self.routine.push(Op::Loss { kind, input, target, output: None, delta })?;
+        self.steps[value.0].delta = delta;
+        Ok(())
+    }
+
+    /// Records the way back, with what `update` makes of each parameter's gradient. A layer passes its derivative on
+    /// before its own weights change.
+    pub(crate) fn learn(mut self, mut update: impl FnMut(&mut Program, Tensor) -> Update) -> Result<()> {
+        for number in (0..self.steps.len()).rev() {
+            let Recorded { out, activation, origin, delta: Some(delta), .. } = self.steps[number] else {
+                continue;
+            };
+            for kind in std::mem::take(&mut self.steps[number].penalties) {
+                self.routine.push(Op::Penalty { kind, output: out, activation, delta })?;
+            }
+            match origin {
+                Origin::Data => {}
+                Origin::Dense { input, layer } => {
+                    let below = &self.steps[input.0];
+                    let (output, activation) = (below.out, below.activation);
+                    if !matches!(below.origin, Origin::Data) {
+                        let weight = layer.weight;
+                        self.pass(input, |out| Op::Backprop { delta, weight, output, activation, out })?;
+                    }
+                    self.routine.push(Op::Gradient {
+                        positive: (output, delta),
+                        negative: None,
+                        weight: update(self.program, layer.weight),
+                        bias: Some(update(self.program, layer.bias)),
+                        input_bias: None,
+                    })?;
+                }
+                Origin::Latent { moments, noise, kl_weight } => {
+                    let tensor = self.steps[moments.0].out;
+                    let back = |out| Op::ReparameterizeBackward { delta, moments: tensor, noise, kl_weight, out };
+                    self.pass(moments, back)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what `op` computes to the derivative of a value.
+    fn pass(&mut self, to: Value, op: impl FnOnce(Tensor) -> Op) -> Result<()> {
+        let name = format!("delta of {}", self.program.name(self.steps[to.0].out));
+        let out = self.program.tensor(name, self.batch, self.width(to), Kind::Values);
+        self.routine.push(op(out))?;
+        match self.steps[to.0].delta {
+            None => self.steps[to.0].delta = Some(out),
+            // The steps of training have 1 for both scalars.
+            Some(known) => self.routine.push(Op::Combine { x: known, y: out, out: known })?,
+        }
+        Ok(())
+    }
+}

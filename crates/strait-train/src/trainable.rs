@@ -1,0 +1,107 @@
+//! Models that back-propagation trains.
+
+use strait_compute::Activation;
+use strait_models::{Autoencoder, Dense, Layer, Vae};
+
+use crate::tape::{Tape, Value};
+use crate::{Error, FineTune, Objective, Result};
+
+/// A model that [`FineTune`] trains: layers, and the way of a minibatch through them.
+pub trait Trainable {
+    /// All layers, in an order that does not change.
+    fn layers(&self) -> &[Dense];
+
+    /// The same, to be replaced by what was learned.
+    fn layers_mut(&mut self) -> &mut [Dense];
+
+    /// Whether the model is whole, and is what the recipe asks for.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    fn check(&self, recipe: &FineTune) -> Result<()>;
+
+    /// Records a minibatch `x` on its way through the layers, which are those of [`Trainable::layers`], to its losses.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()>;
+}
+
+/// The recipe's noise goes on the input, its penalty on the code (Vincent et al. 2010; Ng 2011).
+impl Trainable for Autoencoder {
+    fn layers(&self) -> &[Dense] {
+        &self.layers
+    }
+
+    fn layers_mut(&mut self) -> &mut [Dense] {
+        &mut self.layers
+    }
+
+    fn check(&self, recipe: &FineTune) -> Result<()> {
+        Self::check(self)?;
+        reconstructs(&self.layers, recipe)
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
+        let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+        let (encoder, decoder) = layers.split_at(self.encoder);
+        let code = tape.chain(input, encoder)?;
+        if let Some(penalty) = recipe.penalty {
+            tape.penalize(code, penalty)?;
+        }
+        tape.reconstruct(code, decoder, x, recipe.objective)
+    }
+}
+
+/// The loss is the negative evidence lower bound with the recipe's weight on the divergence (Kingma & Welling 2013; Higgins
+/// et al. 2017), up to the constant of a normal likelihood. The cross-entropy stands for Bernoulli pixels, the squared
+/// error for normal ones of variance ½. The recipe's noise goes on the input.
+impl Trainable for Vae {
+    fn layers(&self) -> &[Dense] {
+        &self.layers
+    }
+
+    fn layers_mut(&mut self) -> &mut [Dense] {
+        &mut self.layers
+    }
+
+    fn check(&self, recipe: &FineTune) -> Result<()> {
+        Self::check(self)?;
+        if recipe.optimizer.vectors() > 0 {
+            let (setting, value) = ("the optimizer", "a minimiser".to_owned());
+            let expected = "conjugate gradients and L-BFGS compare losses, which change with each random code; use Adam \
+                            or momentum";
+            return Err(Error::Setting { setting, value, expected });
+        }
+        if recipe.penalty.is_some() {
+            let (setting, value) = ("the penalty", "set".to_owned());
+            let expected = "a variational autoencoder's code has its divergence in place of one; use kl-weight";
+            return Err(Error::Setting { setting, value, expected });
+        }
+        reconstructs(&self.layers, recipe)
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
+        let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+        let (encoder, decoder) = layers.split_at(self.encoder);
+        let moments = tape.chain(input, encoder)?;
+        let code = tape.reparameterize(moments, recipe.kl_weight)?;
+        tape.reconstruct(code, decoder, x, recipe.objective)
+    }
+}
+
+/// Whether the layers give as many values as they take, by units that the objective is for.
+pub(crate) fn reconstructs(layers: &[Dense], recipe: &FineTune) -> Result<()> {
+    let (first, last) = (&layers[0], &layers[layers.len() - 1]);
+    if last.outputs != first.inputs {
+        let message =
+            format!("the net has {} inputs but {} outputs, so it cannot reconstruct", first.inputs, last.outputs);
+        return Err(strait_models::Error::Shape(message).into());
+    }
+    if recipe.objective == Objective::CrossEntropy && last.activation != Activation::Logistic {
+        let (setting, value) = ("the activation of the last layer", last.activation.name().to_owned());
+        let expected = "the cross-entropy takes logistic outputs; use the squared error";
+        return Err(Error::Setting { setting, value, expected });
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The members of the family of autoencoders: their gradients against finite differences in double precision, and what
+//! they learn against what is known.
+
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Cpu, Device, Noise, Oracle};
+use strait_data::Rows;
+use strait_models::{Autoencoder, Dense, Layer, Pca, Vae, corrupt};
+use strait_train::{FineTune, Objective, Optimizer, Penalty, Result, Tape, Trainable, Value, silent};
+
+const WIDTH: usize = 6;
+
+/// Rows of values between 0 and 1 that two numbers generate.
+fn values(count: usize) -> Vec<f32> {
+    let mut stream = Stream::new(5, 0);
+    let mixing: Vec<[f32; 2]> = (0..WIDTH).map(|_| [stream.next_normal(), stream.next_normal()]).collect();
+    let mut row = || {
+        let sources = [2.0 * stream.next_normal(), 2.0 * stream.next_normal()];
+        mixing.iter().map(|m| 1.0 / (1.0 + (m[0] * sources[0] + m[1] * sources[1]).exp())).collect::<Vec<_>>()
+    };
+    (0..count).flat_map(|_| row()).collect()
+}
+
+/// Compares the derivative by every parameter with the difference of two losses.
+fn agrees_with_finite_differences<M: Trainable + Clone>(what: &str, recipe: &FineTune, net: &M) {
+    let device = Device::new(Oracle::default());
+    let numbers = values(5);
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let loss = |net: &M| recipe.gradient(&device, net, rows).expect("it has a gradient").0;
+    let (_, gradient) = recipe.gradient(&device, net, rows).expect("it has a gradient");
+    for (number, slopes) in gradient.iter().enumerate() {
+        for (i, &slope) in slopes.weight.iter().chain(&slopes.bias).enumerate() {
+            let moved = |by: f32| {
+                let mut net = net.clone();
+                let Dense { weight, bias, .. } = &mut net.layers_mut()[number];
+                let parameter = weight.iter_mut().chain(bias).nth(i).expect("there are as many parameters as slopes");
+                *parameter += by;
+                (f64::from(*parameter), loss(&net))
+            };
+            let ((low, below), (high, above)) = (moved(-0.01), moved(0.01));
+            let expected = (above - below) / (high - low);
+            let found = f64::from(slope);
+            assert!(
+                (found - expected).abs() < 1e-3 * (1.0 + expected.abs()),
+                "{what}, layer {number}, parameter {i}: {found}, not {expected}"
+            );
+        }
+    }
+}
+
+/// Small nets whose units do not lie on a kink.
+fn autoencoder(code: Activation) -> Autoencoder {
+    let mut net = Autoencoder::glorot(&[WIDTH, 5, 3], 4).expect("the sizes make sense");
+    net.layers[1].activation = code;
+    net
+}
+
+fn vae(outputs: Activation) -> Vae {
+    let mut vae = Vae::glorot(&[WIDTH, 5, 2], Activation::Tanh, 4).expect("the sizes make sense");
+    vae.layers[3].activation = outputs;
+    vae
+}
+
+#[test]
+fn gradients_of_autoencoders_agree_with_finite_differences() {
+    let plain = FineTune::default();
+    agrees_with_finite_differences("plain", &plain, &autoencoder(Activation::Linear));
+    for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.5)] {
+        let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
+        agrees_with_finite_differences("denoising", &recipe, &autoencoder(Activation::Tanh));
+    }
+    for penalty in [Penalty::L1 { weight: 0.7 }, Penalty::Sparsity { weight: 0.7, target: 0.1 }] {
+        let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
+        agrees_with_finite_differences("sparse", &recipe, &autoencoder(Activation::Logistic));
+    }
+}
+
+#[test]
+fn gradients_of_variational_autoencoders_agree_with_finite_differences() {
+    for kl_weight in [1.0, 0.3] {
+        let recipe = FineTune { kl_weight, ..FineTune::default() };
+        agrees_with_finite_differences("Bernoulli", &recipe, &vae(Activation::Logistic));
+        let recipe = FineTune { objective: Objective::SquaredError, ..recipe };
+        agrees_with_finite_differences("normal", &recipe, &vae(Activation::Linear));
+    }
+}
+
+/// Two decoders of one code.
+#[derive(Clone)]
+struct Twice(Vec<Dense>);
+
+impl Trainable for Twice {
+    fn layers(&self) -> &[Dense] {
+        &self.0
+    }
+
+    fn layers_mut(&mut self) -> &mut [Dense] {
+        &mut self.0
+    }
+
+    fn check(&self, _: &FineTune) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
+        let code = tape.dense(x, layers[0])?;
+        tape.reconstruct(code, &layers[1..2], x, recipe.objective)?;
+        tape.reconstruct(code, &layers[2..3], x, recipe.objective)
+    }
+}
+
+#[test]
+fn values_that_are_used_twice_have_both_derivatives() {
+    let mut layers = Autoencoder::glorot(&[WIDTH, 4], 2).expect("the sizes make sense").layers;
+    layers.push(Autoencoder::glorot(&[WIDTH, 4], 3).expect("the sizes make sense").layers[1].clone());
+    agrees_with_finite_differences("two decoders", &FineTune::default(), &Twice(layers));
+}
+
+/// A linear decoder makes x normal, with covariance w wᵀ + ½: the likelihood is known.
+#[test]
+fn likelihoods_of_a_linear_model_are_exact() {
+    let (w, b) = ([0.8f32, -0.5, 0.3, 0.0, 0.9, -0.2], [0.5f32; WIDTH]);
+    let mut vae = Vae::glorot(&[WIDTH, 1], Activation::Linear, 9).expect("the sizes make sense");
+    vae.layers[1] =
+        Dense { inputs: 1, outputs: WIDTH, activation: Activation::Linear, weight: w.into(), bias: b.into() };
+    let numbers = values(20);
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let device = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let found = vae.log_likelihood(&device, rows, 3000, 1).expect("it is estimated");
+    let squares: f64 = w.iter().map(|&w| f64::from(w).powi(2)).sum();
+    let mut mean = 0.0;
+    for (row, &found) in numbers.chunks_exact(WIDTH).zip(&found) {
+        let centred: Vec<f64> = row.iter().zip(b).map(|(&x, b)| f64::from(x - b)).collect();
+        let along: f64 = centred.iter().zip(w).map(|(x, w)| x * f64::from(w)).sum();
+        let length: f64 = centred.iter().map(|x| x * x).sum();
+        // The inverse of ½ + w wᵀ is 2 − 4 w wᵀ / (1 + 2 wᵀw), its determinant (1 + 2 wᵀw) / 2ⁿ.
+        let exponent = 2.0 * length - 4.0 * along * along / (1.0 + 2.0 * squares);
+        let determinant = (1.0 + 2.0 * squares) / f64::from(1 << WIDTH);
+        let constant = WIDTH as f64 * std::f64::consts::TAU.ln() + determinant.ln();
+        let expected = -0.5 * (exponent + constant);
+        assert!((found - expected).abs() < 0.1, "{found}, not {expected}");
+        mean += expected / rows.count as f64;
+    }
+    let elbo = vae.elbo(&device, rows, 1).expect("it is computed").total();
+    assert!(elbo < mean, "the bound {elbo} is not below {mean}");
+}
+
+/// Baldi & Hornik (1989): a linear autoencoder finds the space of the principal components.
+#[test]
+fn a_linear_autoencoder_is_as_good_as_pca() {
+    let mut stream = Stream::new(8, 0);
+    let mixing: Vec<f32> = (0..WIDTH * WIDTH).map(|_| stream.next_normal()).collect();
+    let mut row = || {
+        let sources: Vec<f32> = (0..WIDTH).map(|i| stream.next_normal() / (1 << i) as f32).collect();
+        let mix = |c: usize| sources.iter().enumerate().map(|(i, s)| s * mixing[i * WIDTH + c]).sum::<f32>();
+        (0..WIDTH).map(mix).collect::<Vec<_>>()
+    };
+    let numbers: Vec<f32> = (0..500).flat_map(|_| row()).collect();
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let device = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let mut net = Autoencoder::linear(WIDTH, 2, 1).expect("the sizes make sense");
+    let recipe = FineTune {
+        epochs: 300,
+        batch: 50,
+        optimizer: Optimizer::adam(0.02),
+        objective: Objective::SquaredError,
+        ..FineTune::default()
+    };
+    recipe.fit(&device, &mut net, rows, None, &mut silent).expect("it learns");
+    let pca = Pca::fit(&device, rows, 2).expect("it has components");
+    let (found, expected) = (net.error(&device, rows).expect("an error"), pca.error(rows).expect("an error"));
+    assert!((found / expected - 1.0).abs() < 0.005, "{found}, not {expected}");
+    let angles = pca.principal_angles(&net.layers[1]).expect("the decoder fits");
+    assert!(angles.iter().all(|&angle| angle < 2.0), "angles of {angles:?} degrees");
+}
+
+/// Sparse codes are sparse, and denoising is learned: both against a net that is trained without.
+#[test]
+fn penalties_and_noise_do_what_they_are_for() {
+    let numbers = values(400);
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let device = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let plain = FineTune { epochs: 30, batch: 20, optimizer: Optimizer::adam(0.01), ..FineTune::default() };
+    let trained = |recipe: &FineTune| {
+        let mut net = Autoencoder::glorot(&[WIDTH, 12], 1).expect("the sizes make sense");
+        net.layers[0].activation = Activation::Logistic;
+        recipe.fit(&device, &mut net, rows, None, &mut silent).expect("it learns");
+        net
+    };
+    let activity = |net: &Autoencoder| {
+        let codes = net.encode(&device, rows).expect("it encodes");
+        codes.iter().map(|&y| f64::from(y)).sum::<f64>() / codes.len() as f64
+    };
+    let dense = trained(&plain);
+    let sparse = trained(&FineTune { penalty: Some(Penalty::Sparsity { weight: 3.0, target: 0.05 }), ..plain.clone() });
+    let small = trained(&FineTune { penalty: Some(Penalty::L1 { weight: 0.2 }), ..plain.clone() });
+    assert!((activity(&sparse) - 0.05).abs() < 0.02, "the mean output is {}", activity(&sparse));
+    assert!(activity(&small) < 0.5 * activity(&dense), "{} against {}", activity(&small), activity(&dense));
+    let noise = Noise::Gaussian(0.3);
+    let denoising = trained(&FineTune { corruption: Some(noise), ..plain });
+    let noisy = corrupt(&device, rows, noise, 77).expect("noise is added");
+    let noisy = Rows::numbers(&noisy, WIDTH).expect("whole rows");
+    let error = |net: &Autoencoder| {
+        let found = net.reconstruct(&device, noisy).expect("it reconstructs");
+        found.iter().zip(&numbers).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>()
+    };
+    assert!(error(&denoising) < 0.9 * error(&dense), "{} against {}", error(&denoising), error(&dense));
+}
