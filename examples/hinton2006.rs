@@ -4,6 +4,9 @@
 //!
 //!     cargo run --release --example hinton2006
 
+#[allow(dead_code, reason = "no example uses all of it")]
+mod shared;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
-use strait::Operands;
+use shared::{Common, keep_recipe, one_of_each, pictures, prepare};
 use strait::data::Images;
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
@@ -27,39 +30,21 @@ use strait::train::{FineTuneEpoch, FineTuned, ImageShift, PretrainEpoch};
     allow_negative_numbers = true
 )]
 struct Options {
-    /// auto (a GPU if there is one, else the CPU), cpu (or cpu:N for N threads), gpu, or the number or a part of the name
-    /// of an adapter
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    common: Common,
     /// quick (minutes on a laptop), long (the lowest error, from shifted images), paper (the published schedule, hours),
     /// or a TOML file as --out writes it
     #[arg(long, default_value = "quick")]
     recipe: String,
-    /// A folder with the four MNIST files, gzipped or not
-    #[arg(long, default_value = "data/mnist")]
-    data: PathBuf,
     /// Size of the code
     #[arg(long)]
     code: Option<usize>,
-    /// Train on the first N images only
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// Seed of the weights, of the order of the images and of the sampling
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Epochs of fine-tuning
-    #[arg(long)]
-    epochs: Option<usize>,
     /// Epochs of pretraining for each layer
     #[arg(long)]
     pretrain_epochs: Option<usize>,
     /// Fine-tune on images shifted at random by up to that many pixels; 0 for the images as they are
     #[arg(long, value_name = "PIXELS")]
     shift: Option<u32>,
-    /// auto (the fastest that costs no accuracy on the device), f32, mixed (products of 16-bit numbers, where the device
-    /// has fast ones) or split (each number as two of 16 bits); without it auto, or what the recipe's file says
-    #[arg(long)]
-    precision: Option<String>,
     /// Where the results go
     #[arg(long, default_value = "out/hinton2006")]
     out: PathBuf,
@@ -102,24 +87,14 @@ struct Results {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        // As shells report it of a process that Ctrl-C ended.
-        Ok(()) if stopping() => ExitCode::from(130),
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One sentence, also where RUST_BACKTRACE is set.
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe = recipe(options)?;
-    let mnist = Mnist::open(&options.data)?;
+    let mnist = Mnist::open(&options.common.data)?;
     shift(&mut recipe, options.shift, mnist.train.width);
-    let train = mnist.train.rows().first(options.limit.unwrap_or(usize::MAX));
-    let test = mnist.test.rows();
+    let (train, test) = options.common.rows(&mnist);
     recipe.pretrain.check()?;
     recipe.finetune.check()?;
     recipe.logistic_pca.check().context("logistic PCA")?;
@@ -128,23 +103,21 @@ fn run(options: &Options) -> Result<()> {
         bail!("a code of {code} numbers is larger than the images' {} pixels: use a smaller --code", train.width);
     }
     if options.profile {
-        let device = Device::named(&options.device)?;
+        let device = Device::named(&options.common.device)?;
         let recipe = in_precision(recipe, options, &device)?;
         profile(&device, &recipe, train)?;
         return dump_wgsl(&device, options.dump_wgsl.as_deref());
     }
     prepare(&options.out)?;
     stop_on_ctrl_c()?;
-    let device = Device::named(&options.device)?;
+    let device = Device::named(&options.common.device)?;
     let recipe = in_precision(recipe, options, &device)?;
     println!("{}, {}", device.describe(), recipe.finetune.precision.name());
     println!(
         "{} training and {} test images of {} x {}",
         train.count, test.count, mnist.train.width, mnist.train.height
     );
-    let toml = toml::to_string_pretty(&recipe)?;
-    println!("\n{toml}");
-    write_atomically(&options.out.join("recipe.toml"), toml.as_bytes())?;
+    keep_recipe(&options.out, &recipe)?;
 
     let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
     let pretrained = options.out.join("pretrained.safetensors");
@@ -153,7 +126,7 @@ fn run(options: &Options) -> Result<()> {
     let train_error = net.error(&device, train)?;
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
-    let notes = notes(&recipe, &toml, train_error, test_error);
+    let notes = notes(&recipe, &toml::to_string_pretty(&recipe)?, train_error, test_error);
     net.save(options.out.join("model.safetensors"), Dtype::F32, &notes)?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
@@ -229,10 +202,10 @@ fn recipe(options: &Options) -> Result<Recipe> {
         recipe.hidden.pop();
         recipe.hidden.push(code);
     }
-    if let Some(seed) = options.seed {
+    if let Some(seed) = options.common.seed {
         recipe = recipe.seeded(seed);
     }
-    recipe.finetune.epochs = options.epochs.unwrap_or(recipe.finetune.epochs);
+    recipe.finetune.epochs = options.common.epochs.unwrap_or(recipe.finetune.epochs);
     recipe.pretrain.epochs = options.pretrain_epochs.unwrap_or(recipe.pretrain.epochs);
     if recipe.hidden.is_empty() || recipe.hidden.contains(&0) {
         bail!("the hidden layers are {:?}: there must be at least one, and none of size 0", recipe.hidden);
@@ -243,17 +216,8 @@ fn recipe(options: &Options) -> Result<Recipe> {
 /// The recipe in the precision that the options name, as far as the device has it.
 fn in_precision(recipe: Recipe, options: &Options, device: &Device) -> Result<Recipe> {
     let named = ["quick", "long", "paper"].contains(&&*options.recipe);
-    let precision = match options.precision.as_deref().or(named.then_some("auto")) {
-        None => recipe.finetune.precision,
-        Some(name) => device
-            .precision(name)
-            .with_context(|| format!("--precision {name}: it must be auto, f32, mixed or split"))?,
-    };
-    if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
-        eprintln!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
-        return Ok(recipe.in_precision(Precision::F32));
-    }
-    Ok(recipe.in_precision(precision))
+    let said = Some(recipe.finetune.precision).filter(|_| !named);
+    Ok(recipe.in_precision(options.common.precision(device, said)?))
 }
 
 /// Prints the operations of the first layer's pretraining and of fine-tuning by their time.
@@ -290,14 +254,6 @@ fn dump_wgsl(device: &Device, folder: Option<&Path>) -> Result<()> {
 fn shift(recipe: &mut Recipe, pixels: Option<u32>, width: usize) {
     let pixels = pixels.or(recipe.finetune.shift.map(|shift| shift.pixels)).unwrap_or(0);
     recipe.finetune.shift = (pixels > 0).then_some(ImageShift { width, pixels });
-}
-
-/// Makes the folder for the results, and finds out before training whether files can be written there.
-fn prepare(out: &Path) -> Result<()> {
-    let refused = || format!("--out {}: no file can be written there", out.display());
-    std::fs::create_dir_all(out).with_context(refused)?;
-    tempfile::tempfile_in(out).with_context(refused)?;
-    Ok(())
 }
 
 struct Trained {
@@ -382,18 +338,13 @@ fn draw_reconstructions(
     logistic: &Autoencoder,
     pca: &Pca,
 ) -> Result<()> {
-    // The first test image of each digit, and as many again.
-    let first = |digit: u8| test.labels.iter().position(|&label| label == digit);
-    let chosen: Vec<usize> = (0..10).filter_map(first).collect();
-    let size = test.width * test.height;
-    let pixels: Vec<u8> = chosen.iter().flat_map(|&i| &test.pixels[i * size..][..size]).copied().collect();
+    let (pixels, size) = (one_of_each(test), test.width * test.height);
     let rows = Rows::bytes(&pixels, size)?;
-    let images = |values: Vec<f32>| values.chunks_exact(size).map(<[f32]>::to_vec).collect();
     let from_pca = pca.encode(rows)?.iter().map(|code| pca.decode(code)).collect();
     let rows = [
-        LabelledRow { label: "test images", images: images(rows.to_numbers()) },
-        LabelledRow { label: "autoencoder", images: images(net.reconstruct(device, rows)?) },
-        LabelledRow { label: "logistic PCA", images: images(logistic.reconstruct(device, rows)?) },
+        LabelledRow { label: "test images", images: pictures(&rows.to_numbers(), size) },
+        LabelledRow { label: "autoencoder", images: pictures(&net.reconstruct(device, rows)?, size) },
+        LabelledRow { label: "logistic PCA", images: pictures(&logistic.reconstruct(device, rows)?, size) },
         LabelledRow { label: "PCA", images: from_pca },
     ];
     Ok(labelled_rows(path, test.width, &rows)?)

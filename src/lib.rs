@@ -27,19 +27,21 @@ pub mod picture;
 pub mod terminal;
 
 pub use strait_compute as compute;
-pub use strait_compute::{Activation, Device, Operands, Precision, Program};
+pub use strait_compute::{Activation, Device, Noise, Operands, Precision, Program};
 pub use strait_data as data;
 pub use strait_data::{Mnist, Rows};
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Autoencoder, Dense, Dtype, Pca, Rbm, Stack, Units};
+pub use strait_models::{Autoencoder, Dense, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
 pub use strait_train as train;
-pub use strait_train::{Event, FineTune, Objective, Optimizer, Pretrain, Schedule, silent};
+pub use strait_train::{
+    Event, FineTune, Objective, Optimizer, Penalty, Pretrain, Schedule, Tape, Trainable, Value, silent,
+};
 
 /// What most programs want in scope.
 pub mod prelude {
     pub use crate::{
-        Activation, Autoencoder, Device, Dtype, Event, FineTune, Mnist, Objective, Optimizer, Pca, Precision, Pretrain,
-        Rows, Schedule, silent,
+        Activation, Autoencoder, Device, Dtype, Event, FineTune, Mnist, Noise, Objective, Optimizer, Pca, Penalty,
+        Precision, Pretrain, Rows, Schedule, Vae, silent,
     };
 }

@@ -1,19 +1,15 @@
 //! The example, run as a user runs it.
 
+mod common;
+
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Cargo puts examples beside the tests' own folder.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("the test knows itself");
-    let target = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-    target.join("examples").join("hinton2006")
-}
+use common::small_mnist;
 
 fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(example());
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().expect("the example has been built")
+    common::run("hinton2006", arguments)
 }
 
 /// A recipe for a small net.
@@ -26,24 +22,6 @@ fn recipe(folder: &Path) -> String {
     let path = folder.join("small.toml");
     std::fs::write(&path, toml::to_string(&recipe).expect("a recipe is TOML")).expect("the folder is writable");
     path.display().to_string()
-}
-
-/// A folder of MNIST's files whose test set is cut to 200 images, so that software GPUs get through.
-fn small_mnist(folder: &Path) -> String {
-    let mnist =
-        strait::Mnist::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist")).expect("it is in the repository");
-    let idx = |dimensions: &[u32], bytes: &[u8]| {
-        let header = [0, 0, 8, dimensions.len() as u8];
-        let dimensions = dimensions.iter().flat_map(|dimension| dimension.to_be_bytes());
-        header.into_iter().chain(dimensions).chain(bytes.iter().copied()).collect::<Vec<u8>>()
-    };
-    for (part, images, count) in [("train", &mnist.train, 400), ("t10k", &mnist.test, 200)] {
-        let pixels = idx(&[count as u32, 28, 28], &images.pixels[..count * 784]);
-        std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), pixels).expect("the folder is writable");
-        let labels = idx(&[count as u32], &images.labels[..count]);
-        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("the folder is writable");
-    }
-    folder.display().to_string()
 }
 
 /// Runs the example on a device in a precision; gives its results.
@@ -167,7 +145,7 @@ fn ctrl_c_saves_what_there_is() {
     let (data, recipe) = (small_mnist(folder.path()), recipe(folder.path()));
     let out = folder.path().join("out");
     let arguments = ["--device", "cpu", "--data", &data, "--recipe", &recipe, "--epochs", "1000000", "--shift", "1"];
-    let mut child = Command::new(example())
+    let mut child = Command::new(common::example("hinton2006"))
         .args(arguments)
         .arg("--out")
         .arg(&out)

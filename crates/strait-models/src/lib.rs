@@ -9,6 +9,7 @@ mod autoencoder;
 mod dense;
 mod error;
 mod file;
+mod neighbours;
 mod network;
 mod noise;
 mod pca;
@@ -20,6 +21,7 @@ pub use autoencoder::{Autoencoder, check_sizes};
 pub use dense::Dense;
 pub use error::{Error, Result};
 pub use file::{Dtype, write_atomically};
+pub use neighbours::{nearest, vote};
 pub use network::{
     EVALUATION_BATCH, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
 };

@@ -32,9 +32,6 @@ pub struct ImageShift {
     pub pixels: u32,
 }
 
-/// What the events call fine-tuning.
-const STAGE: &str = "fine-tuning";
-
 /// The stream of random numbers of the shifts; pretraining takes the lower ones, a tape the higher ones.
 const SHIFT_STREAM: u32 = 1 << 16;
 
@@ -157,8 +154,9 @@ impl FineTune {
         let mut tuning = Tuning::load(self, device, net, train, test)?;
         let mut result = FineTuned::default();
         let mut order = Stream::new(self.seed, 200);
+        let stage = net.stage();
         let diverged = |epoch: usize, error: f64| Error::Diverged {
-            stage: STAGE.to_owned(),
+            stage: stage.to_owned(),
             epoch,
             rate: f64::from(self.optimizer.rate().unwrap_or(f32::NAN)),
             error,
@@ -179,7 +177,7 @@ impl FineTune {
             }
             let (test_error, test_loss) = tuning.test()?.unzip();
             result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, test_loss, seconds, cost });
-            let (stage, epochs, rows) = (STAGE.to_owned(), self.epochs, train.count);
+            let (stage, epochs, rows) = (stage.to_owned(), self.epochs, train.count);
             let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
                 result.stopped = epoch < self.epochs;
@@ -389,6 +387,7 @@ impl FineTune {
 
 /// A model on a device, with what trains it.
 struct Tuning<'a> {
+    stage: &'static str,
     execution: Box<dyn Execution>,
     network: Network,
     feed: Feed,
@@ -444,7 +443,7 @@ impl<'a> Tuning<'a> {
         if let Some(test) = &test {
             test.upload(&mut *execution)?;
         }
-        Ok(Self { execution, network, feed, batch, rows: train.count, steps, minimiser, test })
+        Ok(Self { stage: net.stage(), execution, network, feed, batch, rows: train.count, steps, minimiser, test })
     }
 
     /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.
@@ -458,7 +457,7 @@ impl<'a> Tuning<'a> {
         self.feed.write_order(&mut *self.execution, order)?;
         let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
         let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
-        let mut progress = Progress { stage: STAGE, epoch, epochs, rows, batch, done: 0, observer };
+        let mut progress = Progress { stage: self.stage, epoch, epochs, rows, batch, done: 0, observer };
         let first = (epoch - 1) * batches.len();
         let step = |(i, &minibatch): (usize, &(u32, u32))| {
             let number = first + i;

@@ -8,6 +8,11 @@ use crate::{Error, FineTune, Objective, Result};
 
 /// A model that [`FineTune`] trains: layers, and the way of a minibatch through them.
 pub trait Trainable {
+    /// What events call its training.
+    fn stage(&self) -> &'static str {
+        "training"
+    }
+
     /// All layers, in an order that does not change.
     fn layers(&self) -> &[Dense];
 
@@ -29,6 +34,10 @@ pub trait Trainable {
 
 /// The recipe's noise goes on the input, its penalty on the code (Vincent et al. 2010; Ng 2011).
 impl Trainable for Autoencoder {
+    fn stage(&self) -> &'static str {
+        "fine-tuning"
+    }
+
     fn layers(&self) -> &[Dense] {
         &self.layers
     }

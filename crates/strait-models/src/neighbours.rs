@@ -1,0 +1,95 @@
+//! Nearest neighbours: what codes are good for, and how good they are.
+
+use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, go_on};
+use strait_data::Rows;
+
+use crate::network::{declare_rows, minibatches, parts, upload};
+use crate::{Error, Result};
+
+/// Distances that a minibatch of queries may have: 64 MiB of them.
+const DISTANCES: usize = 16 << 20;
+
+/// For each query the numbers of the `k` references nearest by Euclidean distance, from the nearest; of references that
+/// are equally near the first ones. All distances are computed on the device.
+///
+/// ```
+/// use strait_data::Rows;
+/// let references = Rows::numbers(&[0.0, 0.0, 5.0, 5.0, 1.0, 0.0], 2)?;
+/// let queries = Rows::numbers(&[0.2, 0.1], 2)?;
+/// let found = strait_models::nearest(&strait_compute::Device::cpu()?, references, queries, 2)?;
+/// assert_eq!(found, [[0, 2]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If queries and references differ in width, `k` is 0 or more than there are references, or the device fails.
+pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usize) -> Result<Vec<Vec<u32>>> {
+    if queries.width != references.width {
+        return Err(Error::Width { expected: references.width, found: queries.width });
+    }
+    if k == 0 || k > references.count {
+        return Err(Error::Shape(format!("{k} neighbours cannot be found among {} rows", references.count)));
+    }
+    // |q − r|² = |q|² − 2 (q r − ½ |r|²), of which |q|² is the same for all references.
+    let values = references.to_numbers();
+    let half_square = |row: &[f32]| (-0.5 * row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>()) as f32;
+    let biases: Vec<f32> = values.chunks_exact(references.width).map(half_square).collect();
+    let batch = (DISTANCES / references.count).clamp(1, queries.count);
+    let mut found = Vec::with_capacity(queries.count);
+    for part in parts(device, queries, 0) {
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "queries", &part);
+        let input = program.tensor("q", batch, part.width, Kind::Values);
+        let weight = program.tensor("references", references.count, references.width, Kind::Values);
+        let bias = program.tensor("half squares", 1, references.count, Kind::Values);
+        let out = program.tensor("nearness", batch, references.count, Kind::Values);
+        let mut routine = Routine::new("distances");
+        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        let activation = Activation::Linear;
+        routine.push(Op::Linear { input, weight, transposed: true, bias, activation, out, sample: None })?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        upload(&mut *execution, data, &part)?;
+        execution.write(weight, &values)?;
+        execution.write(bias, &biases)?;
+        for (offset, rows) in minibatches(part.count, batch) {
+            execution.run(routine, &[Step { offset, rows, ..Step::default() }], &mut go_on)?;
+            let nearness = execution.read(out)?;
+            found.extend(nearness.chunks_exact(references.count).take(rows as usize).map(|row| largest(row, k)));
+        }
+    }
+    Ok(found)
+}
+
+/// The places of the `k` largest values, from the largest.
+fn largest(values: &[f32], k: usize) -> Vec<u32> {
+    let order = |&i: &u32, &j: &u32| values[j as usize].total_cmp(&values[i as usize]).then(i.cmp(&j));
+    let mut places: Vec<u32> = (0..values.len() as u32).collect();
+    if k < places.len() {
+        places.select_nth_unstable_by(k - 1, order);
+        places.truncate(k);
+    }
+    places.sort_unstable_by(order);
+    places
+}
+
+/// The share of queries that most of their neighbours have the label of; where two labels are equally frequent, that of
+/// the nearest one counts.
+///
+/// ```
+/// let right = strait_models::vote(&[vec![0, 1, 2], vec![2, 0, 1]], &[7, 7, 9], &[7, 9]);
+/// assert_eq!(right, 0.5);
+/// ```
+///
+/// # Panics
+/// If a neighbour has no label.
+pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> f64 {
+    let elected = |neighbours: &Vec<u32>| {
+        let of = |&i: &u32| labels[i as usize];
+        let votes = |label: u8| neighbours.iter().filter(|i| of(i) == label).count();
+        // The first of the largest: `max_by_key` would take the last.
+        neighbours.iter().rev().map(of).max_by_key(|&label| votes(label))
+    };
+    let right = neighbours.iter().zip(of_queries).filter(|(neighbours, label)| elected(neighbours) == Some(**label));
+    right.count() as f64 / of_queries.len() as f64
+}

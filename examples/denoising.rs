@@ -1,0 +1,160 @@
+//! A denoising autoencoder (Vincent et al. 2008, 2010) on MNIST beside the same net trained without noise: what each makes
+//! of noisy digits, the filters that each learns, and what its codes are good for.
+//!
+//!     cargo run --release --example denoising
+
+#[allow(dead_code, reason = "no example uses all of it")]
+mod shared;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use serde::{Deserialize, Serialize};
+use shared::{Common, Report, higher, keep_recipe, lower, one_of_each, pictures, prepare, train};
+use strait::models::{corrupt, nearest, vote};
+use strait::picture::{LabelledRow, filters, labelled_rows};
+use strait::prelude::*;
+use strait::terminal::{stop_on_ctrl_c, stopping};
+
+#[derive(Parser)]
+#[command(about = "Trains a denoising autoencoder on MNIST", allow_negative_numbers = true)]
+struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// A recipe as --out writes it
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Size of the code
+    #[arg(long)]
+    code: Option<usize>,
+    /// masking, salt-and-pepper or gaussian
+    #[arg(long)]
+    noise: Option<String>,
+    /// The share of the pixels that the noise changes, or its standard deviation
+    #[arg(long)]
+    level: Option<f32>,
+    /// Where the results go
+    #[arg(long, default_value = "out/denoising")]
+    out: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Recipe {
+    /// The size of the code, of logistic units.
+    code: usize,
+    /// Neighbours that vote on the label of a code.
+    neighbours: usize,
+    /// The noise that the net learns to undo.
+    noise: Noise,
+    /// Training with the noise, and without it.
+    training: FineTune,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        let training = FineTune { epochs: 15, optimizer: Optimizer::adam(1e-3), ..FineTune::default() };
+        Self { code: 500, neighbours: 5, noise: Noise::Masking(0.5), training }
+    }
+}
+
+impl Recipe {
+    /// The recipe with what the options change of its noise.
+    fn with_noise(mut self, name: Option<&str>, level: Option<f32>) -> Result<Self> {
+        let (Noise::Masking(old) | Noise::SaltAndPepper(old) | Noise::Gaussian(old)) = self.noise;
+        let level = level.unwrap_or(old);
+        self.noise = match (name, self.noise) {
+            (Some("masking"), _) | (None, Noise::Masking(_)) => Noise::Masking(level),
+            (Some("salt-and-pepper"), _) | (None, Noise::SaltAndPepper(_)) => Noise::SaltAndPepper(level),
+            (Some("gaussian"), _) | (None, Noise::Gaussian(_)) => Noise::Gaussian(level),
+            (Some(name), _) => bail!("--noise {name}: it must be masking, salt-and-pepper or gaussian"),
+        };
+        Ok(self)
+    }
+}
+
+fn main() -> ExitCode {
+    shared::main(|| run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<()> {
+    let recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
+    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
+    let mut recipe = recipe.with_noise(options.noise.as_deref(), options.level)?;
+    options.common.change(&mut recipe.training);
+    recipe.code = options.code.unwrap_or(recipe.code);
+    let with_noise = FineTune { corruption: Some(recipe.noise), ..recipe.training.clone() };
+    with_noise.check().context("the recipe")?;
+    let mnist = Mnist::open(&options.common.data)?;
+    let (training, test) = options.common.rows(&mnist);
+    let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
+    denoising.layers[0].activation = Activation::Logistic;
+    let mut plain = denoising.clone();
+    prepare(&options.out)?;
+    stop_on_ctrl_c()?;
+    let device = Device::named(&options.common.device)?;
+    recipe.training.precision = options.common.precision(&device, said)?;
+    println!("{}, {}", device.describe(), recipe.training.precision.name());
+    keep_recipe(&options.out, &recipe)?;
+
+    let with_noise = FineTune { precision: recipe.training.precision, ..with_noise };
+    let tuned = train(&device, &with_noise, &mut denoising, training, test)?;
+    denoising.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    if !stopping() {
+        println!("\nthe same net without noise");
+        train(&device, &recipe.training, &mut plain, training, test)?;
+    }
+    let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, tuned);
+    let noisy = corrupt(&device, test, recipe.noise, recipe.training.seed)?;
+    let nets = [("with noise", &denoising), ("without noise", &plain)];
+    for (name, net) in nets.into_iter().take(if stopping() { 1 } else { 2 }) {
+        let error = denoised_error(&device, net, Rows::numbers(&noisy, test.width)?, test)?;
+        report.measured.push(lower(format!("squared error of denoised test images, trained {name}"), error, None));
+        let [references, queries] = [training, test].map(|rows| net.encode(&device, rows));
+        let (references, queries) = (references?, queries?);
+        let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
+        let found = nearest(&device, references?, queries?, recipe.neighbours)?;
+        let right = vote(&found, &mnist.train.labels, &mnist.test.labels);
+        let what = format!("test images that {} neighbours' codes name, per cent, trained {name}", recipe.neighbours);
+        report.measured.push(higher(what, 100.0 * right, None));
+    }
+    report.finish(&options.out)?;
+    let (pixels, size) = (one_of_each(&mnist.test), mnist.test.width * mnist.test.height);
+    draw(&options.out, &device, nets, Rows::bytes(&pixels, size)?, &recipe, mnist.test.width)
+}
+
+/// The squared error of the reconstructions of noisy images against the images as they were.
+fn denoised_error(device: &Device, net: &Autoencoder, noisy: Rows<'_>, clean: Rows<'_>) -> Result<f64> {
+    let found = net.reconstruct(device, noisy)?;
+    let squares = found.iter().zip(clean.to_numbers()).map(|(x, y)| f64::from(x - y).powi(2));
+    Ok(squares.sum::<f64>() / clean.count as f64)
+}
+
+fn draw(
+    out: &Path,
+    device: &Device,
+    nets: [(&str, &Autoencoder); 2],
+    images: Rows<'_>,
+    recipe: &Recipe,
+    width: usize,
+) -> Result<()> {
+    let noisy = corrupt(device, images, recipe.noise, recipe.training.seed)?;
+    let reconstruct = |net: &Autoencoder| -> Result<_> {
+        Ok(pictures(&net.reconstruct(device, Rows::numbers(&noisy, images.width)?)?, images.width))
+    };
+    let rows = [
+        LabelledRow { label: "test images", images: pictures(&images.to_numbers(), images.width) },
+        LabelledRow { label: "with noise", images: pictures(&noisy, images.width) },
+        LabelledRow { label: "denoised", images: reconstruct(nets[0].1)? },
+        LabelledRow { label: "plain net's", images: reconstruct(nets[1].1)? },
+    ];
+    labelled_rows(&out.join("denoised.png"), width, &rows)?;
+    for ((_, net), file) in nets.into_iter().zip(["filters.png", "filters-plain.png"]) {
+        let first = &net.layers[0];
+        let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
+        filters(&out.join(file), width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! What the examples have in common: their options, what they report, and how they end.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use strait::Operands;
+use strait::data::Images;
+use strait::models::write_atomically;
+use strait::prelude::*;
+use strait::terminal::{Terminal, stopping};
+use strait::train::{FineTuneEpoch, FineTuned, Trainable};
+
+/// The options of every example.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// auto (a GPU if there is one, else the CPU), cpu (or cpu:N for N threads), gpu, or the number or a part of the name
+    /// of an adapter
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: String,
+    /// A folder with the four MNIST files, gzipped or not
+    #[arg(long, default_value = "data/mnist")]
+    pub(crate) data: PathBuf,
+    /// Train on the first N images only
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Seed of the weights, of the order of the images and of all that is drawn
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Epochs of training by back-propagation
+    #[arg(long)]
+    pub(crate) epochs: Option<usize>,
+    /// auto (the fastest that costs no accuracy on the device), f32, mixed (products of 16-bit numbers, where the device
+    /// has fast ones) or split (each number as two of 16 bits); without it auto, or what a recipe's file says
+    #[arg(long)]
+    pub(crate) precision: Option<String>,
+}
+
+impl Common {
+    /// The training images, as many as are wanted, and the test images.
+    pub(crate) fn rows<'a>(&self, mnist: &'a Mnist) -> (Rows<'a>, Rows<'a>) {
+        (mnist.train.rows().first(self.limit.unwrap_or(usize::MAX)), mnist.test.rows())
+    }
+
+    /// The precision of the products on a device. `recipe` is what a recipe's file says, where there is one.
+    pub(crate) fn precision(&self, device: &Device, recipe: Option<Precision>) -> Result<Precision> {
+        let precision = match (self.precision.as_deref(), recipe) {
+            (None, Some(precision)) => precision,
+            (name, _) => {
+                let name = name.unwrap_or("auto");
+                device
+                    .precision(name)
+                    .with_context(|| format!("--precision {name}: it must be auto, f32, mixed or split"))?
+            }
+        };
+        if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
+            eprintln!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
+            return Ok(Precision::F32);
+        }
+        Ok(precision)
+    }
+
+    /// The changes that the options make to a recipe of back-propagation.
+    pub(crate) fn change(&self, recipe: &mut FineTune) {
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+    }
+}
+
+/// The recipe in a TOML file, else the default.
+pub(crate) fn recipe<R: DeserializeOwned>(file: Option<&Path>, default: R) -> Result<R> {
+    let Some(file) = file else {
+        return Ok(default);
+    };
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("--recipe {shown}: the file cannot be read"))?;
+    toml::from_str(&text).with_context(|| format!("--recipe {shown}: this is no recipe"))
+}
+
+/// Runs an example, and tells of its error in one sentence.
+pub(crate) fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
+    match run() {
+        // As shells report it of a process that Ctrl-C ended.
+        Ok(()) if stopping() => ExitCode::from(130),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence, also where RUST_BACKTRACE is set.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes the folder for the results, and finds out before training whether files can be written there.
+pub(crate) fn prepare(out: &Path) -> Result<()> {
+    let refused = || format!("--out {}: no file can be written there", out.display());
+    std::fs::create_dir_all(out).with_context(refused)?;
+    tempfile::tempfile_in(out).with_context(refused)?;
+    Ok(())
+}
+
+/// Prints the recipe, and keeps it beside the results.
+pub(crate) fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
+    let toml = toml::to_string_pretty(recipe)?;
+    println!("\n{toml}");
+    Ok(write_atomically(&out.join("recipe.toml"), toml.as_bytes())?)
+}
+
+/// Trains a model and shows how it goes.
+pub(crate) fn train(
+    device: &Device,
+    recipe: &FineTune,
+    model: &mut impl Trainable,
+    train: Rows<'_>,
+    test: Rows<'_>,
+) -> Result<FineTuned> {
+    let mut terminal = Terminal::new();
+    Ok(recipe.fit(device, model, train, Some(test), &mut |event| terminal.show(event))?)
+}
+
+/// A result, with the published one where there is one.
+#[derive(Serialize)]
+pub(crate) struct Measured {
+    pub(crate) what: String,
+    pub(crate) value: f64,
+    pub(crate) published: Option<f64>,
+    pub(crate) higher_is_better: bool,
+}
+
+/// A result for which less is better.
+pub(crate) fn lower(what: impl Into<String>, value: f64, published: Option<f64>) -> Measured {
+    Measured { what: what.into(), value, published, higher_is_better: false }
+}
+
+/// A result for which more is better.
+pub(crate) fn higher(what: impl Into<String>, value: f64, published: Option<f64>) -> Measured {
+    Measured { what: what.into(), value, published, higher_is_better: true }
+}
+
+/// What results.json holds.
+#[derive(Serialize)]
+pub(crate) struct Report<'a, R> {
+    pub(crate) device: String,
+    /// The precision of the products of training, and the numbers that they multiply on this device. Results are always
+    /// evaluated in f32.
+    pub(crate) precision: Precision,
+    pub(crate) operands: String,
+    pub(crate) recipe: &'a R,
+    pub(crate) train_images: usize,
+    pub(crate) seconds_train: f64,
+    /// Whether Ctrl-C ended the run early.
+    pub(crate) stopped: bool,
+    pub(crate) measured: Vec<Measured>,
+    pub(crate) epochs: Vec<FineTuneEpoch>,
+}
+
+impl<'a, R: Serialize> Report<'a, R> {
+    /// A report of training without results yet.
+    pub(crate) fn new(
+        device: &Device,
+        precision: Precision,
+        recipe: &'a R,
+        train_images: usize,
+        tuned: FineTuned,
+    ) -> Self {
+        Self {
+            device: device.describe(),
+            precision,
+            operands: format!("{:?}", device.operands(precision)).to_lowercase(),
+            recipe,
+            train_images,
+            seconds_train: tuned.epochs.iter().map(|epoch| epoch.seconds).sum(),
+            stopped: tuned.stopped,
+            measured: Vec::new(),
+            epochs: tuned.epochs,
+        }
+    }
+
+    /// Prints the results beside the published ones, and writes them.
+    pub(crate) fn finish(&self, out: &Path) -> Result<()> {
+        let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
+        println!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
+        for Measured { what, value, published, .. } in &self.measured {
+            let published = published.map_or("-".to_owned(), |published| format!("{published:.2}"));
+            println!("{what:<widest$}{value:>12.3}{published:>12}");
+        }
+        println!("training took {:.1} s on {}", self.seconds_train, self.device);
+        write_atomically(&out.join("results.json"), serde_json::to_string_pretty(self)?.as_bytes())?;
+        if self.stopped {
+            println!("stopped by Ctrl-C; the results are those of the model as it was then");
+        }
+        println!("\nresults.json, recipe.toml and what else there is are in {}", out.display());
+        Ok(())
+    }
+}
+
+/// The first image of each digit.
+pub(crate) fn one_of_each(images: &Images) -> Vec<u8> {
+    let first = |digit: u8| images.labels.iter().position(|&label| label == digit);
+    let size = images.width * images.height;
+    (0..10).filter_map(first).flat_map(|i| &images.pixels[i * size..][..size]).copied().collect()
+}
+
+/// Rows of values as images of that many pixels.
+pub(crate) fn pictures(values: &[f32], size: usize) -> Vec<Vec<f32>> {
+    values.chunks_exact(size).map(<[f32]>::to_vec).collect()
+}

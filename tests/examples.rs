@@ -1,0 +1,90 @@
+//! The examples of the members of the family, run as a user runs them.
+
+mod common;
+
+use std::path::Path;
+
+use common::{run, small_mnist};
+use serde_json::Value;
+
+/// Each example with options for a small run, and the pictures that it draws.
+const EXAMPLES: [(&str, &[&str], &[&str]); 3] = [
+    ("pca", &["--code", "5"], &["reconstructions.png", "components.png"]),
+    ("denoising", &["--code", "30", "--noise", "gaussian", "--level", "0.3"], &["denoised.png", "filters.png"]),
+    ("vae", &["--code", "3", "--samples", "2", "--map"], &["reconstructions.png", "samples.png", "plane.png"]),
+];
+
+fn results(out: &Path) -> Value {
+    let text = std::fs::read_to_string(out.join("results.json")).expect("the results are there");
+    serde_json::from_str(&text).expect("they are JSON")
+}
+
+#[test]
+fn examples_report_what_they_measure_and_draw_it() {
+    for (name, options, pictures) in EXAMPLES {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = small_mnist(folder.path());
+        let fit = |out: &Path, more: &[&str]| {
+            let out = out.display().to_string();
+            let device = ["--device", "cpu", "--precision", "f32", "--data", &data, "--limit", "300", "--out", &out];
+            let run = run(name, &[&device, more].concat());
+            assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stderr));
+            String::from_utf8_lossy(&run.stdout).into_owned()
+        };
+        let out = folder.path().join("out");
+        let printed = fit(&out, &[&["--epochs", "2", "--seed", "3"], options].concat());
+        let found = results(&out);
+        let measured = found["measured"].as_array().expect("a list");
+        assert!(!measured.is_empty(), "{found}");
+        for result in measured {
+            let what = result["what"].as_str().expect("a name");
+            assert!(printed.contains(what), "{name} does not print `{what}`");
+            assert!(result["value"].as_f64().is_some_and(f64::is_finite), "{name}: {result}");
+            assert!(result["higher_is_better"].is_boolean(), "{name}: {result}");
+        }
+        assert_eq!(found["train_images"], 300);
+        for picture in pictures {
+            let bytes = std::fs::read(out.join(picture)).expect("the picture is there");
+            assert!(bytes.starts_with(b"\x89PNG"), "{name}: {picture}");
+        }
+        // The recipe beside the results gives the same results again.
+        let again = folder.path().join("again");
+        let recipe = out.join("recipe.toml").display().to_string();
+        fit(&again, &["--recipe", &recipe]);
+        assert_eq!(results(&again)["measured"], found["measured"], "{name}");
+    }
+}
+
+#[test]
+fn wrong_input_gets_one_clear_sentence() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "speed = 9").expect("the folder is writable");
+    let (folder, file) = (folder.path().display().to_string(), file.display().to_string());
+    let under_a_file = format!("{file}/out");
+    for (name, _, _) in EXAMPLES {
+        for (arguments, expected) in [
+            (vec!["--data", &folder], "train-images-idx3-ubyte"),
+            (vec!["--out", &under_a_file], "no file can be written there"),
+            (vec!["--device", "no such gpu", "--out", &folder], "there is no adapter `no such gpu`"),
+            (vec!["--precision", "f8", "--out", &folder], "--precision f8: it must be auto, f32, mixed or split"),
+            (vec!["--recipe", &file], "no recipe"),
+            (vec!["--recipe", "absent.toml"], "absent.toml"),
+            (vec!["--code", "0"], "none of them 0"),
+            (vec!["--epochs", "0"], "epochs is 0"),
+        ] {
+            let run = run(name, &arguments);
+            let message = String::from_utf8_lossy(&run.stderr);
+            assert!(!run.status.success() && message.contains(expected), "{name} {arguments:?}: {message}");
+            assert!(!message.contains("panicked"), "{name} {arguments:?}: {message}");
+        }
+    }
+    for (arguments, expected) in [
+        (["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
+        (["--level", "1.5"], "a share must lie between 0 and 1"),
+    ] {
+        let run = run("denoising", &arguments);
+        let message = String::from_utf8_lossy(&run.stderr);
+        assert!(!run.status.success() && message.contains(expected), "{arguments:?}: {message}");
+    }
+}
