@@ -35,7 +35,7 @@ pub use strait_models as models;
 pub use strait_models::{Autoencoder, Dense, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
 pub use strait_train as train;
 pub use strait_train::{
-    Event, FineTune, Objective, Optimizer, Penalty, Pretrain, Schedule, Tape, Trainable, Value, silent,
+    Event, FineTune, KSparse, Objective, Optimizer, Penalty, Pretrain, Schedule, Tape, Trainable, Value, silent,
 };
 
 /// What most programs want in scope.

@@ -8,9 +8,12 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 3] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 6] = [
+    ("uses", &["--code", "5"], &["neighbours.png"]),
+    ("activations", &["--code", "60", "--top-k", "4"], &["directions.png"]),
     ("pca", &["--code", "5"], &["reconstructions.png", "components.png"]),
     ("denoising", &["--code", "30", "--noise", "gaussian", "--level", "0.3"], &["denoised.png", "filters.png"]),
+    ("sparse", &["--code", "50", "--top-k", "5"], &["filters-k-sparse.png", "filters-l1.png", "filters-target.png"]),
     ("vae", &["--code", "3", "--samples", "2", "--map"], &["reconstructions.png", "samples.png", "plane.png"]),
 ];
 
@@ -63,8 +66,10 @@ fn wrong_input_gets_one_clear_sentence() {
     let (folder, file) = (folder.path().display().to_string(), file.display().to_string());
     let under_a_file = format!("{file}/out");
     for (name, _, _) in EXAMPLES {
+        // Without a model this one makes its data up.
+        let reads_images = name != "activations";
         for (arguments, expected) in [
-            (vec!["--data", &folder], "train-images-idx3-ubyte"),
+            (vec![if reads_images { "--data" } else { "--rows" }, &folder], &*folder),
             (vec!["--out", &under_a_file], "no file can be written there"),
             (vec!["--device", "no such gpu", "--out", &folder], "there is no adapter `no such gpu`"),
             (vec!["--precision", "f8", "--out", &folder], "--precision f8: it must be auto, f32, mixed or split"),
@@ -79,11 +84,17 @@ fn wrong_input_gets_one_clear_sentence() {
             assert!(!message.contains("panicked"), "{name} {arguments:?}: {message}");
         }
     }
-    for (arguments, expected) in [
-        (["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
-        (["--level", "1.5"], "a share must lie between 0 and 1"),
+    for (name, arguments, expected) in [
+        ("denoising", vec!["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
+        ("denoising", vec!["--level", "1.5"], "a share must lie between 0 and 1"),
+        ("sparse", vec!["--top-k", "1001"], "the 1001 largest numbers cannot be taken of a code of 1000"),
+        ("activations", vec!["--rows", &file, "--out", &folder], "must end in .npy or .safetensors"),
+        ("activations", vec!["--model", &file, "--out", &folder], "no valid safetensors file"),
+        ("activations", vec!["--layer", "2"], "--model"),
+        ("uses", vec!["--model", "absent.safetensors"], "absent.safetensors"),
+        ("uses", vec!["--normal", "10"], "--normal 10: there are fewer than 4 training images"),
     ] {
-        let run = run("denoising", &arguments);
+        let run = run(name, &arguments);
         let message = String::from_utf8_lossy(&run.stderr);
         assert!(!run.status.success() && message.contains(expected), "{arguments:?}: {message}");
     }

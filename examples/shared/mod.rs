@@ -172,7 +172,7 @@ impl<'a, R: Serialize> Report<'a, R> {
             operands: format!("{:?}", device.operands(precision)).to_lowercase(),
             recipe,
             train_images,
-            seconds_train: tuned.epochs.iter().map(|epoch| epoch.seconds).sum(),
+            seconds_train: tuned.epochs.iter().fold(0.0, |sum, epoch| sum + epoch.seconds),
             stopped: tuned.stopped,
             measured: Vec::new(),
             epochs: tuned.epochs,
@@ -187,7 +187,9 @@ impl<'a, R: Serialize> Report<'a, R> {
             let published = published.map_or("-".to_owned(), |published| format!("{published:.2}"));
             println!("{what:<widest$}{value:>12.3}{published:>12}");
         }
-        println!("training took {:.1} s on {}", self.seconds_train, self.device);
+        if !self.epochs.is_empty() {
+            println!("training took {:.1} s on {}", self.seconds_train, self.device);
+        }
         write_atomically(&out.join("results.json"), serde_json::to_string_pretty(self)?.as_bytes())?;
         if self.stopped {
             println!("stopped by Ctrl-C; the results are those of the model as it was then");

@@ -7,8 +7,10 @@ mod error;
 mod idx;
 mod mnist;
 mod rows;
+mod table;
 
 pub use error::{Error, Result};
 pub use idx::{Idx, MAX_BYTES, read_idx};
 pub use mnist::{Images, Mnist};
 pub use rows::{Rows, Values};
+pub use table::Table;

@@ -104,6 +104,19 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The variance, summed over the columns: the mean squared distance of a row from the mean row.
+    ///
+    /// ```
+    /// use strait_data::Rows;
+    /// assert_eq!(Rows::numbers(&[0.0, 5.0, 2.0, 5.0], 2)?.variance(), 1.0);
+    /// # Ok::<(), strait_data::Error>(())
+    /// ```
+    pub fn variance(&self) -> f64 {
+        let mean = self.mean();
+        let square = |row: usize| (0..self.width).map(|c| (f64::from(self.at(row, c)) - mean[c]).powi(2)).sum::<f64>();
+        (0..self.count).map(square).sum::<f64>() / self.count as f64
+    }
+
     /// The means of the columns.
     pub fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];

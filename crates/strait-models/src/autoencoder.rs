@@ -1,4 +1,4 @@
-//! Deep autoencoders.
+//! Autoencoders.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +7,8 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device, LossKind, Op};
 use strait_data::Rows;
 
-use crate::file::{Code, Layered};
-use crate::network::{Evaluation, parts};
+use crate::file::{Code, Layered, Loaded};
+use crate::network::{Evaluation, Kept, parts};
 use crate::{Dense, Dtype, Error, Result, forward};
 
 /// Layers that encode a row into a code, and layers that decode it.
@@ -18,6 +18,9 @@ pub struct Autoencoder {
     pub layers: Vec<Dense>,
     /// How many of them encode.
     pub encoder: usize,
+    /// How many numbers of a code stay, the largest ones, while the others become 0 (Makhzani & Frey 2013); all of them
+    /// if this is nothing. The code's units must then be rectified or logistic.
+    pub top_k: Option<usize>,
 }
 
 impl Autoencoder {
@@ -42,7 +45,8 @@ impl Autoencoder {
             let activation = if i + 1 == encoder { Activation::Linear } else { Activation::Logistic };
             Dense::glorot(pair[0], pair[1], activation, &mut stream)
         };
-        Ok(Self { layers: all.windows(2).enumerate().map(layer).collect::<Result<_>>()?, encoder })
+        let layers = all.windows(2).enumerate().map(layer).collect::<Result<_>>()?;
+        Ok(Self { layers, encoder, top_k: None })
     }
 
     /// Logistic PCA as a net to be trained: a linear code of `code` values and logistic reconstructions of `inputs`
@@ -66,16 +70,33 @@ impl Autoencoder {
     }
 
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
-    /// each has as many parameters as its sizes ask for.
+    /// each has as many parameters as its sizes ask for; and whether the code is one of which some numbers can stay.
     ///
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        self.layered().check()
+        self.layered().check()?;
+        let (code, units) = (self.code_size(), self.layers[self.encoder - 1].activation);
+        match self.top_k {
+            Some(k) if k == 0 || k > code => {
+                Err(Error::Shape(format!("the {k} largest numbers cannot be taken of a code of {code}")))
+            }
+            Some(_) if !matches!(units, Activation::Relu | Activation::Logistic) => {
+                let message =
+                    format!("of a code of {} units the largest cannot stay; use rectified units", units.name());
+                Err(Error::Shape(message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After which layer how many numbers stay.
+    fn kept(&self) -> Option<Kept> {
+        self.top_k.map(|k| Kept { layer: self.encoder - 1, k })
     }
 
     fn layered(&self) -> Layered<'_> {
-        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Plain }
+        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Plain, top_k: self.top_k }
     }
 
     /// The sizes from the input over the code to the reconstruction.
@@ -104,7 +125,7 @@ impl Autoencoder {
     /// If the rows do not fit, or the device fails.
     pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        forward(device, &self.layers[..self.encoder], &rows)
+        forward(device, &self.layers[..self.encoder], self.kept(), &rows)
     }
 
     /// The reconstructions from these codes.
@@ -113,7 +134,7 @@ impl Autoencoder {
     /// If the codes do not fit, or the device fails.
     pub fn decode(&self, device: &Device, codes: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        forward(device, &self.layers[self.encoder..], &codes)
+        forward(device, &self.layers[self.encoder..], None, &codes)
     }
 
     /// The reconstructions of these rows.
@@ -122,7 +143,7 @@ impl Autoencoder {
     /// If the rows do not fit, or the device fails.
     pub fn reconstruct(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        forward(device, &self.layers, &rows)
+        forward(device, &self.layers, self.kept(), &rows)
     }
 
     /// For each row its squared reconstruction error, summed over the values of the row.
@@ -135,7 +156,7 @@ impl Autoencoder {
         let measure = |_: &mut _, target, input| Op::Loss { kind, input, target, output: None, delta: None };
         let mut errors = Vec::new();
         for rows in parts(device, rows, 0) {
-            let metrics = Evaluation::load(device, &self.layers, &rows, measure)?.run()?;
+            let metrics = Evaluation::load(device, &self.layers, self.kept(), &rows, measure)?.run()?;
             errors.extend(metrics.squared_errors.concat());
         }
         Ok(errors)
@@ -151,6 +172,14 @@ impl Autoencoder {
         Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / errors.len() as f64)
     }
 
+    /// The share of these rows' variance that the reconstructions explain: 1 minus the squared error over the variance.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn explained_variance(&self, device: &Device, rows: Rows<'_>) -> Result<f64> {
+        Ok(1.0 - self.error(device, rows)? / rows.variance())
+    }
+
     /// Writes the net as a safetensors file that PyTorch loads: `encoder.0.weight`, `encoder.0.bias`, ... numbered as
     /// in a `torch.nn.Sequential` whose activations count as modules. `notes` go into the file's metadata beside the
     /// architecture. An existing file is replaced only when the new one is complete.
@@ -158,6 +187,7 @@ impl Autoencoder {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+        self.check()?;
         crate::file::save(self.layered(), path.as_ref(), dtype, notes)
     }
 
@@ -166,8 +196,10 @@ impl Autoencoder {
     /// # Errors
     /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let (layers, encoder, notes) = crate::file::load(path.as_ref(), Code::Plain)?;
-        Ok((Self { layers, encoder }, notes))
+        let Loaded { layers, encoder, top_k, notes } = crate::file::load(path.as_ref(), Code::Plain)?;
+        let net = Self { layers, encoder, top_k };
+        net.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
+        Ok((net, notes))
     }
 }
 

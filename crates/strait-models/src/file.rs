@@ -59,6 +59,16 @@ pub(crate) struct Layered<'a> {
     pub(crate) layers: &'a [Dense],
     pub(crate) encoder: usize,
     pub(crate) code: Code,
+    /// How many numbers of a code stay.
+    pub(crate) top_k: Option<usize>,
+}
+
+/// What a file holds.
+pub(crate) struct Loaded {
+    pub(crate) layers: Vec<Dense>,
+    pub(crate) encoder: usize,
+    pub(crate) top_k: Option<usize>,
+    pub(crate) notes: BTreeMap<String, String>,
 }
 
 impl Layered<'_> {
@@ -93,6 +103,8 @@ struct Architecture {
     encoder: Vec<Units>,
     #[serde(default, skip_serializing_if = "Code::is_plain")]
     code: Code,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    top_k: Option<usize>,
     decoder: Vec<Units>,
 }
 
@@ -156,6 +168,7 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
     let architecture = Architecture {
         encoder: encoder.iter().map(describe).collect(),
         code: net.code,
+        top_k: net.top_k,
         decoder: decoder.iter().map(describe).collect(),
     };
     let architecture = serde_json::to_string(&architecture)
@@ -168,8 +181,8 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
     write_atomically(path, &safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
 }
 
-/// Reads the layers of such a model, the number of those that encode, and the notes.
-pub(crate) fn load(path: &Path, code: Code) -> Result<(Vec<Dense>, usize, BTreeMap<String, String>)> {
+/// Reads a model with such a code.
+pub(crate) fn load(path: &Path, code: Code) -> Result<Loaded> {
     let wrong = |message: String| Error::File { path: path.to_owned(), message };
     let io = |source| Error::Io { path: path.to_owned(), source };
     // Asked before it is opened, since opening a pipe would wait for its writer.
@@ -192,6 +205,7 @@ pub(crate) fn load(path: &Path, code: Code) -> Result<(Vec<Dense>, usize, BTreeM
         return Err(wrong(format!("it holds {}, not {}", architecture.code.model(), code.model())));
     }
     let encoder = architecture.encoder.len();
+    let top_k = architecture.top_k;
     let all: Vec<Units> = architecture.encoder.into_iter().chain(architecture.decoder).collect();
     let mut activations = Vec::new();
     for units in &all {
@@ -214,7 +228,7 @@ pub(crate) fn load(path: &Path, code: Code) -> Result<(Vec<Dense>, usize, BTreeM
     if file.len() != 2 * layers.len() {
         return Err(wrong(format!("it holds {} tensors, but its architecture has {}", file.len(), 2 * layers.len())));
     }
-    Ok((layers, encoder, notes))
+    Ok(Loaded { layers, encoder, top_k, notes })
 }
 
 /// Refuses a header that names a tensor twice, of which the crate would silently take the last.

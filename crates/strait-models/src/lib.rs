@@ -3,12 +3,15 @@
 //! * [`Rbm`] and [`Stack`]: restricted Boltzmann machines, and the greedy stack that unrolls into an autoencoder;
 //! * [`Autoencoder`]: layers of [`Dense`] units with a code in the middle;
 //! * [`Vae`]: the same with codes drawn from distributions;
-//! * [`Pca`]: the linear baseline.
+//! * [`Pca`]: the linear baseline;
+//! * [`nearest`], [`BinaryCodes`], [`threshold`]: what codes and reconstructions are good for.
 
+mod anomaly;
 mod autoencoder;
 mod dense;
 mod error;
 mod file;
+mod hashing;
 mod neighbours;
 mod network;
 mod noise;
@@ -17,13 +20,15 @@ mod rbm;
 mod stack;
 mod vae;
 
+pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use dense::Dense;
 pub use error::{Error, Result};
 pub use file::{Dtype, write_atomically};
-pub use neighbours::{nearest, vote};
+pub use hashing::{BinaryCodes, medians};
+pub use neighbours::{nearest, retrieval, vote};
 pub use network::{
-    EVALUATION_BATCH, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
+    EVALUATION_BATCH, Kept, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
 };
 pub use noise::corrupt;
 pub use pca::Pca;

@@ -93,3 +93,26 @@ pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> f64 {
     let right = neighbours.iter().zip(of_queries).filter(|(neighbours, label)| elected(neighbours) == Some(**label));
     right.count() as f64 / of_queries.len() as f64
 }
+
+/// How many of the neighbours have their query's label: the share of all neighbours (precision), and the share that these
+/// are of all references with that label (recall), means over the queries.
+///
+/// ```
+/// let (precision, recall) = strait_models::retrieval(&[vec![0, 1]], &[7, 9, 7], &[7]);
+/// assert_eq!((precision, recall), (0.5, 0.5));
+/// ```
+///
+/// # Panics
+/// If a neighbour has no label.
+pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> (f64, f64) {
+    let mut counts = [0usize; 256];
+    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    let (mut precision, mut recall) = (0.0, 0.0);
+    for (neighbours, &label) in neighbours.iter().zip(of_queries) {
+        let right = neighbours.iter().filter(|&&i| labels[i as usize] == label).count() as f64;
+        precision += right / neighbours.len() as f64;
+        recall += right / counts[usize::from(label)].max(1) as f64;
+    }
+    let queries = neighbours.len() as f64;
+    (precision / queries, recall / queries)
+}

@@ -21,6 +21,15 @@ pub struct Layer {
     pub activation: Activation,
 }
 
+/// The outputs of a layer that stay, the others become 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// The number of the layer.
+    pub layer: usize,
+    /// How many outputs, the largest ones.
+    pub k: usize,
+}
+
 /// The tensors of the parameters of a layered net.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -63,8 +72,8 @@ impl Network {
         Ok(())
     }
 
-    /// Records the layers over a minibatch; gives their outputs. The last layer's activation is left out if
-    /// `logits` is true.
+    /// Records the layers over a minibatch; gives their outputs, of which after one layer only the largest may be kept.
+    /// The last layer's activation is left out if `logits` is true.
     ///
     /// # Errors
     /// If the minibatch does not fit the first layer.
@@ -73,6 +82,7 @@ impl Network {
         program: &mut Program,
         routine: &mut Routine,
         input: Tensor,
+        kept: Option<Kept>,
         logits: bool,
     ) -> Result<Vec<Tensor>> {
         let mut outputs = Vec::new();
@@ -89,7 +99,15 @@ impl Network {
                 out,
                 sample: None,
             })?;
-            outputs.push(out);
+            outputs.push(match kept.filter(|kept| kept.layer == i) {
+                None => out,
+                Some(Kept { k, .. }) => {
+                    let name = format!("largest of y{} of {}", i + 1, routine.name());
+                    let largest = program.tensor(name, input.rows, out.cols, Kind::Values);
+                    routine.push(Op::TopK { input: out, k, out: largest })?;
+                    largest
+                }
+            });
         }
         Ok(outputs)
     }
@@ -177,6 +195,7 @@ impl Evaluation {
     pub(crate) fn load(
         device: &Device,
         layers: &[Dense],
+        kept: Option<Kept>,
         rows: &Rows<'_>,
         last: impl FnOnce(&mut Program, Tensor, Tensor) -> Op,
     ) -> Result<Self> {
@@ -190,7 +209,7 @@ impl Evaluation {
         let network = Network::declare(&mut program, layers);
         let mut routine = Routine::new("evaluation");
         routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
-        let outputs = network.record(&mut program, &mut routine, input, false)?;
+        let outputs = network.record(&mut program, &mut routine, input, kept, false)?;
         routine.push(last(&mut program, input, outputs[outputs.len() - 1]))?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
@@ -211,14 +230,14 @@ impl Evaluation {
 ///
 /// # Errors
 /// If the data do not fit the first layer, or the device fails.
-pub fn forward(device: &Device, layers: &[Dense], rows: &Rows<'_>) -> Result<Vec<f32>> {
+pub fn forward(device: &Device, layers: &[Dense], kept: Option<Kept>, rows: &Rows<'_>) -> Result<Vec<f32>> {
     let Some(last) = layers.last() else {
         return Ok(rows.to_numbers());
     };
     let mut outputs = Vec::new();
     for rows in parts(device, *rows, last.outputs) {
         let mut result = None;
-        let mut evaluation = Evaluation::load(device, layers, &rows, |program, _, input| {
+        let mut evaluation = Evaluation::load(device, layers, kept, &rows, |program, _, input| {
             let data = *result.insert(program.tensor("result", rows.count, last.outputs, Kind::Rows));
             Op::Scatter { input, data }
         })?;

@@ -30,7 +30,7 @@ impl Stack {
             weight: transpose(&rbm.weight, rbm.hidden_bias.len()),
             bias: rbm.visible_bias.clone(),
         });
-        Autoencoder { layers: up.chain(down).collect(), encoder: self.rbms.len() }
+        Autoencoder { layers: up.chain(down).collect(), encoder: self.rbms.len(), top_k: None }
     }
 }
 

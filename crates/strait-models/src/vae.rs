@@ -10,7 +10,7 @@ use strait_compute::{
 use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
-use crate::file::{Code, Layered};
+use crate::file::{Code, Layered, Loaded};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
 use crate::{Dense, Dtype, Error, Network, Result, forward};
 
@@ -85,7 +85,7 @@ impl Vae {
     }
 
     fn layered(&self) -> Layered<'_> {
-        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian }
+        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian, top_k: None }
     }
 
     /// The number of values in a code.
@@ -99,7 +99,7 @@ impl Vae {
     /// If the rows do not fit, or the device fails.
     pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        let moments = forward(device, &self.layers[..self.encoder], &rows)?;
+        let moments = forward(device, &self.layers[..self.encoder], None, &rows)?;
         let codes = self.code_size();
         Ok(moments.chunks_exact(2 * codes).flat_map(|row| row[..codes].to_vec()).collect())
     }
@@ -110,7 +110,7 @@ impl Vae {
     /// If the codes do not fit, or the device fails.
     pub fn decode(&self, device: &Device, codes: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        forward(device, &self.layers[self.encoder..], &codes)
+        forward(device, &self.layers[self.encoder..], None, &codes)
     }
 
     /// Rows that the model makes up: the means of p(x|z) for `count` codes from the prior.
@@ -190,7 +190,7 @@ impl Vae {
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its
     /// architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let (layers, encoder, notes) = crate::file::load(path.as_ref(), Code::Gaussian)?;
+        let Loaded { layers, encoder, notes, .. } = crate::file::load(path.as_ref(), Code::Gaussian)?;
         Ok((Self { layers, encoder }, notes))
     }
 }
@@ -256,11 +256,11 @@ impl Evaluation {
         let [up, down] = [encoder, decoder].map(|layers| Network::declare(&mut program, layers));
         let mut routine = Routine::new("evidence lower bound");
         routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
-        let moments = up.record(&mut program, &mut routine, input, false)?[encoder.len() - 1];
+        let moments = up.record(&mut program, &mut routine, input, None, false)?[encoder.len() - 1];
         let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, batch, vae.code_size(), Kind::Values));
         routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
         let bernoulli = last.activation == Activation::Logistic;
-        let outputs = down.record(&mut program, &mut routine, code, bernoulli)?;
+        let outputs = down.record(&mut program, &mut routine, code, None, bernoulli)?;
         let (kind, constant) = if bernoulli {
             (LossKind::CrossEntropy, 0.0)
         } else {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{self, TensorView};
-use strait_models::{Autoencoder, Dtype, write_atomically};
+use strait_compute::Activation;
+use strait_models::{Autoencoder, Dtype, Vae, write_atomically};
 
 fn net() -> Autoencoder {
     let mut net = Autoencoder::glorot(&[30, 20, 7], 3).expect("good sizes");
@@ -180,4 +181,24 @@ fn a_failed_write_leaves_the_earlier_file() {
     assert_eq!(std::fs::read(blocked.join("inside")).expect("it is still there"), b"kept");
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("it is a folder").collect();
     assert_eq!(left.len(), 1, "no temporary file is left behind");
+}
+
+#[test]
+fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [vae_file, sparse_file] = ["vae", "sparse"].map(|name| folder.path().join(name));
+    let vae = Vae::glorot(&[30, 20, 7], Activation::Tanh, 3).expect("good sizes");
+    vae.save(&vae_file, Dtype::F32, &notes()).expect("the folder is writable");
+    assert_eq!(Vae::load(&vae_file).expect("it was saved").0, vae);
+    assert!(refusal(&vae_file).contains("it holds a variational autoencoder, not an autoencoder"));
+    let mut sparse = net();
+    sparse.layers[1].activation = Activation::Relu;
+    sparse.top_k = Some(3);
+    sparse.save(&sparse_file, Dtype::F32, &notes()).expect("the folder is writable");
+    assert_eq!(Autoencoder::load(&sparse_file).expect("it was saved").0, sparse);
+    let error = Vae::load(&sparse_file).expect_err("it is another model").to_string();
+    assert!(error.contains("it holds an autoencoder, not a variational autoencoder"), "{error}");
+    sparse.top_k = Some(8);
+    let error = sparse.save(&sparse_file, Dtype::F32, &notes()).expect_err("the code is smaller").to_string();
+    assert!(error.contains("the 8 largest numbers cannot be taken of a code of 7"), "{error}");
 }

@@ -3,12 +3,14 @@
 //! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
 //! * [`FineTune`]: back-propagation through any [`Trainable`] model, by Adam, by stochastic gradient descent with
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
+//! * [`KSparse`]: dictionaries for vectors such as the activations of other nets;
 //! * [`Tape`]: what such a model is recorded on;
 //! * [`minimize`]: those last two for any differentiable function.
 
 mod error;
 mod feed;
 mod finetune;
+mod ksparse;
 pub mod minimize;
 mod net_problem;
 mod objective;
@@ -23,6 +25,7 @@ mod trainable;
 
 pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};
+pub use ksparse::{KSparse, KSparseTrained};
 pub use net_problem::NetProblem;
 pub use objective::{Objective, Penalty};
 pub use optimizer::Optimizer;

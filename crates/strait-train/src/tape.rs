@@ -3,7 +3,7 @@
 use strait_compute::{Activation, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
 use strait_models::Layer;
 
-use crate::{Objective, Penalty, Result};
+use crate::{Error, Objective, Penalty, Result};
 
 /// The first stream of the random numbers that a tape draws; pretraining takes the lower ones.
 const FIRST_STREAM: u32 = (1 << 16) + 1;
@@ -115,6 +115,24 @@ impl<'a> Tape<'a> {
     /// As [`Tape::dense`].
     pub fn chain(&mut self, input: Value, layers: &[Layer]) -> Result<Value> {
         layers.iter().try_fold(input, |value, layer| self.dense(value, *layer))
+    }
+
+    /// Keeps the `k` largest outputs of each row; the others become 0, and pass no derivative on.
+    ///
+    /// # Errors
+    /// If there are not so many, or if the units have a slope where their output is 0 (those that have none are
+    /// rectified and logistic units).
+    pub fn keep_largest(&mut self, value: Value, k: usize) -> Result<()> {
+        let Recorded { out: input, activation, .. } = self.steps[value.0];
+        if activation.derivative(0.0) != 0.0 {
+            let (setting, value) =
+                ("the activation of a code whose largest numbers stay", activation.name().to_owned());
+            return Err(Error::Setting { setting, value, expected: "it must be relu or logistic" });
+        }
+        let out = self.tensor("largest of y", input.cols);
+        self.routine.push(Op::TopK { input, k, out })?;
+        self.steps[value.0].out = out;
+        Ok(())
     }
 
     /// A code drawn from the normal distribution whose means, and whose logarithms of variances, stand in two halves of

@@ -55,6 +55,9 @@ impl Trainable for Autoencoder {
         let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
         let (encoder, decoder) = layers.split_at(self.encoder);
         let code = tape.chain(input, encoder)?;
+        if let Some(k) = self.top_k {
+            tape.keep_largest(code, k)?;
+        }
         if let Some(penalty) = recipe.penalty {
             tape.penalize(code, penalty)?;
         }

@@ -72,6 +72,10 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
         let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
         agrees_with_finite_differences("sparse", &recipe, &autoencoder(Activation::Logistic));
     }
+    for units in [Activation::Logistic, Activation::Relu] {
+        let net = Autoencoder { top_k: Some(2), ..autoencoder(units) };
+        agrees_with_finite_differences("k-sparse", &plain, &net);
+    }
 }
 
 #[test]

@@ -1,0 +1,199 @@
+//! A dictionary of the directions that a net's activations are made of: a k-sparse autoencoder (Makhzani & Frey 2013; Gao
+//! et al. 2024) on vectors from a file, on a layer of a net that strait has trained, or on vectors made up here.
+//!
+//!     cargo run --release --example activations
+//!     cargo run --release --example activations -- --model out/hinton2006/model.safetensors --layer 2
+//!     cargo run --release --example activations -- --rows activations.npy
+
+#[allow(dead_code, reason = "no example uses all of it")]
+mod shared;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use shared::{Common, Report, higher, keep_recipe, lower, prepare};
+use strait::compute::philox::Stream;
+use strait::data::Table;
+use strait::models::forward;
+use strait::picture::filters;
+use strait::prelude::*;
+use strait::terminal::{Terminal, stop_on_ctrl_c};
+use strait::train::{FineTuned, KSparse};
+
+#[derive(Parser)]
+#[command(about = "Finds the directions that vectors are made of", allow_negative_numbers = true)]
+struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// A recipe as --out writes it
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// A matrix of activations as .npy or .safetensors; its last tenth is for testing
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
+    /// The tensor of a safetensors file that has several
+    #[arg(long, value_name = "NAME", requires = "rows")]
+    tensor: Option<String>,
+    /// A net that strait has saved, whose activations on MNIST are taken
+    #[arg(long, value_name = "FILE", conflicts_with = "rows")]
+    model: Option<PathBuf>,
+    /// The layer of the net whose outputs are taken
+    #[arg(long, default_value_t = 2, requires = "model")]
+    layer: usize,
+    /// Units of the code
+    #[arg(long)]
+    code: Option<usize>,
+    /// How many of them are not 0
+    #[arg(long)]
+    top_k: Option<usize>,
+    /// Where the results go
+    #[arg(long, default_value = "out/activations")]
+    out: PathBuf,
+}
+
+/// The vectors, and what they come from.
+struct Source {
+    width: usize,
+    train: Vec<f32>,
+    test: Vec<f32>,
+    /// The directions that they were made of, where these are known.
+    directions: Vec<Vec<f32>>,
+}
+
+fn main() -> ExitCode {
+    shared::main(|| run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<()> {
+    let mut recipe = shared::recipe(options.recipe.as_deref(), KSparse::default())?;
+    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
+    options.common.change(&mut recipe.training);
+    let made_up = options.rows.is_none() && options.model.is_none();
+    if made_up && options.recipe.is_none() {
+        (recipe.units, recipe.top_k) = (512, 8);
+    }
+    recipe.units = options.code.unwrap_or(recipe.units);
+    recipe.top_k = options.top_k.unwrap_or(recipe.top_k);
+    if recipe.units == 0 {
+        bail!("--code 0: the sizes of a net must be positive, none of them 0");
+    }
+    recipe.check()?;
+    prepare(&options.out)?;
+    let device = Device::named(&options.common.device)?;
+    recipe.training.precision = options.common.precision(&device, said)?;
+    let source = source(options, &device, recipe.training.seed)?;
+    let train = Rows::numbers(&source.train, source.width)?.first(options.common.limit.unwrap_or(usize::MAX));
+    let test = Rows::numbers(&source.test, source.width)?;
+    stop_on_ctrl_c()?;
+    println!("{}, {}", device.describe(), recipe.training.precision.name());
+    println!("{} vectors of {} numbers for training, {} for testing", train.count, train.width, test.count);
+    keep_recipe(&options.out, &recipe)?;
+
+    let mut terminal = Terminal::new();
+    let trained = recipe.fit(&device, train, &mut |event| terminal.show(event))?;
+    trained.net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    let tuned = FineTuned { epochs: trained.epochs, stopped: trained.stopped };
+    let mut report = Report::new(&device, recipe.training.precision, &recipe, train.count, tuned);
+    let explained = trained.net.explained_variance(&device, test)?;
+    report.measured.push(higher("explained variance of the test vectors", explained, None));
+    for (round, dead) in trained.dead.iter().enumerate() {
+        report.measured.push(lower(format!("units that nothing uses after round {}", round + 1), *dead as f64, None));
+    }
+    if !source.directions.is_empty() {
+        let found = recovered(&source.directions, &trained.net);
+        report.measured.push(higher("directions that a unit has found, of all, per cent", 100.0 * found, None));
+    }
+    report.finish(&options.out)?;
+    draw(options, &trained.net, &device)
+}
+
+fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
+    if let Some(file) = &options.rows {
+        let Table { width, mut values } = Table::read(file, options.tensor.as_deref())?;
+        let count = values.len() / width;
+        if count < 10 {
+            bail!("--rows {}: {count} vectors are too few, of which a tenth is for testing", file.display());
+        }
+        let test = values.split_off((count - count / 10) * width);
+        return Ok(Source { width, train: values, test, directions: Vec::new() });
+    }
+    let Some(file) = &options.model else {
+        println!("without --rows or --model, vectors are made up: sums of few of 256 random directions");
+        return Ok(make_up(seed));
+    };
+    let (net, _) = Autoencoder::load(file)?;
+    if options.layer == 0 || options.layer > net.layers.len() {
+        bail!("--layer {}: the net of {} has {} layers", options.layer, file.display(), net.layers.len());
+    }
+    let layers = &net.layers[..options.layer];
+    let mnist = Mnist::open(&options.common.data)?;
+    let [train, test] = [&mnist.train, &mnist.test].map(|images| forward(device, layers, None, &images.rows()));
+    let width = layers[layers.len() - 1].outputs;
+    Ok(Source { width, train: train.context("--model")?, test: test.context("--model")?, directions: Vec::new() })
+}
+
+/// Sums of a few random directions with positive weights.
+fn make_up(seed: u64) -> Source {
+    const WIDTH: usize = 128;
+    const DIRECTIONS: usize = 256;
+    let mut stream = Stream::new(seed, 400);
+    let mut direction = || {
+        let values: Vec<f32> = (0..WIDTH).map(|_| stream.next_normal()).collect();
+        let length = values.iter().map(|x| x * x).sum::<f32>().sqrt();
+        values.into_iter().map(|x| x / length).collect::<Vec<_>>()
+    };
+    let directions: Vec<Vec<f32>> = (0..DIRECTIONS).map(|_| direction()).collect();
+    let mut vectors = |count: usize| {
+        let mut values = vec![0.0; count * WIDTH];
+        for row in values.chunks_exact_mut(WIDTH) {
+            for _ in 0..5 {
+                let chosen = &directions[stream.next_word() as usize % DIRECTIONS];
+                let weight = 1.0 + stream.next_normal().abs();
+                row.iter_mut().zip(chosen).for_each(|(x, d)| *x += weight * d);
+            }
+        }
+        values
+    };
+    let (train, test) = (vectors(20_000), vectors(2_000));
+    Source { width: WIDTH, train, test, directions }
+}
+
+/// The share of the directions to which some unit decodes at a cosine of at least 0.9.
+fn recovered(directions: &[Vec<f32>], net: &Autoencoder) -> f64 {
+    let decoder = &net.layers[1];
+    let cosine = |direction: &[f32], unit: &[f32]| {
+        let dot: f32 = direction.iter().zip(unit).map(|(x, y)| x * y).sum();
+        dot / unit.iter().map(|y| y * y).sum::<f32>().sqrt().max(f32::MIN_POSITIVE)
+    };
+    let units = || decoder.weight.chunks_exact(decoder.outputs);
+    let found = directions.iter().filter(|direction| units().any(|unit| cosine(direction, unit) > 0.9)).count();
+    found as f64 / directions.len() as f64
+}
+
+/// The images, as the net decodes them, that the units of the dictionary stand for, where the vectors are a net's.
+fn draw(options: &Options, dictionary: &Autoencoder, device: &Device) -> Result<()> {
+    let decoder = &dictionary.layers[1];
+    let shown: Vec<Vec<f32>> = decoder.weight.chunks_exact(decoder.outputs).take(200).map(<[f32]>::to_vec).collect();
+    let file = options.out.join("directions.png");
+    let Some(model) = &options.model else {
+        // A square of numbers for each direction.
+        let side = (1..).find(|side| side * side >= decoder.outputs).unwrap_or(1);
+        return Ok(filters(&file, side, &shown)?);
+    };
+    let (net, _) = Autoencoder::load(model)?;
+    let rest = &net.layers[options.layer..];
+    if rest.is_empty() || net.sizes()[0] != net.layers[net.layers.len() - 1].outputs {
+        return Ok(());
+    }
+    // What a direction changes in the reconstruction of the mean vector.
+    let mean = &decoder.bias;
+    let moved: Vec<f32> = shown.iter().flat_map(|direction| direction.iter().zip(mean).map(|(d, m)| m + d)).collect();
+    let still = forward(device, rest, None, &Rows::numbers(mean, mean.len())?)?;
+    let images = forward(device, rest, None, &Rows::numbers(&moved, mean.len())?)?;
+    let changes: Vec<Vec<f32>> =
+        images.chunks_exact(still.len()).map(|image| image.iter().zip(&still).map(|(x, y)| x - y).collect()).collect();
+    let side = (1..).find(|side| side * side >= still.len()).unwrap_or(1);
+    Ok(filters(&file, side, &changes)?)
+}
