@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use shared::{Common, Report, higher, keep_recipe, lower, one_of_each, pictures, prepare, train};
+use strait::compute::Missing;
 use strait::models::{corrupt, nearest, vote};
 use strait::picture::{LabelledRow, filters, labelled_rows};
 use strait::prelude::*;
@@ -63,12 +64,16 @@ impl Default for Recipe {
 impl Recipe {
     /// The recipe with what the options change of its noise.
     fn with_noise(mut self, name: Option<&str>, level: Option<f32>) -> Result<Self> {
-        let (Noise::Masking(old) | Noise::SaltAndPepper(old) | Noise::Gaussian(old)) = self.noise;
+        let old = match self.noise {
+            Noise::Masking(level) | Noise::SaltAndPepper(level) | Noise::Gaussian(level) => level,
+            Noise::Missing(missing) => missing.share,
+        };
         let level = level.unwrap_or(old);
         self.noise = match (name, self.noise) {
             (Some("masking"), _) | (None, Noise::Masking(_)) => Noise::Masking(level),
             (Some("salt-and-pepper"), _) | (None, Noise::SaltAndPepper(_)) => Noise::SaltAndPepper(level),
             (Some("gaussian"), _) | (None, Noise::Gaussian(_)) => Noise::Gaussian(level),
+            (None, Noise::Missing(missing)) => Noise::Missing(Missing { share: level, ..missing }),
             (Some(name), _) => bail!("--noise {name}: it must be masking, salt-and-pepper or gaussian"),
         };
         Ok(self)

@@ -27,7 +27,7 @@ pub mod picture;
 pub mod terminal;
 
 pub use strait_compute as compute;
-pub use strait_compute::{Activation, Device, Noise, Operands, Precision, Program};
+pub use strait_compute::{Activation, Device, Missing, Noise, Operands, Precision, Program};
 pub use strait_data as data;
 pub use strait_data::{Mnist, Rows};
 pub use strait_device as gpu;

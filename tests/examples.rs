@@ -8,7 +8,8 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 6] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 7] = [
+    ("multimodal", &["--code", "12"], &["halves.png", "labels.png"]),
     ("uses", &["--code", "5"], &["neighbours.png"]),
     ("activations", &["--code", "60", "--top-k", "4"], &["directions.png"]),
     ("pca", &["--code", "5"], &["reconstructions.png", "components.png"]),
@@ -91,6 +92,7 @@ fn wrong_input_gets_one_clear_sentence() {
         ("activations", vec!["--rows", &file, "--out", &folder], "must end in .npy or .safetensors"),
         ("activations", vec!["--model", &file, "--out", &folder], "no valid safetensors file"),
         ("activations", vec!["--layer", "2"], "--model"),
+        ("multimodal", vec!["--share", "0.6"], "--share 0.6: it must lie from 0 to 0.5"),
         ("uses", vec!["--model", "absent.safetensors"], "absent.safetensors"),
         ("uses", vec!["--normal", "10"], "--normal 10: there are fewer than 4 training images"),
     ] {

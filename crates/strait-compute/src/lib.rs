@@ -30,7 +30,7 @@ pub use cpu::{Cpu, Isa};
 pub use device::Device;
 pub use error::{Error, Result};
 pub use gpu::{Cooperation, Gpu, Tiles, kernels};
-pub use noise::Noise;
+pub use noise::{Missing, Noise};
 pub use op::{LossKind, Op, PenaltyKind, Sample, Update};
 pub use oracle::Oracle;
 pub use precision::{Operands, Precision};

@@ -324,6 +324,8 @@ impl Run {
                             u if u < f64::from(share) => 1.0,
                             _ => x.at(r, c),
                         },
+                        Noise::Missing(missing) if missing.of(step, *stream, r, out.cols).contains(&c) => 0.0,
+                        Noise::Missing(_) => x.at(r, c),
                         Noise::Gaussian(deviation) => {
                             x.at(r, c) + f64::from(deviation) * draw(Sampling::Gaussian, 0.0, r, c, *stream, step)
                         }

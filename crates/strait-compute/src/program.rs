@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::op::{Op, PenaltyKind, Update};
-use crate::{Activation, Error, Kind, Precision, Result, Tensor};
+use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
 #[derive(Clone, Debug)]
@@ -268,6 +268,11 @@ fn check(op: &Op) -> Result<()> {
             numbers(&[*input, *out])?;
             if !noise.is_sensible() {
                 return fail(format!("{noise:?} is no noise: a share lies between 0 and 1, a deviation above 0"));
+            }
+            if let Noise::Missing(Missing { first, .. }) = *noise
+                && !(1..input.cols as u32).contains(&first)
+            {
+                return fail(format!("rows of {} cannot be parted behind value {first}", input.cols));
             }
             same("the result", *out, input.rows, input.cols)
         }

@@ -2,7 +2,7 @@
 //! they learn against what is known.
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Cpu, Device, Noise, Oracle};
+use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle};
 use strait_data::Rows;
 use strait_models::{Autoencoder, Dense, Layer, Pca, Vae, corrupt};
 use strait_train::{FineTune, Objective, Optimizer, Penalty, Result, Tape, Trainable, Value, silent};
@@ -64,7 +64,8 @@ fn vae(outputs: Activation) -> Vae {
 fn gradients_of_autoencoders_agree_with_finite_differences() {
     let plain = FineTune::default();
     agrees_with_finite_differences("plain", &plain, &autoencoder(Activation::Linear));
-    for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.5)] {
+    let missing = Noise::Missing(Missing { first: 2, share: 0.4 });
+    for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.5), missing] {
         let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
         agrees_with_finite_differences("denoising", &recipe, &autoencoder(Activation::Tanh));
     }

@@ -24,7 +24,13 @@ fn corrupt_kernel<T: Target>(input: &Panels, noise: Noise, stream: u32, out: &Pa
                 if r < step.rows as usize {
                     // SAFETY: the input is only read.
                     lanes = unsafe { input.panel(panel, r..r + 1)[0] };
-                    disturb::<T>(noise, &mut lanes, words);
+                    match noise {
+                        Noise::Missing(missing) => {
+                            let gone = missing.of(step, stream, r, out.cols);
+                            (0..WIDTH).filter(|c| gone.contains(&(panel * WIDTH + c))).for_each(|c| lanes.0[c] = 0.0);
+                        }
+                        _ => disturb::<T>(noise, &mut lanes, words),
+                    }
                     lanes.0[out.width(panel)..].fill(0.0);
                 }
                 // SAFETY: this row is this worker's.
@@ -49,6 +55,8 @@ fn disturb<T: Target>(noise: Noise, lanes: &mut Lanes, words: &[u32; WIDTH]) {
                 lanes.0[c] = if u < share { extreme } else { lanes.0[c] };
             }
         }
+        // It goes row by row.
+        Noise::Missing(_) => {}
         Noise::Gaussian(deviation) => {
             let normal = normals::<T>(words);
             for c in 0..WIDTH {

@@ -4,7 +4,7 @@ use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
 use strait_shaders::{Fragments, Part, Pieces, Shape, Tile, assemble, product};
 
 use crate::op::{DOT_PARTS, LossKind, Op, PenaltyKind, Update};
-use crate::{Activation, Error, Kind, Noise, Result, Sampling, Shift, Tensor};
+use crate::{Activation, Error, Kind, Missing, Noise, Result, Sampling, Shift, Tensor};
 
 /// How products are cut into tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -478,13 +478,14 @@ fn scatter(input: Tensor, data: Tensor) -> Kernel {
 }
 
 fn corrupt(input: Tensor, noise: Noise, stream: u32, out: Tensor) -> Kernel {
-    let (code, level) = match noise {
-        Noise::Masking(share) => (0, share),
-        Noise::SaltAndPepper(share) => (1, share),
-        Noise::Gaussian(deviation) => (2, deviation),
+    let (code, level, first) = match noise {
+        Noise::Masking(share) => (0, share, 0),
+        Noise::SaltAndPepper(share) => (1, share, 0),
+        Noise::Gaussian(deviation) => (2, deviation, 0),
+        Noise::Missing(Missing { first, share }) => (3, share, first),
     };
     Kernel {
-        constants: vec![("NOISE", code), ("LEVEL", level.to_bits()), ("STREAM", stream)],
+        constants: vec![("NOISE", code), ("LEVEL", level.to_bits()), ("FIRST", first), ("STREAM", stream)],
         parts: vec![Part::Prelude, Part::Corrupt],
         sizes: vec![input.rows as u32, input.cols as u32],
         buffers: vec![(1, Access::Read, input), (2, Access::Write, out)],

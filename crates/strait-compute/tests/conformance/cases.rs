@@ -1,7 +1,7 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Kind, LossKind, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step, Tensor, Update,
+    Activation, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step, Tensor, Update,
 };
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
@@ -274,6 +274,10 @@ fn others() -> Vec<Case> {
     for (batch, cols) in [(1, 1), (7, 17), (20, 70)] {
         let noises = [Noise::Masking(0.25), Noise::SaltAndPepper(0.4), Noise::Gaussian(0.3)];
         cases.extend(noises.map(|noise| corrupt(batch, cols, noise)));
+        if cols > 1 {
+            let missing = Missing { first: cols as u32 / 3, share: 0.3 };
+            cases.push(corrupt(2 * batch, cols, Noise::Missing(missing)));
+        }
         cases.extend([1, cols.div_ceil(2), cols].map(|k| top_k(batch, cols, k)));
         cases.extend(Activation::ALL.map(|activation| absolute_values(batch, cols, activation)));
         cases.push(sparsity(batch, cols));
