@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use strait::Trainable;
 use strait::compute::Hardware;
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
@@ -37,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         let device = suite.device.clone();
         fine_tuning(&mut suite, &device, "fine-tuning", &SIZES, images, batch, optimizer)?;
     }
+    family(&mut suite, images)?;
     streaming(&mut suite, images)?;
     encoding(&mut suite, mnist.train.rows())?;
     if suite.options.filter.as_deref() == Some("recipe") || suite.device.hardware() == Hardware::Gpu {
@@ -139,7 +141,7 @@ fn streaming(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An epoch of fine-tuning of a net.
+/// An epoch of fine-tuning of a deep autoencoder.
 fn fine_tuning(
     suite: &mut Suite,
     device: &Device,
@@ -154,33 +156,73 @@ fn fine_tuning(
         Optimizer::ConjugateGradients { .. } => ("conjugate gradients", images.first(batch)),
         _ => ("Adam epoch", images),
     };
-    let name = format!("{name} {kind} batch {batch}");
+    let net = Autoencoder::glorot(sizes, 2006)?;
+    let recipe = FineTune { batch, optimizer, ..FineTune::default() };
+    epoch(suite, device, format!("{name} {kind} batch {batch}"), &net, &recipe, images)
+}
+
+/// Epochs of the other members of the family, at batch 500.
+fn family(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
+    let device = suite.device.clone();
+    let recipe = FineTune { batch: 500, ..FineTune::default() };
+    let net = |units: usize, activation: Activation| -> anyhow::Result<Autoencoder> {
+        let mut net = Autoencoder::glorot(&[images.width, units], 2006)?;
+        net.layers[0].activation = activation;
+        Ok(net)
+    };
+    let denoising = FineTune { corruption: Some(Noise::Masking(0.5)), ..recipe.clone() };
+    epoch(
+        suite,
+        &device,
+        "denoising 784-500 epoch batch 500".to_owned(),
+        &net(500, Activation::Logistic)?,
+        &denoising,
+        images,
+    )?;
+    let penalty = Some(Penalty::Sparsity { weight: 1.0, target: 0.05 });
+    let sparse = FineTune { penalty, ..recipe.clone() };
+    epoch(
+        suite,
+        &device,
+        "sparse 784-1000 epoch batch 500".to_owned(),
+        &net(1000, Activation::Logistic)?,
+        &sparse,
+        images,
+    )?;
+    let largest = Autoencoder { top_k: Some(40), ..net(1000, Activation::Relu)? };
+    epoch(suite, &device, "k-sparse 784-1000 epoch batch 500".to_owned(), &largest, &recipe, images)?;
+    let vae = Vae::glorot(&[images.width, 500, 50], Activation::Relu, 2006)?;
+    epoch(suite, &device, "variational 784-500-50 epoch batch 500".to_owned(), &vae, &recipe, images)
+}
+
+/// An epoch of training of a model by back-propagation.
+fn epoch(
+    suite: &mut Suite,
+    device: &Device,
+    name: String,
+    model: &(impl Trainable + Clone),
+    recipe: &FineTune,
+    images: Rows<'_>,
+) -> anyhow::Result<()> {
     if !suite.wants(&name) {
         return Ok(());
     }
-    let net = Autoencoder::glorot(sizes, 2006)?;
-    let count = images.count as f64;
-    let weights: f64 = net.layers.iter().map(|layer| layer.weight.len() as f64).sum();
-    let precision = suite.precision;
+    let (count, layers) = (images.count as f64, model.layers());
+    let weights: f64 = layers.iter().map(|layer| layer.weight.len() as f64).sum();
     // Forward, backward and the gradient; nothing is passed back behind the first layer.
-    let flops = match optimizer {
+    let flops = match recipe.optimizer {
         // How often a line search evaluates the loss depends on the data.
         Optimizer::ConjugateGradients { .. } => 0.0,
-        _ => count * (6.0 * weights - 2.0 * net.layers[0].weight.len() as f64),
+        _ => count * (6.0 * weights - 2.0 * layers[0].weight.len() as f64),
     };
-    let work = Work { name, flops, steps: (count / batch as f64).ceil(), rows: count, ..Work::default() };
+    let work = Work { name, flops, steps: (count / recipe.batch as f64).ceil(), rows: count, ..Work::default() };
+    let precision = suite.precision;
     let mut failure = None;
     suite.measure(&work, |epochs| {
-        let recipe = FineTune {
-            epochs: epochs as usize + 1,
-            batch,
-            optimizer,
-            schedule: Schedule::Constant,
-            precision,
-            ..FineTune::default()
-        };
+        let recipe =
+            FineTune { epochs: epochs as usize + 1, schedule: Schedule::Constant, precision, ..recipe.clone() };
         let mut memory = Memory { device, most: 0 };
-        match recipe.fit(device, &mut net.clone(), images, None, &mut |_| memory.look()) {
+        match recipe.fit(device, &mut model.clone(), images, None, &mut |_| memory.look()) {
             Ok(tuned) => {
                 let epochs = &tuned.epochs[1..];
                 let last = epochs[epochs.len() - 1];

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use strait_compute::{Cpu, Device, Gpu};
+use strait_compute::{Activation, Cpu, Device, Gpu, Missing, Noise};
 use strait_data::Rows;
 use strait_device::{Error as GpuError, Options, Selector};
-use strait_models::Autoencoder;
-use strait_train::{Error, Event, FineTune, Optimizer, Pretrain, silent};
+use strait_models::{Autoencoder, Vae};
+use strait_train::{Error, Event, FineTune, Optimizer, Penalty, Pretrain, Trainable, silent};
 
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
 /// `STRAIT_REQUIRE_GPU` is set.
@@ -63,6 +63,47 @@ fn a_gpu_learns_what_the_cpu_learns_and_the_same_bits_twice() {
     assert!((on_gpu / on_cpu - 1.0).abs() < 0.02, "error {on_gpu} on the GPU, {on_cpu} on the CPU");
     let (again, _) = train(&device(&gpu), rows).expect("the GPU learns");
     assert_eq!(bits(&net), bits(&again));
+}
+
+/// Whether both devices compute the same loss and gradient.
+fn same_gradient(what: &str, gpu: &strait_device::Gpu, recipe: &FineTune, net: &impl Trainable) {
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows").first(50);
+    let cpu = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let [(loss, expected), (found_loss, found)] =
+        [&cpu, &device(gpu)].map(|device| recipe.gradient(device, net, rows).expect("it has a gradient"));
+    assert!((found_loss / loss - 1.0).abs() < 1e-4, "{what}: a loss of {found_loss}, not {loss}");
+    for (found, expected) in found.iter().zip(&expected) {
+        let pairs = found.weight.iter().chain(&found.bias).zip(expected.weight.iter().chain(&expected.bias));
+        let (error, size) = pairs
+            .fold((0.0, 0.0), |(error, size), (x, y)| (error + f64::from(x - y).powi(2), size + f64::from(*y).powi(2)));
+        assert!(error < 1e-8 * size, "{what}: a normalised error of {}", error / size);
+    }
+}
+
+#[test]
+fn a_gpu_trains_every_member_of_the_family() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let net = |units: Activation| {
+        let mut net = Autoencoder::glorot(&[WIDTH, 24], 3).expect("the sizes make sense");
+        net.layers[0].activation = units;
+        net
+    };
+    let plain = FineTune::default();
+    let missing = Noise::Missing(Missing { first: 15, share: 0.4 });
+    for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.3), missing] {
+        let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
+        same_gradient(&format!("{noise:?}"), &gpu, &recipe, &net(Activation::Logistic));
+    }
+    for penalty in [Penalty::L1 { weight: 0.5 }, Penalty::Sparsity { weight: 0.5, target: 0.1 }] {
+        let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
+        same_gradient(&format!("{penalty:?}"), &gpu, &recipe, &net(Activation::Logistic));
+    }
+    same_gradient("k-sparse", &gpu, &plain, &Autoencoder { top_k: Some(5), ..net(Activation::Relu) });
+    let vae = Vae::glorot(&[WIDTH, 20, 6], Activation::Tanh, 3).expect("the sizes make sense");
+    same_gradient("variational", &gpu, &FineTune { kl_weight: 0.7, ..plain }, &vae);
 }
 
 fn gpu_error(error: Error) -> GpuError {
