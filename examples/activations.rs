@@ -13,23 +13,20 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use shared::{Common, Report, higher, keep_recipe, lower, prepare};
+use shared::{Member, Report, higher, lower};
 use strait::compute::philox::Stream;
 use strait::data::Table;
 use strait::models::forward;
 use strait::picture::filters;
 use strait::prelude::*;
-use strait::terminal::{Terminal, stop_on_ctrl_c};
+use strait::terminal::Terminal;
 use strait::train::{FineTuned, KSparse};
 
 #[derive(Parser)]
 #[command(about = "Finds the directions that vectors are made of", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
+    member: Member,
     /// A matrix of activations as .npy or .safetensors; its last tenth is for testing
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
@@ -42,9 +39,6 @@ struct Options {
     /// The layer of the net whose outputs are taken
     #[arg(long, default_value_t = 2, requires = "model")]
     layer: usize,
-    /// Units of the code
-    #[arg(long)]
-    code: Option<usize>,
     /// How many of them are not 0
     #[arg(long)]
     top_k: Option<usize>,
@@ -62,34 +56,33 @@ struct Source {
     directions: Vec<Vec<f32>>,
 }
 
+impl shared::Recipe for KSparse {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut recipe = shared::recipe(options.recipe.as_deref(), KSparse::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
-    options.common.change(&mut recipe.training);
+    let mut recipe: KSparse = options.member.recipe()?;
     let made_up = options.rows.is_none() && options.model.is_none();
-    if made_up && options.recipe.is_none() {
+    if made_up && options.member.recipe_file.is_none() {
         (recipe.units, recipe.top_k) = (512, 8);
     }
-    recipe.units = options.code.unwrap_or(recipe.units);
+    recipe.units = options.member.code.unwrap_or(recipe.units);
     recipe.top_k = options.top_k.unwrap_or(recipe.top_k);
     if recipe.units == 0 {
         bail!("--code 0: the sizes of a net must be positive, none of them 0");
     }
     recipe.check()?;
-    prepare(&options.out)?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
     let source = source(options, &device, recipe.training.seed)?;
-    let train = Rows::numbers(&source.train, source.width)?.first(options.common.limit.unwrap_or(usize::MAX));
+    let train = Rows::numbers(&source.train, source.width)?.first(options.member.common.limit.unwrap_or(usize::MAX));
     let test = Rows::numbers(&source.test, source.width)?;
-    stop_on_ctrl_c()?;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
     println!("{} vectors of {} numbers for training, {} for testing", train.count, train.width, test.count);
-    keep_recipe(&options.out, &recipe)?;
 
     let mut terminal = Terminal::new();
     let trained = recipe.fit(&device, train, &mut |event| terminal.show(event))?;
@@ -128,7 +121,7 @@ fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
         bail!("--layer {}: the net of {} has {} layers", options.layer, file.display(), net.layers.len());
     }
     let layers = &net.layers[..options.layer];
-    let mnist = Mnist::open(&options.common.data)?;
+    let mnist = Mnist::open(&options.member.common.data)?;
     let [train, test] = [&mnist.train, &mnist.test].map(|images| forward(device, layers, None, &images.rows()));
     let width = layers[layers.len() - 1].outputs;
     Ok(Source { width, train: train.context("--model")?, test: test.context("--model")?, directions: Vec::new() })

@@ -12,24 +12,18 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Common, Report, higher, keep_recipe, lower, one_of_each, pictures, prepare, train};
+use shared::{Member, Report, higher, lower, one_of_each, pictures, train};
 use strait::compute::Missing;
 use strait::models::{corrupt, nearest, vote};
 use strait::picture::{LabelledRow, filters, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{stop_on_ctrl_c, stopping};
+use strait::terminal::stopping;
 
 #[derive(Parser)]
 #[command(about = "Trains a denoising autoencoder on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-    /// Size of the code
-    #[arg(long)]
-    code: Option<usize>,
+    member: Member,
     /// masking, salt-and-pepper or gaussian
     #[arg(long)]
     noise: Option<String>,
@@ -80,29 +74,28 @@ impl Recipe {
     }
 }
 
+impl shared::Recipe for Recipe {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
+    let recipe: Recipe = options.member.recipe()?;
     let mut recipe = recipe.with_noise(options.noise.as_deref(), options.level)?;
-    options.common.change(&mut recipe.training);
-    recipe.code = options.code.unwrap_or(recipe.code);
+    recipe.code = options.member.code.unwrap_or(recipe.code);
     let with_noise = FineTune { corruption: Some(recipe.noise), ..recipe.training.clone() };
     with_noise.check().context("the recipe")?;
-    let mnist = Mnist::open(&options.common.data)?;
-    let (training, test) = options.common.rows(&mnist);
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (training, test) = options.member.common.rows(&mnist);
     let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
     denoising.layers[0].activation = Activation::Logistic;
     let mut plain = denoising.clone();
-    prepare(&options.out)?;
-    stop_on_ctrl_c()?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
-    keep_recipe(&options.out, &recipe)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
 
     let with_noise = FineTune { precision: recipe.training.precision, ..with_noise };
     let tuned = train(&device, &with_noise, &mut denoising, training, test)?;

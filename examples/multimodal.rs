@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Common, Report, higher, keep_recipe, lower, prepare, train};
+use shared::{Member, Report, higher, lower, train};
 use strait::Missing;
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{stop_on_ctrl_c, stopping};
+use strait::terminal::stopping;
 use strait::train::FineTuned;
 
 /// Values that stand for each of ten labels: as many as give them weight beside the pixels.
@@ -28,13 +28,7 @@ const REPEATED: usize = 10;
 #[command(about = "Trains multimodal autoencoders on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-    /// Size of the code
-    #[arg(long)]
-    code: Option<usize>,
+    member: Member,
     /// With what probability the first input is missing in training; the second one is with the same
     #[arg(long)]
     share: Option<f32>,
@@ -113,24 +107,27 @@ impl Pairs {
     }
 }
 
+impl shared::Recipe for Recipe {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
-    options.common.change(&mut recipe.training);
+    let mut recipe: Recipe = options.member.recipe()?;
     recipe.share = options.share.unwrap_or(recipe.share);
-    if let Some(code) = options.code {
+    if let Some(code) = options.member.code {
         recipe.hidden.pop();
         recipe.hidden.push(code);
     }
-    recipe.training.check()?;
     if !(0.0..=0.5).contains(&recipe.share) {
         bail!("--share {}: it must lie from 0 to 0.5, since never both inputs are missing", recipe.share);
     }
-    let mnist = Mnist::open(&options.common.data)?;
+    let mnist = Mnist::open(&options.member.common.data)?;
     let (halves, labelled) = (Pairs::halves(&mnist), Pairs::labelled(&mnist));
     let net = |pairs: &Pairs| -> Result<Autoencoder> {
         let sizes: Vec<usize> = std::iter::once(pairs.width).chain(recipe.hidden.iter().copied()).collect();
@@ -142,14 +139,9 @@ fn run(options: &Options) -> Result<()> {
         Ok(net)
     };
     let nets = [net(&halves)?, net(&halves)?, net(&labelled)?];
-    prepare(&options.out)?;
-    stop_on_ctrl_c()?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
-    keep_recipe(&options.out, &recipe)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
 
-    let limit = options.common.limit.unwrap_or(usize::MAX);
+    let limit = options.member.common.limit.unwrap_or(usize::MAX);
     let mut all = FineTuned::default();
     let mut learn = |title: &str, mut net: Autoencoder, pairs: &Pairs, share: f32| -> Result<Autoencoder> {
         println!("\n{title}");

@@ -12,24 +12,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Common, Report, keep_recipe, lower, one_of_each, pictures, prepare};
+use shared::{Member, Report, lower, one_of_each, pictures};
 use strait::data::Images;
 use strait::picture::{LabelledRow, filters, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{stop_on_ctrl_c, stopping};
+use strait::terminal::stopping;
 use strait::train::FineTuned;
 
 #[derive(Parser)]
 #[command(about = "Trains a linear autoencoder on MNIST and compares it with PCA", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-    /// Size of the code
-    #[arg(long)]
-    code: Option<usize>,
+    member: Member,
     /// Where the results go
     #[arg(long, default_value = "out/pca")]
     out: PathBuf,
@@ -55,25 +49,23 @@ impl Default for Recipe {
     }
 }
 
+impl shared::Recipe for Recipe {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
-    options.common.change(&mut recipe.training);
-    recipe.code = options.code.unwrap_or(recipe.code);
-    recipe.training.check()?;
-    let mnist = Mnist::open(&options.common.data)?;
-    let (train, test) = options.common.rows(&mnist);
+    let mut recipe: Recipe = options.member.recipe()?;
+    recipe.code = options.member.code.unwrap_or(recipe.code);
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (train, test) = options.member.common.rows(&mnist);
     let mut net = Autoencoder::linear(train.width, recipe.code, recipe.training.seed)?;
-    prepare(&options.out)?;
-    stop_on_ctrl_c()?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
-    keep_recipe(&options.out, &recipe)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
 
     let pca = Pca::fit(&device, train, recipe.code)?;
     // Shorter runs, to see the spaces approach each other; the last one is the recipe's.
@@ -93,7 +85,7 @@ fn run(options: &Options) -> Result<()> {
     let (error, expected) = (net.error(&device, test)?, pca.error(test)?);
     let mut report = Report::new(&device, recipe.training.precision, &recipe, train.count, tuned);
     // Double precision, computed elsewhere.
-    let known = (recipe.code == 30 && options.common.limit.is_none()).then_some(13.8663);
+    let known = (recipe.code == 30 && options.member.common.limit.is_none()).then_some(13.8663);
     report.measured = vec![
         lower("squared error per test image, PCA", expected, known),
         lower("squared error per test image, linear autoencoder", error, known),

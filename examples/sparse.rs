@@ -12,24 +12,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Common, Report, higher, keep_recipe, lower, prepare, train};
+use shared::{Member, Report, higher, lower, train};
 use strait::models::{nearest, vote};
 use strait::picture::filters;
 use strait::prelude::*;
-use strait::terminal::{stop_on_ctrl_c, stopping};
+use strait::terminal::stopping;
 use strait::train::FineTuned;
 
 #[derive(Parser)]
 #[command(about = "Trains sparse autoencoders on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-    /// Size of the code
-    #[arg(long)]
-    code: Option<usize>,
+    member: Member,
     /// How many units of a k-sparse code are not 0
     #[arg(long)]
     top_k: Option<usize>,
@@ -85,19 +79,22 @@ impl Recipe {
     }
 }
 
+impl shared::Recipe for Recipe {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
-    options.common.change(&mut recipe.training);
-    recipe.code = options.code.unwrap_or(recipe.code);
+    let mut recipe: Recipe = options.member.recipe()?;
+    recipe.code = options.member.code.unwrap_or(recipe.code);
     recipe.top_k = options.top_k.unwrap_or(recipe.top_k);
-    recipe.training.check()?;
-    let mnist = Mnist::open(&options.common.data)?;
-    let (training, test) = options.common.rows(&mnist);
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (training, test) = options.member.common.rows(&mnist);
     let net = |kind: &Kind| -> Result<Autoencoder> {
         let mut net = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
         net.layers[0].activation = kind.units;
@@ -107,12 +104,7 @@ fn run(options: &Options) -> Result<()> {
         Ok(net)
     };
     let nets = recipe.kinds().into_iter().map(|kind| Ok((net(&kind)?, kind))).collect::<Result<Vec<_>>>()?;
-    prepare(&options.out)?;
-    stop_on_ctrl_c()?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
-    keep_recipe(&options.out, &recipe)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
 
     let (mut all, mut measured) = (FineTuned::default(), Vec::new());
     for (mut net, kind) in nets {

@@ -14,29 +14,23 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Common, Measured, Report, higher, keep_recipe, lower, prepare, train};
+use shared::{Measured, Member, Report, higher, lower, train};
 use strait::data::Images;
 use strait::hinton2006::SIZES;
 use strait::models::{BinaryCodes, area_under_roc, medians, nearest, retrieval, threshold, vote};
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
+use strait::terminal::{Terminal, stopping};
 use strait::train::FineTuned;
 
 #[derive(Parser)]
 #[command(about = "Uses the codes of a deep autoencoder", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
+    member: Member,
     /// A net that strait has saved; without it one is trained
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Size of the code of the net that is trained
-    #[arg(long)]
-    code: Option<usize>,
     /// The digit that is normal; all others are anomalies
     #[arg(long)]
     normal: Option<u8>,
@@ -76,24 +70,32 @@ impl Default for Recipe {
     }
 }
 
+impl shared::Recipe for Recipe {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        self.training.precision = precision;
+        self.pretrain.precision = precision;
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
-    options.common.change(&mut recipe.training);
+    let mut recipe: Recipe = options.member.recipe()?;
     recipe.pretrain.seed = recipe.training.seed;
     recipe.normal = options.normal.unwrap_or(recipe.normal);
-    if let Some(code) = options.code {
+    if let Some(code) = options.member.code {
         recipe.hidden.pop();
         recipe.hidden.push(code);
     }
     recipe.pretrain.check()?;
-    recipe.training.check()?;
-    let mnist = Mnist::open(&options.common.data)?;
-    let (training, test) = options.common.rows(&mnist);
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (training, test) = options.member.common.rows(&mnist);
     let given = options.model.as_ref().map(Autoencoder::load).transpose()?.map(|(net, _)| net);
     let sizes: Vec<usize> = std::iter::once(training.width).chain(recipe.hidden.iter().copied()).collect();
     strait::models::check_sizes(&sizes)?;
@@ -104,13 +106,7 @@ fn run(options: &Options) -> Result<()> {
     if normal.len() < 4 * training.width {
         bail!("--normal {}: there are fewer than 4 training images of this digit", recipe.normal);
     }
-    prepare(&options.out)?;
-    stop_on_ctrl_c()?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
-    recipe.pretrain.precision = recipe.training.precision;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
-    keep_recipe(&options.out, &recipe)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
 
     let (net, tuned) = match given {
         Some(net) => (net, FineTuned::default()),

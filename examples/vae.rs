@@ -12,12 +12,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Common, Report, higher, keep_recipe, lower, one_of_each, pictures, prepare, train};
+use shared::{Member, Report, higher, lower, one_of_each, pictures, train};
 
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{stop_on_ctrl_c, stopping};
+use strait::terminal::stopping;
 
 /// The bound after 10 epochs with 400 hidden units and a code of 20 numbers, in nats for each test image.
 const PUBLISHED: f64 = -105.0;
@@ -26,13 +26,7 @@ const PUBLISHED: f64 = -105.0;
 #[command(about = "Trains a variational autoencoder on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    common: Common,
-    /// A recipe as --out writes it
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-    /// Size of the code
-    #[arg(long)]
-    code: Option<usize>,
+    member: Member,
     /// Weight of the divergence of codes from their prior
     #[arg(long)]
     kl_weight: Option<f32>,
@@ -70,31 +64,29 @@ impl Default for Recipe {
     }
 }
 
+impl shared::Recipe for Recipe {
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.training
+    }
+}
+
 fn main() -> ExitCode {
     shared::main(|| run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut recipe = shared::recipe(options.recipe.as_deref(), Recipe::default())?;
-    let said = options.recipe.as_ref().map(|_| recipe.training.precision);
-    options.common.change(&mut recipe.training);
+    let mut recipe: Recipe = options.member.recipe()?;
     recipe.training.kl_weight = options.kl_weight.unwrap_or(recipe.training.kl_weight);
     recipe.samples = options.samples.unwrap_or(recipe.samples).max(1);
-    if let Some(code) = options.code {
+    if let Some(code) = options.member.code {
         recipe.hidden.pop();
         recipe.hidden.push(code);
     }
-    recipe.training.check()?;
-    let mnist = Mnist::open(&options.common.data)?;
-    let (training, test) = options.common.rows(&mnist);
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (training, test) = options.member.common.rows(&mnist);
     let sizes: Vec<usize> = std::iter::once(training.width).chain(recipe.hidden.iter().copied()).collect();
     let mut vae = Vae::glorot(&sizes, Activation::Relu, recipe.training.seed)?;
-    prepare(&options.out)?;
-    stop_on_ctrl_c()?;
-    let device = Device::named(&options.common.device)?;
-    recipe.training.precision = options.common.precision(&device, said)?;
-    println!("{}, {}", device.describe(), recipe.training.precision.name());
-    keep_recipe(&options.out, &recipe)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
 
     let tuned = train(&device, &recipe.training, &mut vae, training, test)?;
     vae.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;

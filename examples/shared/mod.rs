@@ -11,7 +11,7 @@ use strait::Operands;
 use strait::data::Images;
 use strait::models::write_atomically;
 use strait::prelude::*;
-use strait::terminal::{Terminal, stopping};
+use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
 use strait::train::{FineTuneEpoch, FineTuned, Trainable};
 
 /// The options of every example.
@@ -62,22 +62,63 @@ impl Common {
         }
         Ok(precision)
     }
+}
 
-    /// The changes that the options make to a recipe of back-propagation.
-    pub(crate) fn change(&self, recipe: &mut FineTune) {
-        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
-        recipe.seed = self.seed.unwrap_or(recipe.seed);
+/// The options of the members of the family.
+#[derive(Args)]
+pub(crate) struct Member {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// A recipe as --out writes it
+    #[arg(long = "recipe", value_name = "FILE")]
+    pub(crate) recipe_file: Option<PathBuf>,
+    /// Size of the code
+    #[arg(long)]
+    pub(crate) code: Option<usize>,
+}
+
+/// All that a run depends on, beside the data.
+pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
+    /// Its training by back-propagation.
+    fn training(&mut self) -> &mut FineTune;
+
+    /// Sets the precision of all that it trains.
+    fn set_precision(&mut self, precision: Precision) {
+        self.training().precision = precision;
     }
 }
 
-/// The recipe in a TOML file, else the default.
-pub(crate) fn recipe<R: DeserializeOwned>(file: Option<&Path>, default: R) -> Result<R> {
-    let Some(file) = file else {
-        return Ok(default);
-    };
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("--recipe {shown}: the file cannot be read"))?;
-    toml::from_str(&text).with_context(|| format!("--recipe {shown}: this is no recipe"))
+impl Member {
+    /// The recipe in the file that is named, else the default, with the changes that the options make to its training.
+    pub(crate) fn recipe<R: Recipe>(&self) -> Result<R> {
+        let mut recipe = match &self.recipe_file {
+            None => R::default(),
+            Some(file) => {
+                let shown = file.display();
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("--recipe {shown}: the file cannot be read"))?;
+                toml::from_str(&text).with_context(|| format!("--recipe {shown}: this is no recipe"))?
+            }
+        };
+        let training = recipe.training();
+        training.epochs = self.common.epochs.unwrap_or(training.epochs);
+        training.seed = self.common.seed.unwrap_or(training.seed);
+        training.check()?;
+        Ok(recipe)
+    }
+
+    /// Makes the folder for the results and opens the device, in which precision the recipe then is; prints and keeps it.
+    pub(crate) fn begin(&self, out: &Path, recipe: &mut impl Recipe) -> Result<Device> {
+        prepare(out)?;
+        stop_on_ctrl_c()?;
+        let device = Device::named(&self.common.device)?;
+        let said = self.recipe_file.as_ref().map(|_| recipe.training().precision);
+        let precision = self.common.precision(&device, said)?;
+        recipe.set_precision(precision);
+        println!("{}, {}", device.describe(), precision.name());
+        keep_recipe(out, recipe)?;
+        Ok(device)
+    }
 }
 
 /// Runs an example, and tells of its error in one sentence.
