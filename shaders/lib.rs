@@ -101,6 +101,10 @@ parts! {
     Backprop = "backprop.wgsl";
     /// The gradient of weights.
     Gradient = "gradient.wgsl";
+    /// Its weight costs for each column.
+    Decay = "decay.wgsl";
+    /// No such costs.
+    DecayNone = "decay_none.wgsl";
     /// Its operands for a loss.
     GradientOne = "gradient_one.wgsl";
     /// Its operands for contrastive divergence.
@@ -149,10 +153,12 @@ parts! {
     ColumnMeans = "column_means.wgsl";
     /// A penalty on outputs.
     Penalty = "penalty.wgsl";
-    /// Its mean outputs of units.
-    MeansGiven = "means_given.wgsl";
-    /// No mean outputs.
-    MeansNone = "means_none.wgsl";
+    /// Its number for each column.
+    ColumnGiven = "column_given.wgsl";
+    /// No number for columns.
+    ColumnNone = "column_none.wgsl";
+    /// What the contractive penalty needs of a layer.
+    Contraction = "contraction.wgsl";
     /// Codes drawn from normal distributions.
     Reparameterize = "reparameterize.wgsl";
     /// Their derivative.

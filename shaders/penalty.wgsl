@@ -1,6 +1,6 @@
 // Adds the derivative of a penalty on outputs to delta; per row, the penalty goes to the metrics.
-// PENALTY: 0 for the sum of absolute values, 1 for the divergence of mean outputs from the target whose bits are TARGET;
-// WEIGHT: the bits of its weight.
+// PENALTY: 0 for the sum of absolute values, 1 for the divergence of mean outputs from the target whose bits are TARGET, 2
+// for the squared norm of the Jacobian; WEIGHT: the bits of its weight.
 @group(0) @binding(3) var<storage, read_write> delta: array<f32>;
 @group(1) @binding(1) var<storage, read_write> metrics: array<f32>;
 
@@ -16,11 +16,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         var slope = weight * sign(y);
         var part = weight * abs(y);
         if PENALTY == 1u {
-            let mean = clamp(mean_of(col), 1e-6, 1.0 - 1e-6);
+            let mean = clamp(column_of(col), 1e-6, 1.0 - 1e-6);
             let on = rho / mean;
             let off = (1.0 - rho) / (1.0 - mean);
             slope = weight * (off - on);
             part = weight * (rho * log(on) + (1.0 - rho) * log(off));
+        } else if PENALTY == 2u {
+            let first = derivative(vec4<f32>(y)).x;
+            // The second derivative over the first: logistic, tanh, none.
+            let bend = select(select(0.0, -2.0 * y, ACTIVATION == 2u), 1.0 - 2.0 * y, ACTIVATION == 1u);
+            slope = 2.0 * weight * column_of(col) * first * bend;
+            part = weight * column_of(col) * first * first;
         }
         loss += part;
         if row < step.rows {

@@ -8,7 +8,8 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 7] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 8] = [
+    ("contractive", &["--code", "20"], &["filters.png", "filters-plain.png"]),
     ("multimodal", &["--code", "12"], &["halves.png", "labels.png"]),
     ("uses", &["--code", "5"], &["neighbours.png"]),
     ("activations", &["--code", "60", "--top-k", "4"], &["directions.png"]),
@@ -86,6 +87,7 @@ fn wrong_input_gets_one_clear_sentence() {
         }
     }
     for (name, arguments, expected) in [
+        ("contractive", vec!["--weight", "-1"], "the weight of the penalty is -1"),
         ("denoising", vec!["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
         ("denoising", vec!["--level", "1.5"], "a share must lie between 0 and 1"),
         ("sparse", vec!["--top-k", "1001"], "the 1001 largest numbers cannot be taken of a code of 1000"),

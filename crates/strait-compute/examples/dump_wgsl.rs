@@ -77,7 +77,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     for negative in [None, Some((wide, s))] {
         for i in 0..3 {
             let (weight, bias, input_bias) = (weights[i], Some(biases[i]), Some(inputs[i]));
-            routine.push(Op::Gradient { positive: (x, y), negative, weight, bias, input_bias })?;
+            routine.push(Op::Gradient { positive: (x, y), negative, weight, bias, input_bias, decay: None })?;
         }
     }
     for kind in [Kind::Bytes, Kind::Rows] {

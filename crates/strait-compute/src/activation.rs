@@ -64,6 +64,18 @@ impl Activation {
     }
 }
 
+impl Activation {
+    /// The second derivative with respect to the total input, written in terms of the output `y`; 0 at a kink.
+    pub fn second_derivative(self, y: f64) -> f64 {
+        match self {
+            Self::Linear | Self::Relu => 0.0,
+            Self::Logistic => y * (1.0 - y) * (1.0 - 2.0 * y),
+            Self::Tanh => -2.0 * y * (1.0 - y * y),
+            Self::Softplus => (-y).exp() * (1.0 - (-y).exp()),
+        }
+    }
+}
+
 /// How a stochastic unit draws its state from its mean.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sampling {

@@ -283,7 +283,7 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
         let (reads, writes) = op.tensors();
         reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
         match op {
-            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, decay: _ } => {
                 if precision != Precision::F32 {
                     rounded.extend([Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]));
                 }

@@ -31,7 +31,7 @@ pub use device::Device;
 pub use error::{Error, Result};
 pub use gpu::{Cooperation, Gpu, Tiles, kernels};
 pub use noise::{Missing, Noise};
-pub use op::{LossKind, Op, PenaltyKind, Sample, Update};
+pub use op::{Decay, LossKind, Op, PenaltyKind, Sample, Update};
 pub use oracle::Oracle;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};

@@ -1,4 +1,4 @@
-//! The vocabulary: fourteen kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: fifteen kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
@@ -60,6 +60,15 @@ impl Update {
     }
 }
 
+/// A weight cost of its own for each column of a weight matrix: λⱼ wᵢⱼ is added to its gradient, whatever becomes of that.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Decay {
+    /// W, [K, N], which an update may be about to change.
+    pub weight: Tensor,
+    /// λ, [1, N].
+    pub costs: Tensor,
+}
+
 /// A loss, by the outputs it expects and the derivative it passes on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LossKind {
@@ -91,6 +100,15 @@ pub enum PenaltyKind {
         target: f32,
         /// ρ̂, [1, N], from [`Op::ColumnMeans`].
         means: Tensor,
+    },
+    /// λ ‖∂y/∂x‖², the squared Frobenius norm of the Jacobian of y = act(x W + b), which is λ Σ act′(aⱼ)² Σ wᵢⱼ² (Rifai et al.
+    /// 2011): its derivative with respect to the total inputs a. That with respect to W is a [`Decay`]; for both
+    /// [`Op::Contraction`] prepares the columns. For linear, logistic, tanh and rectified units.
+    Contractive {
+        /// λ
+        weight: f32,
+        /// Σ wᵢⱼ², [1, N].
+        squares: Tensor,
     },
 }
 
@@ -162,6 +180,8 @@ pub enum Op {
         bias: Option<Update>,
         /// The bias of the K units, [1, K], which an RBM's visible units have.
         input_bias: Option<Update>,
+        /// A weight cost for each column.
+        decay: Option<Decay>,
     },
     /// A loss: per active row, the loss and the squared error go to the metrics.
     Loss {
@@ -202,6 +222,22 @@ pub enum Op {
         input: Tensor,
         /// [1, N]
         out: Tensor,
+    },
+    /// What the contractive penalty needs of a layer y = act(x W + b): the squared lengths of the columns of W, and the
+    /// costs 2 λ mean act′(aⱼ)² that it puts on them.
+    Contraction {
+        /// W, [K, N].
+        weight: Tensor,
+        /// y, [B, N].
+        output: Tensor,
+        /// act
+        activation: Activation,
+        /// λ
+        penalty: f32,
+        /// Σ wᵢⱼ², [1, N].
+        squares: Tensor,
+        /// [1, N]
+        costs: Tensor,
     },
     /// Adds the derivative of a penalty on a layer's outputs, through its activation, to δ; per active row, the penalty
     /// goes to the metrics as a loss.
@@ -282,6 +318,7 @@ impl Op {
             Self::Corrupt { .. } => "corrupt",
             Self::TopK { .. } => "top k",
             Self::ColumnMeans { .. } => "column means",
+            Self::Contraction { .. } => "contraction",
             Self::Penalty { .. } => "penalty",
             Self::Reparameterize { .. } => "reparameterize",
             Self::ReparameterizeBackward { .. } => "reparameterize backward",
@@ -302,9 +339,10 @@ impl Op {
                 (vec![*input, *weight, *bias], [Some(*out), sample.map(|s| s.out)].into_iter().flatten().collect())
             }
             Self::Backprop { delta, weight, output, out, .. } => (vec![*delta, *weight, *output], vec![*out]),
-            Self::Gradient { positive, negative, weight, bias, input_bias } => {
+            Self::Gradient { positive, negative, weight, bias, input_bias, decay } => {
                 let mut reads = vec![positive.0, positive.1];
                 reads.extend(negative.iter().flat_map(|pair| [pair.0, pair.1]));
+                reads.extend(decay.iter().flat_map(|decay| [decay.weight, decay.costs]));
                 let mut writes = Vec::new();
                 for update in [Some(weight), bias.as_ref(), input_bias.as_ref()].into_iter().flatten() {
                     writes.extend(update.tensors());
@@ -320,9 +358,13 @@ impl Op {
             Self::Penalty { kind, output, delta, .. } => {
                 let means = match kind {
                     PenaltyKind::L1 { .. } => None,
-                    PenaltyKind::Sparsity { means, .. } => Some(*means),
+                    PenaltyKind::Sparsity { means: columns, .. }
+                    | PenaltyKind::Contractive { squares: columns, .. } => Some(*columns),
                 };
                 ([Some(*output), means, Some(*delta)].into_iter().flatten().collect(), vec![*delta])
+            }
+            Self::Contraction { weight, output, squares, costs, .. } => {
+                (vec![*weight, *output], vec![*squares, *costs])
             }
             Self::Reparameterize { moments, noise, out, .. } => (vec![*moments], vec![*noise, *out]),
             Self::ReparameterizeBackward { delta, moments, noise, out, .. } => {

@@ -246,7 +246,7 @@ impl Run {
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, decay } => {
                 let terms = |i: usize, j: usize| (0..active).map(move |r| [(r, i), (r, j)]);
                 let product = |(x, d): (Tensor, Tensor)| {
                     let (x, d) = (factor(x), factor(d));
@@ -265,7 +265,12 @@ impl Run {
                     };
                     difference.into_iter().map(|sum: f64| sum / active as f64).collect()
                 };
-                let gradient = mean(product(*positive), negative.map(product));
+                let mut gradient = mean(product(*positive), negative.map(product));
+                if let Some(decay) = decay {
+                    let (w, costs) = (self.get(decay.weight), self.get(decay.costs));
+                    let terms = w.values.iter().zip(costs.values.iter().cycle());
+                    gradient.iter_mut().zip(terms).for_each(|(g, (w, cost))| *g += cost * w);
+                }
                 self.update(weight, gradient, f64::from(step.weight_cost), step);
                 if let Some(bias) = bias {
                     self.update(bias, mean(sums(positive.1), negative.map(|(_, h)| sums(h))), 0.0, step);
@@ -349,21 +354,27 @@ impl Run {
             }
             Op::Penalty { kind, output, activation, delta } => {
                 let (y, mut d) = (self.get(*output), self.get(*delta).values);
-                let means = match kind {
+                let columns = match kind {
                     PenaltyKind::L1 { .. } => Vec::new(),
-                    PenaltyKind::Sparsity { means, .. } => self.get(*means).values,
+                    PenaltyKind::Sparsity { means: columns, .. }
+                    | PenaltyKind::Contractive { squares: columns, .. } => self.get(*columns).values,
                 };
-                // The penalty on one output, and its derivative.
+                // The penalty on one output, and its derivative with respect to the total input.
                 let of = |y: f64, c: usize| match *kind {
                     PenaltyKind::L1 { weight } => {
                         let sign = if y == 0.0 { 0.0 } else { y.signum() };
-                        (f64::from(weight) * y.abs(), f64::from(weight) * sign)
+                        (f64::from(weight) * y.abs(), f64::from(weight) * sign * activation.derivative(y))
+                    }
+                    PenaltyKind::Contractive { weight, .. } => {
+                        let (slope, scaled) = (activation.derivative(y), f64::from(weight) * columns[c]);
+                        (scaled * slope * slope, 2.0 * scaled * slope * activation.second_derivative(y))
                     }
                     PenaltyKind::Sparsity { weight, target, .. } => {
                         let (weight, rho) = (f64::from(weight), f64::from(target));
-                        let mean = means[c].clamp(1e-6, 1.0 - 1e-6);
+                        let mean = columns[c].clamp(1e-6, 1.0 - 1e-6);
                         let divergence = rho * (rho / mean).ln() + (1.0 - rho) * ((1.0 - rho) / (1.0 - mean)).ln();
-                        (weight * divergence, weight * ((1.0 - rho) / (1.0 - mean) - rho / mean))
+                        let slope = (1.0 - rho) / (1.0 - mean) - rho / mean;
+                        (weight * divergence, weight * slope * activation.derivative(y))
                     }
                 };
                 for r in 0..output.rows {
@@ -371,10 +382,19 @@ impl Run {
                     let loss: f64 = if r < active { parts.clone().map(|(loss, _)| loss).sum() } else { 0.0 };
                     metrics.extend([loss as f32, 0.0]);
                     for (c, (_, slope)) in parts.enumerate().filter(|_| r < active) {
-                        d[r * output.cols + c] += slope * activation.derivative(y.at(r, c));
+                        d[r * output.cols + c] += slope;
                     }
                 }
                 self.set(*delta, d);
+            }
+            Op::Contraction { weight, output, activation, penalty, squares, costs } => {
+                let (w, y) = (self.get(*weight), self.get(*output));
+                let square = |_, c: usize| (0..weight.rows).map(|r| w.at(r, c).powi(2)).sum();
+                let slope = |r: usize, c: usize| activation.derivative(y.at(r, c)).powi(2);
+                let factor = 2.0 * f64::from(*penalty) / active as f64;
+                let cost = |_, c: usize| factor * (0..active).map(|r| slope(r, c)).sum::<f64>();
+                self.set(*squares, matrix(1, weight.cols, square));
+                self.set(*costs, matrix(1, weight.cols, cost));
             }
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
                 let (m, k) = (self.get(*moments), out.cols);

@@ -236,7 +236,7 @@ fn check(op: &Op) -> Result<()> {
             same("the layer's output", *output, delta.rows, w.rows)?;
             same("the result", *out, delta.rows, w.rows)
         }
-        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias } => {
+        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, decay } => {
             numbers(&reads)?;
             numbers(&writes)?;
             if x.rows != d.rows {
@@ -250,6 +250,10 @@ fn check(op: &Op) -> Result<()> {
                 update.tensors().into_iter().try_for_each(|tensor| same(what, tensor, rows, cols))
             };
             each("the weight or its optimiser state", weight, x.cols, d.cols)?;
+            if let Some(decay) = decay {
+                same("the weight that decays", decay.weight, x.cols, d.cols)?;
+                same("the costs", decay.costs, 1, d.cols)?;
+            }
             bias.iter().try_for_each(|update| each("the bias", update, 1, d.cols))?;
             input_bias.iter().try_for_each(|update| each("the input bias", update, 1, x.cols))
         }
@@ -298,8 +302,20 @@ fn check(op: &Op) -> Result<()> {
                     }
                     same("the means", *means, 1, output.cols)
                 }
+                PenaltyKind::Contractive { weight, squares } if weight.is_finite() && *weight >= 0.0 => {
+                    if *activation == Activation::Softplus {
+                        return fail("softplus units have no contractive penalty here".to_owned());
+                    }
+                    same("the squares", *squares, 1, output.cols)
+                }
                 _ => fail("the weight of a penalty must be a number from 0 on".to_owned()),
             }
+        }
+        Op::Contraction { weight, output, squares, costs, .. } => {
+            numbers(&[*weight, *output, *squares, *costs])?;
+            same("the layer's output", *output, output.rows, weight.cols)?;
+            same("the squares", *squares, 1, weight.cols)?;
+            same("the costs", *costs, 1, weight.cols)
         }
         Op::Reparameterize { moments, noise, out, .. } => {
             numbers(&[*moments, *noise, *out])?;

@@ -78,6 +78,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
             weight: Update::Adam { parameter: w, first, second },
             bias: Some(Update::Store { gradient: b }),
             input_bias: None,
+            decay: None,
         },
         Op::Dot { x: w, y: w },
     ] {

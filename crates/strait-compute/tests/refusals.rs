@@ -26,8 +26,14 @@ fn an_operation_must_not_write_what_it_reads_or_writes() {
     let mut program = Program::default();
     let square = |program: &mut Program, name: &str| values(program, name, 4, 4);
     let [x, d, w, v] = ["x", "d", "w", "v"].map(|name| square(&mut program, name));
-    let gradient =
-        |weight: Update| Op::Gradient { positive: (x, d), negative: None, weight, bias: None, input_bias: None };
+    let gradient = |weight: Update| Op::Gradient {
+        positive: (x, d),
+        negative: None,
+        weight,
+        bias: None,
+        input_bias: None,
+        decay: None,
+    };
     let bias = values(&mut program, "b", 1, 4);
     let mut routine = Routine::new("r");
     for op in [
@@ -97,7 +103,7 @@ fn steps_and_indices_have_to_fit() {
     gather.push(Op::Gather { data, index: Some(index), shift: None, out: x }).expect("the shapes fit");
     let mut learn = Routine::new("learn");
     let weight = Update::Store { gradient: moments };
-    let op = Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None };
+    let op = Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None, decay: None };
     learn.push(op).expect("the shapes fit");
     let (gather, learn) = (program.add(gather), program.add(learn));
     let mut execution = Cpu::with_threads(2).expect("threads start").load(program, &[]).expect("it is good");

@@ -135,6 +135,7 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
         weight,
         bias: None,
         input_bias: None,
+        decay: None,
     })?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;

@@ -344,7 +344,7 @@ impl FineTune {
         below("kl-weight", self.kl_weight, f32::INFINITY, "it must be a number of at least 0")?;
         match self.penalty {
             None => {}
-            Some(Penalty::L1 { weight }) => penalty_weight(weight)?,
+            Some(Penalty::L1 { weight } | Penalty::Contractive { weight }) => penalty_weight(weight)?,
             Some(Penalty::Sparsity { weight, target }) => {
                 penalty_weight(weight)?;
                 if !(0.0 < target && target < 1.0) {

@@ -13,7 +13,7 @@ pub enum Objective {
     SquaredError,
 }
 
-/// A penalty on the outputs y of a layer that makes them sparse.
+/// A penalty on the outputs y of a layer that makes them sparse, or that makes them change little with the input.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Penalty {
@@ -29,5 +29,11 @@ pub enum Penalty {
         weight: f32,
         /// ρ
         target: f32,
+    },
+    /// λ ‖∂y/∂x‖², the squared Frobenius norm of the Jacobian in closed form (Rifai et al. 2011): for a code that is the
+    /// first layer's, of linear, logistic, tanh or rectified units.
+    Contractive {
+        /// λ
+        weight: f32,
     },
 }

@@ -359,6 +359,7 @@ impl Machine {
             weight,
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
+            decay: None,
         };
         let (mut steps, mut lasts) = (Vec::new(), Vec::new());
         for place in 0..feed.places() {

@@ -1,6 +1,6 @@
 //! One minibatch on its way through a net, recorded so that derivatives find their way back.
 
-use strait_compute::{Activation, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
+use strait_compute::{Activation, Decay, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
 use strait_models::Layer;
 
 use crate::{Error, Objective, Penalty, Result};
@@ -35,6 +35,8 @@ struct Recorded {
     activation: Activation,
     origin: Origin,
     penalties: Vec<PenaltyKind>,
+    /// Weight costs for the columns of the layer that gave it.
+    costs: Option<Tensor>,
     /// The derivative, as far as it is known.
     delta: Option<Tensor>,
 }
@@ -58,7 +60,7 @@ impl<'a> Tape<'a> {
     }
 
     fn add(&mut self, out: Tensor, activation: Activation, origin: Origin) -> Value {
-        self.steps.push(Recorded { out, activation, origin, penalties: Vec::new(), delta: None });
+        self.steps.push(Recorded { out, activation, origin, penalties: Vec::new(), costs: None, delta: None });
         Value(self.steps.len() - 1)
     }
 
@@ -151,7 +153,7 @@ impl<'a> Tape<'a> {
     /// Puts a penalty on values, while the tape learns.
     ///
     /// # Errors
-    /// If it is not made for such units.
+    /// If it is not made for such units, or, if it is contractive, the values are not those of a layer on the data.
     pub fn penalize(&mut self, value: Value, penalty: Penalty) -> Result<()> {
         if !self.learns {
             return Ok(());
@@ -164,9 +166,28 @@ impl<'a> Tape<'a> {
                 self.routine.push(Op::ColumnMeans { input: self.steps[value.0].out, out: means })?;
                 PenaltyKind::Sparsity { weight, target, means }
             }
+            Penalty::Contractive { weight } => self.contract(value, weight)?,
         };
         self.steps[value.0].penalties.push(kind);
         Ok(())
+    }
+
+    /// Prepares the contractive penalty on the outputs of the first layer.
+    fn contract(&mut self, value: Value, penalty: f32) -> Result<PenaltyKind> {
+        let Recorded { out: output, activation, origin, .. } = self.steps[value.0];
+        let Origin::Dense { input, layer } = origin else {
+            return Err(not_contractive());
+        };
+        if !matches!(self.steps[input.0].origin, Origin::Data) {
+            return Err(not_contractive());
+        }
+        let [squares, costs] = ["squares", "costs"].map(|name| {
+            let name = format!("{name}{} of {}", value.0, self.routine.name());
+            self.program.tensor(name, 1, output.cols, Kind::Values)
+        });
+        self.routine.push(Op::Contraction { weight: layer.weight, output, activation, penalty, squares, costs })?;
+        self.steps[value.0].costs = Some(costs);
+        Ok(PenaltyKind::Contractive { weight: penalty, squares })
     }
 
     /// The last layers, which reconstruct `target`, and the error of the reconstruction as a loss.
@@ -196,7 +217,7 @@ impl<'a> Tape<'a> {
     /// before its own weights change.
     pub(crate) fn learn(mut self, mut update: impl FnMut(&mut Program, Tensor) -> Update) -> Result<()> {
         for number in (0..self.steps.len()).rev() {
-            let Recorded { out, activation, origin, delta: Some(delta), .. } = self.steps[number] else {
+            let Recorded { out, activation, origin, costs, delta: Some(delta), .. } = self.steps[number] else {
                 continue;
             };
             for kind in std::mem::take(&mut self.steps[number].penalties) {
@@ -217,6 +238,7 @@ impl<'a> Tape<'a> {
                         weight: update(self.program, layer.weight),
                         bias: Some(update(self.program, layer.bias)),
                         input_bias: None,
+                        decay: costs.map(|costs| Decay { weight: layer.weight, costs }),
                     })?;
                 }
                 Origin::Latent { moments, noise, kl_weight } => {
@@ -240,5 +262,14 @@ impl<'a> Tape<'a> {
             Some(known) => self.routine.push(Op::Combine { x: known, y: out, out: known })?,
         }
         Ok(())
+    }
+}
+
+fn not_contractive() -> Error {
+    let (setting, value) = ("the penalty", "contractive".to_owned());
+    Error::Setting {
+        setting,
+        value,
+        expected: "the Jacobian is that of one layer, so the code must be the first layer's",
     }
 }

@@ -97,7 +97,8 @@ fn a_gpu_trains_every_member_of_the_family() {
         let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
         same_gradient(&format!("{noise:?}"), &gpu, &recipe, &net(Activation::Logistic));
     }
-    for penalty in [Penalty::L1 { weight: 0.5 }, Penalty::Sparsity { weight: 0.5, target: 0.1 }] {
+    let sparsity = Penalty::Sparsity { weight: 0.5, target: 0.1 };
+    for penalty in [Penalty::L1 { weight: 0.5 }, sparsity, Penalty::Contractive { weight: 0.5 }] {
         let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
         same_gradient(&format!("{penalty:?}"), &gpu, &recipe, &net(Activation::Logistic));
     }

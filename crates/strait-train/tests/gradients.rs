@@ -84,6 +84,7 @@ fn gradient(
             weight: Update::Store { gradient: stored[i].0 },
             bias: Some(Update::Store { gradient: stored[i].1 }),
             input_bias: None,
+            decay: None,
         });
     }
     let routine = program.add(routine);

@@ -73,6 +73,13 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
         let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
         agrees_with_finite_differences("sparse", &recipe, &autoencoder(Activation::Logistic));
     }
+    // The penalty on rectified units jumps at their kink.
+    for units in [Activation::Logistic, Activation::Tanh, Activation::Linear] {
+        let recipe = FineTune { penalty: Some(Penalty::Contractive { weight: 0.5 }), ..plain.clone() };
+        let mut net = Autoencoder::glorot(&[WIDTH, 4], 4).expect("the sizes make sense");
+        net.layers[0].activation = units;
+        agrees_with_finite_differences("contractive", &recipe, &net);
+    }
     for units in [Activation::Logistic, Activation::Relu] {
         let net = Autoencoder { top_k: Some(2), ..autoencoder(units) };
         agrees_with_finite_differences("k-sparse", &plain, &net);
@@ -87,6 +94,30 @@ fn gradients_of_variational_autoencoders_agree_with_finite_differences() {
         let recipe = FineTune { objective: Objective::SquaredError, ..recipe };
         agrees_with_finite_differences("normal", &recipe, &vae(Activation::Linear));
     }
+}
+
+/// The penalty is the mean squared norm of the Jacobian, by differences of the codes themselves.
+#[test]
+fn the_contractive_penalty_is_the_norm_of_the_jacobian() {
+    let device = Device::new(Oracle::default());
+    let mut net = Autoencoder::glorot(&[WIDTH, 4], 4).expect("the sizes make sense");
+    net.layers[0].activation = Activation::Logistic;
+    let numbers = values(5);
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let loss = |penalty| FineTune { penalty, ..FineTune::default() }.gradient(&device, &net, rows).expect("a loss").0;
+    let found = loss(Some(Penalty::Contractive { weight: 1.0 })) - loss(None);
+    let codes = |values: &[f32]| net.encode(&device, Rows::numbers(values, WIDTH).expect("whole rows")).expect("codes");
+    let mut sum = 0.0;
+    for c in 0..WIDTH {
+        let [low, high] = [-0.01f32, 0.01].map(|by| {
+            let mut moved = numbers.clone();
+            moved.chunks_exact_mut(WIDTH).for_each(|row| row[c] += by);
+            codes(&moved)
+        });
+        sum += low.iter().zip(&high).map(|(l, h)| (f64::from(h - l) / 0.02).powi(2)).sum::<f64>();
+    }
+    let expected = sum / rows.count as f64;
+    assert!((found / expected - 1.0).abs() < 1e-4, "{found}, not {expected}");
 }
 
 /// Two decoders of one code.

@@ -26,6 +26,8 @@ pub(super) struct Gradient<'a> {
     pub(super) weight: Destination<'a>,
     pub(super) bias: Option<Destination<'a>>,
     pub(super) input_bias: Option<Destination<'a>>,
+    /// W and a cost for each of its columns.
+    pub(super) decay: Option<(&'a Panels, &'a Panels)>,
 }
 
 compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
@@ -59,7 +61,7 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
             }
         }
         // SAFETY: this block is this worker's.
-        unsafe { finish::<T>(job, &block[..x.width(i)], i, j, step) };
+        unsafe { finish::<T>(job, &mut block[..x.width(i)], i, j, step) };
     }
 }
 
@@ -108,10 +110,20 @@ fn scaled<T: Target>(factor: f32, sums: T::Sums) -> Lanes {
 /// The block of the weights, of their copies and of their optimiser's state is this worker's; so is panel j of the bias if
 /// i = 0, and panel i of the input bias if j = 0.
 #[inline(always)]
-unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &[Lanes], i: usize, j: usize, step: &Step) {
+unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j: usize, step: &Step) {
     let active = 0..step.rows as usize;
     let inverse = 1.0 / step.rows as f32;
     let (x, d) = job.positive;
+    if let Some((weight, costs)) = job.decay {
+        let rows = i * WIDTH..i * WIDTH + block.len();
+        // SAFETY: nobody else writes this block, and the update below comes later.
+        let (weights, costs) = unsafe { (weight.panel(j, rows), costs.panel(j, 0..1)[0]) };
+        for (row, weights) in block.iter_mut().zip(weights) {
+            for c in 0..WIDTH {
+                row.0[c] += costs.0[c] * weights.0[c];
+            }
+        }
+    }
     // SAFETY: the caller's promise.
     unsafe { update::<T>(job.weight, block, j, i * WIDTH, step, step.weight_cost) };
     if let Some(bias) = job.bias.filter(|_| i == 0) {

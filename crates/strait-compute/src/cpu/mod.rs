@@ -34,7 +34,7 @@ use noise::corrupt;
 use pack::pack;
 use plan::{Copied, Plan, Work, products, weight};
 use rows::{Data, Loss, gather, loss, scatter, softmax};
-use sparsity::{Penalty, Sparsity, column_means, penalty, top_k};
+use sparsity::{Penalty, Sparsity, column_means, contraction, penalty, top_k};
 use storage::{Panels, Shared, Storage, Values, WIDTH};
 use vector::{combine, dot};
 use workers::{Counters, Taking, Workers};
@@ -278,13 +278,14 @@ impl Run {
                     None => backprop(self.isa, &job, self.panels(*delta), self.transposed(*weight), share),
                 }
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, decay } => {
                 let job = Gradient {
                     positive: pair(*positive),
                     negative: negative.map(pair),
                     weight: self.destination(weight),
                     bias: bias.as_ref().map(|update| self.destination(update)),
                     input_bias: input_bias.as_ref().map(|update| self.destination(update)),
+                    decay: decay.map(|decay| pair((decay.weight, decay.costs))),
                 };
                 match half_product {
                     Some(product) => half_gradient(self.isa, &job, &product, step, share),
@@ -315,10 +316,17 @@ impl Run {
                     PenaltyKind::Sparsity { weight, target, means } => {
                         Sparsity::Target { weight, target, means: self.panels(means) }
                     }
+                    PenaltyKind::Contractive { weight, squares } => {
+                        Sparsity::Contractive { weight, squares: self.panels(squares) }
+                    }
                 };
                 let (output, delta) = (self.panels(*output), self.panels(*delta));
                 let job = Penalty { kind, output, activation: *activation, delta, metrics };
                 penalty(self.isa, &job, step, share);
+            }
+            Op::Contraction { weight, output, activation, penalty, squares, costs } => {
+                let layer = (self.panels(*weight), self.panels(*output), *activation);
+                contraction(self.isa, layer, *penalty, self.panels(*squares), self.panels(*costs), step, share);
             }
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
                 let latent =

@@ -1,4 +1,4 @@
-//! Sparse codes: the largest values of a row, the mean outputs of units, and penalties on outputs.
+//! Sparse and contractive codes: the largest values of a row, sums over columns, and penalties on outputs.
 
 use super::isa::{Target, compile_for_each_isa};
 use super::math::{ln, times_derivative};
@@ -9,6 +9,12 @@ use crate::{Activation, Step};
 compile_for_each_isa!(top_k = top_k_kernel(input: &Panels, k: usize, out: &Panels, share: Taking<'_>));
 compile_for_each_isa!(
     column_means = column_means_kernel(input: &Panels, out: &Panels, step: &Step, share: Taking<'_>)
+);
+compile_for_each_isa!(
+    contraction = contraction_kernel(
+        layer: (&Panels, &Panels, Activation), penalty: f32, squares: &Panels, costs: &Panels, step: &Step,
+        share: Taking<'_>
+    )
 );
 compile_for_each_isa!(penalty = penalty_kernel(job: &Penalty<'_>, step: &Step, share: Taking<'_>));
 
@@ -65,11 +71,49 @@ fn column_means_kernel<T: Target>(input: &Panels, out: &Panels, step: &Step, sha
     }
 }
 
+/// See [`Op::Contraction`](crate::Op::Contraction).
+#[inline(always)]
+fn contraction_kernel<T: Target>(
+    (weight, output, activation): (&Panels, &Panels, Activation),
+    penalty: f32,
+    squares: &Panels,
+    costs: &Panels,
+    step: &Step,
+    share: Taking<'_>,
+) {
+    let factor = 2.0 * penalty / step.rows as f32;
+    for panel in share.of(weight.count()) {
+        let (mut square, mut cost) = (Lanes::ZERO, Lanes::ZERO);
+        // SAFETY: weights and outputs are only read.
+        for w in unsafe { weight.panel(panel, 0..weight.rows) } {
+            for c in 0..WIDTH {
+                square.0[c] += w.0[c] * w.0[c];
+            }
+        }
+        // SAFETY: as above.
+        for y in unsafe { output.panel(panel, 0..step.rows as usize) } {
+            let mut slope = [1.0; WIDTH];
+            times_derivative::<T, WIDTH>(activation, &mut slope, &y.0);
+            for c in 0..WIDTH {
+                cost.0[c] += slope[c] * slope[c];
+            }
+        }
+        cost.0.iter_mut().for_each(|sum| *sum *= factor);
+        cost.0[costs.width(panel)..].fill(0.0);
+        // SAFETY: this panel is this worker's in both.
+        unsafe {
+            squares.panel_mut(panel, 0..1)[0] = square;
+            costs.panel_mut(panel, 0..1)[0] = cost;
+        }
+    }
+}
+
 /// See [`PenaltyKind`](crate::PenaltyKind).
 #[derive(Clone, Copy)]
 pub(super) enum Sparsity<'a> {
     L1 { weight: f32 },
     Target { weight: f32, target: f32, means: &'a Panels },
+    Contractive { weight: f32, squares: &'a Panels },
 }
 
 /// See [`Op::Penalty`](crate::Op::Penalty).
@@ -109,6 +153,23 @@ fn penalty_of_panel<T: Target>(job: &Penalty<'_>, r: usize, panel: usize) -> f32
             for c in 0..WIDTH {
                 slope.0[c] = if y.0[c] == 0.0 { 0.0 } else { weight.copysign(y.0[c]) };
                 part.0[c] = weight * y.0[c].abs();
+            }
+        }
+        Sparsity::Contractive { weight, squares } => {
+            // SAFETY: the squares are only read.
+            let squares = unsafe { squares.panel(panel, 0..1)[0] };
+            let mut first = [1.0; WIDTH];
+            times_derivative::<T, WIDTH>(job.activation, &mut first, &y.0);
+            for c in 0..WIDTH {
+                // The second derivative over the first.
+                let bend = match job.activation {
+                    Activation::Logistic => 1.0 - 2.0 * y.0[c],
+                    Activation::Tanh => -2.0 * y.0[c],
+                    _ => 0.0,
+                };
+                part.0[c] = weight * squares.0[c] * first[c] * first[c];
+                // Below it is multiplied by the first derivative once more.
+                slope.0[c] = 2.0 * weight * squares.0[c] * first[c] * bend;
             }
         }
         Sparsity::Target { weight, target: rho, means } => {

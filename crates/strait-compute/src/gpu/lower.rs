@@ -218,13 +218,14 @@ impl Lowering<'_> {
                 ..Kernel::named(op.name())
             }],
             Op::Penalty { kind, output, activation, delta } => {
-                let (code, weight, target, means) = match *kind {
+                let (code, weight, target, columns) = match *kind {
                     PenaltyKind::L1 { weight } => (0, weight, 0.0, None),
                     PenaltyKind::Sparsity { weight, target, means } => (1, weight, target, Some(means)),
+                    PenaltyKind::Contractive { weight, squares } => (2, weight, 0.0, Some(squares)),
                 };
                 let mut buffers = vec![(1, Access::Read, *output), (3, Access::Write, *delta)];
-                buffers.extend(means.map(|means| (2, Access::Read, means)));
-                let given = if means.is_some() { Part::MeansGiven } else { Part::MeansNone };
+                buffers.extend(columns.map(|columns| (2, Access::Read, columns)));
+                let given = if columns.is_some() { Part::ColumnGiven } else { Part::ColumnNone };
                 vec![Kernel {
                     constants: vec![
                         ("ACTIVATION", activation_code(*activation)),
@@ -238,6 +239,19 @@ impl Lowering<'_> {
                     ..self.by_row(op.name(), *output, start)
                 }]
             }
+            Op::Contraction { weight, output, activation, penalty, squares, costs } => vec![Kernel {
+                constants: vec![("ACTIVATION", activation_code(*activation)), ("WEIGHT", penalty.to_bits())],
+                parts: vec![Part::Prelude, Part::Activation, Part::Contraction],
+                sizes: vec![weight.rows as u32, weight.cols as u32],
+                buffers: vec![
+                    (1, Access::Read, *weight),
+                    (2, Access::Read, *output),
+                    (3, Access::Write, *squares),
+                    (4, Access::Write, *costs),
+                ],
+                workgroups: [groups(weight.cols, 64), 1, 1],
+                ..Kernel::named(op.name())
+            }],
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => vec![Kernel {
                 constants: vec![("WEIGHT", kl_weight.to_bits()), ("STREAM", *stream)],
                 parts: vec![Part::Prelude, Part::Row, Part::Reparameterize],
@@ -343,7 +357,7 @@ impl Lowering<'_> {
     }
 
     fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
-        let Op::Gradient { positive: (x, d), negative, weight, .. } = op else {
+        let Op::Gradient { positive: (x, d), negative, weight, decay, .. } = op else {
             unreachable!("called for gradients");
         };
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
@@ -361,7 +375,7 @@ impl Lowering<'_> {
         };
         if with_product {
             update("weight", weight, 5, &mut main);
-            parts.push(Part::Gradient);
+            parts.extend([Part::Gradient, if decay.is_some() { Part::Decay } else { Part::DecayNone }]);
         }
         let mut other = String::new();
         let (mut count, mut start) = (0, 0);
@@ -384,6 +398,18 @@ impl Lowering<'_> {
             parts.push(part);
             count += each;
             other += &format!("    if role < {count}u {{ {call}; return; }}\n");
+        }
+        if let Some(decay) = decay.filter(|_| with_product) {
+            buffers.push((14, Access::Read, decay.costs));
+            // A buffer that is written must not be bound a second time.
+            main += if weight.tensors().contains(&decay.weight) {
+                "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n"
+            } else {
+                buffers.push((15, Access::Read, decay.weight));
+                "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
+fn weight_at(i: u32) -> f32 { return decaying[i]; }
+"
+            };
         }
         if !roles.is_empty() {
             main += &format!("fn other(role: u32, lane: u32) {{\n{other}}}\n");

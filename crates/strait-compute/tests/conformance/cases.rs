@@ -1,7 +1,7 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step, Tensor, Update,
+    Activation, Decay, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step, Tensor, Update,
 };
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
@@ -105,6 +105,39 @@ fn sparsity(batch: usize, cols: usize) -> Case {
     b.finish(format!("sparsity {batch}x{cols}"), ops, vec![step(batch.div_ceil(2))])
 }
 
+/// The contractive penalty of a layer, with each kind of update of its weights.
+fn contractive(batch: usize, inputs: usize, units: usize, activation: Activation, update: usize) -> Case {
+    let mut b = Builder::new();
+    let x = b.values("x", batch, inputs);
+    // Outputs of which all activations could be.
+    let [y, delta] = ["target", "delta"].map(|name| b.values(name, batch, units));
+    let w = b.values("w", inputs, units);
+    let [squares, costs] = ["squares", "costs"].map(|name| b.values(name, 1, units));
+    let weight = match update {
+        0 => Update::Store { gradient: b.values("gradient", inputs, units) },
+        1 => Update::Momentum { parameter: w, velocity: b.values("velocity", inputs, units) },
+        _ => Update::Adam {
+            parameter: w,
+            first: b.values("first", inputs, units),
+            second: b.values("second", inputs, units),
+        },
+    };
+    let ops = vec![
+        Op::Contraction { weight: w, output: y, activation, penalty: 0.7, squares, costs },
+        Op::Penalty { kind: PenaltyKind::Contractive { weight: 0.7, squares }, output: y, activation, delta },
+        Op::Gradient {
+            positive: (x, delta),
+            negative: None,
+            weight,
+            bias: None,
+            input_bias: None,
+            decay: Some(Decay { weight: w, costs }),
+        },
+    ];
+    let name = format!("contractive {batch}x{inputs}x{units} {} update {update}", activation.name());
+    b.finish(name, ops, vec![step(batch.div_ceil(2)), step(batch)])
+}
+
 /// Codes of a variational autoencoder, there and back.
 fn latent(batch: usize, codes: usize) -> Case {
     let mut b = Builder::new();
@@ -163,6 +196,7 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
             weight,
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
+            decay: None,
         },
     ];
     let steps = [0, batch as u32].map(|offset| Step { offset, counter: offset, ..step(batch) });
@@ -196,6 +230,7 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
         weight,
         bias: Some(bias),
         input_bias: None,
+        decay: None,
     };
     let activation = Activation::Softplus;
     let ops = vec![
@@ -281,6 +316,9 @@ fn others() -> Vec<Case> {
         cases.extend([1, cols.div_ceil(2), cols].map(|k| top_k(batch, cols, k)));
         cases.extend(Activation::ALL.map(|activation| absolute_values(batch, cols, activation)));
         cases.push(sparsity(batch, cols));
+        for activation in [Activation::Linear, Activation::Logistic, Activation::Tanh, Activation::Relu] {
+            cases.extend([0, 1, 2].map(|update| contractive(batch, cols + 1, cols, activation, update)));
+        }
         cases.push(latent(batch, cols));
     }
     cases
