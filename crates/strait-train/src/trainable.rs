@@ -7,6 +7,47 @@ use crate::tape::{Tape, Value};
 use crate::{Error, FineTune, Objective, Result};
 
 /// A model that [`FineTune`] trains: layers, and the way of a minibatch through them.
+///
+/// ```
+/// use strait_compute::{Activation, Device, philox::Stream};
+/// use strait_data::Rows;
+/// use strait_models::{Dense, Layer};
+/// use strait_train::{FineTune, Result, Tape, Trainable, Value, silent};
+///
+/// /// One code, decoded by two decoders.
+/// struct Twice(Vec<Dense>);
+///
+/// impl Trainable for Twice {
+///     fn layers(&self) -> &[Dense] {
+///         &self.0
+///     }
+///     fn layers_mut(&mut self) -> &mut [Dense] {
+///         &mut self.0
+///     }
+///     fn check(&self, _: &FineTune) -> Result<()> {
+///         Ok(())
+///     }
+///     fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
+///         let code = tape.dense(x, layers[0])?;
+///         tape.reconstruct(code, &layers[1..2], x, recipe.objective)?;
+///         tape.reconstruct(code, &layers[2..], x, recipe.objective)
+///     }
+/// }
+///
+/// let mut stream = Stream::new(1, 0);
+/// let mut layer = |inputs, outputs, activation| Dense::glorot(inputs, outputs, activation, &mut stream);
+/// let mut model = Twice(vec![
+///     layer(4, 2, Activation::Tanh)?,
+///     layer(2, 4, Activation::Logistic)?,
+///     layer(2, 4, Activation::Logistic)?,
+/// ]);
+/// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
+/// let (device, rows) = (Device::cpu()?, Rows::bytes(&pixels, 4)?);
+/// let before = FineTune::default().gradient(&device, &model, rows)?.0;
+/// FineTune::default().fit(&device, &mut model, rows, None, &mut silent)?;
+/// assert!(FineTune::default().gradient(&device, &model, rows)?.0 < before);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Trainable {
     /// What events call its training.
     fn stage(&self) -> &'static str {
