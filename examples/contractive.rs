@@ -101,7 +101,7 @@ fn run(options: &Options) -> Result<()> {
         report.measured.push(lower(format!("squared error per test image, {name}"), net.error(&device, test)?, None));
         let [references, codes] = [&references, &codes].map(|codes| Rows::numbers(codes, recipe.code));
         let found = nearest(&device, references?, codes?, recipe.neighbours)?;
-        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels);
+        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         report.measured.push(higher(what, right, None));
         let first = &net.layers[0];

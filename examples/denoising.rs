@@ -114,7 +114,7 @@ fn run(options: &Options) -> Result<()> {
         let (references, queries) = (references?, queries?);
         let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
         let found = nearest(&device, references?, queries?, recipe.neighbours)?;
-        let right = vote(&found, &mnist.train.labels, &mnist.test.labels);
+        let right = vote(&found, &mnist.train.labels, &mnist.test.labels)?;
         let what = format!("test images that {} neighbours' codes name, per cent, trained {name}", recipe.neighbours);
         report.measured.push(higher(what, 100.0 * right, None));
     }

@@ -128,7 +128,7 @@ fn run(options: &Options) -> Result<()> {
         measured.push(lower(format!("units of a code above 0.1, {name}"), active, None));
         let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
         let found = nearest(&device, references?, queries?, recipe.neighbours)?;
-        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels);
+        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         measured.push(higher(what, right, None));
         let decoder = &net.layers[1];

@@ -156,12 +156,12 @@ fn search(
     let ours = [net.encode(device, training)?, net.encode(device, test)?];
     let theirs = [narrow(training)?, narrow(test)?];
     let retrieved = recipe.retrieved.clamp(recipe.neighbours, training.count);
-    let mut add = |name: &str, found: &[Vec<u32>], knn: Option<f64>, published: Option<f64>| {
+    let mut add = |name: &str, found: &[Vec<u32>], knn: Option<f64>, published: Option<f64>| -> Result<()> {
         if let Some(right) = knn {
             let what = format!("test digits that {} neighbours name, per cent, by {name}", recipe.neighbours);
             measured.push(higher(what, 100.0 * right, published));
         }
-        let (precision, recall) = retrieval(found, train_labels, test_labels);
+        let (precision, recall) = retrieval(found, train_labels, test_labels)?;
         let what = format!("of {retrieved} images found have the digit, per cent, by {name}");
         measured.push(higher(what, 100.0 * precision, None));
         measured.push(higher(
@@ -169,6 +169,7 @@ fn search(
             100.0 * recall,
             None,
         ));
+        Ok(())
     };
     let mut codes = Vec::new();
     // What a PyTorch transcription of the paper's net, and PCA and pixels in double precision, give.
@@ -181,7 +182,7 @@ fn search(
         let found = nearest(device, references, queries, retrieved)?;
         let voters: Vec<Vec<u32>> = found.iter().map(|found| found[..recipe.neighbours].to_vec()).collect();
         let published = published.filter(|_| size == 30 && recipe.neighbours == 5 && training.count == 60_000);
-        add(name, &found, Some(vote(&voters, train_labels, test_labels)), published);
+        add(name, &found, Some(vote(&voters, train_labels, test_labels)?), published)?;
         if name == "codes" {
             codes = found;
         }
@@ -189,7 +190,7 @@ fn search(
     for (name, [references, queries]) in [("bits of codes", &ours), ("bits of PCA", &theirs)] {
         let thresholds = medians(references, size)?;
         let [references, queries] = [references, queries].map(|codes| BinaryCodes::new(codes, &thresholds));
-        add(&format!("{size} {name}"), &references?.nearest(&queries?, retrieved)?, None, None);
+        add(&format!("{size} {name}"), &references?.nearest(&queries?, retrieved)?, None, None)?;
     }
     Ok(codes)
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Cooperation, Error, Fragments, Kind, LossKind, Matrices, Op, Precision, Program, Routine, Sample,
-    Sampling, Shape, Tensor, Tile, Tiles, Update, kernels,
+    Activation, Cooperation, Decay, Error, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op, PenaltyKind,
+    Precision, Program, Routine, Sample, Sampling, Shape, Tensor, Tile, Tiles, Update, kernels,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -80,6 +80,28 @@ fn everything(precision: Precision) -> Result<Program, Error> {
             routine.push(Op::Gradient { positive: (x, y), negative, weight, bias, input_bias, decay: None })?;
         }
     }
+    let [squares, costs] = ["squares", "costs"].map(|name| program.tensor(name, 1, 7, Kind::Values));
+    for weight in weights {
+        let decay = Some(Decay { weight: w, costs });
+        let bias = None;
+        routine.push(Op::Gradient { positive: (x, y), negative: None, weight, bias, input_bias: bias, decay })?;
+    }
+    let activation = Activation::Logistic;
+    routine.push(Op::Contraction { weight: w, output: y, activation, penalty: 0.1, squares, costs })?;
+    routine.push(Op::ColumnMeans { input: y, out: squares })?;
+    let sparsity = PenaltyKind::Sparsity { weight: 0.1, target: 0.1, means: squares };
+    for kind in [PenaltyKind::L1 { weight: 0.1 }, sparsity, PenaltyKind::Contractive { weight: 0.1, squares }] {
+        routine.push(Op::Penalty { kind, output: y, activation, delta: d })?;
+    }
+    let missing = Noise::Missing(Missing { first: 3, share: 0.3 });
+    for noise in [Noise::Masking(0.5), Noise::SaltAndPepper(0.5), Noise::Gaussian(0.5), missing] {
+        routine.push(Op::Corrupt { input: y, noise, stream: 2, out: p })?;
+    }
+    routine.push(Op::TopK { input: y, k: 3, out: p })?;
+    let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, x.rows, 4, Kind::Values));
+    let [moments, back] = ["moments", "back"].map(|name| program.tensor(name, x.rows, 8, Kind::Values));
+    routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 3, noise, out: code })?;
+    routine.push(Op::ReparameterizeBackward { delta: code, moments, noise, kl_weight: 1.0, out: back })?;
     for kind in [Kind::Bytes, Kind::Rows] {
         let data = program.tensor("data", 20, 8, kind);
         let index = program.tensor("index", 1, 20, Kind::Index);

@@ -77,13 +77,15 @@ fn largest(values: &[f32], k: usize) -> Vec<u32> {
 /// the nearest one counts.
 ///
 /// ```
-/// let right = strait_models::vote(&[vec![0, 1, 2], vec![2, 0, 1]], &[7, 7, 9], &[7, 9]);
+/// let right = strait_models::vote(&[vec![0, 1, 2], vec![2, 0, 1]], &[7, 7, 9], &[7, 9])?;
 /// assert_eq!(right, 0.5);
+/// # Ok::<(), strait_models::Error>(())
 /// ```
 ///
-/// # Panics
-/// If a neighbour has no label.
-pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> f64 {
+/// # Errors
+/// If there is not a label for each query and each neighbour.
+pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<f64> {
+    labelled(neighbours, labels, of_queries)?;
     let elected = |neighbours: &Vec<u32>| {
         let of = |&i: &u32| labels[i as usize];
         let votes = |label: u8| neighbours.iter().filter(|i| of(i) == label).count();
@@ -91,20 +93,34 @@ pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> f64 {
         neighbours.iter().rev().map(of).max_by_key(|&label| votes(label))
     };
     let right = neighbours.iter().zip(of_queries).filter(|(neighbours, label)| elected(neighbours) == Some(**label));
-    right.count() as f64 / of_queries.len() as f64
+    Ok(right.count() as f64 / of_queries.len() as f64)
+}
+
+/// Whether there is a label for each query and each neighbour.
+fn labelled(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<()> {
+    if neighbours.len() != of_queries.len() || neighbours.iter().flatten().any(|&i| i as usize >= labels.len()) {
+        let (queries, labels, given) = (neighbours.len(), labels.len(), of_queries.len());
+        let message =
+            format!("{labels} labels of references and {given} of queries do not name the neighbours of {queries}");
+        return Err(Error::Shape(message));
+    }
+    Ok(())
 }
 
 /// How many of the neighbours have their query's label: the share of all neighbours (precision), and the share that these
 /// are of all references with that label (recall), means over the queries.
 ///
 /// ```
-/// let (precision, recall) = strait_models::retrieval(&[vec![0, 1]], &[7, 9, 7], &[7]);
+/// let (precision, recall) = strait_models::retrieval(&[vec![0, 1]], &[7, 9, 7], &[7])?;
 /// assert_eq!((precision, recall), (0.5, 0.5));
+/// assert!(strait_models::retrieval(&[vec![3]], &[7, 9, 7], &[7]).is_err());
+/// # Ok::<(), strait_models::Error>(())
 /// ```
 ///
-/// # Panics
-/// If a neighbour has no label.
-pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> (f64, f64) {
+/// # Errors
+/// If there is not a label for each query and each neighbour.
+pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<(f64, f64)> {
+    labelled(neighbours, labels, of_queries)?;
     let mut counts = [0usize; 256];
     labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
     let (mut precision, mut recall) = (0.0, 0.0);
@@ -114,5 +130,5 @@ pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> (
         recall += right / counts[usize::from(label)].max(1) as f64;
     }
     let queries = neighbours.len() as f64;
-    (precision / queries, recall / queries)
+    Ok((precision / queries, recall / queries))
 }
