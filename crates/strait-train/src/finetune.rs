@@ -6,20 +6,15 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
-use strait_compute::{
-    Device, Execution, Kind, Metrics, Noise, Precision, Program, Routine, RoutineId, Shift, Step, Tensor, Update, go_on,
-};
+use strait_compute::{Device, Kind, Noise, Precision, Program, Routine, Step, Tensor, Update, go_on};
 use strait_data::Rows;
-use strait_models::{Dense, Network, minibatches};
+use strait_models::{Dense, Network};
 
 use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
-use crate::feed::Feed;
-use crate::minimize::{ConjugateGradients, Lbfgs};
-use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::optimizer::Optimizer;
-use crate::progress::{HostCost, Progress};
+use crate::progress::HostCost;
 use crate::tape::Tape;
-use crate::test_set::TestSet;
+use crate::tuning::Tuning;
 use crate::{Error, Event, Objective, Observer, Penalty, Profile, Result, Schedule, Trainable};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
@@ -31,9 +26,6 @@ pub struct ImageShift {
     /// The largest shift.
     pub pixels: u32,
 }
-
-/// The stream of random numbers of the shifts; pretraining takes the lower ones, a tape the higher ones.
-const SHIFT_STREAM: u32 = 1 << 16;
 
 /// The recipe of fine-tuning.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -271,7 +263,7 @@ impl FineTune {
     }
 
     /// Records a minibatch on its way through a model and back.
-    fn record(
+    pub(crate) fn record(
         &self,
         program: &mut Program,
         routine: &mut Routine,
@@ -287,7 +279,7 @@ impl FineTune {
     }
 
     /// What a step needs whatever the optimiser is. Derivatives are added with both scalars 1.
-    fn step(&self, number: usize, (offset, rows): (u32, u32)) -> Step {
+    pub(crate) fn step(&self, number: usize, (offset, rows): (u32, u32)) -> Step {
         Step {
             offset,
             rows,
@@ -382,137 +374,5 @@ impl FineTune {
             [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
         }
         Ok(())
-    }
-}
-
-/// A model on a device, with what trains it.
-struct Tuning<'a> {
-    stage: &'static str,
-    execution: Box<dyn Execution>,
-    network: Network,
-    feed: Feed,
-    batch: usize,
-    rows: usize,
-    /// For each place of the feed, one step of Adam or momentum, or the gathering of a minibatch for a minimiser.
-    steps: Vec<RoutineId>,
-    minimiser: Option<Memory>,
-    test: Option<TestSet<'a>>,
-}
-
-impl<'a> Tuning<'a> {
-    fn load(
-        recipe: &FineTune,
-        device: &Device,
-        net: &impl Trainable,
-        train: Rows<'_>,
-        test: Option<Rows<'a>>,
-    ) -> Result<Self> {
-        let batch = recipe.batch.min(train.count);
-        let mut program = Program::default();
-        let feed = if Feed::fits(device, &train) {
-            Feed::resident(&mut program, &train, batch)
-        } else {
-            Feed::streamed(&mut program, device, &train, 0, batch)
-        };
-        let input = program.tensor("x", batch, train.width, Kind::Values);
-        let network = Network::declare(&mut program, net.layers());
-        let mut learn = Routine::new("fine-tuning step");
-        let optimizer = recipe.optimizer;
-        let update = |program: &mut Program, part| optimizer.update(program, part);
-        recipe.record(&mut program, &mut learn, net, &network, input, update)?;
-        let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
-        let at_once = optimizer.vectors() == 0;
-        let mut steps = Vec::new();
-        for place in 0..feed.places() {
-            let name = if at_once { "fine-tuning step" } else { "gather" };
-            let mut step = Routine::new(name).in_precision(recipe.precision);
-            feed.gather(place, &mut step, shift, input)?;
-            if at_once {
-                learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
-            }
-            steps.push(program.add(step));
-        }
-        let minimiser = (!at_once).then(|| {
-            let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
-            Memory::new(&network, vectors, learn)
-        });
-        let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
-        let mut execution = device.load(program)?;
-        feed.upload(&mut *execution, &train)?;
-        network.write(&mut *execution, net.layers())?;
-        if let Some(test) = &test {
-            test.upload(&mut *execution)?;
-        }
-        Ok(Self { stage: net.stage(), execution, network, feed, batch, rows: train.count, steps, minimiser, test })
-    }
-
-    /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.
-    fn epoch(
-        &mut self,
-        recipe: &FineTune,
-        epoch: usize,
-        (train, order): (&Rows<'_>, &[u32]),
-        observer: &mut Observer<'_>,
-    ) -> Result<Option<(f64, HostCost)>> {
-        self.feed.write_order(&mut *self.execution, order)?;
-        let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
-        let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
-        let mut progress = Progress { stage: self.stage, epoch, epochs, rows, batch, done: 0, observer };
-        let first = (epoch - 1) * batches.len();
-        let step = |(i, &minibatch): (usize, &(u32, u32))| {
-            let number = first + i;
-            let factor = recipe.schedule.factor(number, batches.len(), epochs);
-            let mut step = recipe.step(number, minibatch);
-            match recipe.optimizer {
-                Optimizer::Adam { rate, beta1, beta2 } => {
-                    let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(number as i32 + 1))) as f32;
-                    (step.learning_rate, step.momentum, step.beta2) = (rate * factor, beta1, beta2);
-                    (step.correction1, step.correction2) = (correction(beta1), correction(beta2));
-                }
-                Optimizer::Momentum { rate, momentum } => {
-                    (step.learning_rate, step.momentum) = (rate * factor, momentum)
-                }
-                Optimizer::ConjugateGradients { .. } | Optimizer::Lbfgs { .. } => {}
-            }
-            step
-        };
-        let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
-        let Some(memory) = &mut self.minimiser else {
-            let control = &mut |batches| progress.tell(batches);
-            let execution = &mut *self.execution;
-            let ran = self.feed.run(execution, &self.steps, &steps, Some((train, order)), control, |_, _, _| Ok(()));
-            let summary = |metrics: Metrics| (metrics.mean_loss(), HostCost::of(&metrics, steps.len()));
-            return Ok(progress.outcome(ran)?.map(summary));
-        };
-        let mut sum = 0.0;
-        for (i, step) in steps.iter().enumerate() {
-            if progress.tell(i).is_break() {
-                return Ok(None);
-            }
-            let gathered = self.feed.fetch(&mut *self.execution, self.steps[0], step, (train, order));
-            progress.outcome(gathered)?;
-            let mut problem = NetProblem::new(&mut *self.execution, memory, step.rows);
-            let loss = match recipe.optimizer {
-                Optimizer::Lbfgs { iterations, memory } => {
-                    Lbfgs { iterations, memory, ..Lbfgs::default() }.minimize(&mut problem)
-                }
-                Optimizer::ConjugateGradients { searches } => {
-                    ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(&mut problem)
-                }
-                Optimizer::Adam { .. } | Optimizer::Momentum { .. } => {
-                    unreachable!("they have no vectors")
-                }
-            };
-            let Some(loss) = progress.outcome(loss)? else {
-                return Ok(None);
-            };
-            sum += loss * f64::from(step.rows);
-        }
-        Ok(Some((sum / self.rows as f64, HostCost::default())))
-    }
-
-    /// The error and the loss on the test set.
-    fn test(&mut self) -> Result<Option<(f64, f64)>> {
-        self.test.as_ref().map(|test| test.measure(&mut *self.execution)).transpose()
     }
 }

@@ -22,6 +22,7 @@ mod schedule;
 mod tape;
 mod test_set;
 mod trainable;
+mod tuning;
 
 pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};
