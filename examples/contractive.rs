@@ -12,9 +12,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, higher, lower, train};
+use shared::{Member, Report, draw_filters, higher, lower, train};
 use strait::models::{corrupt, nearest, vote};
-use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::stopping;
 
@@ -104,10 +103,7 @@ fn run(options: &Options) -> Result<()> {
         let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         report.measured.push(higher(what, right, None));
-        let first = &net.layers[0];
-        let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
-        let drawn: Vec<_> = (0..first.outputs.min(200)).map(filter).collect();
-        filters(&options.out.join(file), mnist.test.width, &drawn)?;
+        draw_filters(&options.out.join(file), net, mnist.test.width)?;
     }
     report.finish(&options.out)
 }

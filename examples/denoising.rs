@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, higher, lower, one_of_each, pictures, train};
+use shared::{Member, Report, draw_filters, higher, lower, one_of_each, pictures, train};
 use strait::compute::Missing;
 use strait::models::{corrupt, nearest, vote};
-use strait::picture::{LabelledRow, filters, labelled_rows};
+use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
 use strait::terminal::stopping;
 
@@ -150,9 +150,7 @@ fn draw(
     ];
     labelled_rows(&out.join("denoised.png"), width, &rows)?;
     for ((_, net), file) in nets.into_iter().zip(["filters.png", "filters-plain.png"]) {
-        let first = &net.layers[0];
-        let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
-        filters(&out.join(file), width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?;
+        draw_filters(&out.join(file), net, width)?;
     }
     Ok(())
 }

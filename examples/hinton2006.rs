@@ -15,11 +15,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
-use shared::{Common, keep_recipe, one_of_each, pictures, prepare};
+use shared::{Common, draw_filters, keep_recipe, one_of_each, pictures, prepare};
 use strait::data::Images;
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
-use strait::picture::{LabelledRow, Map, filters, labelled_rows, maps};
+use strait::picture::{LabelledRow, Map, labelled_rows, maps};
 use strait::prelude::*;
 use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
 use strait::train::{FineTuneEpoch, FineTuned, ImageShift, PretrainEpoch};
@@ -348,12 +348,6 @@ fn draw_reconstructions(
         LabelledRow { label: "PCA", images: from_pca },
     ];
     Ok(labelled_rows(path, test.width, &rows)?)
-}
-
-fn draw_filters(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
-    let first = &net.layers[0];
-    let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
-    Ok(filters(path, width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?)
 }
 
 /// Trains the same net with a code of two numbers and draws the test set's codes beside its first two principal

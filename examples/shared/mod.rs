@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use strait::Operands;
 use strait::data::Images;
 use strait::models::write_atomically;
+use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
 use strait::train::{FineTuneEpoch, FineTuned, Trainable};
@@ -238,6 +239,13 @@ impl<'a, R: Serialize> Report<'a, R> {
         println!("\nresults.json, recipe.toml and what else there is are in {}", out.display());
         Ok(())
     }
+}
+
+/// Draws the weights of the first layer's units, at most 200 of them.
+pub(crate) fn draw_filters(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
+    let first = &net.layers[0];
+    let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
+    Ok(filters(path, width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?)
 }
 
 /// The first image of each digit.
