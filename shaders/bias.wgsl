@@ -4,7 +4,7 @@ fn bias(col: u32) {
     var sum = 0.0;
     for (var phase = 0u; phase < PHASES; phase += 1u) {
         var part = 0.0;
-        for (var row = 0u; row < step.rows; row += 1u) {
+        for (var row = 0u; row < step.rows * POSITIONS; row += 1u) {
             part += b_at(phase, row * size.n + col);
         }
         // The positive one of two phases is subtracted; for the products operand A carries the sign.

@@ -3,7 +3,7 @@ fn input_bias(col: u32) {
     if col >= size.m { return; }
     var sum = 0.0;
     for (var phase = 0u; phase < PHASES; phase += 1u) {
-        for (var row = 0u; row < step.rows; row += 1u) {
+        for (var row = 0u; row < step.rows * POSITIONS; row += 1u) {
             sum += a_at(phase, row * size.m + col);
         }
     }

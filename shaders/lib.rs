@@ -101,10 +101,12 @@ parts! {
     Backprop = "backprop.wgsl";
     /// The gradient of weights.
     Gradient = "gradient.wgsl";
-    /// Its weight costs for each column.
-    Decay = "decay.wgsl";
-    /// No such costs.
-    DecayNone = "decay_none.wgsl";
+    /// Weight costs for each column that are added to it.
+    PlusDecay = "plus_decay.wgsl";
+    /// Another use's gradient that is added to it.
+    PlusGradient = "plus_gradient.wgsl";
+    /// Nothing that is added to it.
+    PlusNone = "plus_none.wgsl";
     /// Its operands for a loss.
     GradientOne = "gradient_one.wgsl";
     /// Its operands for contrastive divergence.
@@ -115,6 +117,18 @@ parts! {
     InputBias = "input_bias.wgsl";
     /// The squared errors of reconstructions.
     Errors = "errors.wgsl";
+    /// Windows of maps.
+    Unfold = "unfold.wgsl";
+    /// Maps of windows.
+    Fold = "fold.wgsl";
+    /// As they are.
+    FoldSum = "fold_sum.wgsl";
+    /// As a layer.
+    FoldLayer = "fold_layer.wgsl";
+    /// As a derivative.
+    FoldBackprop = "fold_backprop.wgsl";
+    /// The gradient of a bias that positions share.
+    SharedBias = "shared_bias.wgsl";
     /// Rows of a data set.
     Gather = "gather.wgsl";
     /// Its data as bytes.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Cooperation, Decay, Error, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op, PenaltyKind,
-    Precision, Program, Routine, Sample, Sampling, Shape, Tensor, Tile, Tiles, Update, kernels,
+    Activation, Addend, Cooperation, Error, FoldTail, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op,
+    PenaltyKind, Precision, Program, Routine, Sample, Sampling, Shape, Tensor, Tile, Tiles, Update, Window, kernels,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,7 +53,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
         }
         let up = Op::Linear { input: y, weight: w, transposed: true, bias: a, activation, out: wide, sample: None };
         routine.push(up)?;
-        routine.push(Op::Backprop { delta: y, weight: w, output: x, activation, out: wide })?;
+        routine.push(Op::Backprop { delta: y, weight: w, transposed: false, output: x, activation, out: wide })?;
         let kind = LossKind::SquaredError { activation };
         routine.push(Op::Loss { kind, input: y, target: s, output: None, delta: Some(d) })?;
     }
@@ -77,14 +77,53 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     for negative in [None, Some((wide, s))] {
         for i in 0..3 {
             let (weight, bias, input_bias) = (weights[i], Some(biases[i]), Some(inputs[i]));
-            routine.push(Op::Gradient { positive: (x, y), negative, weight, bias, input_bias, decay: None })?;
+            routine.push(Op::Gradient {
+                positive: (x, y),
+                negative,
+                weight,
+                bias,
+                input_bias,
+                plus: None,
+                positions: 1,
+            })?;
         }
     }
     let [squares, costs] = ["squares", "costs"].map(|name| program.tensor(name, 1, 7, Kind::Values));
+    let kept = program.tensor("kept", 8, 7, Kind::Values);
     for weight in weights {
-        let decay = Some(Decay { weight: w, costs });
-        let bias = None;
-        routine.push(Op::Gradient { positive: (x, y), negative: None, weight, bias, input_bias: bias, decay })?;
+        for plus in [Addend::Decay { weight: w, costs }, Addend::Gradient(kept)] {
+            let (positive, plus, bias) = ((x, y), Some(plus), None);
+            routine.push(Op::Gradient {
+                positive,
+                negative: None,
+                weight,
+                bias,
+                input_bias: bias,
+                plus,
+                positions: 1,
+            })?;
+        }
+    }
+    routine.push(Op::Backprop {
+        delta: wide,
+        weight: w,
+        transposed: true,
+        output: y,
+        activation: Activation::Relu,
+        out: d,
+    })?;
+    let window = Window { height: 4, width: 4, channels: 2, kernel: 2, stride: 2, padding: 0 };
+    let seen = program.tensor("seen", 8, 8, Kind::Values);
+    let [map, back] = ["map", "back"].map(|name| program.tensor(name, 2, 32, Kind::Values));
+    let channels = updates(&mut program, 1, 2);
+    routine.push(Op::Unfold { input: map, window, out: seen })?;
+    let activation = Activation::Relu;
+    let layer = FoldTail::Layer { bias: channels[0].target(), activation };
+    for tail in [FoldTail::Sum, layer, FoldTail::Backprop { output: map, activation }] {
+        routine.push(Op::Fold { input: seen, window, tail, out: back })?;
+    }
+    for bias in channels {
+        routine.push(Op::SharedBias { delta: back, bias })?;
     }
     let activation = Activation::Logistic;
     routine.push(Op::Contraction { weight: w, output: y, activation, penalty: 0.1, squares, costs })?;
@@ -105,8 +144,8 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     for kind in [Kind::Bytes, Kind::Rows] {
         let data = program.tensor("data", 20, 8, kind);
         let index = program.tensor("index", 1, 20, Kind::Index);
-        routine.push(Op::Gather { data, index: None, shift: None, out: wide })?;
-        routine.push(Op::Gather { data, index: Some(index), shift: None, out: wide })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: wide })?;
+        routine.push(Op::Gather { data, index: Some(index), first: 0, shift: None, out: wide })?;
     }
     let data = program.tensor("rows", 20, 8, Kind::Rows);
     routine.push(Op::Scatter { input: x, data })?;

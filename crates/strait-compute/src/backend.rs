@@ -283,19 +283,22 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
         let (reads, writes) = op.tensors();
         reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
         match op {
-            Op::Gradient { positive, negative, weight, bias, input_bias, decay: _ } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, .. } => {
                 if precision != Precision::F32 {
                     rounded.extend([Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]));
                 }
                 let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
                 computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
             }
+            Op::SharedBias { bias, .. } => computed.extend(bias.tensors().split_off(1)),
             Op::Combine { .. } => {}
             _ => computed.extend(writes),
         }
         match op {
             Op::Linear { weight, transposed, .. } if *transposed || precision != Precision::F32 => copied.push(*weight),
-            Op::Backprop { weight, .. } => copied.push(*weight),
+            Op::Backprop { weight, transposed, .. } if !*transposed || precision != Precision::F32 => {
+                copied.push(*weight);
+            }
             _ => {}
         }
     }
@@ -397,7 +400,8 @@ pub(crate) fn check_steps(routine: &Routine, steps: &[Step]) -> Result<()> {
         let (batch, length) = match op {
             Op::Gather { data, index, out, .. } => (out.rows, Some(index.map_or(data.rows, |index| index.cols))),
             Op::Scatter { input, data } => (input.rows, Some(data.rows)),
-            Op::Gradient { positive, .. } => (positive.0.rows, None),
+            Op::Gradient { positive, positions, .. } => (positive.0.rows / positions, None),
+            Op::SharedBias { delta, .. } => (delta.rows, None),
             Op::Loss { input, .. } => (input.rows, None),
             _ => continue,
         };

@@ -1,8 +1,8 @@
-//! The vocabulary: fifteen kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: nineteen kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
-use crate::{Activation, Noise, Sampling, Shift, Tensor};
+use crate::{Activation, Noise, Sampling, Shift, Tensor, Window};
 
 /// The random states drawn beside the mean by [`Op::Linear`].
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -60,13 +60,60 @@ impl Update {
     }
 }
 
-/// A weight cost of its own for each column of a weight matrix: λⱼ wᵢⱼ is added to its gradient, whatever becomes of that.
+/// What is added to the gradient of a weight matrix, whatever becomes of that.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Decay {
-    /// W, [K, N], which an update may be about to change.
-    pub weight: Tensor,
-    /// λ, [1, N].
-    pub costs: Tensor,
+pub enum Addend {
+    /// λⱼ wᵢⱼ: a weight cost of its own for each column.
+    Decay {
+        /// W, [K, N], which an update may be about to change.
+        weight: Tensor,
+        /// λ, [1, N].
+        costs: Tensor,
+    },
+    /// The gradient, [K, N], that another use of the same weights has given.
+    Gradient(Tensor),
+}
+
+impl Addend {
+    /// Its tensors.
+    fn tensors(&self) -> Vec<Tensor> {
+        match *self {
+            Self::Decay { weight, costs } => vec![weight, costs],
+            Self::Gradient(gradient) => vec![gradient],
+        }
+    }
+}
+
+/// What [`Op::Fold`] makes of the sums.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum FoldTail {
+    /// s, the sums themselves.
+    Sum,
+    /// act(s + b): a layer whose weights are those of a convolution, transposed.
+    Layer {
+        /// b, [1, C].
+        bias: Tensor,
+        /// act
+        activation: Activation,
+    },
+    /// s ⊙ act′(y): the derivative of the loss with respect to the total input of the layer below a convolution.
+    Backprop {
+        /// y, the outputs of the layer below, a map.
+        output: Tensor,
+        /// act
+        activation: Activation,
+    },
+}
+
+impl FoldTail {
+    /// The tensor that it reads, where there is one.
+    pub(crate) fn tensor(&self) -> Option<Tensor> {
+        match *self {
+            Self::Sum => None,
+            Self::Layer { bias, .. } => Some(bias),
+            Self::Backprop { output, .. } => Some(output),
+        }
+    }
 }
 
 /// A loss, by the outputs it expects and the derivative it passes on.
@@ -79,7 +126,8 @@ pub enum LossKind {
     },
     /// −Σ t ln p + (1 − t) ln(1 − p) with p = logistic(z), computed from the logits z in `input`.
     CrossEntropy,
-    /// −Σ t ln p with p = softmax(z) over the row, computed from the logits z in `input`.
+    /// −Σ t ln p with p = softmax(z) over the row, computed from the logits z in `input`. In place of the squared error the
+    /// metrics get 1 if the largest z (the first of equal ones) is not where the largest t is, else 0.
     SoftmaxCrossEntropy,
 }
 
@@ -116,15 +164,18 @@ pub enum PenaltyKind {
 #[expect(clippy::large_enum_variant, reason = "a program holds dozens of operations, not millions")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Op {
-    /// out\[r] = data\[index\[offset + r]], or data\[offset + r] without an index; rows behind the active ones become 0.
+    /// out\[r] = data\[index\[offset + r]], or data\[offset + r] without an index, of which it takes as many columns as
+    /// the minibatch has, from `first` on; rows behind the active ones become 0.
     Gather {
         /// The data set, [n, D], as bytes or numbers.
         data: Tensor,
         /// The order of its rows.
         index: Option<Tensor>,
-        /// Random shifts of the rows, which are images.
+        /// The first column that is taken.
+        first: usize,
+        /// Random shifts of what is taken of the rows, which are images.
         shift: Option<Shift>,
-        /// The minibatch, [B, D].
+        /// The minibatch, [B, M].
         out: Tensor,
     },
     /// data\[offset + r] = input\[r] for the active rows.
@@ -151,12 +202,15 @@ pub enum Op {
         /// The random states.
         sample: Option<Sample>,
     },
-    /// out = (δ Wᵀ) ⊙ act′(y): the derivative of the loss with respect to the total input of the layer below.
+    /// out = (δ Wᵀ) ⊙ act′(y), or (δ W) ⊙ act′(y) below a layer that uses W transposed: the derivative of the loss with
+    /// respect to the total input of the layer below.
     Backprop {
         /// δ, [B, N].
         delta: Tensor,
-        /// W, [K, N].
+        /// W, [K, N], or [N, K] when transposed.
         weight: Tensor,
+        /// Whether the layer uses W transposed.
+        transposed: bool,
         /// y, the outputs of the layer below, [B, K].
         output: Tensor,
         /// act
@@ -180,8 +234,40 @@ pub enum Op {
         bias: Option<Update>,
         /// The bias of the K units, [1, K], which an RBM's visible units have.
         input_bias: Option<Update>,
-        /// A weight cost for each column.
-        decay: Option<Decay>,
+        /// What is added to the gradient of the weights.
+        plus: Option<Addend>,
+        /// Rows of X and D for each row of the minibatch: 1, or the positions of a convolution. Sums go over the rows of
+        /// all active rows of the minibatch, means are those over the minibatch.
+        positions: usize,
+    },
+    /// The windows of a map side by side (im2col): row b P + p of the result holds what the window sees at position p of
+    /// row b, 0 outside of the map. With it a convolution is a product.
+    Unfold {
+        /// A map, [B, H W C].
+        input: Tensor,
+        /// The window.
+        window: Window,
+        /// [B P, taps]
+        out: Tensor,
+    },
+    /// The transpose of [`Op::Unfold`]: each value of the map is the sum over the windows that see it.
+    Fold {
+        /// [B P, taps]
+        input: Tensor,
+        /// The window.
+        window: Window,
+        /// What becomes of the sums.
+        tail: FoldTail,
+        /// A map, [B, H W C].
+        out: Tensor,
+    },
+    /// The gradient of a bias that all positions of a map share, the mean over the active rows of the minibatch of the
+    /// sums over the positions, and what becomes of it.
+    SharedBias {
+        /// δ, a map, [B, P C].
+        delta: Tensor,
+        /// The bias, [1, C].
+        bias: Update,
     },
     /// A loss: per active row, the loss and the squared error go to the metrics.
     Loss {
@@ -314,6 +400,9 @@ impl Op {
             Self::Linear { .. } => "linear",
             Self::Backprop { .. } => "backprop",
             Self::Gradient { .. } => "gradient",
+            Self::Unfold { .. } => "unfold",
+            Self::Fold { .. } => "fold",
+            Self::SharedBias { .. } => "shared bias",
             Self::Loss { .. } => "loss",
             Self::Corrupt { .. } => "corrupt",
             Self::TopK { .. } => "top k",
@@ -339,18 +428,17 @@ impl Op {
                 (vec![*input, *weight, *bias], [Some(*out), sample.map(|s| s.out)].into_iter().flatten().collect())
             }
             Self::Backprop { delta, weight, output, out, .. } => (vec![*delta, *weight, *output], vec![*out]),
-            Self::Gradient { positive, negative, weight, bias, input_bias, decay } => {
+            Self::Gradient { positive, negative, weight, bias, input_bias, plus, .. } => {
                 let mut reads = vec![positive.0, positive.1];
                 reads.extend(negative.iter().flat_map(|pair| [pair.0, pair.1]));
-                reads.extend(decay.iter().flat_map(|decay| [decay.weight, decay.costs]));
-                let mut writes = Vec::new();
-                for update in [Some(weight), bias.as_ref(), input_bias.as_ref()].into_iter().flatten() {
-                    writes.extend(update.tensors());
-                    if !matches!(update, Update::Store { .. }) {
-                        reads.extend(update.tensors());
-                    }
-                }
-                (reads, writes)
+                reads.extend(plus.iter().flat_map(Addend::tensors));
+                let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
+                with_updates(reads, updates.into_iter().flatten())
+            }
+            Self::SharedBias { delta, bias } => with_updates(vec![*delta], [bias]),
+            Self::Unfold { input, out, .. } => (vec![*input], vec![*out]),
+            Self::Fold { input, tail, out, .. } => {
+                ([Some(*input), tail.tensor()].into_iter().flatten().collect(), vec![*out])
             }
             Self::Loss { input, target, output, delta, .. } => {
                 (vec![*input, *target], [*output, *delta].into_iter().flatten().collect())
@@ -398,7 +486,8 @@ impl Op {
     pub fn bytes(&self) -> u64 {
         let (reads, writes) = self.tensors();
         let batch_bytes = |tensor: &Tensor| match self {
-            Self::Gather { out, .. } if tensor != out => tensor.bytes() as u64 * out.rows as u64 / tensor.rows as u64,
+            Self::Gather { index: Some(index), out, .. } if tensor == index => 4 * out.rows as u64,
+            Self::Gather { data, out, .. } if tensor == data => (out.len() * (tensor.bytes() / tensor.len())) as u64,
             Self::Scatter { input, data } if tensor == data => input.bytes() as u64,
             _ => tensor.bytes() as u64,
         };
@@ -422,6 +511,21 @@ impl Op {
             _ => 2 * self.loss_rows().unwrap_or(0),
         }
     }
+}
+
+/// What an operation reads and writes that, beside reading this, updates something.
+fn with_updates<'a>(
+    mut reads: Vec<Tensor>,
+    updates: impl IntoIterator<Item = &'a Update>,
+) -> (Vec<Tensor>, Vec<Tensor>) {
+    let mut writes = Vec::new();
+    for update in updates {
+        writes.extend(update.tensors());
+        if !matches!(update, Update::Store { .. }) {
+            reads.extend(update.tensors());
+        }
+    }
+    (reads, writes)
 }
 
 /// A dot product reaches the host as this many partial sums, which it adds in double precision. Which elements a part

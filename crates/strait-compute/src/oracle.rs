@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{DOT_PARTS, LossKind, Op, PenaltyKind, Update};
+use crate::op::{Addend, DOT_PARTS, FoldTail, LossKind, Op, PenaltyKind, Update};
 use crate::philox::{philox, uniform};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Noise, Operands, Precision,
-    Program, Result, Routine, RoutineId, Sampling, Step, Tensor,
+    Program, Result, Routine, RoutineId, Sampling, Step, Tensor, Window,
 };
 
 /// The reference back end. Slow; its only purpose is to be right.
@@ -142,6 +142,25 @@ fn sum_of_products(a: &Factor, b: &Factor, places: impl Iterator<Item = [(usize,
     places.map(product).sum()
 }
 
+/// Where the largest value is, the first of equal ones.
+fn largest(values: &[f64]) -> usize {
+    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+}
+
+/// Which pixel and channel of the map a column of windows sees at a position.
+fn seen_at(window: &Window, position: usize, col: usize) -> ([Option<usize>; 2], usize) {
+    let across = window.steps()[1];
+    let (tap, channel) = (col / window.channels, col % window.channels);
+    let y = window.seen(position / across, tap / window.kernel, window.height);
+    let x = window.seen(position % across, tap % window.kernel, window.width);
+    ([y, x], channel)
+}
+
+/// Where a value of a row's map lies.
+fn map_index(window: &Window, row: usize, pixel: usize, channel: usize) -> usize {
+    row * window.values() + pixel * window.channels + channel
+}
+
 /// A matrix by its elements.
 fn matrix(rows: usize, cols: usize, element: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     (0..rows * cols).map(|i| element(i / cols, i % cols)).collect()
@@ -203,7 +222,7 @@ impl Run {
         let active = step.rows as usize;
         let factor = |tensor: Tensor| Factor::new(self.get(tensor), operands);
         match op {
-            Op::Gather { data, index, shift, out } => {
+            Op::Gather { data, index, first, shift, out } => {
                 let source = self.get(*data);
                 let scale = if data.kind == Kind::Bytes { 1.0 / 255.0 } else { 1.0 };
                 let order = index.map(|index| self.get(index));
@@ -212,8 +231,8 @@ impl Run {
                     order.as_ref().map_or(position, |order| order.at(0, position) as usize)
                 };
                 let element = |r: usize, c: usize| {
-                    let from = shift.map_or(Some(c), |shift| shift.source(shift.of(step, r), data.cols, c));
-                    from.filter(|_| r < active).map_or(0.0, |from| source.at(row_of(r), from) * scale)
+                    let from = shift.map_or(Some(c), |shift| shift.source(shift.of(step, r), out.cols, c));
+                    from.filter(|_| r < active).map_or(0.0, |from| source.at(row_of(r), first + from) * scale)
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
@@ -238,16 +257,17 @@ impl Run {
                 }
                 self.set(*out, mean);
             }
-            Op::Backprop { delta, weight, output, activation, out } => {
+            Op::Backprop { delta, weight, transposed, output, activation, out } => {
                 let (d, w, y) = (factor(*delta), factor(*weight), self.get(*output));
                 let element = |r: usize, c: usize| {
-                    let places = (0..delta.cols).map(|j| [(r, j), (c, j)]);
+                    let places = (0..delta.cols).map(|j| [(r, j), if *transposed { (j, c) } else { (c, j) }]);
                     sum_of_products(&d, &w, places) * activation.derivative(y.at(r, c))
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias, decay } => {
-                let terms = |i: usize, j: usize| (0..active).map(move |r| [(r, i), (r, j)]);
+            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions } => {
+                let all = active * positions;
+                let terms = |i: usize, j: usize| (0..all).map(move |r| [(r, i), (r, j)]);
                 let product = |(x, d): (Tensor, Tensor)| {
                     let (x, d) = (factor(x), factor(d));
                     let cols = d.high.cols;
@@ -255,7 +275,7 @@ impl Run {
                 };
                 let sums = |tensor: Tensor| {
                     let rows = self.get(tensor);
-                    matrix(1, tensor.cols, |_, c| (0..active).map(|r| rows.at(r, c)).sum())
+                    matrix(1, tensor.cols, |_, c| (0..all).map(|r| rows.at(r, c)).sum())
                 };
                 // What the negative phase has more than the positive one, or the positive one where it is alone.
                 let mean = |positive: Vec<f64>, negative: Option<Vec<f64>>| -> Vec<f64> {
@@ -266,10 +286,16 @@ impl Run {
                     difference.into_iter().map(|sum: f64| sum / active as f64).collect()
                 };
                 let mut gradient = mean(product(*positive), negative.map(product));
-                if let Some(decay) = decay {
-                    let (w, costs) = (self.get(decay.weight), self.get(decay.costs));
-                    let terms = w.values.iter().zip(costs.values.iter().cycle());
-                    gradient.iter_mut().zip(terms).for_each(|(g, (w, cost))| *g += cost * w);
+                match plus {
+                    None => {}
+                    Some(Addend::Decay { weight, costs }) => {
+                        let (w, costs) = (self.get(*weight), self.get(*costs));
+                        let terms = w.values.iter().zip(costs.values.iter().cycle());
+                        gradient.iter_mut().zip(terms).for_each(|(g, (w, cost))| *g += cost * w);
+                    }
+                    Some(Addend::Gradient(other)) => {
+                        gradient.iter_mut().zip(self.get(*other).values).for_each(|(g, other)| *g += other);
+                    }
                 }
                 self.update(weight, gradient, f64::from(step.weight_cost), step);
                 if let Some(bias) = bias {
@@ -278,6 +304,42 @@ impl Run {
                 if let Some(bias) = input_bias {
                     self.update(bias, mean(sums(positive.0), negative.map(|(v, _)| sums(v))), 0.0, step);
                 }
+            }
+            Op::Unfold { input, window, out } => {
+                let map = self.get(*input);
+                let element = |r: usize, c: usize| {
+                    let ([y, x], channel) = seen_at(window, r % window.positions(), c);
+                    let pixel = y.zip(x).map(|(y, x)| y * window.width + x);
+                    pixel.map_or(0.0, |pixel| map.values[map_index(window, r / window.positions(), pixel, channel)])
+                };
+                self.set(*out, matrix(out.rows, out.cols, element));
+            }
+            Op::Fold { input, window, tail, out } => {
+                let windows = self.get(*input);
+                let mut sums = vec![0.0; out.len()];
+                for r in 0..input.rows {
+                    for c in 0..input.cols {
+                        if let ([Some(y), Some(x)], channel) = seen_at(window, r % window.positions(), c) {
+                            let pixel = y * window.width + x;
+                            sums[map_index(window, r / window.positions(), pixel, channel)] += windows.at(r, c);
+                        }
+                    }
+                }
+                let other = tail.tensor().map(|tensor| self.get(tensor).values).unwrap_or_default();
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = match tail {
+                        FoldTail::Sum => *sum,
+                        FoldTail::Layer { activation, .. } => activation.apply(*sum + other[i % window.channels]),
+                        FoldTail::Backprop { activation, .. } => *sum * activation.derivative(other[i]),
+                    };
+                }
+                self.set(*out, sums);
+            }
+            Op::SharedBias { delta, bias } => {
+                let (map, channels) = (self.get(*delta), bias.target().cols);
+                let used = &map.values[..active * delta.cols];
+                let mean = |c: usize| used.iter().skip(c).step_by(channels).sum::<f64>() / active as f64;
+                self.update(bias, (0..channels).map(mean).collect(), 0.0, step);
             }
             Op::Loss { kind, input, target, output, delta } => {
                 let (z, t) = (self.get(*input), self.get(*target));
@@ -288,7 +350,10 @@ impl Run {
                 };
                 let p = Matrix { cols: z.cols, values: p };
                 for r in 0..input.rows {
-                    let squared: f64 = p.row(r).iter().zip(t.row(r)).map(|(p, t)| (p - t).powi(2)).sum();
+                    let squared: f64 = match kind {
+                        LossKind::SoftmaxCrossEntropy => f64::from(u8::from(largest(z.row(r)) != largest(t.row(r)))),
+                        _ => p.row(r).iter().zip(t.row(r)).map(|(p, t)| (p - t).powi(2)).sum(),
+                    };
                     let pairs = z.row(r).iter().zip(t.row(r));
                     let loss = match kind {
                         LossKind::SquaredError { .. } => squared,

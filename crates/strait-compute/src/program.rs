@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::op::{Op, PenaltyKind, Update};
+use crate::op::{Addend, FoldTail, Op, PenaltyKind, Update};
 use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
@@ -161,7 +161,8 @@ impl fmt::Display for Program {
 
 /// Whether the operands of an operation fit together.
 fn check(op: &Op) -> Result<()> {
-    let fail = |message: String| Err(Error::Shape { op: op.name(), message });
+    let unfit = |message: String| Error::Shape { op: op.name(), message };
+    let fail = |message: String| Err(unfit(message));
     let same = |what: &str, found: Tensor, rows: usize, cols: usize| {
         if (found.rows, found.cols) == (rows, cols) {
             Ok(())
@@ -175,6 +176,7 @@ fn check(op: &Op) -> Result<()> {
     }
     let operands = match op {
         // An update reads what it writes, a combination may.
+        Op::SharedBias { delta, .. } => vec![*delta],
         Op::Gradient { positive, negative, .. } => {
             [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]).collect()
         }
@@ -194,7 +196,7 @@ fn check(op: &Op) -> Result<()> {
         None => Ok(()),
     };
     match op {
-        Op::Gather { data, index, shift, out } => {
+        Op::Gather { data, index, first, shift, out } => {
             numbers(&[*out])?;
             if !matches!(data.kind, Kind::Bytes | Kind::Rows) {
                 return fail(format!("the data set is of kind {:?}, not Bytes or Rows", data.kind));
@@ -202,11 +204,14 @@ fn check(op: &Op) -> Result<()> {
             if let Some(index) = index.filter(|index| index.kind != Kind::Index || index.rows != 1) {
                 return fail(format!("the index is a {:?} of shape {}", index.kind, index.shape()));
             }
-            if let Some(shift) = shift.filter(|shift| !shift.fits(data.cols)) {
+            if let Some(shift) = shift.filter(|shift| !shift.fits(out.cols)) {
                 let (width, pixels) = (shift.width, shift.pixels);
-                return fail(format!("rows of {} are no images {width} wide to shift by {pixels}", data.cols));
+                return fail(format!("rows of {} are no images {width} wide to shift by {pixels}", out.cols));
             }
-            same("the minibatch", *out, out.rows, data.cols)
+            if first.checked_add(out.cols).is_none_or(|end| end > data.cols) {
+                return fail(format!("rows of {} have no {} columns from {first} on", data.cols, out.cols));
+            }
+            Ok(())
         }
         Op::Scatter { input, data } => {
             numbers(&[*input])?;
@@ -227,16 +232,18 @@ fn check(op: &Op) -> Result<()> {
             same("the output", *out, x.rows, cols)?;
             sample.map_or(Ok(()), |sample| same("the sample", sample.out, x.rows, cols))
         }
-        Op::Backprop { delta, weight: w, output, out, .. } => {
+        Op::Backprop { delta, weight: w, transposed, output, out, .. } => {
             numbers(&reads)?;
             numbers(&writes)?;
-            if delta.cols != w.cols {
-                return fail(format!("δ is {} but W is {}", delta.shape(), w.shape()));
+            let (inner, cols) = if *transposed { (w.rows, w.cols) } else { (w.cols, w.rows) };
+            if delta.cols != inner {
+                let turned = if *transposed { ", used transposed" } else { "" };
+                return fail(format!("δ is {} but W is {}{turned}", delta.shape(), w.shape()));
             }
-            same("the layer's output", *output, delta.rows, w.rows)?;
-            same("the result", *out, delta.rows, w.rows)
+            same("the layer's output", *output, delta.rows, cols)?;
+            same("the result", *out, delta.rows, cols)
         }
-        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, decay } => {
+        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions } => {
             numbers(&reads)?;
             numbers(&writes)?;
             if x.rows != d.rows {
@@ -250,9 +257,21 @@ fn check(op: &Op) -> Result<()> {
                 update.tensors().into_iter().try_for_each(|tensor| same(what, tensor, rows, cols))
             };
             each("the weight or its optimiser state", weight, x.cols, d.cols)?;
-            if let Some(decay) = decay {
-                same("the weight that decays", decay.weight, x.cols, d.cols)?;
-                same("the costs", decay.costs, 1, d.cols)?;
+            if *positions == 0 || !x.rows.is_multiple_of(*positions) {
+                return fail(format!("{} rows cannot be {positions} for each row of a minibatch", x.rows));
+            }
+            match plus {
+                None => {}
+                Some(Addend::Decay { weight, costs }) => {
+                    same("the weight that decays", *weight, x.cols, d.cols)?;
+                    same("the costs", *costs, 1, d.cols)?;
+                }
+                Some(Addend::Gradient(gradient)) => {
+                    same("the gradient that is added", *gradient, x.cols, d.cols)?;
+                    if weight.tensors().contains(gradient) {
+                        return fail("it writes the gradient that it adds".to_owned());
+                    }
+                }
             }
             bias.iter().try_for_each(|update| each("the bias", update, 1, d.cols))?;
             input_bias.iter().try_for_each(|update| each("the input bias", update, 1, x.cols))
@@ -263,6 +282,33 @@ fn check(op: &Op) -> Result<()> {
             same("the target", *target, input.rows, input.cols)?;
             let mut outs = [*output, *delta].into_iter().flatten();
             outs.try_for_each(|tensor| same("the result", tensor, input.rows, input.cols))
+        }
+        Op::Unfold { input, window, out } => {
+            numbers(&[*input, *out])?;
+            let batch = window.check(out.rows).map_err(unfit)?;
+            same("the windows", *out, batch * window.positions(), window.taps())?;
+            same("the map", *input, batch, window.values())
+        }
+        Op::Fold { input, window, tail, out } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            let batch = window.check(input.rows).map_err(unfit)?;
+            same("the windows", *input, batch * window.positions(), window.taps())?;
+            same("the map", *out, batch, window.values())?;
+            match tail {
+                FoldTail::Sum => Ok(()),
+                FoldTail::Layer { bias, .. } => same("the bias", *bias, 1, window.channels),
+                FoldTail::Backprop { output, .. } => same("the layer's output", *output, out.rows, out.cols),
+            }
+        }
+        Op::SharedBias { delta, bias } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            let channels = bias.target().cols;
+            if !delta.cols.is_multiple_of(channels) {
+                return fail(format!("δ is {}, not a map of {channels} channels", delta.shape()));
+            }
+            bias.tensors().into_iter().try_for_each(|tensor| same("the bias", tensor, 1, channels))
         }
         Op::Softmax { input, out } => {
             numbers(&[*input, *out])?;

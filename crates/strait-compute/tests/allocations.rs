@@ -49,7 +49,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
     let mut routine = Routine::new("all").in_precision(precision);
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
     for op in [
-        Op::Gather { data, index: None, shift: None, out: x },
+        Op::Gather { data, index: None, first: 0, shift: None, out: x },
         Op::Corrupt { input: x, noise: Noise::Gaussian(0.1), stream: 1, out: noisy },
         Op::Linear {
             input: noisy,
@@ -71,14 +71,15 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         },
         Op::Reparameterize { moments: y, kl_weight: 1.0, stream: 2, noise, out: code },
         Op::ReparameterizeBackward { delta: code, moments: y, noise, kl_weight: 1.0, out: moments },
-        Op::Backprop { delta: d, weight: w, output: x, activation: Activation::Tanh, out: dx },
+        Op::Backprop { delta: d, weight: w, transposed: false, output: x, activation: Activation::Tanh, out: dx },
         Op::Gradient {
             positive: (x, d),
             negative: None,
             weight: Update::Adam { parameter: w, first, second },
             bias: Some(Update::Store { gradient: b }),
             input_bias: None,
-            decay: None,
+            plus: None,
+            positions: 1,
         },
         Op::Dot { x: w, y: w },
     ] {

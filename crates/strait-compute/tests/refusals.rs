@@ -32,7 +32,8 @@ fn an_operation_must_not_write_what_it_reads_or_writes() {
         weight,
         bias: None,
         input_bias: None,
-        decay: None,
+        plus: None,
+        positions: 1,
     };
     let bias = values(&mut program, "b", 1, 4);
     let mut routine = Routine::new("r");
@@ -100,10 +101,18 @@ fn steps_and_indices_have_to_fit() {
     let x = values(&mut program, "x", 3, 4);
     let moments = values(&mut program, "moments", 4, 4);
     let mut gather = Routine::new("gather");
-    gather.push(Op::Gather { data, index: Some(index), shift: None, out: x }).expect("the shapes fit");
+    gather.push(Op::Gather { data, index: Some(index), first: 0, shift: None, out: x }).expect("the shapes fit");
     let mut learn = Routine::new("learn");
     let weight = Update::Store { gradient: moments };
-    let op = Op::Gradient { positive: (x, x), negative: None, weight, bias: None, input_bias: None, decay: None };
+    let op = Op::Gradient {
+        positive: (x, x),
+        negative: None,
+        weight,
+        bias: None,
+        input_bias: None,
+        plus: None,
+        positions: 1,
+    };
     learn.push(op).expect("the shapes fit");
     let (gather, learn) = (program.add(gather), program.add(learn));
     let mut execution = Cpu::with_threads(2).expect("threads start").load(program, &[]).expect("it is good");

@@ -50,7 +50,7 @@ fn shifts_are_uniform_and_move_whole_images() {
     let out = program.tensor("x", ROWS, 35, Kind::Values);
     let mut routine = Routine::new("gather");
     let shift = Some(Shift { width: 7, pixels: 1, stream: 5 });
-    routine.push(Op::Gather { data, index: None, shift, out }).expect("the shapes fit");
+    routine.push(Op::Gather { data, index: None, first: 0, shift, out }).expect("the shapes fit");
     let routine = program.add(routine);
     let lit = 2 * 7 + 3i32;
     let image: Vec<u8> = (0..35).map(|i| if i == lit { 255 } else { 0 }).collect();

@@ -44,7 +44,7 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
         let bias = program.tensor("half squares", 1, references.count, Kind::Values);
         let out = program.tensor("nearness", batch, references.count, Kind::Values);
         let mut routine = Routine::new("distances");
-        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let activation = Activation::Linear;
         routine.push(Op::Linear { input, weight, transposed: true, bias, activation, out, sample: None })?;
         let routine = program.add(routine);

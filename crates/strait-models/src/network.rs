@@ -208,7 +208,7 @@ impl Evaluation {
         let input = program.tensor("x", batch, rows.width, Kind::Values);
         let network = Network::declare(&mut program, layers);
         let mut routine = Routine::new("evaluation");
-        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let outputs = network.record(&mut program, &mut routine, input, kept, false)?;
         routine.push(last(&mut program, input, outputs[outputs.len() - 1]))?;
         let routine = program.add(routine);

@@ -28,7 +28,7 @@ pub fn corrupt(device: &Device, rows: Rows<'_>, noise: Noise, seed: u64) -> Resu
         let [x, noisy] = ["x", "noisy"].map(|name| program.tensor(name, batch, rows.width, Kind::Values));
         let result = program.tensor("result", part.count, rows.width, Kind::Rows);
         let mut routine = Routine::new("corruption");
-        routine.push(Op::Gather { data, index: None, shift: None, out: x })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
         routine.push(Op::Corrupt { input: x, noise, stream: 0, out: noisy })?;
         routine.push(Op::Scatter { input: noisy, data: result })?;
         let routine = program.add(routine);

@@ -126,7 +126,7 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
     let [means, centred] = ["means", "centred"].map(|name| program.tensor(name, x.rows, x.cols, Kind::Values));
     let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
     let mut routine = Routine::new("covariance");
-    routine.push(Op::Gather { data, index: None, shift: None, out: x })?;
+    routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
     routine.push(Op::Combine { x, y: means, out: centred })?;
     let weight = Update::Store { gradient: moments };
     routine.push(Op::Gradient {
@@ -135,7 +135,8 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
         weight,
         bias: None,
         input_bias: None,
-        decay: None,
+        plus: None,
+        positions: 1,
     })?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;

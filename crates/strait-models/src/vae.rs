@@ -255,7 +255,7 @@ impl Evaluation {
         let input = program.tensor("x", batch, width, Kind::Values);
         let [up, down] = [encoder, decoder].map(|layers| Network::declare(&mut program, layers));
         let mut routine = Routine::new("evidence lower bound");
-        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let moments = up.record(&mut program, &mut routine, input, None, false)?[encoder.len() - 1];
         let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, batch, vae.code_size(), Kind::Values));
         routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;

@@ -86,7 +86,7 @@ impl Feed {
 
     /// Records the gathering of a minibatch from a place.
     pub(crate) fn gather(&self, place: usize, routine: &mut Routine, shift: Option<Shift>, out: Tensor) -> Result<()> {
-        Ok(routine.push(Op::Gather { data: self.places[place], index: self.index, shift, out })?)
+        Ok(routine.push(Op::Gather { data: self.places[place], index: self.index, first: 0, shift, out })?)
     }
 
     /// Brings to the device what stays there.

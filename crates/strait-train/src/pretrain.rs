@@ -359,7 +359,8 @@ impl Machine {
             weight,
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
-            decay: None,
+            plus: None,
+            positions: 1,
         };
         let (mut steps, mut lasts) = (Vec::new(), Vec::new());
         for place in 0..feed.places() {

@@ -1,6 +1,6 @@
 //! One minibatch on its way through a net, recorded so that derivatives find their way back.
 
-use strait_compute::{Activation, Decay, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
+use strait_compute::{Activation, Addend, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
 use strait_models::Layer;
 
 use crate::{Error, Objective, Penalty, Result};
@@ -230,7 +230,14 @@ impl<'a> Tape<'a> {
                     let (output, activation) = (below.out, below.activation);
                     if !matches!(below.origin, Origin::Data) {
                         let weight = layer.weight;
-                        self.pass(input, |out| Op::Backprop { delta, weight, output, activation, out })?;
+                        self.pass(input, |out| Op::Backprop {
+                            delta,
+                            weight,
+                            transposed: false,
+                            output,
+                            activation,
+                            out,
+                        })?;
                     }
                     self.routine.push(Op::Gradient {
                         positive: (output, delta),
@@ -238,7 +245,8 @@ impl<'a> Tape<'a> {
                         weight: update(self.program, layer.weight),
                         bias: Some(update(self.program, layer.bias)),
                         input_bias: None,
-                        decay: costs.map(|costs| Decay { weight: layer.weight, costs }),
+                        plus: costs.map(|costs| Addend::Decay { weight: layer.weight, costs }),
+                        positions: 1,
                     })?;
                 }
                 Origin::Latent { moments, noise, kl_weight } => {

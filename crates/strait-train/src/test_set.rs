@@ -30,7 +30,7 @@ impl<'a> TestSet<'a> {
         let batch = evaluation_batch(device, net.layers(), rows.count);
         let input = program.tensor("test x", batch, rows.width, Kind::Values);
         let mut routine = Routine::new("test error");
-        routine.push(Op::Gather { data, index: None, shift: None, out: input })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let mut tape = Tape::new(program, &mut routine, batch, false);
         let x = tape.data(input);
         net.record(&mut tape, recipe, &network.layers, x)?;

@@ -76,7 +76,7 @@ fn gradient(
         let from = if i == 0 { input } else { outputs[i - 1] };
         if i > 0 {
             let (weight, out) = (layers[i].0, deltas[i - 1]);
-            push(Op::Backprop { delta: deltas[i], weight, output: from, activation: hidden, out });
+            push(Op::Backprop { delta: deltas[i], weight, transposed: false, output: from, activation: hidden, out });
         }
         push(Op::Gradient {
             positive: (from, deltas[i]),
@@ -84,7 +84,8 @@ fn gradient(
             weight: Update::Store { gradient: stored[i].0 },
             bias: Some(Update::Store { gradient: stored[i].1 }),
             input_bias: None,
-            decay: None,
+            plus: None,
+            positions: 1,
         });
     }
     let routine = program.add(routine);

@@ -26,8 +26,24 @@ pub(super) struct Gradient<'a> {
     pub(super) weight: Destination<'a>,
     pub(super) bias: Option<Destination<'a>>,
     pub(super) input_bias: Option<Destination<'a>>,
+    pub(super) plus: Option<Plus<'a>>,
+    pub(super) positions: usize,
+}
+
+impl Gradient<'_> {
+    /// The rows over which sums go.
+    #[inline(always)]
+    fn terms(&self, step: &Step) -> Range<usize> {
+        0..step.rows as usize * self.positions
+    }
+}
+
+/// See [`Addend`](crate::Addend).
+#[derive(Clone, Copy)]
+pub(super) enum Plus<'a> {
     /// W and a cost for each of its columns.
-    pub(super) decay: Option<(&'a Panels, &'a Panels)>,
+    Decay(&'a Panels, &'a Panels),
+    Gradient(&'a Panels),
 }
 
 compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
@@ -37,7 +53,7 @@ compile_for_each_multiplier!(
 
 #[inline(always)]
 fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
-    let active = 0..step.rows as usize;
+    let active = job.terms(step);
     let inverse = 1.0 / step.rows as f32;
     let (x, d) = job.positive;
     let across = x.count();
@@ -111,16 +127,27 @@ fn scaled<T: Target>(factor: f32, sums: T::Sums) -> Lanes {
 /// i = 0, and panel i of the input bias if j = 0.
 #[inline(always)]
 unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j: usize, step: &Step) {
-    let active = 0..step.rows as usize;
+    let active = job.terms(step);
     let inverse = 1.0 / step.rows as f32;
     let (x, d) = job.positive;
-    if let Some((weight, costs)) = job.decay {
-        let rows = i * WIDTH..i * WIDTH + block.len();
-        // SAFETY: nobody else writes this block, and the update below comes later.
-        let (weights, costs) = unsafe { (weight.panel(j, rows), costs.panel(j, 0..1)[0]) };
-        for (row, weights) in block.iter_mut().zip(weights) {
-            for c in 0..WIDTH {
-                row.0[c] += costs.0[c] * weights.0[c];
+    let rows = i * WIDTH..i * WIDTH + block.len();
+    match job.plus {
+        None => {}
+        Some(Plus::Decay(weight, costs)) => {
+            // SAFETY: nobody else writes this block, and the update below comes later.
+            let (weights, costs) = unsafe { (weight.panel(j, rows), costs.panel(j, 0..1)[0]) };
+            for (row, weights) in block.iter_mut().zip(weights) {
+                for c in 0..WIDTH {
+                    row.0[c] += costs.0[c] * weights.0[c];
+                }
+            }
+        }
+        Some(Plus::Gradient(other)) => {
+            // SAFETY: the other gradient is only read.
+            for (row, other) in block.iter_mut().zip(unsafe { other.panel(j, rows) }) {
+                for c in 0..WIDTH {
+                    row.0[c] += other.0[c];
+                }
             }
         }
     }
@@ -203,7 +230,7 @@ fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, inverse: f32) ->
 /// # Safety
 /// These rows, and that block, are this worker's.
 #[inline(always)]
-unsafe fn update<T: Target>(
+pub(super) unsafe fn update<T: Target>(
     target: Destination<'_>,
     block: &[Lanes],
     panel: usize,

@@ -20,12 +20,13 @@ mod rows;
 mod sparsity;
 mod storage;
 mod vector;
+mod windows;
 mod workers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gradient::{Destination, Gradient, gradient, half_gradient};
+use gradient::{Destination, Gradient, Plus, gradient, half_gradient};
 use half_product::HalfProduct;
 pub use isa::Isa;
 use latent::{Latent, reparameterize, reparameterize_backward};
@@ -33,14 +34,15 @@ use linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
 use noise::corrupt;
 use pack::pack;
 use plan::{Copied, Plan, Work, products, weight};
-use rows::{Data, Loss, gather, loss, scatter, softmax};
+use rows::{Columns, Data, Loss, gather, loss, scatter, softmax};
 use sparsity::{Penalty, Sparsity, column_means, contraction, penalty, top_k};
 use storage::{Panels, Shared, Storage, Values, WIDTH};
 use vector::{combine, dot};
+use windows::{Folded, fold, shared_bias, unfold};
 use workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{Op, PenaltyKind, Update};
+use crate::op::{Addend, FoldTail, Op, PenaltyKind, Update};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor,
@@ -166,12 +168,12 @@ impl Run {
         let precision = routine.precision();
         for op in routine.ops() {
             for (left, right) in products(op, precision).into_iter().flatten() {
-                for (tensor, layout) in [left, right] {
+                for Copied { tensor, layout, .. } in [left, right] {
                     let (values, name) = (self.values(tensor), self.program.name(tensor));
                     values.halves.make(&values.panels, layout, precision == Precision::Split, name)?;
                 }
             }
-            let transposed = matches!(op, Op::Linear { transposed: true, .. } | Op::Backprop { .. });
+            let transposed = matches!(op, Op::Linear { transposed: true, .. } | Op::Backprop { transposed: false, .. });
             if let Some(weight) = weight(op) {
                 let values = self.values(weight);
                 if transposed && precision == Precision::F32 && values.transposed.get().is_none() {
@@ -215,12 +217,14 @@ impl Run {
 
     /// The product that an operation on operands of 16 bits computes.
     fn half_product(&self, op: &Op, precision: Precision, step: &Step) -> Option<HalfProduct<'_>> {
-        let halves = |(tensor, layout): Copied| self.values(tensor).halves.get(layout);
+        let halves = |copied: Copied| self.values(copied.tensor).halves.get(copied.layout);
         let [first, second] = products(op, precision);
-        let ((left, left_layout), (right, right_layout)) = first?;
+        let (left, right) = first?;
         // Products over the rows of a minibatch leave out those that are not in use.
-        let (rows, inner) = if left_layout.turned() { (left.cols, step.rows as usize) } else { (left.rows, left.cols) };
-        let cols = if right_layout.turned() { right.rows } else { right.cols };
+        let used = step.rows as usize * left.positions;
+        let (rows, inner) =
+            if left.layout.turned() { (left.tensor.cols, used) } else { (left.tensor.rows, left.tensor.cols) };
+        let cols = if right.layout.turned() { right.tensor.rows } else { right.tensor.cols };
         let product = HalfProduct::new(rows, cols.div_ceil(WIDTH), inner);
         let factors = [first, second].into_iter().flatten();
         Some(factors.fold(product, |sum, (left, right)| sum.plus(halves(left), halves(right), precision)))
@@ -241,17 +245,18 @@ impl Run {
         let pair = |(a, b): (Tensor, Tensor)| (self.panels(a), self.panels(b));
         let half_product = self.half_product(op, precision, step);
         match op {
-            Op::Gather { data, index, shift, out } => {
+            Op::Gather { data, index, first, shift, out } => {
                 let index = index.map(|index| match &*self.storage[index.id] {
                     Storage::Index(index) => index,
                     _ => unreachable!("operations are checked for kinds when they are recorded"),
                 });
-                let data = match &*self.storage[data.id] {
+                let source = match &*self.storage[data.id] {
                     Storage::Bytes(data) => Data::Bytes(data),
                     Storage::Rows(data) => Data::Rows(data),
                     _ => unreachable!("operations are checked for kinds when they are recorded"),
                 };
-                gather(&data, index, *shift, self.panels(*out), step, share);
+                let columns = Columns { first: *first, of: data.cols };
+                gather(&source, index, columns, *shift, self.panels(*out), step, share);
             }
             Op::Scatter { input, data } => {
                 if let Storage::Rows(data) = &*self.storage[data.id] {
@@ -271,26 +276,48 @@ impl Run {
                 let weight = if *transposed { self.transposed(*weight) } else { self.panels(*weight) };
                 linear(self.isa, &job, self.panels(*input), weight, step, share);
             }
-            Op::Backprop { delta, weight, output, activation, out } => {
+            Op::Backprop { delta, weight, transposed, output, activation, out } => {
                 let job = Backprop { output: self.panels(*output), activation: *activation, out: self.panels(*out) };
                 match half_product {
                     Some(product) => half_backprop(self.isa, &job, &product, share),
-                    None => backprop(self.isa, &job, self.panels(*delta), self.transposed(*weight), share),
+                    None => {
+                        let weight = if *transposed { self.panels(*weight) } else { self.transposed(*weight) };
+                        backprop(self.isa, &job, self.panels(*delta), weight, share);
+                    }
                 }
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias, decay } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions } => {
                 let job = Gradient {
                     positive: pair(*positive),
                     negative: negative.map(pair),
                     weight: self.destination(weight),
                     bias: bias.as_ref().map(|update| self.destination(update)),
                     input_bias: input_bias.as_ref().map(|update| self.destination(update)),
-                    decay: decay.map(|decay| pair((decay.weight, decay.costs))),
+                    plus: plus.map(|plus| match plus {
+                        Addend::Decay { weight, costs } => Plus::Decay(self.panels(weight), self.panels(costs)),
+                        Addend::Gradient(gradient) => Plus::Gradient(self.panels(gradient)),
+                    }),
+                    positions: *positions,
                 };
                 match half_product {
                     Some(product) => half_gradient(self.isa, &job, &product, step, share),
                     None => gradient(self.isa, &job, step, share),
                 }
+            }
+            Op::Unfold { input, window, out } => {
+                unfold(self.isa, self.panels(*input), window, self.panels(*out), share);
+            }
+            Op::Fold { input, window, tail, out } => {
+                let tail = match *tail {
+                    FoldTail::Sum => Folded::Sum,
+                    FoldTail::Layer { bias, activation } => Folded::Layer(self.panels(bias), activation),
+                    FoldTail::Backprop { output, activation } => Folded::Backprop(self.panels(output), activation),
+                };
+                fold(self.isa, self.panels(*input), window, tail, self.panels(*out), share);
+            }
+            Op::SharedBias { delta, bias } => {
+                let channels = bias.target().cols;
+                shared_bias(self.isa, self.panels(*delta), channels, self.destination(bias), step, share);
             }
             Op::Loss { kind, input, target, output, delta } => {
                 let job = Loss {

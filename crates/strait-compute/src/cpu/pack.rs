@@ -17,11 +17,11 @@ compile_for_each_isa!(
 #[inline(always)]
 fn pack_kernel<T: Target>(copies: &[Copied], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
     let blocks = |tensor: Tensor| tensor.rows.div_ceil(STRIP) * tensor.cols.div_ceil(STRIP);
-    for unit in share.of(copies.iter().map(|(tensor, _)| blocks(*tensor)).sum()) {
+    for unit in share.of(copies.iter().map(|copied| blocks(copied.tensor)).sum()) {
         let mut block = unit;
-        for &(tensor, layout) in copies {
+        for &Copied { tensor, layout, positions } in copies {
             if let (true, Storage::Values(values)) = (block < blocks(tensor), &*storage[tensor.id]) {
-                pack_block(values, layout, block, step);
+                pack_block(values, layout, block, step.rows as usize * positions);
                 break;
             }
             block -= blocks(tensor);
@@ -30,10 +30,10 @@ fn pack_kernel<T: Target>(copies: &[Copied], storage: &[Arc<Storage>], step: &St
 }
 
 #[inline(always)]
-fn pack_block(values: &Values, layout: Layout, block: usize, step: &Step) {
+fn pack_block(values: &Values, layout: Layout, block: usize, terms: usize) {
     let panels = &values.panels;
     let across = panels.cols.div_ceil(STRIP);
-    let active = if layout.sums_rows() { panels.rows.min(step.rows as usize) } else { panels.rows };
+    let active = if layout.sums_rows() { panels.rows.min(terms) } else { panels.rows };
     let (top, left) = (block / across * 2, block % across * 2);
     for i in top..(top + 2).min(values.blocks()) {
         for j in left..(left + 2).min(panels.count()) {

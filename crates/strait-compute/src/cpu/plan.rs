@@ -40,22 +40,38 @@ pub(super) struct Plan {
 }
 
 /// A copy of a tensor in 16 bits.
-pub(super) type Copied = (Tensor, Layout);
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Copied {
+    pub(super) tensor: Tensor,
+    pub(super) layout: Layout,
+    /// Rows of the tensor for each row of the minibatch, where sums go over them.
+    pub(super) positions: usize,
+}
+
+/// The copies that a product multiplies, left and right.
+pub(super) type Factors = (Copied, Copied);
 
 /// The products of copies, left and right, that an operation sums in a routine of this precision; none where it multiplies
 /// the tensors themselves.
-pub(super) fn products(op: &Op, precision: Precision) -> [Option<(Copied, Copied)>; 2] {
+pub(super) fn products(op: &Op, precision: Precision) -> [Option<Factors>; 2] {
+    let factors = |left: (Tensor, Layout), right: (Tensor, Layout), positions: usize| {
+        let copied = |(tensor, layout): (Tensor, Layout)| Copied { tensor, layout, positions };
+        Some((copied(left), copied(right)))
+    };
     match op {
         _ if precision == Precision::F32 => [None; 2],
         Op::Linear { input, weight, transposed, .. } => {
             let layout = if *transposed { Layout::RightTurned } else { Layout::Right };
-            [Some(((*input, Layout::Left), (*weight, layout))), None]
+            [factors((*input, Layout::Left), (*weight, layout), 1), None]
         }
-        Op::Backprop { delta, weight, .. } => [Some(((*delta, Layout::Left), (*weight, Layout::RightTurned))), None],
-        Op::Gradient { positive: (x, d), negative, .. } => {
+        Op::Backprop { delta, weight, transposed, .. } => {
+            let layout = if *transposed { Layout::Right } else { Layout::RightTurned };
+            [factors((*delta, Layout::Left), (*weight, layout), 1), None]
+        }
+        Op::Gradient { positive: (x, d), negative, positions, .. } => {
             let layout = if negative.is_some() { Layout::MinusLeftTurned } else { Layout::LeftTurned };
-            let negative = negative.map(|(v, h)| ((v, Layout::LeftTurned), (h, Layout::Right)));
-            [Some(((*x, layout), (*d, Layout::Right))), negative]
+            let negative = negative.and_then(|(v, h)| factors((v, Layout::LeftTurned), (h, Layout::Right), *positions));
+            [factors((*x, layout), (*d, Layout::Right), *positions), negative]
         }
         _ => [None; 2],
     }
@@ -73,7 +89,7 @@ pub(super) fn weight(op: &Op) -> Option<Tensor> {
 fn packed(op: &Op, precision: Precision) -> impl Iterator<Item = Copied> {
     let kept = weight(op);
     let copies = products(op, precision).into_iter().flatten().flat_map(|(left, right)| [left, right]);
-    copies.filter(move |(tensor, layout)| *layout == Layout::Left || Some(*tensor) != kept)
+    copies.filter(move |copied| copied.layout == Layout::Left || Some(copied.tensor) != kept)
 }
 
 /// Something that one piece of work writes and another reads: a tensor, or one of its copies.
@@ -96,12 +112,12 @@ impl Plan {
             written.extend(writes);
             plan.works.push(Planned { work, meet, counters: Default::default() });
         };
-        let copy = |&(tensor, layout): &Copied| (tensor, Some(layout));
+        let copy = |copied: &Copied| (copied.tensor, Some(copied.layout));
         for (number, op) in routine.ops().iter().enumerate() {
             let wanted: Vec<Copied> = packed(op, routine.precision()).collect();
             let mut packs: Vec<Copied> = Vec::new();
-            for (tensor, _) in wanted.iter().filter(|copy| !fresh.contains(copy)) {
-                for copy in needed(&routine.ops()[number..], *tensor, routine.precision()) {
+            for copied in wanted.iter().filter(|copied| !fresh.contains(copied)) {
+                for copy in needed(&routine.ops()[number..], copied.tensor, routine.precision()) {
                     if !fresh.contains(&copy) && !packs.contains(&copy) {
                         packs.push(copy);
                     }
@@ -109,12 +125,12 @@ impl Plan {
             }
             if !packs.is_empty() {
                 fresh.extend(&packs);
-                let reads = packs.iter().map(|&(tensor, _)| (tensor, None)).collect();
+                let reads = packs.iter().map(|copied| (copied.tensor, None)).collect();
                 let writes = packs.iter().map(copy).collect();
                 add(Work::Pack(packs), reads, writes);
             }
             let (reads, writes) = op.tensors();
-            fresh.retain(|(tensor, _)| !writes.contains(tensor));
+            fresh.retain(|copied| !writes.contains(&copied.tensor));
             let tensors = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| (tensor, None));
             let reads = tensors(reads).chain(wanted.iter().map(copy)).collect();
             add(Work::Operation(number), reads, tensors(writes).collect());
@@ -134,7 +150,7 @@ impl Plan {
 fn needed(ops: &[Op], tensor: Tensor, precision: Precision) -> Vec<Copied> {
     let mut copies = Vec::new();
     for op in ops {
-        copies.extend(packed(op, precision).filter(|(other, _)| *other == tensor));
+        copies.extend(packed(op, precision).filter(|copied| copied.tensor == tensor));
         if op.tensors().1.contains(&tensor) {
             break;
         }

@@ -34,10 +34,19 @@ impl Data<'_> {
     }
 }
 
+/// Which of a data set's columns are taken: those from `first` on.
+#[derive(Clone, Copy)]
+pub(super) struct Columns {
+    pub(super) first: usize,
+    /// Columns of the data set.
+    pub(super) of: usize,
+}
+
 /// out\[r] = data\[index\[offset + r]], shifted where that is wanted; rows behind the active ones become 0.
 pub(super) fn gather(
     data: &Data<'_>,
     index: Option<&Shared<u32>>,
+    columns: Columns,
     shift: Option<Shift>,
     out: &Panels,
     step: &Step,
@@ -53,7 +62,8 @@ pub(super) fn gather(
         for panel in 0..out.count() {
             let mut lanes = Lanes::ZERO;
             if let Some(row) = row {
-                let (start, lanes) = (row * out.cols, &mut lanes.0[..out.width(panel)]);
+                let start = row * columns.of + columns.first;
+                let lanes = &mut lanes.0[..out.width(panel)];
                 match shift {
                     // SAFETY: the data set is only read.
                     None => unsafe { data.read(start + panel * WIDTH, lanes) },
@@ -164,7 +174,14 @@ fn loss_of_row<T: Target>(job: &Loss<'_>, r: usize, active: bool) -> [f32; 2] {
             unsafe { out.panel_mut(panel, r..r + 1)[0] = if active { delta } else { Lanes::ZERO } };
         }
     }
-    if active { [loss.0.iter().sum(), squared.0.iter().sum()] } else { [0.0; 2] }
+    match job.kind {
+        _ if !active => [0.0; 2],
+        LossKind::SoftmaxCrossEntropy => {
+            let mistaken = largest(job.input, r) != largest(job.target, r);
+            [loss.0.iter().sum(), f32::from(u8::from(mistaken))]
+        }
+        _ => [loss.0.iter().sum(), squared.0.iter().sum()],
+    }
 }
 
 #[inline(always)]
@@ -191,6 +208,22 @@ fn log_sum_exp<T: Target>(z: &Panels, r: usize) -> f32 {
     let top = panels().flatten().fold(f32::NEG_INFINITY, |top, &z| if z < top { top } else { z });
     let sum: f32 = panels().map(|z| z.iter().map(|z| exp::<T>(z - top)).sum::<f32>()).sum();
     top + ln::<T>(sum)
+}
+
+/// Where the largest value of a row is, the first of equal ones.
+#[inline(always)]
+fn largest(matrix: &Panels, r: usize) -> usize {
+    let mut best = (f32::NEG_INFINITY, 0);
+    for panel in 0..matrix.count() {
+        // SAFETY: the matrix is only read.
+        let row = unsafe { &matrix.panel(panel, r..r + 1)[0].0[..matrix.width(panel)] };
+        for (c, &x) in row.iter().enumerate() {
+            if x > best.0 {
+                best = (x, panel * WIDTH + c);
+            }
+        }
+    }
+    best.1
 }
 
 /// Σ t over a row.

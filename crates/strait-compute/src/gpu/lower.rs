@@ -3,8 +3,8 @@
 use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
 use strait_shaders::{Fragments, Part, Pieces, Shape, Tile, assemble, product};
 
-use crate::op::{DOT_PARTS, LossKind, Op, PenaltyKind, Update};
-use crate::{Activation, Error, Kind, Missing, Noise, Result, Sampling, Shift, Tensor};
+use crate::op::{Addend, DOT_PARTS, FoldTail, LossKind, Op, PenaltyKind, Update};
+use crate::{Activation, Error, Kind, Missing, Noise, Result, Sampling, Tensor, Window};
 
 /// How products are cut into tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,11 +181,12 @@ impl Lowering<'_> {
     /// The kernels of an operation. `start` is where its numbers start in the metrics of a step.
     pub(super) fn lower(&self, op: &Op, start: usize) -> Vec<Kernel> {
         match op {
-            Op::Gather { data, index, shift, out } => vec![gather(*data, *index, *shift, *out)],
+            Op::Gather { .. } => vec![gather(op)],
             Op::Scatter { input, data } => vec![scatter(*input, *data)],
             Op::Linear { .. } => vec![self.linear(op)],
-            Op::Backprop { delta, weight, output, activation, out } => {
-                let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: [1, weight.cols] };
+            Op::Backprop { delta, weight, transposed, output, activation, out } => {
+                let strides = if *transposed { [weight.cols, 1] } else { [1, weight.cols] };
+                let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: strides };
                 let buffers = vec![
                     (1, Access::Read, *delta),
                     (2, Access::Read, *weight),
@@ -197,6 +198,41 @@ impl Lowering<'_> {
                 vec![self.product("backprop", constants, parts, 1, sizes, buffers)]
             }
             Op::Gradient { .. } => self.gradient(op, None),
+            Op::Unfold { input, window, out } => vec![Kernel {
+                parts: vec![Part::Prelude, Part::Unfold],
+                buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
+                ..by_element(op.name(), *out, window_constants(window))
+            }],
+            Op::Fold { input, window, tail, out } => {
+                let (part, activation) = match tail {
+                    FoldTail::Sum => (Part::FoldSum, Activation::Linear),
+                    FoldTail::Layer { activation, .. } => (Part::FoldLayer, *activation),
+                    FoldTail::Backprop { activation, .. } => (Part::FoldBackprop, *activation),
+                };
+                let mut buffers = vec![(1, Access::Read, *input), (2, Access::Write, *out)];
+                buffers.extend(tail.tensor().map(|tensor| (3, Access::Read, tensor)));
+                let mut constants = window_constants(window);
+                constants.push(("ACTIVATION", activation_code(activation)));
+                vec![Kernel {
+                    parts: vec![Part::Prelude, Part::Activation, part, Part::Fold],
+                    buffers,
+                    ..by_element(op.name(), *out, constants)
+                }]
+            }
+            Op::SharedBias { delta, bias } => {
+                let channels = bias.target().cols;
+                let updated = bias.tensors().into_iter().enumerate();
+                let mut buffers = vec![(1, Access::Read, *delta)];
+                buffers.extend(updated.map(|(i, tensor)| (2 + i as u32, Access::Write, tensor)));
+                vec![Kernel {
+                    parts: vec![Part::Prelude, Part::SharedBias],
+                    main: update_code(bias).text("bias", 2),
+                    sizes: [delta.cols, channels].map(|size| size as u32).to_vec(),
+                    buffers,
+                    workgroups: [channels as u32, 1, 1],
+                    ..Kernel::named(op.name())
+                }]
+            }
             Op::Loss { .. } => vec![self.loss(op, start)],
             Op::Softmax { input, out } => vec![Kernel {
                 parts: vec![Part::Prelude, Part::Row, Part::Softmax],
@@ -357,7 +393,7 @@ impl Lowering<'_> {
     }
 
     fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
-        let Op::Gradient { positive: (x, d), negative, weight, decay, .. } = op else {
+        let Op::Gradient { positive: (x, d), negative, weight, plus, positions, .. } = op else {
             unreachable!("called for gradients");
         };
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
@@ -375,7 +411,12 @@ impl Lowering<'_> {
         };
         if with_product {
             update("weight", weight, 5, &mut main);
-            parts.extend([Part::Gradient, if decay.is_some() { Part::Decay } else { Part::DecayNone }]);
+            let added = match plus {
+                None => Part::PlusNone,
+                Some(Addend::Decay { .. }) => Part::PlusDecay,
+                Some(Addend::Gradient(_)) => Part::PlusGradient,
+            };
+            parts.extend([Part::Gradient, added]);
         }
         let mut other = String::new();
         let (mut count, mut start) = (0, 0);
@@ -399,17 +440,21 @@ impl Lowering<'_> {
             count += each;
             other += &format!("    if role < {count}u {{ {call}; return; }}\n");
         }
-        if let Some(decay) = decay.filter(|_| with_product) {
-            buffers.push((14, Access::Read, decay.costs));
-            // A buffer that is written must not be bound a second time.
-            main += if weight.tensors().contains(&decay.weight) {
-                "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n"
-            } else {
-                buffers.push((15, Access::Read, decay.weight));
-                "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
+        match plus.filter(|_| with_product) {
+            None => {}
+            Some(Addend::Gradient(gradient)) => buffers.push((14, Access::Read, gradient)),
+            Some(Addend::Decay { weight: decaying, costs }) => {
+                buffers.push((14, Access::Read, costs));
+                // A buffer that is written must not be bound a second time.
+                main += if weight.tensors().contains(&decaying) {
+                    "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n"
+                } else {
+                    buffers.push((15, Access::Read, decaying));
+                    "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
 fn weight_at(i: u32) -> f32 { return decaying[i]; }
 "
-            };
+                };
+            }
         }
         if !roles.is_empty() {
             main += &format!("fn other(role: u32, lane: u32) {{\n{other}}}\n");
@@ -431,7 +476,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
         Kernel {
             name: format!("{name} {}", tile.name()),
             extensions: if with_product { tile.extensions() } else { &[] },
-            constants: vec![("PHASES", phases), ("LANES", lanes)],
+            constants: vec![("PHASES", phases), ("LANES", lanes), ("POSITIONS", *positions as u32)],
             parts,
             main,
             sizes: words,
@@ -475,7 +520,39 @@ fn operands(tensors: &[Option<Tensor>]) -> Vec<(u32, Access, Tensor)> {
     numbered.filter_map(|(i, tensor)| tensor.map(|tensor| (i as u32 + 1, Access::Read, tensor))).collect()
 }
 
-fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor) -> Kernel {
+/// The constants that describe a window.
+fn window_constants(window: &Window) -> Vec<(&'static str, u32)> {
+    let [down, across] = window.steps();
+    let constants = [
+        ("HEIGHT", window.height),
+        ("WIDTH", window.width),
+        ("CHANNELS", window.channels),
+        ("KERNEL", window.kernel),
+        ("STRIDE", window.stride),
+        ("PADDING", window.padding),
+        ("TAPS", window.taps()),
+        ("DOWN", down),
+        ("ACROSS", across),
+        ("POSITIONS", window.positions()),
+    ];
+    constants.map(|(name, value)| (name, value as u32)).to_vec()
+}
+
+/// A kernel whose invocations take the elements of a tensor in turn.
+fn by_element(name: &str, out: Tensor, constants: Vec<(&'static str, u32)>) -> Kernel {
+    let workgroups = groups(out.len(), 64).min(4096);
+    Kernel {
+        constants,
+        sizes: vec![out.len() as u32, 64 * workgroups],
+        workgroups: [workgroups, 1, 1],
+        ..Kernel::named(name)
+    }
+}
+
+fn gather(op: &Op) -> Kernel {
+    let &Op::Gather { data, index, first, shift, out } = op else {
+        unreachable!("called for gathering");
+    };
     let numbers = if data.kind == Kind::Bytes { Part::DataBytes } else { Part::DataNumbers };
     let order = if index.is_some() { Part::OrderGiven } else { Part::OrderNone };
     let moved = if shift.is_some() { Part::Shift } else { Part::ShiftNone };
@@ -486,7 +563,7 @@ fn gather(data: Tensor, index: Option<Tensor>, shift: Option<Shift>, out: Tensor
             vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels), ("STREAM", shift.stream)]
         }),
         parts: vec![Part::Prelude, numbers, order, moved, Part::Gather],
-        sizes: vec![out.rows as u32, out.cols as u32],
+        sizes: [out.rows, out.cols, data.cols, first].map(|size| size as u32).to_vec(),
         buffers,
         workgroups: [groups(out.cols, 64), out.rows as u32, 1],
         ..Kernel::named("gather")
@@ -533,13 +610,5 @@ fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel {
             readers += &format!("fn {name}_at(i: u32) -> f32 {{ return {name}[i]; }}\n");
         }
     }
-    let workgroups = groups(out.len(), 64).min(4096);
-    Kernel {
-        parts: vec![Part::Prelude, Part::Combine],
-        main: readers,
-        sizes: vec![out.len() as u32, 64 * workgroups],
-        buffers,
-        workgroups: [workgroups, 1, 1],
-        ..Kernel::named("combine")
-    }
+    Kernel { parts: vec![Part::Prelude, Part::Combine], main: readers, buffers, ..by_element("combine", out, vec![]) }
 }

@@ -1,7 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Decay, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step, Tensor, Update,
+    Activation, Addend, FoldTail, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step,
+    Tensor, Update, Window,
 };
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
@@ -33,7 +34,7 @@ fn rows(kind: Kind, indexed: bool) -> Case {
     let out = b.values("x", 5, 19);
     let copy = b.tensor("copy", 11, 19, Kind::Rows);
     let steps = [(0, 5), (5, 5), (10, 1)].map(|(offset, rows)| Step { offset, ..step(rows) });
-    let ops = vec![Op::Gather { data, index, shift: None, out }, Op::Scatter { input: out, data: copy }];
+    let ops = vec![Op::Gather { data, index, first: 0, shift: None, out }, Op::Scatter { input: out, data: copy }];
     b.finish(format!("gather and scatter {kind:?} indexed={indexed}"), ops, steps.to_vec())
 }
 
@@ -44,8 +45,115 @@ fn shifted(pixels: u32) -> Case {
     let out = b.values("x", 20, 35);
     let steps = [(0, 20), (10, 20), (20, 7)].map(|(offset, rows)| Step { offset, counter: offset, ..step(rows) });
     let shift = Some(Shift { width: 5, pixels, stream: 9 });
-    b.finish(format!("gather shifted by {pixels}"), vec![Op::Gather { data, index: None, shift, out }], steps.to_vec())
+    b.finish(
+        format!("gather shifted by {pixels}"),
+        vec![Op::Gather { data, index: None, first: 0, shift, out }],
+        steps.to_vec(),
+    )
 }
+
+/// Some columns of a data set: the image in the middle of each row, shifted, and what lies behind it.
+fn columns(kind: Kind) -> Case {
+    let mut b = Builder::new();
+    let data = b.tensor("data", 30, 44, kind);
+    let [image, rest] = [("image", 35), ("rest", 6)].map(|(name, cols)| b.values(name, 20, cols));
+    let shift = Some(Shift { width: 5, pixels: 1, stream: 9 });
+    let ops = vec![
+        Op::Gather { data, index: None, first: 3, shift, out: image },
+        Op::Gather { data, index: None, first: 38, shift: None, out: rest },
+    ];
+    b.finish(format!("gather columns {kind:?}"), ops, vec![Step { offset: 10, ..step(20) }])
+}
+
+/// Weights that two layers share, the second one transposed: its gradient is kept, then added to that of the first.
+fn tied(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
+    let mut b = Builder::new();
+    let [x, delta] = ["x", "delta"].map(|name| b.values(name, batch, inputs));
+    let [y, below] = ["y", "below"].map(|name| b.values(name, batch, units));
+    let kept = b.values("kept", inputs, units);
+    let weight = b.update(kind, "w", inputs, units);
+    let used = if kind == 0 { b.values("w", inputs, units) } else { weight.target() };
+    let [bias, input_bias] = [("b", units), ("a", inputs)].map(|(name, cols)| Some(b.update(kind, name, 1, cols)));
+    let learn = |positive, weight, bias, input_bias, plus| Op::Gradient {
+        positive,
+        negative: None,
+        weight,
+        bias,
+        input_bias,
+        plus,
+        positions: 1,
+    };
+    let activation = Activation::Tanh;
+    let ops = vec![
+        Op::Backprop { delta, weight: used, transposed: true, output: y, activation, out: below },
+        learn((delta, y), Update::Store { gradient: kept }, None, input_bias, None),
+        learn((x, below), weight, bias, None, Some(Addend::Gradient(kept))),
+    ];
+    let name = format!("tied {batch}x{inputs}x{units} update {kind}");
+    b.finish(name, ops, vec![step(batch.div_ceil(2)), step(batch)])
+}
+
+/// A convolution, its transpose, and the way back through both.
+fn convolution(batch: usize, window: Window, filters: usize, kind: usize) -> Case {
+    let mut b = Builder::new();
+    let Window { channels, .. } = window;
+    let (positions, taps) = (window.positions(), window.taps());
+    let [x, z, below] = ["x", "z", "below"].map(|name| b.values(name, batch, window.values()));
+    let flat = b.values("flat", batch, positions * filters);
+    let [seen, back] = ["seen", "back"].map(|name| b.values(name, batch * positions, taps));
+    let [y, delta] = ["y", "delta"].map(|name| b.values(name, batch * positions, filters));
+    let weight = b.update(kind, "w", taps, filters);
+    let used = if kind == 0 { b.values("w", taps, filters) } else { weight.target() };
+    let bias = b.update(kind, "b", 1, filters);
+    let [filter_bias, zero, channel_bias] =
+        [("c", filters), ("zero", taps), ("d", channels)].map(|(name, cols)| b.values(name, 1, cols));
+    let shared = b.update(kind, "a", 1, channels);
+    let (activation, out) = (Activation::Logistic, y);
+    let linear = Activation::Linear;
+    let layer = FoldTail::Layer { bias: channel_bias, activation };
+    let ops = vec![
+        Op::Unfold { input: x, window, out: seen },
+        Op::Linear { input: seen, weight: used, transposed: false, bias: filter_bias, activation, out, sample: None },
+        Op::Linear {
+            input: y,
+            weight: used,
+            transposed: true,
+            bias: zero,
+            activation: linear,
+            out: back,
+            sample: None,
+        },
+        Op::Fold { input: back, window, tail: layer, out: z },
+        Op::Fold { input: back, window, tail: FoldTail::Backprop { output: x, activation }, out: below },
+        Op::Backprop { delta: seen, weight: used, transposed: true, output: y, activation, out: delta },
+        Op::Gradient {
+            positive: (seen, delta),
+            negative: None,
+            weight,
+            bias: Some(bias),
+            input_bias: None,
+            plus: None,
+            positions,
+        },
+        Op::SharedBias { delta: below, bias: shared },
+        Op::Fold { input: y, window: window.pixels(filters), tail: FoldTail::Sum, out: flat },
+    ];
+    b.finish(
+        format!("convolution {batch}x{filters} update {kind} {window:?}"),
+        ops,
+        vec![step(batch.div_ceil(2)), step(batch)],
+    )
+}
+
+/// Windows that overlap, that leave gaps, that end inside and outside of the map, and one that sees all of it.
+const WINDOWS: [Window; 6] = [
+    Window { height: 1, width: 1, channels: 1, kernel: 1, stride: 1, padding: 0 },
+    Window { height: 7, width: 5, channels: 2, kernel: 3, stride: 2, padding: 1 },
+    Window { height: 6, width: 9, channels: 16, kernel: 3, stride: 1, padding: 2 },
+    Window { height: 8, width: 8, channels: 1, kernel: 2, stride: 3, padding: 0 },
+    Window { height: 5, width: 6, channels: 19, kernel: 4, stride: 2, padding: 1 },
+    Window { height: 3, width: 3, channels: 5, kernel: 3, stride: 1, padding: 0 },
+];
 
 fn vectors(rows: usize, cols: usize) -> Case {
     let mut b = Builder::new();
@@ -131,7 +239,8 @@ fn contractive(batch: usize, inputs: usize, units: usize, activation: Activation
             weight,
             bias: None,
             input_bias: None,
-            decay: Some(Decay { weight: w, costs }),
+            plus: Some(Addend::Decay { weight: w, costs }),
+            positions: 1,
         },
     ];
     let name = format!("contractive {batch}x{inputs}x{units} {} update {update}", activation.name());
@@ -171,7 +280,7 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
         sample,
     };
     let ops = vec![
-        Op::Gather { data, index: None, shift: None, out: v0 },
+        Op::Gather { data, index: None, first: 0, shift: None, out: v0 },
         up(v0, h0, Some(Sample { sampling: Sampling::Bernoulli, out: s0, stream: 1 })),
         Op::Linear {
             input: s0,
@@ -196,7 +305,8 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
             weight,
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
-            decay: None,
+            plus: None,
+            positions: 1,
         },
     ];
     let steps = [0, batch as u32].map(|offset| Step { offset, counter: offset, ..step(batch) });
@@ -230,15 +340,16 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
         weight,
         bias: Some(bias),
         input_bias: None,
-        decay: None,
+        plus: None,
+        positions: 1,
     };
     let activation = Activation::Softplus;
     let ops = vec![
-        Op::Gather { data, index: Some(index), shift: None, out: x },
+        Op::Gather { data, index: Some(index), first: 0, shift: None, out: x },
         layer(x, first, activation, y),
         layer(y, second, Activation::Linear, z),
         Op::Loss { kind: LossKind::CrossEntropy, input: z, target: x, output: None, delta: Some(delta) },
-        Op::Backprop { delta, weight: second.0.target(), output: y, activation, out: below },
+        Op::Backprop { delta, weight: second.0.target(), transposed: false, output: y, activation, out: below },
         learn(y, delta, second),
         learn(x, below, first),
     ];
@@ -259,7 +370,7 @@ fn products_of(shapes: &[(usize, usize, usize)]) -> Vec<Case> {
             cases.push(linear(batch, inner, cols, turned, Activation::Linear, None));
             cases.push(linear(batch, inner, cols, turned, Activation::Logistic, Some(Sampling::Bernoulli)));
         }
-        cases.push(backprop(batch, inner, cols, Activation::Logistic));
+        cases.push(backprop(batch, inner, cols, inner > cols, Activation::Logistic));
         for kind in 0..3 {
             cases.push(gradient(batch, inner, cols, kind, false, batch));
             cases.push(gradient(batch, inner, cols, kind, true, batch.div_ceil(2)));
@@ -283,7 +394,8 @@ fn others() -> Vec<Case> {
     for activation in Activation::ALL {
         cases.push(linear(9, 20, 21, false, activation, Some(Sampling::Gaussian)));
         cases.push(linear(9, 20, 21, true, activation, Some(Sampling::Bernoulli)));
-        cases.push(backprop(9, 20, 21, activation));
+        cases.push(backprop(9, 20, 21, false, activation));
+        cases.push(backprop(9, 20, 21, true, activation));
         cases.push(loss(6, 35, LossKind::SquaredError { activation }, 4, true));
     }
     for kind in [
@@ -300,6 +412,7 @@ fn others() -> Vec<Case> {
         for indexed in [false, true] {
             cases.push(rows(kind, indexed));
         }
+        cases.push(columns(kind));
     }
     for (rows, cols) in [(1, 1), (1, 100), (17, 33), (98, 125), (300, 70)] {
         cases.push(vectors(rows, cols));
@@ -326,5 +439,13 @@ fn others() -> Vec<Case> {
 
 /// Whole steps of training.
 pub(crate) fn steps() -> Vec<Case> {
-    vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)]
+    let mut cases =
+        vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)];
+    for kind in 0..3 {
+        cases.extend([(1, 1, 1), (21, 49, 30)].map(|(batch, inputs, units)| tied(batch, inputs, units, kind)));
+    }
+    for (i, window) in WINDOWS.into_iter().enumerate() {
+        cases.push(convolution(5, window, 1 + 9 * i, i % 3));
+    }
+    cases
 }

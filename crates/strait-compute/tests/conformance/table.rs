@@ -98,7 +98,7 @@ pub(crate) fn layer(batch: usize, inputs: usize, units: usize) -> Vec<Case> {
         linear(batch, inputs, units, false, logistic, None),
         linear(batch, inputs, units, false, logistic, Some(Sampling::Bernoulli)),
         linear(batch, units, inputs, true, logistic, None),
-        backprop(batch, inputs, units, logistic),
+        backprop(batch, inputs, units, false, logistic),
         gradient(batch, inputs, units, 0, false, batch),
         gradient(batch, inputs, units, 2, false, batch),
         gradient(batch, inputs, units, 1, true, batch),
@@ -111,7 +111,7 @@ pub(crate) fn by_row(batch: usize, width: usize) -> Vec<Case> {
     let data = b.tensor("data", 2 * batch, width, Kind::Bytes);
     let index = Some(b.tensor("index", 1, 2 * batch, Kind::Index));
     let out = b.values("x", batch, width);
-    let gather = Op::Gather { data, index, shift: None, out };
+    let gather = Op::Gather { data, index, first: 0, shift: None, out };
     vec![
         b.finish(format!("gather {batch}x{width}"), vec![gather], vec![step(batch)]),
         loss(batch, width, LossKind::CrossEntropy, batch, true),
@@ -137,14 +137,18 @@ pub(crate) fn linear(
     b.finish(name, vec![op], vec![step(batch)])
 }
 
-pub(crate) fn backprop(batch: usize, inner: usize, cols: usize, activation: Activation) -> Case {
+pub(crate) fn backprop(batch: usize, inner: usize, cols: usize, turned: bool, activation: Activation) -> Case {
     let mut b = Builder::new();
     let delta = b.values("delta", batch, cols);
-    let weight = b.values("w", inner, cols);
+    let weight = if turned { b.values("w", cols, inner) } else { b.values("w", inner, cols) };
     let output = b.values("y", batch, inner);
     let out = b.values("dx", batch, inner);
-    let op = Op::Backprop { delta, weight, output, activation, out };
-    b.finish(format!("backprop {batch}x{inner}x{cols} {}", activation.name()), vec![op], vec![step(batch)])
+    let op = Op::Backprop { delta, weight, transposed: turned, output, activation, out };
+    b.finish(
+        format!("backprop {batch}x{inner}x{cols} transposed={turned} {}", activation.name()),
+        vec![op],
+        vec![step(batch)],
+    )
 }
 
 pub(crate) fn gradient(batch: usize, inner: usize, cols: usize, kind: usize, contrastive: bool, active: usize) -> Case {
@@ -154,7 +158,7 @@ pub(crate) fn gradient(batch: usize, inner: usize, cols: usize, kind: usize, con
     let weight = b.update(kind, "w", inner, cols);
     let bias = Some(b.update(kind, "b", 1, cols));
     let input_bias = contrastive.then(|| b.update(kind, "a", 1, inner));
-    let op = Op::Gradient { positive, negative, weight, bias, input_bias, decay: None };
+    let op = Op::Gradient { positive, negative, weight, bias, input_bias, plus: None, positions: 1 };
     let name = format!("gradient {batch}({active})x{inner}x{cols} update {kind} contrastive={contrastive}");
     b.finish(name, vec![op], vec![step(active), step(active)])
 }

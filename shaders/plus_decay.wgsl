@@ -1,6 +1,6 @@
 // A weight cost of its own for each column; `weight_at` reads the weights.
 @group(0) @binding(14) var<storage, read> costs: array<f32>;
 
-fn decay_of(i: u32, col: u32) -> f32 {
+fn plus_of(i: u32, col: u32) -> f32 {
     return costs[col] * weight_at(i);
 }
