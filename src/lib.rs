@@ -32,7 +32,7 @@ pub use strait_data as data;
 pub use strait_data::{Mnist, Rows};
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Autoencoder, Dense, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
+pub use strait_models::{Affine, Autoencoder, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
 pub use strait_train as train;
 pub use strait_train::{
     Event, FineTune, KSparse, Objective, Optimizer, Penalty, Pretrain, Schedule, Tape, Trainable, Value, silent,

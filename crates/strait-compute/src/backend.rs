@@ -187,7 +187,7 @@ pub struct Metrics {
     /// For each loss of the routine in order, penalties and divergences among them: per active row of all steps, the loss.
     pub losses: Vec<Vec<f32>>,
     /// For each loss of the routine in order: per active row of all steps, the squared error; 0 where it has none.
-    pub squared_errors: Vec<Vec<f32>>,
+    pub errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
     /// The dispatches of the run; zero where there are none.
@@ -203,8 +203,8 @@ impl Metrics {
     }
 
     /// The mean over all rows of the sum of the squared errors.
-    pub fn mean_squared_error(&self) -> f64 {
-        mean(&self.squared_errors)
+    pub fn mean_error(&self) -> f64 {
+        mean(&self.errors)
     }
 
     /// Adds the numbers of another run of the same routine, behind those that are here.
@@ -214,7 +214,7 @@ impl Metrics {
             columns.iter_mut().zip(more).for_each(|(column, more)| column.extend(more));
         }
         extend(&mut self.losses, other.losses);
-        extend(&mut self.squared_errors, other.squared_errors);
+        extend(&mut self.errors, other.errors);
         extend(&mut self.dots, other.dots);
         self.dispatches += other.dispatches;
         self.host_time += other.host_time;
@@ -237,7 +237,7 @@ impl Metrics {
                     rows
                 };
                 metrics.losses.push(column(0));
-                metrics.squared_errors.push(column(1));
+                metrics.errors.push(column(1));
             }
             if matches!(op, Op::Dot { .. }) {
                 let sums = (0..steps.len()).map(|s| rows_of(s, start)[..DOT_PARTS].iter().map(|&x| f64::from(x)).sum());

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Device, LossKind, Op};
+use strait_compute::{Activation, Device, LossKind, Op, Window};
 use strait_data::Rows;
 
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{Evaluation, Kept, parts};
-use crate::{Dense, Dtype, Error, Result, forward};
+use crate::{Affine, Convolution, Dtype, Error, Result, forward, transpose};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Autoencoder {
     /// All layers from the input to the reconstruction.
-    pub layers: Vec<Dense>,
+    pub layers: Vec<Affine>,
     /// How many of them encode.
     pub encoder: usize,
     /// How many numbers of a code stay, the largest ones, while the others become 0 (Makhzani & Frey 2013); all of them
@@ -43,7 +43,7 @@ impl Autoencoder {
         let encoder = sizes.len() - 1;
         let layer = |(i, pair): (usize, &[usize])| {
             let activation = if i + 1 == encoder { Activation::Linear } else { Activation::Logistic };
-            Dense::glorot(pair[0], pair[1], activation, &mut stream)
+            Affine::glorot(pair[0], pair[1], activation, &mut stream)
         };
         let layers = all.windows(2).enumerate().map(layer).collect::<Result<_>>()?;
         Ok(Self { layers, encoder, top_k: None })
@@ -67,6 +67,76 @@ impl Autoencoder {
         let mut net = Self::glorot(&[inputs, code], seed)?;
         net.layers.iter_mut().for_each(|layer| layer.activation = Activation::Linear);
         Ok(net)
+    }
+
+    /// A convolutional autoencoder of images, `[height, width, channels]`: each layer of the encoder is a convolution by
+    /// windows of `kernel` x `kernel` pixels in steps of two with that many filters, each of the decoder the transpose of
+    /// one. Rectified units, logistic ones in the reconstruction; the code is the last map of the encoder.
+    ///
+    /// ```
+    /// let net = strait_models::Autoencoder::convolutional([28, 28, 1], &[16, 8, 8], 3, 1)?;
+    /// assert_eq!(net.sizes(), [784, 14 * 14 * 16, 7 * 7 * 8, 4 * 4 * 8, 7 * 7 * 8, 14 * 14 * 16, 784]);
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no filters, or a window does not fit its map.
+    pub fn convolutional(image: [usize; 3], filters: &[usize], kernel: usize, seed: u64) -> Result<Self> {
+        let mut stream = Stream::new(seed, 103);
+        let ([mut height, mut width, mut channels], padding) = (image, kernel / 2);
+        let mut windows = Vec::new();
+        for &filters in filters {
+            let window = Window { height, width, channels, kernel, stride: 2, padding };
+            if !window.is_sensible() || filters == 0 {
+                let message = format!("{filters} filters of {kernel} x {kernel} do not fit maps of {height} x {width}");
+                return Err(Error::Shape(message));
+            }
+            windows.push((window, filters));
+            ([height, width], channels) = (window.steps(), filters);
+        }
+        let mut layer = |&(window, filters): &(Window, usize), transposed: bool, activation: Activation| {
+            Affine::convolution(Convolution { window, transposed }, filters, activation, &mut stream)
+        };
+        let down = windows.iter().map(|window| layer(window, false, Activation::Relu)).collect::<Result<Vec<_>>>()?;
+        let up =
+            windows.iter().rev().map(|window| layer(window, true, Activation::Relu)).collect::<Result<Vec<_>>>()?;
+        let mut net = Self { layers: [down, up].concat(), encoder: filters.len(), top_k: None };
+        if let Some(last) = net.layers.last_mut() {
+            last.activation = Activation::Logistic;
+        }
+        net.check()?;
+        Ok(net)
+    }
+
+    /// Makes the weights of the decoder those of the encoder, transposed, in reverse order.
+    ///
+    /// ```
+    /// let mut net = strait_models::Autoencoder::glorot(&[3, 2], 1)?;
+    /// net.tie()?;
+    /// assert_eq!(net.layers[1].weight, strait_models::transpose(&net.layers[0].weight, 2));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the sizes of the decoder are not those of the encoder in reverse, or a layer is a convolution.
+    pub fn tie(&mut self) -> Result<()> {
+        self.check()?;
+        let (encoder, decoder) = self.layers.split_at_mut(self.encoder);
+        let mirrored = encoder.len() == decoder.len()
+            && encoder.iter().rev().zip(&*decoder).all(|(up, down)| {
+                (up.inputs, up.outputs) == (down.outputs, down.inputs)
+                    && up.convolution.is_none()
+                    && down.convolution.is_none()
+            });
+        if !mirrored {
+            let message =
+                "weights can be tied only if the decoder's sizes are the encoder's in reverse, without convolutions";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        for (up, down) in encoder.iter().rev().zip(decoder) {
+            down.weight = transpose(&up.weight, up.outputs);
+        }
+        Ok(())
     }
 
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
@@ -157,7 +227,7 @@ impl Autoencoder {
         let mut errors = Vec::new();
         for rows in parts(device, rows, 0) {
             let metrics = Evaluation::load(device, &self.layers, self.kept(), &rows, measure)?.run()?;
-            errors.extend(metrics.squared_errors.concat());
+            errors.extend(metrics.errors.concat());
         }
         Ok(errors)
     }

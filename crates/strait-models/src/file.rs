@@ -8,10 +8,10 @@ use half::f16;
 use safetensors::tensor::{self, SafeTensors, TensorView};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use strait_compute::Activation;
+use strait_compute::{Activation, Window};
 
-use crate::stack::transpose;
-use crate::{Dense, Error, Result};
+use crate::affine::shapes;
+use crate::{Affine, Convolution, Error, Result, transpose};
 
 /// How weights are stored in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -56,7 +56,7 @@ impl Code {
 /// A model in layers, the first of which encode.
 #[derive(Clone, Copy)]
 pub(crate) struct Layered<'a> {
-    pub(crate) layers: &'a [Dense],
+    pub(crate) layers: &'a [Affine],
     pub(crate) encoder: usize,
     pub(crate) code: Code,
     /// How many numbers of a code stay.
@@ -65,7 +65,7 @@ pub(crate) struct Layered<'a> {
 
 /// What a file holds.
 pub(crate) struct Loaded {
-    pub(crate) layers: Vec<Dense>,
+    pub(crate) layers: Vec<Affine>,
     pub(crate) encoder: usize,
     pub(crate) top_k: Option<usize>,
     pub(crate) notes: BTreeMap<String, String>,
@@ -75,10 +75,7 @@ impl Layered<'_> {
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
     /// each has as many parameters as its sizes ask for.
     pub(crate) fn check(&self) -> Result<()> {
-        let whole = self.layers.iter().all(|layer| {
-            let weights = layer.inputs.checked_mul(layer.outputs);
-            weights == Some(layer.weight.len()) && layer.outputs == layer.bias.len()
-        });
+        let whole = self.layers.iter().all(Affine::is_whole);
         let sizes: Vec<[usize; 2]> = self.layers.iter().map(|layer| [layer.inputs, layer.outputs]).collect();
         if whole && fit(&sizes, self.encoder, self.code) {
             return Ok(());
@@ -114,6 +111,8 @@ struct Units {
     inputs: usize,
     outputs: usize,
     activation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    convolution: Option<Convolution>,
 }
 
 /// The names of a net's layers, numbered as in two `torch.nn.Sequential`s whose activations count as modules.
@@ -150,19 +149,20 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
             let message = format!("the layer `{name}` holds {x}, which {dtype:?} cannot keep; nothing was written");
             return Err(Error::File { path: path.to_owned(), message });
         }
-        let weight = pack(&transpose(&layer.weight, layer.outputs));
-        tensors.push((format!("{name}.weight"), vec![layer.outputs, layer.inputs], weight));
-        tensors.push((format!("{name}.bias"), vec![layer.outputs], pack(&layer.bias)));
+        let shape = stored_shape(layer.inputs, layer.outputs, layer.convolution).unwrap_or_default();
+        tensors.push((format!("{name}.weight"), shape.clone(), pack(&to_file(&layer.weight, &shape))));
+        tensors.push((format!("{name}.bias"), vec![layer.bias.len()], pack(&layer.bias)));
     }
     let wrong = |error: safetensors::SafeTensorError| Error::File { path: path.to_owned(), message: error.to_string() };
     let mut views = Vec::new();
     for (name, shape, bytes) in &tensors {
         views.push((name, TensorView::new(stored, shape.clone(), bytes).map_err(wrong)?));
     }
-    let describe = |layer: &Dense| Units {
+    let describe = |layer: &Affine| Units {
         inputs: layer.inputs,
         outputs: layer.outputs,
         activation: layer.activation.name().to_owned(),
+        convolution: layer.convolution,
     };
     let (encoder, decoder) = net.layers.split_at(net.encoder);
     let architecture = Architecture {
@@ -220,15 +220,56 @@ pub(crate) fn load(path: &Path, code: Code) -> Result<Loaded> {
     let names = names(activations.iter(), encoder);
     let mut layers = Vec::new();
     for ((name, units), activation) in names.iter().zip(&all).zip(activations) {
-        let weight = read(&file, &format!("{name}.weight"), &[units.outputs, units.inputs]).map_err(wrong)?;
-        let bias = read(&file, &format!("{name}.bias"), &[units.outputs]).map_err(wrong)?;
-        let weight = transpose(&weight, units.inputs);
-        layers.push(Dense { inputs: units.inputs, outputs: units.outputs, activation, weight, bias });
+        let Units { inputs, outputs, convolution, .. } = *units;
+        let (Some(shape), Some((_, biases))) =
+            (stored_shape(inputs, outputs, convolution), shapes(inputs, outputs, convolution))
+        else {
+            return Err(wrong(format!(
+                "`{name}` of its architecture is no convolution from {inputs} to {outputs} values"
+            )));
+        };
+        let weight = read(&file, &format!("{name}.weight"), &shape).map_err(wrong)?;
+        let bias = read(&file, &format!("{name}.bias"), &[biases]).map_err(wrong)?;
+        layers.push(Affine { inputs, outputs, activation, weight: from_file(&weight, &shape), bias, convolution });
     }
     if file.len() != 2 * layers.len() {
         return Err(wrong(format!("it holds {} tensors, but its architecture has {}", file.len(), 2 * layers.len())));
     }
     Ok(Loaded { layers, encoder, top_k, notes })
+}
+
+/// The shape of a layer's weights in a file, which is PyTorch's: `[outputs, inputs]`, or `[filters, channels, k, k]` of
+/// convolutions and of transposed ones.
+fn stored_shape(inputs: usize, outputs: usize, convolution: Option<Convolution>) -> Option<Vec<usize>> {
+    let ([rows, cols], _) = shapes(inputs, outputs, convolution)?;
+    Some(match convolution {
+        None => vec![cols, rows],
+        Some(Convolution { window: Window { channels, kernel, .. }, .. }) => vec![cols, channels, kernel, kernel],
+    })
+}
+
+/// Weights in the order of a file. The taps of a convolution are its pixels with all channels of each.
+fn to_file(weight: &[f32], shape: &[usize]) -> Vec<f32> {
+    let cols = shape[0];
+    let turned = transpose(weight, cols);
+    match *shape {
+        [_, channels, _, _] => {
+            turned.chunks_exact(weight.len() / cols).flat_map(|filter| transpose(filter, channels)).collect()
+        }
+        _ => turned,
+    }
+}
+
+/// The reverse of [`to_file`].
+fn from_file(stored: &[f32], shape: &[usize]) -> Vec<f32> {
+    let rows = stored.len() / shape[0];
+    match *shape {
+        [_, channels, _, _] => {
+            let filters = stored.chunks_exact(rows).flat_map(|filter| transpose(filter, rows / channels));
+            transpose(&filters.collect::<Vec<_>>(), rows)
+        }
+        _ => transpose(stored, rows),
+    }
 }
 
 /// Refuses a header that names a tensor twice, of which the crate would silently take the last.

@@ -6,9 +6,9 @@
 //! * [`Pca`]: the linear baseline;
 //! * [`nearest`], [`BinaryCodes`], [`threshold`]: what codes and reconstructions are good for.
 
+mod affine;
 mod anomaly;
 mod autoencoder;
-mod dense;
 mod error;
 mod file;
 mod hashing;
@@ -20,18 +20,19 @@ mod rbm;
 mod stack;
 mod vae;
 
+pub use affine::{Affine, Convolution};
 pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
-pub use dense::Dense;
 pub use error::{Error, Result};
 pub use file::{Dtype, write_atomically};
 pub use hashing::{BinaryCodes, medians};
 pub use neighbours::{nearest, retrieval, vote};
 pub use network::{
-    EVALUATION_BATCH, Kept, Layer, Network, declare_rows, evaluation_batch, fill, forward, minibatches, parts, upload,
+    EVALUATION_BATCH, Kept, Layer, Network, Outputs, declare_rows, evaluation_batch, fill, forward, minibatches, parts,
+    upload,
 };
 pub use noise::corrupt;
 pub use pca::Pca;
 pub use rbm::{Rbm, Units};
-pub use stack::Stack;
+pub use stack::{Stack, transpose};
 pub use vae::{Elbo, Vae};

@@ -1,11 +1,12 @@
 //! Layers on a device: how models record themselves into programs.
 
 use strait_compute::{
-    Activation, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, Uploader, go_on,
+    Activation, Device, Execution, FoldTail, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, Uploader,
+    Window, go_on,
 };
 use strait_data::{Rows, Values};
 
-use crate::{Dense, Result};
+use crate::{Affine, Convolution, Result, transpose};
 
 /// Rows that are evaluated at once.
 pub const EVALUATION_BATCH: usize = 1000;
@@ -13,12 +14,83 @@ pub const EVALUATION_BATCH: usize = 1000;
 /// The tensors of a layer's parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer {
-    /// W, [inputs, outputs].
+    /// W, [inputs, outputs], or [taps, filters] of a convolution.
     pub weight: Tensor,
-    /// b, [1, outputs].
+    /// Whether the layer uses it transposed: a transposed convolution, or a layer whose weights are those of another one.
+    pub transposed: bool,
+    /// b
     pub bias: Tensor,
     /// act
     pub activation: Activation,
+    /// The window of a convolution.
+    pub window: Option<Window>,
+}
+
+/// What a layer makes of a minibatch.
+#[derive(Clone, Copy, Debug)]
+pub struct Outputs {
+    /// The outputs, [B, outputs].
+    pub out: Tensor,
+    /// What the weights were multiplied with, where it is not the layer's input itself: the windows on it that a
+    /// convolution sees, or the pixels of a transposed one's input, [B P, taps or filters].
+    pub seen: Option<Tensor>,
+}
+
+impl Layer {
+    /// Whether its weights are those of another layer.
+    pub fn is_tied(&self) -> bool {
+        self.transposed && self.window.is_none()
+    }
+
+    /// The number of outputs for each row.
+    pub fn outputs(&self) -> usize {
+        match self.window {
+            None if self.transposed => self.weight.rows,
+            None => self.weight.cols,
+            Some(window) if self.transposed => window.values(),
+            Some(window) => window.positions() * self.weight.cols,
+        }
+    }
+
+    /// Records the layer on a minibatch; `name` is that of its outputs.
+    ///
+    /// # Errors
+    /// If the minibatch does not fit.
+    pub fn record(&self, program: &mut Program, routine: &mut Routine, input: Tensor, name: &str) -> Result<Outputs> {
+        let batch = input.rows;
+        let out = program.tensor(name, batch, self.outputs(), Kind::Values);
+        let Self { weight, transposed, bias, activation, window } = *self;
+        let Some(window) = window else {
+            routine.push(Op::Linear { input, weight, transposed, bias, activation, out, sample: None })?;
+            return Ok(Outputs { out, seen: None });
+        };
+        let (windows, filters) = (batch * window.positions(), weight.cols);
+        let mut declare =
+            |what: &str, cols: usize| program.tensor(format!("{what} of {name}"), windows, cols, Kind::Values);
+        let pixels = window.pixels(filters);
+        if transposed {
+            let (seen, sums) = (declare("pixels", filters), declare("windows", window.taps()));
+            let none = program.tensor(format!("no bias of {name}"), 1, window.taps(), Kind::Values);
+            let linear = Activation::Linear;
+            routine.push(Op::Unfold { input, window: pixels, out: seen })?;
+            routine.push(Op::Linear {
+                input: seen,
+                weight,
+                transposed,
+                bias: none,
+                activation: linear,
+                out: sums,
+                sample: None,
+            })?;
+            routine.push(Op::Fold { input: sums, window, tail: FoldTail::Layer { bias, activation }, out })?;
+            return Ok(Outputs { out, seen: Some(seen) });
+        }
+        let (seen, each) = (declare("windows", window.taps()), declare("pixels", filters));
+        routine.push(Op::Unfold { input, window, out: seen })?;
+        routine.push(Op::Linear { input: seen, weight, transposed, bias, activation, out: each, sample: None })?;
+        routine.push(Op::Fold { input: each, window: pixels, tail: FoldTail::Sum, out })?;
+        Ok(Outputs { out, seen: Some(seen) })
+    }
 }
 
 /// The outputs of a layer that stay, the others become 0.
@@ -39,22 +111,51 @@ pub struct Network {
 
 impl Network {
     /// Declares the parameters of these layers.
-    pub fn declare(program: &mut Program, layers: &[Dense]) -> Self {
-        let declare = |(i, layer): (usize, &Dense)| Layer {
-            weight: program.tensor(format!("w{}", i + 1), layer.inputs, layer.outputs, Kind::Values),
-            bias: program.tensor(format!("b{}", i + 1), 1, layer.outputs, Kind::Values),
-            activation: layer.activation,
+    pub fn declare(program: &mut Program, layers: &[Affine]) -> Self {
+        let declare = |(i, layer): (usize, &Affine)| {
+            let [rows, cols] = layer.weight_shape().unwrap_or([layer.inputs, layer.outputs]);
+            Layer {
+                weight: program.tensor(format!("w{}", i + 1), rows, cols, Kind::Values),
+                transposed: layer.convolution.is_some_and(|convolution| convolution.transposed),
+                bias: program.tensor(format!("b{}", i + 1), 1, layer.bias.len(), Kind::Values),
+                activation: layer.activation,
+                window: layer.convolution.map(|convolution| convolution.window),
+            }
         };
         Self { layers: layers.iter().enumerate().map(declare).collect() }
+    }
+
+    /// The same for layers of which the second half uses the weights of the first half, transposed, in reverse order.
+    pub fn declare_tied(program: &mut Program, layers: &[Affine]) -> Self {
+        let (up, down) = layers.split_at(layers.len() / 2);
+        let mut network = Self::declare(program, up);
+        for (i, layer) in down.iter().enumerate() {
+            let weight = network.layers[up.len() - 1 - i].weight;
+            let bias = program.tensor(format!("b{}", up.len() + i + 1), 1, layer.bias.len(), Kind::Values);
+            let activation = layer.activation;
+            network.layers.push(Layer { weight, transposed: true, bias, activation, window: None });
+        }
+        network
+    }
+
+    /// The parameters, each once.
+    pub fn parameters(&self) -> Vec<Tensor> {
+        let parameters = |layer: &Layer| match layer.is_tied() {
+            false => vec![layer.weight, layer.bias],
+            true => vec![layer.bias],
+        };
+        self.layers.iter().flat_map(parameters).collect()
     }
 
     /// Writes the parameters of these layers to the device.
     ///
     /// # Errors
     /// The device's own.
-    pub fn write(&self, execution: &mut dyn Execution, layers: &[Dense]) -> Result<()> {
+    pub fn write(&self, execution: &mut dyn Execution, layers: &[Affine]) -> Result<()> {
         for (on_device, layer) in self.layers.iter().zip(layers) {
-            execution.write(on_device.weight, &layer.weight)?;
+            if !on_device.is_tied() {
+                execution.write(on_device.weight, &layer.weight)?;
+            }
             execution.write(on_device.bias, &layer.bias)?;
         }
         Ok(())
@@ -64,9 +165,10 @@ impl Network {
     ///
     /// # Errors
     /// The device's own.
-    pub fn read(&self, execution: &mut dyn Execution, layers: &mut [Dense]) -> Result<()> {
+    pub fn read(&self, execution: &mut dyn Execution, layers: &mut [Affine]) -> Result<()> {
         for (on_device, layer) in self.layers.iter().zip(layers) {
-            layer.weight = execution.read(on_device.weight)?;
+            let weight = execution.read(on_device.weight)?;
+            layer.weight = if on_device.is_tied() { transpose(&weight, on_device.weight.cols) } else { weight };
             layer.bias = execution.read(on_device.bias)?;
         }
         Ok(())
@@ -88,17 +190,10 @@ impl Network {
         let mut outputs = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
             let name = format!("y{} of {}", i + 1, routine.name());
-            let out = program.tensor(name, input.rows, layer.weight.cols, Kind::Values);
             let last = i + 1 == self.layers.len();
-            routine.push(Op::Linear {
-                input: outputs.last().copied().unwrap_or(input),
-                weight: layer.weight,
-                transposed: false,
-                bias: layer.bias,
-                activation: if last && logits { Activation::Linear } else { layer.activation },
-                out,
-                sample: None,
-            })?;
+            let activation = if last && logits { Activation::Linear } else { layer.activation };
+            let input = outputs.last().copied().unwrap_or(input);
+            let Outputs { out, .. } = Layer { activation, ..*layer }.record(program, routine, input, &name)?;
             outputs.push(match kept.filter(|kept| kept.layer == i) {
                 None => out,
                 Some(Kept { k, .. }) => {
@@ -156,8 +251,12 @@ pub fn minibatches(count: usize, batch: usize) -> impl ExactSizeIterator<Item = 
 }
 
 /// Rows of a minibatch of evaluation, of which a device can hold every layer's activities.
-pub fn evaluation_batch(device: &Device, layers: &[Dense], rows: usize) -> usize {
-    let widest = layers.iter().map(|layer| layer.inputs.max(layer.outputs)).max().unwrap_or(1);
+pub fn evaluation_batch(device: &Device, layers: &[Affine], rows: usize) -> usize {
+    let width = |layer: &Affine| {
+        let windows = layer.convolution.map_or(0, |Convolution { window, .. }| window.positions() * window.taps());
+        layer.inputs.max(layer.outputs).max(windows)
+    };
+    let widest = layers.iter().map(width).max().unwrap_or(1);
     let fitting = device.largest_tensor().map_or(rows, |limit| limit as usize / (4 * widest).max(1));
     EVALUATION_BATCH.min(rows).min(fitting.max(1))
 }
@@ -194,7 +293,7 @@ impl Evaluation {
     /// Loads the layers, at least one, and the rows. `last` gives the operation that takes a minibatch and its outputs.
     pub(crate) fn load(
         device: &Device,
-        layers: &[Dense],
+        layers: &[Affine],
         kept: Option<Kept>,
         rows: &Rows<'_>,
         last: impl FnOnce(&mut Program, Tensor, Tensor) -> Op,
@@ -230,7 +329,7 @@ impl Evaluation {
 ///
 /// # Errors
 /// If the data do not fit the first layer, or the device fails.
-pub fn forward(device: &Device, layers: &[Dense], kept: Option<Kept>, rows: &Rows<'_>) -> Result<Vec<f32>> {
+pub fn forward(device: &Device, layers: &[Affine], kept: Option<Kept>, rows: &Rows<'_>) -> Result<Vec<f32>> {
     let Some(last) = layers.last() else {
         return Ok(rows.to_numbers());
     };

@@ -5,7 +5,7 @@ use strait_compute::{Device, Kind, Op, Program, Routine, Step, Update, go_on};
 use strait_data::Rows;
 
 use crate::network::declare_rows;
-use crate::{Dense, EVALUATION_BATCH, Error, Result, fill, minibatches, parts, upload};
+use crate::{Affine, EVALUATION_BATCH, Error, Result, fill, minibatches, parts, upload};
 
 /// The directions of largest variance of a data set, by exact eigenvectors of its covariance.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,7 @@ impl Pca {
     ///
     /// # Errors
     /// If the decoder has not as many inputs as there are components, or not as many outputs as the data have columns.
-    pub fn principal_angles(&self, decoder: &Dense) -> Result<Vec<f64>> {
+    pub fn principal_angles(&self, decoder: &Affine) -> Result<Vec<f64>> {
         let (count, width) = (self.components.len(), self.mean.len());
         if (decoder.inputs, decoder.outputs) != (count, width) {
             let (inputs, outputs) = (decoder.inputs, decoder.outputs);

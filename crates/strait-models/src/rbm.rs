@@ -3,7 +3,7 @@
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Sampling};
 
-use crate::dense::random_weights;
+use crate::affine::random_weights;
 use crate::{Error, Result};
 
 /// The kind of a layer of stochastic units.

@@ -12,7 +12,7 @@ use strait_data::Rows;
 use crate::autoencoder::check_sizes;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
-use crate::{Dense, Dtype, Error, Network, Result, forward};
+use crate::{Affine, Dtype, Error, Network, Result, forward};
 
 /// A variational autoencoder (Kingma & Welling 2013; Rezende, Mohamed & Wierstra 2014).
 ///
@@ -23,7 +23,7 @@ use crate::{Dense, Dtype, Error, Network, Result, forward};
 pub struct Vae {
     /// All layers from the input to the reconstruction. The last one of the encoder has two outputs for each number of
     /// the code: first all means, then all logarithms of variances.
-    pub layers: Vec<Dense>,
+    pub layers: Vec<Affine>,
     /// How many of them encode.
     pub encoder: usize,
 }
@@ -66,12 +66,12 @@ impl Vae {
             let last = i + 1 == encoder;
             let outputs = if last { code.saturating_mul(2) } else { pair[1] };
             let activation = if last { Activation::Linear } else { hidden };
-            layers.push(Dense::glorot(pair[0], outputs, activation, &mut stream)?);
+            layers.push(Affine::glorot(pair[0], outputs, activation, &mut stream)?);
         }
         let back: Vec<usize> = sizes.iter().rev().copied().collect();
         for (i, pair) in back.windows(2).enumerate() {
             let activation = if i + 1 == encoder { Activation::Logistic } else { hidden };
-            layers.push(Dense::glorot(pair[0], pair[1], activation, &mut stream)?);
+            layers.push(Affine::glorot(pair[0], pair[1], activation, &mut stream)?);
         }
         Ok(Self { layers, encoder })
     }

@@ -84,9 +84,16 @@ impl Feed {
         self.places[0]
     }
 
-    /// Records the gathering of a minibatch from a place.
-    pub(crate) fn gather(&self, place: usize, routine: &mut Routine, shift: Option<Shift>, out: Tensor) -> Result<()> {
-        Ok(routine.push(Op::Gather { data: self.places[place], index: self.index, first: 0, shift, out })?)
+    /// Records the gathering of a minibatch from a place, of the columns from `first` on.
+    pub(crate) fn gather(
+        &self,
+        place: usize,
+        routine: &mut Routine,
+        first: usize,
+        shift: Option<Shift>,
+        out: Tensor,
+    ) -> Result<()> {
+        Ok(routine.push(Op::Gather { data: self.places[place], index: self.index, first, shift, out })?)
     }
 
     /// Brings to the device what stays there.

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{Device, Kind, Noise, Precision, Program, Routine, Step, Tensor, Update, go_on};
 use strait_data::Rows;
-use strait_models::{Dense, Network};
+use strait_models::{Affine, Network, transpose};
 
 use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
+use crate::minibatch::Minibatch;
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
-use crate::tape::Tape;
 use crate::tuning::Tuning;
 use crate::{Error, Event, Objective, Observer, Penalty, Profile, Result, Schedule, Trainable};
 
@@ -50,6 +50,10 @@ pub struct FineTune {
     /// A penalty on the code: a sparse autoencoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub penalty: Option<Penalty>,
+    /// Whether the decoder's weights stay those of the encoder, transposed, as [`Autoencoder::tie`](strait_models::Autoencoder::tie) makes
+    /// them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tied: bool,
     /// β, the weight of the divergence in the loss of a variational autoencoder.
     #[serde(skip_serializing_if = "is_one")]
     pub kl_weight: f32,
@@ -74,6 +78,7 @@ impl Default for FineTune {
             objective: Objective::CrossEntropy,
             corruption: None,
             penalty: None,
+            tied: false,
             kl_weight: 1.0,
             shift: None,
             precision: Precision::F32,
@@ -93,7 +98,8 @@ pub struct FineTuneEpoch {
     pub epoch: usize,
     /// The mean over the epoch of the loss that is minimised, summed over the values of a row.
     pub train_loss: f64,
-    /// The mean squared error on the test set after the epoch, summed over the values of a row.
+    /// The mean squared error on the test set after the epoch, summed over the values of a row; the share of its rows that
+    /// are given a wrong class, of a classifier.
     pub test_error: Option<f64>,
     /// The mean loss on the test set after the epoch, without noise and penalties.
     pub test_loss: Option<f64>,
@@ -212,7 +218,8 @@ impl FineTune {
         Profile::measure(&mut *tuning.execution, tuning.steps[0], &step)
     }
 
-    /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives.
+    /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives. Weights that
+    /// are tied to those of another layer have none of their own.
     ///
     /// ```
     /// use strait_models::Autoencoder;
@@ -231,29 +238,31 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn gradient(&self, device: &Device, net: &impl Trainable, rows: Rows<'_>) -> Result<(f64, Vec<Dense>)> {
+    pub fn gradient(&self, device: &Device, net: &impl Trainable, rows: Rows<'_>) -> Result<(f64, Vec<Affine>)> {
         self.check()?;
         self.check_model(net, &rows, None)?;
         let mut program = Program::default();
-        let input = program.tensor("x", rows.count, rows.width, Kind::Values);
-        let network = Network::declare(&mut program, net.layers());
+        let minibatch = Minibatch::declare(&mut program, "", rows.count, net);
+        let network = self.declare(&mut program, net.layers());
         let mut routine = Routine::new("loss and gradient").in_precision(self.precision);
         let mut stored = HashMap::new();
-        self.record(&mut program, &mut routine, net, &network, input, |program, parameter| {
+        let store = |program: &mut Program, parameter: Tensor| {
             let name = format!("gradient of {}", program.name(parameter));
             let gradient = program.tensor(name, parameter.rows, parameter.cols, Kind::Values);
             stored.insert(parameter, gradient);
             Update::Store { gradient }
-        })?;
+        };
+        minibatch.record((&mut program, &mut routine), (net, &network), self, Some(store))?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
-        execution.write(input, &rows.to_numbers())?;
+        minibatch.write(&mut *execution, &rows)?;
         network.write(&mut *execution, net.layers())?;
         let metrics = execution.run(routine, &[self.step(0, (0, rows.count as u32))], &mut go_on)?;
         let mut gradient = net.layers().to_vec();
         for (layer, tensors) in gradient.iter_mut().zip(&network.layers) {
-            for (values, parameter) in [(&mut layer.weight, tensors.weight), (&mut layer.bias, tensors.bias)] {
-                match stored.get(&parameter) {
+            let own = (!tensors.is_tied()).then_some(tensors.weight);
+            for (values, parameter) in [(&mut layer.weight, own), (&mut layer.bias, Some(tensors.bias))] {
+                match parameter.and_then(|parameter| stored.get(&parameter)) {
                     Some(&stored) => *values = execution.read(stored)?,
                     None => values.fill(0.0),
                 }
@@ -262,20 +271,9 @@ impl FineTune {
         Ok((metrics.mean_loss(), gradient))
     }
 
-    /// Records a minibatch on its way through a model and back.
-    pub(crate) fn record(
-        &self,
-        program: &mut Program,
-        routine: &mut Routine,
-        net: &impl Trainable,
-        network: &Network,
-        input: Tensor,
-        update: impl FnMut(&mut Program, Tensor) -> Update,
-    ) -> Result<()> {
-        let mut tape = Tape::new(program, routine, input.rows, true);
-        let x = tape.data(input);
-        net.record(&mut tape, self, &network.layers, x)?;
-        tape.learn(update)
+    /// Declares the parameters of these layers.
+    pub(crate) fn declare(&self, program: &mut Program, layers: &[Affine]) -> Network {
+        if self.tied { Network::declare_tied(program, layers) } else { Network::declare(program, layers) }
     }
 
     /// What a step needs whatever the optimiser is. Derivatives are added with both scalars 1.
@@ -366,13 +364,33 @@ impl FineTune {
     /// Whether model and data fit together and are what the objective takes.
     fn check_model(&self, net: &impl Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         net.check(self)?;
-        let expected = net.layers()[0].inputs;
+        if self.tied {
+            mirrored(net.layers())?;
+        }
+        let expected = net.layers()[0].inputs + net.targets();
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {
             return Err(strait_models::Error::Width { expected, found }.into());
         }
-        if self.objective == Objective::CrossEntropy {
+        // Where rows are their own targets, these are probabilities.
+        if self.objective == Objective::CrossEntropy && net.targets() == 0 {
             [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
         }
         Ok(())
     }
+}
+
+/// Whether the second half of the layers has the weights of the first half, transposed.
+fn mirrored(layers: &[Affine]) -> Result<()> {
+    let (up, down) = layers.split_at(layers.len() / 2);
+    let pairs = up.iter().rev().zip(down);
+    let tied = |(up, down): (&Affine, &Affine)| {
+        let shared = up.convolution.is_some() || down.convolution.is_some();
+        !shared && down.inputs == up.outputs && down.weight == transpose(&up.weight, up.outputs)
+    };
+    if up.len() == down.len() && pairs.into_iter().all(tied) {
+        return Ok(());
+    }
+    let (setting, value) = ("tied", "true".to_owned());
+    let expected = "the decoder's weights must be those of the encoder, transposed, as Autoencoder::tie makes them";
+    Err(Error::Setting { setting, value, expected })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device};
 use strait_data::Rows;
-use strait_models::{Autoencoder, Dense};
+use strait_models::{Affine, Autoencoder};
 
 use crate::error::positive;
 use crate::{Event, FineTune, FineTuneEpoch, Objective, Observer, Optimizer, Result, Schedule};
@@ -224,7 +224,7 @@ impl Scale {
         let [encoder, decoder] = &mut net.layers[..] else {
             unreachable!("it was made of two layers");
         };
-        let Dense { outputs, weight, bias, .. } = encoder;
+        let Affine { outputs, weight, bias, .. } = encoder;
         weight.iter_mut().for_each(|w| *w /= self.deviation);
         for (weights, m) in weight.chunks_exact(*outputs).zip(&self.mean) {
             bias.iter_mut().zip(weights).for_each(|(b, w)| *b -= m * w);

@@ -11,6 +11,7 @@ mod error;
 mod feed;
 mod finetune;
 mod ksparse;
+mod minibatch;
 pub mod minimize;
 mod net_problem;
 mod objective;

@@ -29,7 +29,7 @@ impl Memory {
     /// The vectors that exist: the parameters, and those declared beside them in the same order. `evaluation` records
     /// the loss and the gradients, whose destinations are filled in for each vector that is asked for.
     pub(crate) fn new(network: &Network, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
-        let point = network.layers.iter().flat_map(|layer| [layer.weight, layer.bias]).collect();
+        let point = network.parameters();
         let vectors = std::iter::once(point).chain(others).collect();
         Self {
             vectors,
@@ -108,13 +108,20 @@ impl Problem for NetProblem<'_> {
                     .copied()
                     .zip(self.memory.vectors[gradient.0].iter().copied())
                     .collect();
-                // The recorded destinations are the parameters themselves.
-                let store = |update: &Update| Update::Store { gradient: destinations[&update.target()] };
+                // The recorded destinations are the parameters themselves, or gradients that are kept on the way.
+                let store = |update: &mut Update| {
+                    if let Some(&gradient) = destinations.get(&update.target()) {
+                        *update = Update::Store { gradient };
+                    }
+                };
                 for op in self.memory.evaluation.ops() {
                     let mut op = op.clone();
-                    if let Op::Gradient { weight, bias, .. } = &mut op {
-                        *weight = store(weight);
-                        *bias = bias.as_ref().map(store);
+                    match &mut op {
+                        Op::Gradient { weight, bias, input_bias, .. } => {
+                            [Some(weight), bias.as_mut(), input_bias.as_mut()].into_iter().flatten().for_each(store);
+                        }
+                        Op::SharedBias { bias, .. } => store(bias),
+                        _ => {}
                     }
                     routine.push(op)?;
                 }
@@ -136,9 +143,8 @@ pub(crate) fn declare_vectors(
 ) -> Vec<Vec<Tensor>> {
     let mut vectors = Vec::with_capacity(count);
     for number in POINT.0 + 1..=count {
-        let parameters = network.layers.iter().flat_map(|layer| [layer.weight, layer.bias]);
         let mut declare = |part: Tensor| program.tensor(format!("vector {number}"), part.rows, part.cols, Kind::Values);
-        vectors.push(parameters.map(&mut declare).collect());
+        vectors.push(network.parameters().into_iter().map(&mut declare).collect());
     }
     vectors
 }

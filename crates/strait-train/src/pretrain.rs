@@ -365,7 +365,7 @@ impl Machine {
         let (mut steps, mut lasts) = (Vec::new(), Vec::new());
         for place in 0..feed.places() {
             let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
-            feed.gather(place, &mut whole, None, v0)?;
+            feed.gather(place, &mut whole, 0, None, v0)?;
             step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
             let mut last = whole.clone();
             if let Some(data) = features.get(place) {
@@ -451,7 +451,7 @@ impl Machine {
             let Some(metrics) = progress.outcome(ran)? else {
                 return Ok((records, true));
             };
-            let (error, seconds) = (metrics.mean_squared_error(), start.elapsed().as_secs_f64());
+            let (error, seconds) = (metrics.mean_error(), start.elapsed().as_secs_f64());
             if !error.is_finite() {
                 return Err(Error::Diverged { stage, epoch, rate: f64::from(rate), error });
             }

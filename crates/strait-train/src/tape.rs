@@ -1,7 +1,11 @@
 //! One minibatch on its way through a net, recorded so that derivatives find their way back.
 
-use strait_compute::{Activation, Addend, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update};
-use strait_models::Layer;
+use std::collections::HashMap;
+
+use strait_compute::{
+    Activation, Addend, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update, Window,
+};
+use strait_models::{Layer, Outputs};
 
 use crate::{Error, Objective, Penalty, Result};
 
@@ -19,7 +23,7 @@ pub struct Value(usize);
 ///
 /// * the derivative δ of a value is taken with respect to the total input of its units;
 /// * δ of the layer below is (δ Wᵀ) ⊙ act′(y), the gradient of W is Xᵀ δ / rows;
-/// * a value that is used twice has the sum of both derivatives.
+/// * a value that is used twice has the sum of both derivatives, weights that are used twice that of both gradients.
 pub struct Tape<'a> {
     program: &'a mut Program,
     routine: &'a mut Routine,
@@ -44,8 +48,17 @@ struct Recorded {
 #[derive(Clone, Copy)]
 enum Origin {
     Data,
-    Dense { input: Value, layer: Layer },
+    Layer(Use),
     Latent { moments: Value, noise: Tensor, kl_weight: f32 },
+}
+
+/// A layer's use on a tape.
+#[derive(Clone, Copy)]
+struct Use {
+    input: Value,
+    layer: Layer,
+    /// What a convolution's weights were multiplied with.
+    seen: Option<Tensor>,
 }
 
 impl<'a> Tape<'a> {
@@ -65,8 +78,12 @@ impl<'a> Tape<'a> {
     }
 
     fn tensor(&mut self, name: &str, cols: usize) -> Tensor {
+        self.tensor_of(name, self.batch, cols)
+    }
+
+    fn tensor_of(&mut self, name: &str, rows: usize, cols: usize) -> Tensor {
         let name = format!("{name}{} of {}", self.steps.len(), self.routine.name());
-        self.program.tensor(name, self.batch, cols, Kind::Values)
+        self.program.tensor(name, rows, cols, Kind::Values)
     }
 
     fn stream(&mut self) -> u32 {
@@ -93,30 +110,22 @@ impl<'a> Tape<'a> {
         Ok(self.add(out, Activation::Linear, Origin::Data))
     }
 
-    /// y = act(x W + b)
+    /// y = act(x W + b), or a convolution.
     ///
     /// # Errors
     /// If the layer does not take so many values.
-    pub fn dense(&mut self, input: Value, layer: Layer) -> Result<Value> {
-        let out = self.tensor("y", layer.weight.cols);
-        self.routine.push(Op::Linear {
-            input: self.steps[input.0].out,
-            weight: layer.weight,
-            transposed: false,
-            bias: layer.bias,
-            activation: layer.activation,
-            out,
-            sample: None,
-        })?;
-        Ok(self.add(out, layer.activation, Origin::Dense { input, layer }))
+    pub fn layer(&mut self, input: Value, layer: Layer) -> Result<Value> {
+        let name = format!("y{} of {}", self.steps.len(), self.routine.name());
+        let Outputs { out, seen } = layer.record(self.program, self.routine, self.steps[input.0].out, &name)?;
+        Ok(self.add(out, layer.activation, Origin::Layer(Use { input, layer, seen })))
     }
 
     /// One layer after the other.
     ///
     /// # Errors
-    /// As [`Tape::dense`].
+    /// As [`Tape::layer`].
     pub fn chain(&mut self, input: Value, layers: &[Layer]) -> Result<Value> {
-        layers.iter().try_fold(input, |value, layer| self.dense(value, *layer))
+        layers.iter().try_fold(input, |value, layer| self.layer(value, *layer))
     }
 
     /// Keeps the `k` largest outputs of each row; the others become 0, and pass no derivative on.
@@ -175,10 +184,10 @@ impl<'a> Tape<'a> {
     /// Prepares the contractive penalty on the outputs of the first layer.
     fn contract(&mut self, value: Value, penalty: f32) -> Result<PenaltyKind> {
         let Recorded { out: output, activation, origin, .. } = self.steps[value.0];
-        let Origin::Dense { input, layer } = origin else {
+        let Origin::Layer(Use { input, layer, .. }) = origin else {
             return Err(not_contractive());
         };
-        if !matches!(self.steps[input.0].origin, Origin::Data) {
+        if !matches!(self.steps[input.0].origin, Origin::Data) || layer.window.is_some() {
             return Err(not_contractive());
         }
         let [squares, costs] = ["squares", "costs"].map(|name| {
@@ -200,7 +209,7 @@ impl<'a> Tape<'a> {
             // The cross-entropy is computed from logits.
             let logits = i + 1 == layers.len() && objective == Objective::CrossEntropy;
             let activation = if logits { Activation::Linear } else { layer.activation };
-            value = self.dense(value, Layer { activation, ..*layer })?;
+            value = self.layer(value, Layer { activation, ..*layer })?;
         }
         let kind = match objective {
             Objective::CrossEntropy => LossKind::CrossEntropy,
@@ -213,11 +222,26 @@ impl<'a> Tape<'a> {
         Ok(())
     }
 
+    /// The cross-entropy between classes and the softmax of these logits as a loss.
+    ///
+    /// # Errors
+    /// If there are not as many logits as classes.
+    pub fn classify(&mut self, logits: Value, classes: Value) -> Result<()> {
+        let delta = self.learns.then(|| self.tensor("delta", self.width(logits)));
+        let (input, target) = (self.steps[logits.0].out, self.steps[classes.0].out);
+        self.routine.push(Op::Loss { kind: LossKind::SoftmaxCrossEntropy, input, target, output: None, delta })?;
+        self.steps[logits.0].delta = delta;
+        Ok(())
+    }
+
     /// Records the way back, with what `update` makes of each parameter's gradient. A layer passes its derivative on
     /// before its own weights change.
     pub(crate) fn learn(mut self, mut update: impl FnMut(&mut Program, Tensor) -> Update) -> Result<()> {
+        let live = self.live();
+        // The gradients, so far, of weights that are used again.
+        let mut kept: HashMap<Tensor, Tensor> = HashMap::new();
         for number in (0..self.steps.len()).rev() {
-            let Recorded { out, activation, origin, costs, delta: Some(delta), .. } = self.steps[number] else {
+            let Recorded { out, activation, origin, delta: Some(delta), .. } = self.steps[number] else {
                 continue;
             };
             for kind in std::mem::take(&mut self.steps[number].penalties) {
@@ -225,29 +249,26 @@ impl<'a> Tape<'a> {
             }
             match origin {
                 Origin::Data => {}
-                Origin::Dense { input, layer } => {
-                    let below = &self.steps[input.0];
-                    let (output, activation) = (below.out, below.activation);
-                    if !matches!(below.origin, Origin::Data) {
-                        let weight = layer.weight;
-                        self.pass(input, |out| Op::Backprop {
-                            delta,
-                            weight,
-                            transposed: false,
-                            output,
-                            activation,
-                            out,
-                        })?;
-                    }
-                    self.routine.push(Op::Gradient {
-                        positive: (output, delta),
-                        negative: None,
-                        weight: update(self.program, layer.weight),
-                        bias: Some(update(self.program, layer.bias)),
-                        input_bias: None,
-                        plus: costs.map(|costs| Addend::Decay { weight: layer.weight, costs }),
-                        positions: 1,
-                    })?;
+                Origin::Layer(used) => {
+                    let weight = used.layer.weight;
+                    let of_weight = |i: &usize| self.uses(*i, weight);
+                    let plus = match kept.get(&weight) {
+                        Some(&gradient) => Some(Addend::Gradient(gradient)),
+                        None => (0..self.steps.len())
+                            .filter(of_weight)
+                            .find_map(|i| self.steps[i].costs)
+                            .map(|costs| Addend::Decay { weight, costs }),
+                    };
+                    let again = (0..number).filter(of_weight).any(|i| live[i]);
+                    let follow = if again {
+                        let gradient = self.tensor_of("gradient", weight.rows, weight.cols);
+                        kept.insert(weight, gradient);
+                        Update::Store { gradient }
+                    } else {
+                        update(self.program, weight)
+                    };
+                    let bias = update(self.program, used.layer.bias);
+                    self.learn_layer(used, delta, follow, bias, plus)?;
                 }
                 Origin::Latent { moments, noise, kl_weight } => {
                     let tensor = self.steps[moments.0].out;
@@ -257,6 +278,91 @@ impl<'a> Tape<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a step is the use of a layer with these weights.
+    fn uses(&self, number: usize, weight: Tensor) -> bool {
+        matches!(self.steps[number].origin, Origin::Layer(used) if used.layer.weight == weight)
+    }
+
+    /// For each step whether a loss depends on it.
+    fn live(&self) -> Vec<bool> {
+        let mut live: Vec<bool> = self.steps.iter().map(|step| step.delta.is_some()).collect();
+        for number in (0..live.len()).rev() {
+            match self.steps[number].origin {
+                Origin::Data => {}
+                _ if !live[number] => {}
+                Origin::Layer(Use { input, .. }) | Origin::Latent { moments: input, .. } => live[input.0] = true,
+            }
+        }
+        live
+    }
+
+    /// Passes the derivative of a layer on, then records its gradients.
+    fn learn_layer(
+        &mut self,
+        Use { input, layer, seen }: Use,
+        delta: Tensor,
+        weight: Update,
+        bias: Update,
+        plus: Option<Addend>,
+    ) -> Result<()> {
+        let below = &self.steps[input.0];
+        let (output, activation) = (below.out, below.activation);
+        let passes = !matches!(below.origin, Origin::Data);
+        let (used, transposed) = (layer.weight, layer.transposed);
+        let (Some(window), Some(seen)) = (layer.window, seen) else {
+            if passes {
+                self.pass(input, |out| Op::Backprop { delta, weight: used, transposed, output, activation, out })?;
+            }
+            let (positive, bias, input_bias) =
+                if transposed { ((delta, output), None, Some(bias)) } else { ((output, delta), Some(bias), None) };
+            let negative = None;
+            self.routine.push(Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions: 1 })?;
+            return Ok(());
+        };
+        let pixels = window.pixels(used.cols);
+        // δ as the weights see it: by pixels of the filters' map, or by windows on the larger one.
+        let turned = self.unfold(delta, if transposed { window } else { pixels })?;
+        if passes {
+            let back = self.tensor_of("back", seen.rows, seen.cols);
+            let (through, next, tail) = if transposed {
+                (activation, pixels, FoldTail::Sum)
+            } else {
+                (Activation::Linear, window, FoldTail::Backprop { output, activation })
+            };
+            self.routine.push(Op::Backprop {
+                delta: turned,
+                weight: used,
+                transposed,
+                output: seen,
+                activation: through,
+                out: back,
+            })?;
+            self.pass(input, |out| Op::Fold { input: back, window: next, tail, out })?;
+        }
+        let (positive, of_filters, of_channels) =
+            if transposed { ((turned, seen), None, Some(bias)) } else { ((seen, turned), Some(bias), None) };
+        self.routine.push(Op::Gradient {
+            positive,
+            negative: None,
+            weight,
+            bias: of_filters,
+            input_bias: None,
+            plus,
+            positions: window.positions(),
+        })?;
+        if let Some(bias) = of_channels {
+            self.routine.push(Op::SharedBias { delta, bias })?;
+        }
+        Ok(())
+    }
+
+    /// The windows on a map.
+    fn unfold(&mut self, input: Tensor, window: Window) -> Result<Tensor> {
+        let out = self.tensor_of("windows", self.batch * window.positions(), window.taps());
+        self.routine.push(Op::Unfold { input, window, out })?;
+        Ok(out)
     }
 
     /// Adds what `op` computes to the derivative of a value.
@@ -278,6 +384,6 @@ fn not_contractive() -> Error {
     Error::Setting {
         setting,
         value,
-        expected: "the Jacobian is that of one layer, so the code must be the first layer's",
+        expected: "the Jacobian is that of one layer, so the code must be the first layer's, and no convolution's",
     }
 }

@@ -1,10 +1,10 @@
 //! The error on a test set while a model is trained.
 
-use strait_compute::{Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
+use strait_compute::{Device, Execution, Metrics, Program, Routine, RoutineId, Step, Tensor, Update, go_on};
 use strait_data::Rows;
 use strait_models::{Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
 
-use crate::tape::Tape;
+use crate::minibatch::Minibatch;
 use crate::{FineTune, Result, Trainable};
 
 /// The measurement of the error on a test set.
@@ -28,12 +28,11 @@ impl<'a> TestSet<'a> {
         let place = parts(device, rows, 0).next().unwrap_or(rows);
         let data = declare_rows(program, "test data", &place);
         let batch = evaluation_batch(device, net.layers(), rows.count);
-        let input = program.tensor("test x", batch, rows.width, Kind::Values);
+        let minibatch = Minibatch::declare(program, "test ", batch, net);
         let mut routine = Routine::new("test error");
-        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
-        let mut tape = Tape::new(program, &mut routine, batch, false);
-        let x = tape.data(input);
-        net.record(&mut tape, recipe, &network.layers, x)?;
+        minibatch.gather(&mut routine, data)?;
+        let update: Option<fn(&mut Program, Tensor) -> Update> = None;
+        minibatch.record((program, &mut routine), (net, network), recipe, update)?;
         Ok(Self { routine: program.add(routine), data, batch, rows })
     }
 
@@ -58,6 +57,6 @@ impl<'a> TestSet<'a> {
             let steps: Vec<Step> = minibatches(part.count, self.batch).map(step).collect();
             metrics.append(execution.run(self.routine, &steps, &mut go_on)?);
         }
-        Ok((metrics.mean_squared_error(), metrics.mean_loss()))
+        Ok((metrics.mean_error(), metrics.mean_loss()))
     }
 }

@@ -1,7 +1,7 @@
 //! Models that back-propagation trains.
 
 use strait_compute::Activation;
-use strait_models::{Autoencoder, Dense, Layer, Vae};
+use strait_models::{Affine, Autoencoder, Layer, Vae};
 
 use crate::tape::{Tape, Value};
 use crate::{Error, FineTune, Objective, Result};
@@ -11,31 +11,31 @@ use crate::{Error, FineTune, Objective, Result};
 /// ```
 /// use strait_compute::{Activation, Device, philox::Stream};
 /// use strait_data::Rows;
-/// use strait_models::{Dense, Layer};
+/// use strait_models::{Affine, Layer};
 /// use strait_train::{FineTune, Result, Tape, Trainable, Value, silent};
 ///
 /// /// One code, decoded by two decoders.
-/// struct Twice(Vec<Dense>);
+/// struct Twice(Vec<Affine>);
 ///
 /// impl Trainable for Twice {
-///     fn layers(&self) -> &[Dense] {
+///     fn layers(&self) -> &[Affine] {
 ///         &self.0
 ///     }
-///     fn layers_mut(&mut self) -> &mut [Dense] {
+///     fn layers_mut(&mut self) -> &mut [Affine] {
 ///         &mut self.0
 ///     }
 ///     fn check(&self, _: &FineTune) -> Result<()> {
 ///         Ok(())
 ///     }
-///     fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
-///         let code = tape.dense(x, layers[0])?;
-///         tape.reconstruct(code, &layers[1..2], x, recipe.objective)?;
-///         tape.reconstruct(code, &layers[2..], x, recipe.objective)
+///     fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
+///         let code = tape.layer(x, layers[0])?;
+///         tape.reconstruct(code, &layers[1..2], target, recipe.objective)?;
+///         tape.reconstruct(code, &layers[2..], target, recipe.objective)
 ///     }
 /// }
 ///
 /// let mut stream = Stream::new(1, 0);
-/// let mut layer = |inputs, outputs, activation| Dense::glorot(inputs, outputs, activation, &mut stream);
+/// let mut layer = |inputs, outputs, activation| Affine::glorot(inputs, outputs, activation, &mut stream);
 /// let mut model = Twice(vec![
 ///     layer(4, 2, Activation::Tanh)?,
 ///     layer(2, 4, Activation::Logistic)?,
@@ -55,10 +55,10 @@ pub trait Trainable {
     }
 
     /// All layers, in an order that does not change.
-    fn layers(&self) -> &[Dense];
+    fn layers(&self) -> &[Affine];
 
     /// The same, to be replaced by what was learned.
-    fn layers_mut(&mut self) -> &mut [Dense];
+    fn layers_mut(&mut self) -> &mut [Affine];
 
     /// Whether the model is whole, and is what the recipe asks for.
     ///
@@ -66,11 +66,17 @@ pub trait Trainable {
     /// With what is wrong.
     fn check(&self, recipe: &FineTune) -> Result<()>;
 
+    /// How many values behind the inputs of each row are what is to be made of them; 0 where the inputs themselves are.
+    fn targets(&self) -> usize {
+        0
+    }
+
     /// Records a minibatch `x` on its way through the layers, which are those of [`Trainable::layers`], to its losses.
+    /// `target` holds what is to be made of it: `x` itself, or the [`Trainable::targets`] behind it.
     ///
     /// # Errors
     /// If the shapes do not fit.
-    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()>;
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()>;
 }
 
 /// The recipe's noise goes on the input, its penalty on the code (Vincent et al. 2010; Ng 2011).
@@ -79,11 +85,11 @@ impl Trainable for Autoencoder {
         "fine-tuning"
     }
 
-    fn layers(&self) -> &[Dense] {
+    fn layers(&self) -> &[Affine] {
         &self.layers
     }
 
-    fn layers_mut(&mut self) -> &mut [Dense] {
+    fn layers_mut(&mut self) -> &mut [Affine] {
         &mut self.layers
     }
 
@@ -92,7 +98,7 @@ impl Trainable for Autoencoder {
         reconstructs(&self.layers, recipe)
     }
 
-    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
         let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
         let (encoder, decoder) = layers.split_at(self.encoder);
         let code = tape.chain(input, encoder)?;
@@ -102,7 +108,7 @@ impl Trainable for Autoencoder {
         if let Some(penalty) = recipe.penalty {
             tape.penalize(code, penalty)?;
         }
-        tape.reconstruct(code, decoder, x, recipe.objective)
+        tape.reconstruct(code, decoder, target, recipe.objective)
     }
 }
 
@@ -110,11 +116,11 @@ impl Trainable for Autoencoder {
 /// et al. 2017), up to the constant of a normal likelihood. The cross-entropy stands for Bernoulli pixels, the squared
 /// error for normal ones of variance ½. The recipe's noise goes on the input.
 impl Trainable for Vae {
-    fn layers(&self) -> &[Dense] {
+    fn layers(&self) -> &[Affine] {
         &self.layers
     }
 
-    fn layers_mut(&mut self) -> &mut [Dense] {
+    fn layers_mut(&mut self) -> &mut [Affine] {
         &mut self.layers
     }
 
@@ -134,17 +140,17 @@ impl Trainable for Vae {
         reconstructs(&self.layers, recipe)
     }
 
-    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
         let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
         let (encoder, decoder) = layers.split_at(self.encoder);
         let moments = tape.chain(input, encoder)?;
         let code = tape.reparameterize(moments, recipe.kl_weight)?;
-        tape.reconstruct(code, decoder, x, recipe.objective)
+        tape.reconstruct(code, decoder, target, recipe.objective)
     }
 }
 
 /// Whether the layers give as many values as they take, by units that the objective is for.
-pub(crate) fn reconstructs(layers: &[Dense], recipe: &FineTune) -> Result<()> {
+pub(crate) fn reconstructs(layers: &[Affine], recipe: &FineTune) -> Result<()> {
     let (first, last) = (&layers[0], &layers[layers.len() - 1]);
     if last.outputs != first.inputs {
         let message =

@@ -1,11 +1,12 @@
 //! A model on a device, with what trains it by back-propagation.
 
-use strait_compute::{Device, Execution, Kind, Metrics, Program, Routine, RoutineId, Shift, Step};
+use strait_compute::{Device, Execution, Metrics, Program, Routine, RoutineId, Shift, Step};
 use strait_data::Rows;
 use strait_models::{Network, minibatches};
 
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
+use crate::minibatch::{Minibatch, Part};
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{Memory, NetProblem, declare_vectors};
 use crate::optimizer::Optimizer;
@@ -45,19 +46,21 @@ impl<'a> Tuning<'a> {
         } else {
             Feed::streamed(&mut program, device, &train, 0, batch)
         };
-        let input = program.tensor("x", batch, train.width, Kind::Values);
-        let network = Network::declare(&mut program, net.layers());
+        let minibatch = Minibatch::declare(&mut program, "", batch, net);
+        let network = recipe.declare(&mut program, net.layers());
         let mut learn = Routine::new("fine-tuning step");
         let optimizer = recipe.optimizer;
         let update = |program: &mut Program, part| optimizer.update(program, part);
-        recipe.record(&mut program, &mut learn, net, &network, input, update)?;
+        minibatch.record((&mut program, &mut learn), (net, &network), recipe, Some(update))?;
         let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
         let at_once = optimizer.vectors() == 0;
         let mut steps = Vec::new();
         for place in 0..feed.places() {
             let name = if at_once { "fine-tuning step" } else { "gather" };
             let mut step = Routine::new(name).in_precision(recipe.precision);
-            feed.gather(place, &mut step, shift, input)?;
+            for Part { first, shift, out } in minibatch.parts(shift) {
+                feed.gather(place, &mut step, first, shift, out)?;
+            }
             if at_once {
                 learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
             }

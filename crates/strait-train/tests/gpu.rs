@@ -103,6 +103,11 @@ fn a_gpu_trains_every_member_of_the_family() {
         same_gradient(&format!("{penalty:?}"), &gpu, &recipe, &net(Activation::Logistic));
     }
     same_gradient("k-sparse", &gpu, &plain, &Autoencoder { top_k: Some(5), ..net(Activation::Relu) });
+    let mut tied = net(Activation::Logistic);
+    tied.tie().expect("the sizes are mirrored");
+    same_gradient("tied", &gpu, &FineTune { tied: true, ..plain.clone() }, &tied);
+    let convolutional = Autoencoder::convolutional([5, 8, 1], &[6, 4], 3, 3).expect("the windows fit");
+    same_gradient("convolutional", &gpu, &plain, &convolutional);
     let vae = Vae::glorot(&[WIDTH, 20, 6], Activation::Tanh, 3).expect("the sizes make sense");
     same_gradient("variational", &gpu, &FineTune { kl_weight: 0.7, ..plain }, &vae);
 }

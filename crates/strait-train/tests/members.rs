@@ -2,9 +2,9 @@
 //! they learn against what is known.
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle};
+use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::Rows;
-use strait_models::{Autoencoder, Dense, Layer, Pca, Vae, corrupt};
+use strait_models::{Affine, Autoencoder, Convolution, Layer, Pca, Vae, corrupt, transpose};
 use strait_train::{FineTune, Objective, Optimizer, Penalty, Result, Tape, Trainable, Value, silent};
 
 const WIDTH: usize = 6;
@@ -20,6 +20,14 @@ fn values(count: usize) -> Vec<f32> {
     (0..count).flat_map(|_| row()).collect()
 }
 
+/// Makes the weights of the second half of the layers those of the first half.
+fn tie(layers: &mut [Affine]) {
+    let (up, down) = layers.split_at_mut(layers.len() / 2);
+    for (up, down) in up.iter().rev().zip(down) {
+        down.weight = transpose(&up.weight, up.outputs);
+    }
+}
+
 /// Compares the derivative by every parameter with the difference of two losses.
 fn agrees_with_finite_differences<M: Trainable + Clone>(what: &str, recipe: &FineTune, net: &M) {
     let device = Device::new(Oracle::default());
@@ -31,10 +39,14 @@ fn agrees_with_finite_differences<M: Trainable + Clone>(what: &str, recipe: &Fin
         for (i, &slope) in slopes.weight.iter().chain(&slopes.bias).enumerate() {
             let moved = |by: f32| {
                 let mut net = net.clone();
-                let Dense { weight, bias, .. } = &mut net.layers_mut()[number];
+                let Affine { weight, bias, .. } = &mut net.layers_mut()[number];
                 let parameter = weight.iter_mut().chain(bias).nth(i).expect("there are as many parameters as slopes");
                 *parameter += by;
-                (f64::from(*parameter), loss(&net))
+                let value = f64::from(*parameter);
+                if recipe.tied {
+                    tie(net.layers_mut());
+                }
+                (value, loss(&net))
             };
             let ((low, below), (high, above)) = (moved(-0.01), moved(0.01));
             let expected = (above - below) / (high - low);
@@ -87,6 +99,62 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
 }
 
 #[test]
+fn gradients_of_tied_weights_agree_with_finite_differences() {
+    let recipe = FineTune { tied: true, ..FineTune::default() };
+    let mut deep = autoencoder(Activation::Tanh);
+    deep.tie().expect("the sizes are mirrored");
+    agrees_with_finite_differences("tied", &recipe, &deep);
+    let mut flat = Autoencoder::glorot(&[WIDTH, 4], 4).expect("the sizes make sense");
+    flat.layers[0].activation = Activation::Logistic;
+    flat.tie().expect("the sizes are mirrored");
+    let contractive = FineTune { penalty: Some(Penalty::Contractive { weight: 0.5 }), ..recipe.clone() };
+    agrees_with_finite_differences("tied and contractive", &contractive, &flat);
+    // A minimiser follows the same gradient, and leaves the weights tied.
+    let numbers = values(50);
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let device = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let before = deep.error(&device, rows).expect("it is computed");
+    let lbfgs = Optimizer::Lbfgs { iterations: 20, memory: 5 };
+    for optimizer in [Optimizer::adam(0.02), Optimizer::ConjugateGradients { searches: 5 }, lbfgs] {
+        let recipe = FineTune { optimizer, epochs: 5, batch: 50, ..recipe.clone() };
+        let mut net = deep.clone();
+        recipe.fit(&device, &mut net, rows, Some(rows), &mut silent).expect("it learns");
+        assert!(net.error(&device, rows).expect("it is computed") < before);
+        let learned = net.layers.clone();
+        tie(&mut net.layers);
+        assert_eq!(net.layers, learned);
+    }
+    let free = autoencoder(Activation::Tanh);
+    let refused = recipe.gradient(&device, &free, rows).expect_err("its weights are not tied");
+    assert!(refused.to_string().contains("Autoencoder::tie"), "{refused}");
+}
+
+#[test]
+fn gradients_of_convolutions_agree_with_finite_differences() {
+    let mut net = Autoencoder::convolutional([2, 3, 1], &[3, 2], 3, 4).expect("the windows fit");
+    // Rectified units jump at their kink.
+    net.layers[..3].iter_mut().for_each(|layer| layer.activation = Activation::Tanh);
+    agrees_with_finite_differences("convolutional", &FineTune::default(), &net);
+    // So does the penalty where an output is 0.
+    net.layers[1].activation = Activation::Logistic;
+    let penalty = Some(Penalty::L1 { weight: 0.3 });
+    let sparse = FineTune { penalty, objective: Objective::SquaredError, ..FineTune::default() };
+    agrees_with_finite_differences("convolutional and sparse", &sparse, &net);
+    // Maps between layers that are fully connected.
+    let mut stream = Stream::new(6, 0);
+    let window = Window { height: 3, width: 3, channels: 2, kernel: 2, stride: 1, padding: 0 };
+    let mut dense = |inputs, outputs| Affine::glorot(inputs, outputs, Activation::Logistic, &mut stream);
+    let ends = [dense(WIDTH, 18).expect("it fits"), dense(18, WIDTH).expect("it fits")];
+    let maps = [false, true].map(|transposed| {
+        Affine::convolution(Convolution { window, transposed }, 3, Activation::Tanh, &mut stream).expect("it fits")
+    });
+    let [first, last] = ends;
+    let [down, up] = maps;
+    let mixed = Autoencoder { layers: vec![first, down, up, last], encoder: 2, top_k: None };
+    agrees_with_finite_differences("mixed", &FineTune::default(), &mixed);
+}
+
+#[test]
 fn gradients_of_variational_autoencoders_agree_with_finite_differences() {
     for kl_weight in [1.0, 0.3] {
         let recipe = FineTune { kl_weight, ..FineTune::default() };
@@ -122,14 +190,14 @@ fn the_contractive_penalty_is_the_norm_of_the_jacobian() {
 
 /// Two decoders of one code.
 #[derive(Clone)]
-struct Twice(Vec<Dense>);
+struct Twice(Vec<Affine>);
 
 impl Trainable for Twice {
-    fn layers(&self) -> &[Dense] {
+    fn layers(&self) -> &[Affine] {
         &self.0
     }
 
-    fn layers_mut(&mut self) -> &mut [Dense] {
+    fn layers_mut(&mut self) -> &mut [Affine] {
         &mut self.0
     }
 
@@ -137,10 +205,10 @@ impl Trainable for Twice {
         Ok(())
     }
 
-    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value) -> Result<()> {
-        let code = tape.dense(x, layers[0])?;
-        tape.reconstruct(code, &layers[1..2], x, recipe.objective)?;
-        tape.reconstruct(code, &layers[2..3], x, recipe.objective)
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
+        let code = tape.layer(x, layers[0])?;
+        tape.reconstruct(code, &layers[1..2], target, recipe.objective)?;
+        tape.reconstruct(code, &layers[2..3], target, recipe.objective)
     }
 }
 
@@ -156,8 +224,14 @@ fn values_that_are_used_twice_have_both_derivatives() {
 fn likelihoods_of_a_linear_model_are_exact() {
     let (w, b) = ([0.8f32, -0.5, 0.3, 0.0, 0.9, -0.2], [0.5f32; WIDTH]);
     let mut vae = Vae::glorot(&[WIDTH, 1], Activation::Linear, 9).expect("the sizes make sense");
-    vae.layers[1] =
-        Dense { inputs: 1, outputs: WIDTH, activation: Activation::Linear, weight: w.into(), bias: b.into() };
+    vae.layers[1] = Affine {
+        inputs: 1,
+        outputs: WIDTH,
+        activation: Activation::Linear,
+        weight: w.into(),
+        bias: b.into(),
+        convolution: None,
+    };
     let numbers = values(20);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
     let device = Device::new(Cpu::with_threads(2).expect("threads start"));

@@ -70,7 +70,7 @@ fn conform_within(backends: &[Box<dyn Backend>], cases: &[Case], tolerance: f64)
             }
             let flat = |rows: &[Vec<f32>]| rows.concat();
             compare("losses", &flat(&found.metrics.losses), &flat(&expected.metrics.losses));
-            let squared = |outcome: &Outcome| flat(&outcome.metrics.squared_errors);
+            let squared = |outcome: &Outcome| flat(&outcome.metrics.errors);
             compare("squared errors", &squared(&found), &squared(&expected));
             let dots = |outcome: &Outcome| outcome.metrics.dots.concat().iter().map(|&x| x as f32).collect::<Vec<_>>();
             compare("dot products", &dots(&found), &dots(&expected));

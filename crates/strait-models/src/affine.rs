@@ -1,0 +1,130 @@
+//! Layers.
+
+use serde::{Deserialize, Serialize};
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Window};
+
+use crate::{Error, Result};
+
+/// A layer: y = act(x W + b), fully connected or with weights that all positions of a map share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Affine {
+    /// Number of inputs.
+    pub inputs: usize,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// act
+    pub activation: Activation,
+    /// W, row-major: `[inputs, outputs]`, or `[taps, filters]` of a convolution.
+    pub weight: Vec<f32>,
+    /// b: one for each output, for each filter of a convolution, or for each channel of a transposed one.
+    pub bias: Vec<f32>,
+    /// Set where positions share their weights.
+    pub convolution: Option<Convolution>,
+}
+
+/// A convolution between a map and, for each position of a window on it, the outputs of some filters: again a map, with the
+/// filters as its channels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Convolution {
+    /// The window on the larger map.
+    pub window: Window,
+    /// Whether the layer goes from the filters' outputs to the larger map instead: the transpose, which enlarges.
+    pub transposed: bool,
+}
+
+impl Affine {
+    /// A layer with the random weights of Glorot & Bengio (2010): uniform in ±√(6 / (inputs + outputs)), biases zero.
+    ///
+    /// ```
+    /// use strait_compute::{Activation, philox::Stream};
+    /// let layer = strait_models::Affine::glorot(3, 2, Activation::Tanh, &mut Stream::new(1, 0))?;
+    /// assert!(layer.weight.iter().all(|w| w.abs() <= (6.0f32 / 5.0).sqrt()));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no memory for so many weights.
+    pub fn glorot(inputs: usize, outputs: usize, activation: Activation, stream: &mut Stream) -> Result<Self> {
+        let weight = glorot([inputs, outputs], inputs + outputs, stream)?;
+        Ok(Self { inputs, outputs, activation, weight, bias: vec![0.0; outputs], convolution: None })
+    }
+
+    /// A convolution with so many filters, or its transpose, with Glorot's random weights: uniform in
+    /// ±√(6 / (k² (channels + filters))) for a window of k x k pixels, biases zero.
+    ///
+    /// ```
+    /// use strait_compute::{Activation, Window, philox::Stream};
+    /// use strait_models::{Affine, Convolution};
+    /// let window = Window { height: 28, width: 28, channels: 1, kernel: 3, stride: 2, padding: 1 };
+    /// let stream = &mut Stream::new(1, 0);
+    /// let down = Affine::convolution(Convolution { window, transposed: false }, 16, Activation::Relu, stream)?;
+    /// let up = Affine::convolution(Convolution { window, transposed: true }, 16, Activation::Logistic, stream)?;
+    /// assert_eq!((down.inputs, down.outputs, down.weight.len()), (784, 14 * 14 * 16, 9 * 16));
+    /// assert_eq!((up.inputs, up.outputs, up.bias.len()), (down.outputs, down.inputs, 1));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such window, or no memory for so many weights.
+    pub fn convolution(
+        convolution: Convolution,
+        filters: usize,
+        activation: Activation,
+        stream: &mut Stream,
+    ) -> Result<Self> {
+        let Convolution { window, transposed } = convolution;
+        if !window.is_sensible() {
+            return Err(Error::Shape(format!("{window:?} does not fit its map; use a smaller kernel and padding")));
+        }
+        let pixels = window.kernel * window.kernel;
+        let weight = glorot([window.taps(), filters], pixels.saturating_mul(window.channels + filters), stream)?;
+        let (map, seen) = (window.values(), window.positions().saturating_mul(filters));
+        let (inputs, outputs) = if transposed { (seen, map) } else { (map, seen) };
+        let bias = vec![0.0; if transposed { window.channels } else { filters }];
+        Ok(Self { inputs, outputs, activation, weight, bias, convolution: Some(convolution) })
+    }
+
+    /// Rows and columns of W, or nothing if there is no layer of such sizes.
+    pub(crate) fn weight_shape(&self) -> Option<[usize; 2]> {
+        shapes(self.inputs, self.outputs, self.convolution).map(|(weight, _)| weight)
+    }
+
+    /// Whether it has as many parameters as its sizes ask for.
+    pub(crate) fn is_whole(&self) -> bool {
+        shapes(self.inputs, self.outputs, self.convolution).is_some_and(|([rows, cols], biases)| {
+            rows.checked_mul(cols) == Some(self.weight.len()) && biases == self.bias.len()
+        })
+    }
+}
+
+/// The shape of the weights and the number of biases of a layer of these sizes, or nothing if there is none.
+pub(crate) fn shapes(inputs: usize, outputs: usize, convolution: Option<Convolution>) -> Option<([usize; 2], usize)> {
+    let Some(Convolution { window, transposed }) = convolution else {
+        return Some(([inputs, outputs], outputs));
+    };
+    let (map, seen) = if transposed { (outputs, inputs) } else { (inputs, outputs) };
+    if !window.is_sensible() || map != window.values() || !seen.is_multiple_of(window.positions()) {
+        return None;
+    }
+    let filters = seen / window.positions();
+    Some(([window.taps(), filters], if transposed { window.channels } else { filters }))
+}
+
+/// Weights that are uniform in ±√(6 / `ends`).
+fn glorot([rows, cols]: [usize; 2], ends: usize, stream: &mut Stream) -> Result<Vec<f32>> {
+    let limit = (6.0 / ends as f32).sqrt();
+    random_weights(rows, cols, || (2.0 * strait_compute::philox::uniform(stream.next_word()) - 1.0) * limit)
+}
+
+/// `inputs` x `outputs` weights, or an error where there is no memory for them.
+pub(crate) fn random_weights(inputs: usize, outputs: usize, mut draw: impl FnMut() -> f32) -> Result<Vec<f32>> {
+    let mut weights = Vec::new();
+    let length = inputs.checked_mul(outputs).filter(|&length| weights.try_reserve_exact(length).is_ok());
+    let length = length.ok_or_else(|| {
+        Error::Shape(format!("there is no memory for a layer of {inputs} x {outputs} weights; use smaller layers"))
+    })?;
+    weights.extend((0..length).map(|_| draw()));
+    Ok(weights)
+}

@@ -1,0 +1,72 @@
+//! The tensors of a minibatch: inputs, and what is to be made of them.
+
+use strait_compute::{Execution, Kind, Op, Program, Routine, Shift, Tensor, Update};
+use strait_data::Rows;
+use strait_models::Network;
+
+use crate::tape::Tape;
+use crate::{FineTune, Result, Trainable};
+
+/// Columns of a data set that a minibatch takes.
+pub(crate) struct Part {
+    pub(crate) first: usize,
+    pub(crate) shift: Option<Shift>,
+    pub(crate) out: Tensor,
+}
+
+/// A minibatch of a model.
+#[derive(Clone, Copy)]
+pub(crate) struct Minibatch {
+    input: Tensor,
+    /// Set where a row is not its own target.
+    target: Option<Tensor>,
+}
+
+impl Minibatch {
+    pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &impl Trainable) -> Self {
+        let input = program.tensor(format!("{name}x"), rows, net.layers()[0].inputs, Kind::Values);
+        let target =
+            (net.targets() > 0).then(|| program.tensor(format!("{name}target"), rows, net.targets(), Kind::Values));
+        Self { input, target }
+    }
+
+    /// The columns that it takes; the inputs may be shifted.
+    pub(crate) fn parts(&self, shift: Option<Shift>) -> impl Iterator<Item = Part> {
+        let target = self.target.map(|out| Part { first: self.input.cols, shift: None, out });
+        [Some(Part { first: 0, shift, out: self.input }), target].into_iter().flatten()
+    }
+
+    /// Records its gathering from rows that lie in order.
+    pub(crate) fn gather(&self, routine: &mut Routine, data: Tensor) -> Result<()> {
+        for Part { first, shift, out } in self.parts(None) {
+            routine.push(Op::Gather { data, index: None, first, shift, out })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows themselves.
+    pub(crate) fn write(&self, execution: &mut dyn Execution, rows: &Rows<'_>) -> Result<()> {
+        let values = rows.to_numbers();
+        for Part { first, out, .. } in self.parts(None) {
+            let columns = |row: &[f32]| row[first..first + out.cols].to_vec();
+            execution.write(out, &values.chunks_exact(rows.width).flat_map(columns).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Records its way through a model, and back with what `update` makes of each parameter's gradient; without it the model
+    /// does not learn.
+    pub(crate) fn record<U: FnMut(&mut Program, Tensor) -> Update>(
+        &self,
+        (program, routine): (&mut Program, &mut Routine),
+        (net, network): (&impl Trainable, &Network),
+        recipe: &FineTune,
+        update: Option<U>,
+    ) -> Result<()> {
+        let mut tape = Tape::new(program, routine, self.input.rows, update.is_some());
+        let x = tape.data(self.input);
+        let target = self.target.map_or(x, |target| tape.data(target));
+        net.record(&mut tape, recipe, &network.layers, x, target)?;
+        update.map_or(Ok(()), |update| tape.learn(update))
+    }
+}
