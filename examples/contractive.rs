@@ -103,7 +103,7 @@ fn run(options: &Options) -> Result<()> {
         let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         report.measured.push(higher(what, right, None));
-        draw_filters(&options.out.join(file), net, mnist.test.width)?;
+        draw_filters(&options.out.join(file), &net.layers[0], mnist.test.width)?;
     }
     report.finish(&options.out)
 }

@@ -150,7 +150,7 @@ fn draw(
     ];
     labelled_rows(&out.join("denoised.png"), width, &rows)?;
     for ((_, net), file) in nets.into_iter().zip(["filters.png", "filters-plain.png"]) {
-        draw_filters(&out.join(file), net, width)?;
+        draw_filters(&out.join(file), &net.layers[0], width)?;
     }
     Ok(())
 }

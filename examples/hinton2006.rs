@@ -171,7 +171,7 @@ fn run(options: &Options) -> Result<()> {
     if let Some(pca) = compared {
         draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
     }
-    draw_filters(&out.join("filters.png"), &net, mnist.test.width)?;
+    draw_filters(&out.join("filters.png"), &net.layers[0], mnist.test.width)?;
     if options.map && !stopping() {
         draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &mnist, train)?;
     }

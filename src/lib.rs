@@ -29,19 +29,20 @@ pub mod terminal;
 pub use strait_compute as compute;
 pub use strait_compute::{Activation, Device, Missing, Noise, Operands, Precision, Program};
 pub use strait_data as data;
-pub use strait_data::{Mnist, Rows};
+pub use strait_data::{Labelled, Mnist, Rows};
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Affine, Autoencoder, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
+pub use strait_models::{Affine, Autoencoder, Classifier, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
 pub use strait_train as train;
 pub use strait_train::{
-    Event, FineTune, KSparse, Objective, Optimizer, Penalty, Pretrain, Schedule, Tape, Trainable, Value, silent,
+    Event, FineTune, KSparse, Objective, Optimizer, Penalty, Pretrain, Schedule, Stacked, Tape, Trainable, Value,
+    silent,
 };
 
 /// What most programs want in scope.
 pub mod prelude {
     pub use crate::{
-        Activation, Autoencoder, Device, Dtype, Event, FineTune, Mnist, Noise, Objective, Optimizer, Pca, Penalty,
-        Precision, Pretrain, Rows, Schedule, Vae, silent,
+        Activation, Autoencoder, Classifier, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
+        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stacked, Vae, silent,
     };
 }

@@ -71,11 +71,12 @@ impl Terminal {
             }
             Event::Epoch { stage, epoch, epochs, error, test_error, seconds, rows } => {
                 self.begin(stage, epochs.saturating_mul(*rows));
-                let test = test_error.map(|error| format!(", test error {error:.3}")).unwrap_or_default();
-                self.last_error = format!("  error {error:.3}{test}");
+                let test = test_error.map(|error| format!(", test error {}", shown(error))).unwrap_or_default();
+                let error = shown(*error);
+                self.last_error = format!("  error {error}{test}");
                 let speed = *rows as f64 / seconds;
                 let line = format!(
-                    "{stage}  epoch {epoch}/{epochs}  error {error:.3}{test}  {seconds:.1} s  {speed:.0} images/s"
+                    "{stage}  epoch {epoch}/{epochs}  error {error}{test}  {seconds:.1} s  {speed:.0} images/s"
                 );
                 if self.bar.is_hidden() {
                     println!("{line}");
@@ -114,4 +115,9 @@ impl Terminal {
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.bar.set_prefix(self.stage.clone());
     }
+}
+
+/// An error with the digits that matter: shares of rows are small.
+fn shown(error: f64) -> String {
+    if error < 1.0 { format!("{error:.4}") } else { format!("{error:.3}") }
 }

@@ -8,7 +8,9 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 8] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 10] = [
+    ("convolutional", &["--code", "3", "--kernel", "5"], &["reconstructions.png", "maps.png"]),
+    ("stacked_denoising", &["--code", "30"], &["filters.png", "mistakes.png"]),
     ("contractive", &["--code", "20"], &["filters.png", "filters-plain.png"]),
     ("multimodal", &["--code", "12"], &["halves.png", "labels.png"]),
     ("uses", &["--code", "5"], &["neighbours.png"]),

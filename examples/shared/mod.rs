@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use strait::Affine;
 use strait::Operands;
 use strait::data::Images;
 use strait::models::write_atomically;
@@ -70,7 +71,7 @@ impl Common {
 pub(crate) struct Member {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// A recipe as --out writes it
+    /// A recipe as --out writes it, or the name of one
     #[arg(long = "recipe", value_name = "FILE")]
     pub(crate) recipe_file: Option<PathBuf>,
     /// Size of the code
@@ -80,6 +81,11 @@ pub(crate) struct Member {
 
 /// All that a run depends on, beside the data.
 pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
+    /// The recipe of this name, if there is one beside the default.
+    fn named(_: &str) -> Option<Self> {
+        None
+    }
+
     /// Its training by back-propagation.
     fn training(&mut self) -> &mut FineTune;
 
@@ -92,9 +98,11 @@ pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
 impl Member {
     /// The recipe in the file that is named, else the default, with the changes that the options make to its training.
     pub(crate) fn recipe<R: Recipe>(&self) -> Result<R> {
-        let mut recipe = match &self.recipe_file {
-            None => R::default(),
-            Some(file) => {
+        let named = self.recipe_file.as_ref().and_then(|file| file.to_str()).and_then(R::named);
+        let mut recipe = match (&self.recipe_file, named) {
+            (None, _) => R::default(),
+            (_, Some(recipe)) => recipe,
+            (Some(file), None) => {
                 let shown = file.display();
                 let text = std::fs::read_to_string(file)
                     .with_context(|| format!("--recipe {shown}: the file cannot be read"))?;
@@ -109,11 +117,12 @@ impl Member {
     }
 
     /// Makes the folder for the results and opens the device, in which precision the recipe then is; prints and keeps it.
-    pub(crate) fn begin(&self, out: &Path, recipe: &mut impl Recipe) -> Result<Device> {
+    pub(crate) fn begin<R: Recipe>(&self, out: &Path, recipe: &mut R) -> Result<Device> {
         prepare(out)?;
         stop_on_ctrl_c()?;
         let device = Device::named(&self.common.device)?;
-        let said = self.recipe_file.as_ref().map(|_| recipe.training().precision);
+        let from_file = self.recipe_file.as_ref().is_some_and(|file| file.to_str().and_then(R::named).is_none());
+        let said = from_file.then(|| recipe.training().precision);
         let precision = self.common.precision(&device, said)?;
         recipe.set_precision(precision);
         println!("{}, {}", device.describe(), precision.name());
@@ -241,9 +250,8 @@ impl<'a, R: Serialize> Report<'a, R> {
     }
 }
 
-/// Draws the weights of the first layer's units, at most 200 of them.
-pub(crate) fn draw_filters(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
-    let first = &net.layers[0];
+/// Draws the weights of a first layer's units, at most 200 of them.
+pub(crate) fn draw_filters(path: &Path, first: &Affine, width: usize) -> Result<()> {
     let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
     Ok(filters(path, width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?)
 }

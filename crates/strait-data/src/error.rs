@@ -38,6 +38,9 @@ pub enum Error {
         /// The length of a row.
         width: usize,
     },
+    /// Labels do not fit the rows.
+    #[error("{0}")]
+    Labels(String),
     /// A value is NaN or infinite.
     #[error("row {row}, column {column}: the value {value} is not finite")]
     NotFinite {

@@ -5,12 +5,14 @@
 
 mod error;
 mod idx;
+mod labelled;
 mod mnist;
 mod rows;
 mod table;
 
 pub use error::{Error, Result};
 pub use idx::{Idx, MAX_BYTES, read_idx};
+pub use labelled::Labelled;
 pub use mnist::{Images, Mnist};
 pub use rows::{Rows, Values};
 pub use table::Table;

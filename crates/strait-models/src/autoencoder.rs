@@ -82,13 +82,14 @@ impl Autoencoder {
     /// # Errors
     /// If there are no filters, or a window does not fit its map.
     pub fn convolutional(image: [usize; 3], filters: &[usize], kernel: usize, seed: u64) -> Result<Self> {
+        check_sizes(&[&image[2..], filters].concat())?;
         let mut stream = Stream::new(seed, 103);
         let ([mut height, mut width, mut channels], padding) = (image, kernel / 2);
         let mut windows = Vec::new();
         for &filters in filters {
             let window = Window { height, width, channels, kernel, stride: 2, padding };
-            if !window.is_sensible() || filters == 0 {
-                let message = format!("{filters} filters of {kernel} x {kernel} do not fit maps of {height} x {width}");
+            if !window.is_sensible() {
+                let message = format!("windows of {kernel} x {kernel} pixels do not fit maps of {height} x {width}");
                 return Err(Error::Shape(message));
             }
             windows.push((window, filters));

@@ -38,6 +38,8 @@ pub(crate) enum Code {
     Plain,
     /// Numbers drawn from normal distributions, whose means and logarithms of variances the encoder gives.
     Gaussian,
+    /// The features that a classifier's logits are made of.
+    Features,
 }
 
 impl Code {
@@ -45,6 +47,7 @@ impl Code {
         match self {
             Self::Plain => "an autoencoder",
             Self::Gaussian => "a variational autoencoder",
+            Self::Features => "a classifier",
         }
     }
 
@@ -91,7 +94,7 @@ impl Layered<'_> {
 fn fit(sizes: &[[usize; 2]], encoder: usize, code: Code) -> bool {
     let takes = |i: usize| if i == encoder && code == Code::Gaussian { 2 } else { 1 };
     let chained = (1..sizes.len()).all(|i| Some(sizes[i - 1][1]) == sizes[i][0].checked_mul(takes(i)));
-    encoder > 0 && encoder < sizes.len() && chained && !sizes.concat().contains(&0)
+    (encoder > 0 || code == Code::Features) && encoder < sizes.len() && chained && !sizes.concat().contains(&0)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -9,6 +9,7 @@
 mod affine;
 mod anomaly;
 mod autoencoder;
+mod classifier;
 mod error;
 mod file;
 mod hashing;
@@ -23,6 +24,7 @@ mod vae;
 pub use affine::{Affine, Convolution};
 pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
+pub use classifier::Classifier;
 pub use error::{Error, Result};
 pub use file::{Dtype, write_atomically};
 pub use hashing::{BinaryCodes, medians};

@@ -54,6 +54,9 @@ pub struct FineTune {
     /// them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tied: bool,
+    /// How many layers, from the input on, stay as they are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub frozen: usize,
     /// β, the weight of the divergence in the loss of a variational autoencoder.
     #[serde(skip_serializing_if = "is_one")]
     pub kl_weight: f32,
@@ -79,12 +82,17 @@ impl Default for FineTune {
             corruption: None,
             penalty: None,
             tied: false,
+            frozen: 0,
             kl_weight: 1.0,
             shift: None,
             precision: Precision::F32,
             seed: 2006,
         }
     }
+}
+
+fn is_zero(x: &usize) -> bool {
+    *x == 0
 }
 
 fn is_one(x: &f32) -> bool {
@@ -366,6 +374,10 @@ impl FineTune {
         net.check(self)?;
         if self.tied {
             mirrored(net.layers())?;
+        }
+        if self.frozen >= net.layers().len() {
+            let (setting, value) = ("frozen", self.frozen.to_string());
+            return Err(Error::Setting { setting, value, expected: "at least one of the layers must learn" });
         }
         let expected = net.layers()[0].inputs + net.targets();
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {

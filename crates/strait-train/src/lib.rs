@@ -3,10 +3,12 @@
 //! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
 //! * [`FineTune`]: back-propagation through any [`Trainable`] model, by Adam, by stochastic gradient descent with
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
+//! * [`Stacked`]: stacks of denoising autoencoders;
 //! * [`KSparse`]: dictionaries for vectors such as the activations of other nets;
 //! * [`Tape`]: what such a model is recorded on;
 //! * [`minimize`]: those last two for any differentiable function.
 
+mod classify;
 mod error;
 mod feed;
 mod finetune;
@@ -20,6 +22,7 @@ mod pretrain;
 mod profile;
 mod progress;
 mod schedule;
+mod stacked;
 mod tape;
 mod test_set;
 mod trainable;
@@ -35,5 +38,6 @@ pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
 pub use profile::{OpTime, Profile};
 pub use progress::{Event, HostCost, Observer, silent};
 pub use schedule::Schedule;
+pub use stacked::{Stacked, StackedLayers};
 pub use tape::{Tape, Value};
 pub use trainable::Trainable;

@@ -67,6 +67,6 @@ impl Minibatch {
         let x = tape.data(self.input);
         let target = self.target.map_or(x, |target| tape.data(target));
         net.record(&mut tape, recipe, &network.layers, x, target)?;
-        update.map_or(Ok(()), |update| tape.learn(update))
+        update.map_or(Ok(()), |update| tape.learn(&network.layers[..recipe.frozen], update))
     }
 }

@@ -235,8 +235,17 @@ impl<'a> Tape<'a> {
     }
 
     /// Records the way back, with what `update` makes of each parameter's gradient. A layer passes its derivative on
-    /// before its own weights change.
-    pub(crate) fn learn(mut self, mut update: impl FnMut(&mut Program, Tensor) -> Update) -> Result<()> {
+    /// before its own weights change. At layers that are `frozen`, the first ones, the way ends.
+    pub(crate) fn learn(
+        mut self,
+        frozen: &[Layer],
+        mut update: impl FnMut(&mut Program, Tensor) -> Update,
+    ) -> Result<()> {
+        for step in &mut self.steps {
+            if matches!(step.origin, Origin::Layer(used) if frozen.iter().any(|layer| layer.bias == used.layer.bias)) {
+                step.origin = Origin::Data;
+            }
+        }
         let live = self.live();
         // The gradients, so far, of weights that are used again.
         let mut kept: HashMap<Tensor, Tensor> = HashMap::new();

@@ -3,8 +3,8 @@
 
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
-use strait_data::Rows;
-use strait_models::{Affine, Autoencoder, Convolution, Layer, Pca, Vae, corrupt, transpose};
+use strait_data::{Labelled, Rows};
+use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Vae, corrupt, transpose};
 use strait_train::{FineTune, Objective, Optimizer, Penalty, Result, Tape, Trainable, Value, silent};
 
 const WIDTH: usize = 6;
@@ -33,6 +33,8 @@ fn agrees_with_finite_differences<M: Trainable + Clone>(what: &str, recipe: &Fin
     let device = Device::new(Oracle::default());
     let numbers = values(5);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let labelled = Labelled::new(rows, &[2, 0, 1, 2, 0], net.targets().max(3)).expect("as many labels as rows");
+    let rows = if net.targets() > 0 { labelled.rows() } else { rows };
     let loss = |net: &M| recipe.gradient(&device, net, rows).expect("it has a gradient").0;
     let (_, gradient) = recipe.gradient(&device, net, rows).expect("it has a gradient");
     for (number, slopes) in gradient.iter().enumerate() {
@@ -152,6 +154,40 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
     let [down, up] = maps;
     let mixed = Autoencoder { layers: vec![first, down, up, last], encoder: 2, top_k: None };
     agrees_with_finite_differences("mixed", &FineTune::default(), &mixed);
+}
+
+#[test]
+fn gradients_of_classifiers_agree_with_finite_differences() {
+    let net = Classifier::glorot(&[WIDTH, 5, 3], Activation::Tanh, 4).expect("the sizes make sense");
+    agrees_with_finite_differences("classifier", &FineTune::default(), &net);
+    let noisy = FineTune { corruption: Some(Noise::Masking(0.3)), ..FineTune::default() };
+    agrees_with_finite_differences("classifier of noisy rows", &noisy, &net);
+}
+
+/// Rows whose class is that of the larger of two sums.
+#[test]
+fn a_classifier_learns_above_layers_that_stay() {
+    let numbers = values(300);
+    let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
+    let of_row = |row: &[f32]| u8::from(row[..3].iter().sum::<f32>() > row[3..].iter().sum::<f32>());
+    let labels: Vec<u8> = numbers.chunks_exact(WIDTH).map(of_row).collect();
+    let labelled = Labelled::new(rows, &labels, 2).expect("as many labels as rows");
+    let device = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let before = Classifier::glorot(&[WIDTH, 20, 2], Activation::Tanh, 4).expect("the sizes make sense");
+    for optimizer in [Optimizer::adam(0.02), Optimizer::ConjugateGradients { searches: 5 }] {
+        let recipe = FineTune { epochs: 20, batch: 50, frozen: 1, optimizer, ..FineTune::default() };
+        let mut net = before.clone();
+        let tuned =
+            recipe.fit(&device, &mut net, labelled.rows(), Some(labelled.rows()), &mut silent).expect("it learns");
+        assert_eq!(net.layers[0], before.layers[0]);
+        let wrong = net.error_rate(&device, rows, &labels).expect("it is computed");
+        assert!(wrong < 0.05, "{wrong} of the rows are given a wrong class");
+        assert_eq!(tuned.epochs.last().and_then(|epoch| epoch.test_error), Some(wrong));
+    }
+    let recipe = FineTune { frozen: 2, ..FineTune::default() };
+    assert!(recipe.fit(&device, &mut before.clone(), labelled.rows(), None, &mut silent).is_err());
+    let unlabelled = FineTune::default().fit(&device, &mut before.clone(), rows, None, &mut silent);
+    assert!(unlabelled.expect_err("there are no classes").to_string().contains("6 values"));
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! Classifiers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Device};
+use strait_data::Rows;
+
+use crate::autoencoder::check_sizes;
+use crate::file::{Code, Layered, Loaded};
+use crate::{Affine, Dtype, Error, Result, forward};
+
+/// Layers whose last outputs are logits: p(class | x) = softmax(logits).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classifier {
+    /// All layers from the input to the logits, which are linear.
+    pub layers: Vec<Affine>,
+}
+
+impl Classifier {
+    /// A classifier of the given sizes, from the input to the classes, with Glorot's random weights and hidden units of one
+    /// activation.
+    ///
+    /// ```
+    /// use strait_compute::Activation;
+    /// let net = strait_models::Classifier::glorot(&[784, 500, 500, 2000, 10], Activation::Logistic, 1)?;
+    /// assert_eq!((net.layers.len(), net.classes()), (4, 10));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are fewer than two sizes, or one is zero.
+    pub fn glorot(sizes: &[usize], hidden: Activation, seed: u64) -> Result<Self> {
+        check_sizes(sizes)?;
+        let mut stream = Stream::new(seed, 104);
+        let (last, below) = (sizes.len() - 1, &sizes[..sizes.len() - 1]);
+        let layers = below.windows(2).map(|pair| Affine::glorot(pair[0], pair[1], hidden, &mut stream));
+        let layers = layers.collect::<Result<Vec<_>>>()?;
+        let logits = Affine::glorot(sizes[last - 1], sizes[last], Activation::Linear, &mut stream)?;
+        Ok(Self { layers: [layers, vec![logits]].concat() })
+    }
+
+    /// A classifier on the outputs of these layers, such as the encoder of an autoencoder, with Glorot's random weights for
+    /// the logits.
+    ///
+    /// ```
+    /// use strait_models::{Autoencoder, Classifier};
+    /// let net = Autoencoder::glorot(&[784, 500, 250], 1)?;
+    /// let classifier = Classifier::on(&net.layers[..net.encoder], 10, 1)?;
+    /// assert_eq!((classifier.layers[2].inputs, classifier.classes()), (250, 10));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no layers or no classes, or the layers do not fit together.
+    pub fn on(layers: &[Affine], classes: usize, seed: u64) -> Result<Self> {
+        check_sizes(&[layers.last().map_or(0, |layer| layer.outputs), classes])?;
+        let mut stream = Stream::new(seed, 105);
+        let logits = Affine::glorot(layers[layers.len() - 1].outputs, classes, Activation::Linear, &mut stream)?;
+        let net = Self { layers: [layers, &[logits]].concat() };
+        net.check()?;
+        Ok(net)
+    }
+
+    /// Whether the layers fit together and end in linear units.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if not.
+    pub fn check(&self) -> Result<()> {
+        self.layered().check()?;
+        match self.layers.last() {
+            Some(last) if last.activation != Activation::Linear => {
+                let name = last.activation.name();
+                Err(Error::Shape(format!("a classifier's last units are linear, since softmax follows, not {name}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn layered(&self) -> Layered<'_> {
+        let encoder = self.layers.len().saturating_sub(1);
+        Layered { layers: &self.layers, encoder, code: Code::Features, top_k: None }
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.outputs)
+    }
+
+    /// For each row the logits of the classes.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn logits(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
+        forward(device, &self.layers, None, &rows)
+    }
+
+    /// For each row the class of the largest probability.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn predict(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<usize>> {
+        let logits = self.logits(device, rows)?;
+        let largest = |row: &[f32]| (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+        Ok(logits.chunks_exact(self.classes()).map(largest).collect())
+    }
+
+    /// The share of rows that are given another class than their label.
+    ///
+    /// # Errors
+    /// If the rows do not fit, there is not a label for each, or the device fails.
+    pub fn error_rate(&self, device: &Device, rows: Rows<'_>, labels: &[u8]) -> Result<f64> {
+        if labels.len() != rows.count {
+            let message = format!("{} labels do not name the classes of {} rows", labels.len(), rows.count);
+            return Err(Error::Shape(message));
+        }
+        let found = self.predict(device, rows)?;
+        let wrong = found.iter().zip(labels).filter(|(found, label)| **found != usize::from(**label)).count();
+        Ok(wrong as f64 / labels.len() as f64)
+    }
+
+    /// Writes the net as a safetensors file that PyTorch loads, as [`Autoencoder::save`](crate::Autoencoder::save) does:
+    /// `encoder` names all layers but the last one, `decoder` the last one.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+        self.check()?;
+        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+    }
+
+    /// Reads a net from a file that [`Classifier::save`] wrote, with the notes.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
+    pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
+        let Loaded { layers, notes, .. } = crate::file::load(path.as_ref(), Code::Features)?;
+        let net = Self { layers };
+        net.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
+        Ok((net, notes))
+    }
+}

@@ -1,0 +1,136 @@
+//! A classifier of MNIST digits on a stack of denoising autoencoders (Vincent et al. 2010): its layers first learn, one after
+//! the other, to undo noise; then all of them learn the labels. Beside it the same net from random weights.
+//!
+//!     cargo run --release --example stacked_denoising
+//!     cargo run --release --example stacked_denoising -- --recipe long
+
+#[allow(dead_code, reason = "no example uses all of it")]
+mod shared;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde::{Deserialize, Serialize};
+use shared::{Member, Report, draw_filters, lower, train};
+use strait::data::Images;
+use strait::picture::{LabelledRow, labelled_rows};
+use strait::prelude::*;
+use strait::terminal::{Terminal, stopping};
+use strait::train::FineTuned;
+
+/// The digits.
+const CLASSES: usize = 10;
+
+/// Misread digits of a kind that are drawn.
+const DRAWN: usize = 12;
+
+#[derive(Parser)]
+#[command(about = "Trains a stack of denoising autoencoders and a classifier on it", allow_negative_numbers = true)]
+struct Options {
+    #[command(flatten)]
+    member: Member,
+    /// Where the results go
+    #[arg(long, default_value = "out/stacked_denoising")]
+    out: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Recipe {
+    /// Whether the same net is trained from random weights as well.
+    compare: bool,
+    /// The denoising autoencoders.
+    stack: Stacked,
+    /// The training of the classifier.
+    classifier: FineTune,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        let stack = Stacked::default();
+        let training = FineTune { epochs: 6, ..stack.training };
+        let classifier = FineTune { epochs: 10, ..FineTune::default() };
+        Self { compare: true, stack: Stacked { hidden: vec![500; 3], training }, classifier }
+    }
+}
+
+impl shared::Recipe for Recipe {
+    fn named(name: &str) -> Option<Self> {
+        let classifier = FineTune { epochs: 40, ..FineTune::default() };
+        let stack = Stacked::default();
+        let training = FineTune { epochs: 30, ..stack.training };
+        let long = Self { compare: true, stack: Stacked { hidden: vec![1000; 3], training }, classifier };
+        (name == "long").then_some(long)
+    }
+
+    fn training(&mut self) -> &mut FineTune {
+        &mut self.classifier
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        (self.stack.training.precision, self.classifier.precision) = (precision, precision);
+    }
+}
+
+fn main() -> ExitCode {
+    shared::main(|| run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<()> {
+    let mut recipe: Recipe = options.member.recipe()?;
+    if let (Some(code), Some(last)) = (options.member.code, recipe.stack.hidden.last_mut()) {
+        *last = code;
+    }
+    recipe.stack.training.seed = options.member.common.seed.unwrap_or(recipe.stack.training.seed);
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (images, test) = options.member.common.rows(&mnist);
+    recipe.stack.check(images.width).context("the recipe")?;
+    let labels = &mnist.train.labels[..images.count];
+    let labelled = [Labelled::new(images, labels, CLASSES)?, Labelled::new(test, &mnist.test.labels, CLASSES)?];
+    let [labelled, labelled_test] = [labelled[0].rows(), labelled[1].rows()];
+    let device = options.member.begin(&options.out, &mut recipe)?;
+
+    let mut terminal = Terminal::new();
+    let stack = recipe.stack.fit(&device, images, &mut |event| terminal.show(event))?;
+    draw_filters(&options.out.join("filters.png"), &stack.layers[0], mnist.test.width)?;
+    let seed = recipe.classifier.seed;
+    let mut net = Classifier::on(&stack.layers, CLASSES, seed)?;
+    let mut tuned = FineTuned { stopped: true, ..FineTuned::default() };
+    let mut measured = Vec::new();
+    if !stopping() {
+        tuned = train(&device, &recipe.classifier, &mut net, labelled, labelled_test)?;
+        let error = 100.0 * net.error_rate(&device, test, &mnist.test.labels)?;
+        // The published net has three layers of 1000 units.
+        let published = (recipe.stack.hidden == [1000; 3] && options.member.common.limit.is_none()).then_some(1.28);
+        measured.push(lower("test images read wrongly, per cent, with the stack", error, published));
+    }
+    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    if recipe.compare && !stopping() {
+        println!("\nthe same net from random weights");
+        let sizes = [&[images.width], &recipe.stack.hidden[..], &[CLASSES]].concat();
+        let mut random = Classifier::glorot(&sizes, Activation::Logistic, seed)?;
+        train(&device, &recipe.classifier, &mut random, labelled, labelled_test)?;
+        let error = 100.0 * random.error_rate(&device, test, &mnist.test.labels)?;
+        measured.push(lower("test images read wrongly, per cent, from random weights", error, None));
+    }
+    let mut report = Report::new(&device, recipe.classifier.precision, &recipe, images.count, tuned);
+    report.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
+    report.measured = measured;
+    report.finish(&options.out)?;
+    draw_mistakes(&options.out.join("mistakes.png"), &device, &net, &mnist.test)
+}
+
+/// For each digit some test images of it that are taken for others.
+fn draw_mistakes(path: &Path, device: &Device, net: &Classifier, test: &Images) -> Result<()> {
+    let (size, found) = (test.width * test.height, net.predict(device, test.rows())?);
+    let image = |i: usize| test.pixels[i * size..][..size].iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    let rows = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].iter().enumerate().map(|(digit, label)| {
+        let misread = |&i: &usize| usize::from(test.labels[i]) == digit && found[i] != digit;
+        let mut images: Vec<Vec<f32>> = (0..found.len()).filter(misread).take(DRAWN).map(image).collect();
+        images.resize(DRAWN, vec![0.0; size]);
+        LabelledRow { label, images }
+    });
+    Ok(labelled_rows(path, test.width, &rows.collect::<Vec<_>>())?)
+}
