@@ -173,6 +173,10 @@ parts! {
     ColumnNone = "column_none.wgsl";
     /// What the contractive penalty needs of a layer.
     Contraction = "contraction.wgsl";
+    /// A step towards sparse codes.
+    Shrink = "shrink.wgsl";
+    /// The lengths of weights.
+    MaxNorm = "max_norm.wgsl";
     /// Codes drawn from normal distributions.
     Reparameterize = "reparameterize.wgsl";
     /// Their derivative.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use strait_compute::{
     Activation, Addend, Cooperation, Error, FoldTail, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op,
-    PenaltyKind, Precision, Program, Routine, Sample, Sampling, Shape, Tensor, Tile, Tiles, Update, Window, kernels,
+    PenaltyKind, Precision, Program, Routine, Sample, Sampling, Shape, Shrinkage, Tensor, Tile, Tiles, Update, Window,
+    kernels,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -136,6 +137,10 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     for noise in [Noise::Masking(0.5), Noise::SaltAndPepper(0.5), Noise::Gaussian(0.5), missing] {
         routine.push(Op::Corrupt { input: y, noise, stream: 2, out: p })?;
     }
+    let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
+    let [code, overlap, correlation] = [y, s, d];
+    routine.push(Op::Shrink { code, overlap, correlation, prediction: code, shrinkage, out: p })?;
+    routine.push(Op::MaxNorm { weight: spare, norm: 1.0, rows: true })?;
     routine.push(Op::TopK { input: y, k: 3, out: p })?;
     let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, x.rows, 4, Kind::Values));
     let [moments, back] = ["moments", "back"].map(|name| program.tensor(name, x.rows, 8, Kind::Values));

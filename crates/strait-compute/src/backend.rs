@@ -275,7 +275,7 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
 }
 
 /// Checks that a routine uses the program's tensors only, and that no weight that is used transposed or in 16 bits is
-/// written by anything but an update, a combination or the host: the CPU keeps copies that only these renew.
+/// written by anything but an update, a combination, a max norm or the host: the CPU keeps copies that only these renew.
 fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
     let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::new());
     let routines = program.routines.iter().chain([routine]);
@@ -291,7 +291,7 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
                 computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
             }
             Op::SharedBias { bias, .. } => computed.extend(bias.tensors().split_off(1)),
-            Op::Combine { .. } => {}
+            Op::Combine { .. } | Op::MaxNorm { .. } => {}
             _ => computed.extend(writes),
         }
         match op {
@@ -310,7 +310,7 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
         None => Ok(()),
         Some(weight) => Err(Error::Tensor {
             tensor: program.name(*weight).to_owned(),
-            message: "a weight that is used transposed or in 16 bits can be written by updates and combinations only"
+            message: "a weight that is used transposed or in 16 bits can be written by updates, combinations and max norms only"
                 .to_owned(),
         }),
     }

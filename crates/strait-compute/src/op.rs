@@ -1,4 +1,4 @@
-//! The vocabulary: nineteen kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: twenty-one kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
@@ -158,6 +158,17 @@ pub enum PenaltyKind {
         /// Σ wᵢⱼ², [1, N].
         squares: Tensor,
     },
+}
+
+/// The numbers of [`Op::Shrink`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Shrinkage {
+    /// η, the step.
+    pub rate: f32,
+    /// λ, the weight of the absolute values.
+    pub sparsity: f32,
+    /// α, the weight of the squared distance from the prediction.
+    pub pull: f32,
 }
 
 /// One operation.
@@ -325,6 +336,31 @@ pub enum Op {
         /// [1, N]
         costs: Tensor,
     },
+    /// One step of the iterative shrinkage that finds sparse codes (Daubechies et al. 2004), for codes that should also be near
+    /// a prediction (Kavukcuoglu et al. 2008): v = z − η (2 (s − c) + 2 α (z − f)), out = sign(v) max(|v| − η λ, 0).
+    Shrink {
+        /// z, [B, N].
+        code: Tensor,
+        /// s: what the dictionary's atoms have in common with the reconstruction from z, [B, N].
+        overlap: Tensor,
+        /// c: what they have in common with the row itself, [B, N].
+        correlation: Tensor,
+        /// f, [B, N].
+        prediction: Tensor,
+        /// Its numbers.
+        shrinkage: Shrinkage,
+        /// [B, N]
+        out: Tensor,
+    },
+    /// Scales the rows or columns of a weight matrix that are longer than `norm` to that length.
+    MaxNorm {
+        /// W, [K, N].
+        weight: Tensor,
+        /// The largest length.
+        norm: f32,
+        /// Whether rows are scaled; else columns are.
+        rows: bool,
+    },
     /// Adds the derivative of a penalty on a layer's outputs, through its activation, to δ; per active row, the penalty
     /// goes to the metrics as a loss.
     Penalty {
@@ -408,6 +444,8 @@ impl Op {
             Self::TopK { .. } => "top k",
             Self::ColumnMeans { .. } => "column means",
             Self::Contraction { .. } => "contraction",
+            Self::Shrink { .. } => "shrink",
+            Self::MaxNorm { .. } => "max norm",
             Self::Penalty { .. } => "penalty",
             Self::Reparameterize { .. } => "reparameterize",
             Self::ReparameterizeBackward { .. } => "reparameterize backward",
@@ -458,6 +496,10 @@ impl Op {
             Self::ReparameterizeBackward { delta, moments, noise, out, .. } => {
                 (vec![*delta, *moments, *noise], vec![*out])
             }
+            Self::Shrink { code, overlap, correlation, prediction, out, .. } => {
+                (vec![*code, *overlap, *correlation, *prediction], vec![*out])
+            }
+            Self::MaxNorm { weight, .. } => (vec![*weight], vec![*weight]),
             Self::Softmax { input, out }
             | Self::Corrupt { input, out, .. }
             | Self::TopK { input, out, .. }

@@ -461,6 +461,25 @@ impl Run {
                 self.set(*squares, matrix(1, weight.cols, square));
                 self.set(*costs, matrix(1, weight.cols, cost));
             }
+            Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+                let [z, s, c, f] = [code, overlap, correlation, prediction].map(|tensor| self.get(*tensor).values);
+                let [rate, sparsity, pull] = [shrinkage.rate, shrinkage.sparsity, shrinkage.pull].map(f64::from);
+                let shrunk = |i: usize| {
+                    let v = z[i] - rate * (2.0 * (s[i] - c[i]) + 2.0 * pull * (z[i] - f[i]));
+                    v.signum() * (v.abs() - rate * sparsity).max(0.0)
+                };
+                self.set(*out, (0..out.len()).map(shrunk).collect());
+            }
+            Op::MaxNorm { weight, norm, rows } => {
+                let w = self.get(*weight);
+                let square = |r: usize, c: usize| w.at(r, c).powi(2);
+                let length = |r: usize, c: usize| match rows {
+                    true => (0..weight.cols).map(|c| square(r, c)).sum::<f64>().sqrt(),
+                    false => (0..weight.rows).map(|r| square(r, c)).sum::<f64>().sqrt(),
+                };
+                let scaled = |r: usize, c: usize| w.at(r, c) * (f64::from(*norm) / length(r, c)).min(1.0);
+                self.set(*weight, matrix(weight.rows, weight.cols, scaled));
+            }
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
                 let (m, k) = (self.get(*moments), out.cols);
                 let epsilon = matrix(out.rows, k, |r, c| draw(Sampling::Gaussian, 0.0, r, c, *stream, step));

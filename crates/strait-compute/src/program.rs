@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::op::{Addend, FoldTail, Op, PenaltyKind, Update};
+use crate::op::{Addend, FoldTail, Op, PenaltyKind, Shrinkage, Update};
 use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
@@ -175,12 +175,12 @@ fn check(op: &Op) -> Result<()> {
         return fail(format!("a tensor of shape {} has no elements", empty.shape()));
     }
     let operands = match op {
-        // An update reads what it writes, a combination may.
+        // An update and a max norm read what they write, a combination may.
         Op::SharedBias { delta, .. } => vec![*delta],
         Op::Gradient { positive, negative, .. } => {
             [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]).collect()
         }
-        Op::Combine { .. } => Vec::new(),
+        Op::Combine { .. } | Op::MaxNorm { .. } => Vec::new(),
         // The derivative is added to what is there.
         Op::Penalty { output, .. } => vec![*output],
         _ => reads.clone(),
@@ -362,6 +362,23 @@ fn check(op: &Op) -> Result<()> {
             same("the layer's output", *output, output.rows, weight.cols)?;
             same("the squares", *squares, 1, weight.cols)?;
             same("the costs", *costs, 1, weight.cols)
+        }
+        Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            let Shrinkage { rate, sparsity, pull } = *shrinkage;
+            if [rate, sparsity, pull].iter().any(|x| !x.is_finite() || *x < 0.0) {
+                return fail(format!("{shrinkage:?} must be numbers from 0 on"));
+            }
+            let mut others = [*overlap, *correlation, *prediction, *out].into_iter();
+            others.try_for_each(|tensor| same("each operand", tensor, code.rows, code.cols))
+        }
+        Op::MaxNorm { weight, norm, .. } => {
+            numbers(&[*weight])?;
+            if !norm.is_finite() || *norm <= 0.0 {
+                return fail(format!("a norm of {norm} leaves nothing of the weights"));
+            }
+            Ok(())
         }
         Op::Reparameterize { moments, noise, out, .. } => {
             numbers(&[*moments, *noise, *out])?;

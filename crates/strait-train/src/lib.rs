@@ -5,6 +5,7 @@
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
 //! * [`Stacked`]: stacks of denoising autoencoders;
 //! * [`KSparse`]: dictionaries for vectors such as the activations of other nets;
+//! * [`PredictiveSparse`]: sparse codes that an encoder foretells;
 //! * [`Tape`]: what such a model is recorded on;
 //! * [`minimize`]: those last two for any differentiable function.
 
@@ -18,6 +19,7 @@ pub mod minimize;
 mod net_problem;
 mod objective;
 mod optimizer;
+mod predictive;
 mod pretrain;
 mod profile;
 mod progress;
@@ -34,6 +36,7 @@ pub use ksparse::{KSparse, KSparseTrained};
 pub use net_problem::NetProblem;
 pub use objective::{Objective, Penalty};
 pub use optimizer::Optimizer;
+pub use predictive::{Inference, PredictiveSparse};
 pub use pretrain::{Pretrain, PretrainEpoch, Pretrained};
 pub use profile::{OpTime, Profile};
 pub use progress::{Event, HostCost, Observer, silent};

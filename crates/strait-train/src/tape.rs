@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use strait_compute::{
-    Activation, Addend, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Tensor, Update, Window,
+    Activation, Addend, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Shrinkage, Tensor, Update,
+    Window,
 };
 use strait_models::{Layer, Outputs};
 
-use crate::{Error, Objective, Penalty, Result};
+use crate::{Error, Inference, Objective, Penalty, Result};
 
 /// The first stream of the random numbers that a tape draws; pretraining takes the lower ones.
 const FIRST_STREAM: u32 = (1 << 16) + 1;
@@ -30,6 +31,8 @@ pub struct Tape<'a> {
     batch: usize,
     learns: bool,
     steps: Vec<Recorded>,
+    /// What follows the updates.
+    after: Vec<Op>,
     draws: u32,
 }
 
@@ -64,7 +67,7 @@ struct Use {
 impl<'a> Tape<'a> {
     /// An empty tape. One that does not learn leaves noise on inputs and penalties out: it measures.
     pub(crate) fn new(program: &'a mut Program, routine: &'a mut Routine, batch: usize, learns: bool) -> Self {
-        Self { program, routine, batch, learns, steps: Vec::new(), draws: FIRST_STREAM }
+        Self { program, routine, batch, learns, steps: Vec::new(), after: Vec::new(), draws: FIRST_STREAM }
     }
 
     /// The values of a tensor that is there.
@@ -89,6 +92,16 @@ impl<'a> Tape<'a> {
     fn stream(&mut self) -> u32 {
         self.draws += 1;
         self.draws - 1
+    }
+
+    /// Whether the model is being trained; else it is measured.
+    pub fn learns(&self) -> bool {
+        self.learns
+    }
+
+    /// The tensor that holds a value.
+    pub(crate) fn tensor_of_value(&self, value: Value) -> Tensor {
+        self.steps[value.0].out
     }
 
     /// The number of values in a row.
@@ -222,6 +235,43 @@ impl<'a> Tape<'a> {
         Ok(())
     }
 
+    /// Sparse codes z of `x` for the atoms in the rows of a linear layer's weights, near a prediction; see
+    /// [`PredictiveSparse`](crate::PredictiveSparse). They pass no derivative on.
+    ///
+    /// # Errors
+    /// If the layer does not decode such codes into such rows.
+    pub fn infer(&mut self, x: Value, prediction: Value, dictionary: Layer, inference: &Inference) -> Result<Value> {
+        let Inference { sparsity, pull, steps, rate, .. } = *inference;
+        let shrinkage = Shrinkage { rate, sparsity, pull };
+        let (x, prediction) = (self.steps[x.0].out, self.steps[prediction.0].out);
+        let weight = dictionary.weight;
+        let none = self.tensor_of("no bias", 1, weight.rows);
+        let through = |input, transposed, bias, out| {
+            let activation = Activation::Linear;
+            Op::Linear { input, weight, transposed, bias, activation, out, sample: None }
+        };
+        let [correlation, overlap] = ["correlation", "overlap"].map(|name| self.tensor(name, weight.rows));
+        let codes = ["code", "other code"].map(|name| self.tensor(name, weight.rows));
+        let decoded = self.tensor("decoded", weight.cols);
+        self.routine.push(through(x, true, none, correlation))?;
+        let mut code = prediction;
+        for number in 0..steps {
+            let out = codes[number % 2];
+            self.routine.push(through(code, false, dictionary.bias, decoded))?;
+            self.routine.push(through(decoded, true, none, overlap))?;
+            self.routine.push(Op::Shrink { code, overlap, correlation, prediction, shrinkage, out })?;
+            code = out;
+        }
+        Ok(self.add(code, Activation::Linear, Origin::Data))
+    }
+
+    /// Keeps the rows of a layer's weights from growing longer than this, while the tape learns.
+    pub fn limit_rows(&mut self, layer: Layer, norm: f32) {
+        if self.learns {
+            self.after.push(Op::MaxNorm { weight: layer.weight, norm, rows: true });
+        }
+    }
+
     /// The cross-entropy between classes and the softmax of these logits as a loss.
     ///
     /// # Errors
@@ -286,7 +336,7 @@ impl<'a> Tape<'a> {
                 }
             }
         }
-        Ok(())
+        self.after.drain(..).try_for_each(|op| Ok(self.routine.push(op)?))
     }
 
     /// Whether a step is the use of a layer with these weights.

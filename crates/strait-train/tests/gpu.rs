@@ -6,7 +6,9 @@ use strait_compute::{Activation, Cpu, Device, Gpu, Missing, Noise};
 use strait_data::Rows;
 use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::{Autoencoder, Vae};
-use strait_train::{Error, Event, FineTune, Optimizer, Penalty, Pretrain, Trainable, silent};
+use strait_train::{
+    Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Trainable, silent,
+};
 
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
 /// `STRAIT_REQUIRE_GPU` is set.
@@ -103,6 +105,10 @@ fn a_gpu_trains_every_member_of_the_family() {
         same_gradient(&format!("{penalty:?}"), &gpu, &recipe, &net(Activation::Logistic));
     }
     same_gradient("k-sparse", &gpu, &plain, &Autoencoder { top_k: Some(5), ..net(Activation::Relu) });
+    let inference = Inference { rate: 0.02, ..Inference::default() };
+    let sparse = PredictiveSparse::new(WIDTH, 30, inference, 3).expect("the settings make sense");
+    let squared = FineTune { objective: Objective::SquaredError, ..plain.clone() };
+    same_gradient("predictive sparse", &gpu, &squared, &sparse);
     let mut tied = net(Activation::Logistic);
     tied.tie().expect("the sizes are mirrored");
     same_gradient("tied", &gpu, &FineTune { tied: true, ..plain.clone() }, &tied);

@@ -5,7 +5,9 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::{Labelled, Rows};
 use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Vae, corrupt, transpose};
-use strait_train::{FineTune, Objective, Optimizer, Penalty, Result, Tape, Trainable, Value, silent};
+use strait_train::{
+    FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Result, Tape, Trainable, Value, silent,
+};
 
 const WIDTH: usize = 6;
 
@@ -198,6 +200,77 @@ fn gradients_of_variational_autoencoders_agree_with_finite_differences() {
         let recipe = FineTune { objective: Objective::SquaredError, ..recipe };
         agrees_with_finite_differences("normal", &recipe, &vae(Activation::Linear));
     }
+}
+
+/// Rows that are sums of two atoms each: the atoms are found, and the encoder foretells what the inference finds.
+#[test]
+fn predictive_sparse_decomposition_finds_the_atoms() {
+    const SIZE: usize = 16;
+    const CODES: usize = 28;
+    let mut stream = Stream::new(9, 0);
+    let unit = |atom: &[f32]| {
+        let length = atom.iter().map(|x| x * x).sum::<f32>().sqrt();
+        atom.iter().map(|x| x / length).collect::<Vec<_>>()
+    };
+    let atoms: Vec<Vec<f32>> =
+        (0..SIZE).map(|_| unit(&(0..SIZE).map(|_| stream.next_normal()).collect::<Vec<_>>())).collect();
+    let mut row = || {
+        let mut choose = || {
+            let word = stream.next_word();
+            (&atoms[word as usize % SIZE], if word >> 31 == 0 { 1.0 } else { -1.0 })
+        };
+        let [(a, s), (b, t)] = [choose(), choose()];
+        a.iter().zip(b).map(|(a, b)| s * a + t * b).collect::<Vec<f32>>()
+    };
+    let numbers: Vec<f32> = (0..1000).flat_map(|_| row()).collect();
+    let rows = Rows::numbers(&numbers, SIZE).expect("whole rows");
+    let device = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let inference = Inference { sparsity: 0.3, pull: 0.2, steps: 15, rate: 0.05, norm: 1.5 };
+    let mut model = PredictiveSparse::new(SIZE, CODES, inference, 3).expect("the settings make sense");
+    let optimizer = Optimizer::adam(0.01);
+    let recipe =
+        FineTune { epochs: 60, batch: 50, optimizer, objective: Objective::SquaredError, ..FineTune::default() };
+    recipe.fit(&device, &mut model, rows, None, &mut silent).expect("it learns");
+    let learned: Vec<Vec<f32>> = model.net.layers[1].weight.chunks_exact(SIZE).map(unit).collect();
+    let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>().abs();
+    let found = |atom: &&Vec<f32>| learned.iter().map(|other| cosine(atom, other)).fold(0.0, f32::max) > 0.95;
+    let count = atoms.iter().filter(found).count();
+    assert_eq!(count, SIZE, "so many atoms are found");
+    let longest = model.net.layers[1].weight.chunks_exact(SIZE).map(|atom| atom.iter().map(|w| w * w).sum::<f32>());
+    assert!(longest.fold(0.0, f32::max) < 1.5f32.powi(2) * 1.0001);
+
+    // The energy of these codes is that of a long inference in double precision.
+    let codes = model.infer(&device, rows).expect("codes");
+    let foretold = model.net.encode(&device, rows).expect("codes");
+    let (dictionary, bias) = (&model.net.layers[1].weight, &model.net.layers[1].bias);
+    let error = |z: &[f64], x: &[f32], c: usize| {
+        let decoded: f64 = z.iter().enumerate().map(|(j, z)| z * f64::from(dictionary[j * SIZE + c])).sum();
+        decoded + f64::from(bias[c]) - f64::from(x[c])
+    };
+    let energy = |z: &[f64], x: &[f32], f: &[f32]| {
+        let squares: f64 = (0..SIZE).map(|c| error(z, x, c).powi(2)).sum();
+        let pulled: f64 = z.iter().zip(f).map(|(z, &f)| (z - f64::from(f)).powi(2)).sum();
+        squares + 0.3 * z.iter().map(|z| z.abs()).sum::<f64>() + 0.2 * pulled
+    };
+    let wide = |row: &[f32]| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    let (mut found, mut least, mut start) = (0.0, 0.0, 0.0);
+    for i in 0..20 {
+        let code = |values: &[f32]| values[i * CODES..][..CODES].to_vec();
+        let (x, f) = (numbers[i * SIZE..][..SIZE].to_vec(), code(&foretold));
+        let mut z = wide(&f);
+        start += energy(&z, &x, &f);
+        for _ in 0..2000 {
+            let errors: Vec<f64> = (0..SIZE).map(|c| error(&z, &x, c)).collect();
+            for j in 0..CODES {
+                let overlap: f64 = (0..SIZE).map(|c| errors[c] * f64::from(dictionary[j * SIZE + c])).sum();
+                let v = z[j] - 0.02 * (2.0 * overlap + 0.4 * (z[j] - f64::from(f[j])));
+                z[j] = v.signum() * (v.abs() - 0.02 * 0.3).max(0.0);
+            }
+        }
+        least += energy(&z, &x, &f);
+        found += energy(&wide(&code(&codes)), &x, &f);
+    }
+    assert!(least <= found && found < 1.05 * least && found < start, "{least}, {found}, {start}");
 }
 
 /// The penalty is the mean squared norm of the Jacobian, by differences of the codes themselves.

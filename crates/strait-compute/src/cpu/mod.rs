@@ -3,6 +3,7 @@
 //! Each operation's work is split into units that do not depend on the number of workers, so that the results do not
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
+mod dictionary;
 mod gradient;
 mod half_product;
 mod halves;
@@ -26,6 +27,7 @@ mod workers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dictionary::{max_norm, shrink};
 use gradient::{Destination, Gradient, Plus, gradient, half_gradient};
 use half_product::HalfProduct;
 pub use isa::Isa;
@@ -355,6 +357,11 @@ impl Run {
                 let layer = (self.panels(*weight), self.panels(*output), *activation);
                 contraction(self.isa, layer, *penalty, self.panels(*squares), self.panels(*costs), step, share);
             }
+            Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+                let others = [overlap, correlation, prediction].map(|tensor| self.panels(*tensor));
+                shrink(self.isa, self.panels(*code), others, *shrinkage, self.panels(*out), share);
+            }
+            Op::MaxNorm { weight, norm, rows } => max_norm(self.isa, self.values(*weight), *norm, *rows, share),
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
                 let latent =
                     Latent { moments: self.panels(*moments), kl_weight: *kl_weight, noise: self.panels(*noise) };

@@ -288,6 +288,29 @@ impl Lowering<'_> {
                 workgroups: [groups(weight.cols, 64), 1, 1],
                 ..Kernel::named(op.name())
             }],
+            Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+                let constants = [("RATE", shrinkage.rate), ("SPARSITY", shrinkage.sparsity), ("PULL", shrinkage.pull)];
+                let read = [*code, *overlap, *correlation, *prediction].map(Some);
+                vec![Kernel {
+                    parts: vec![Part::Prelude, Part::Shrink],
+                    buffers: [operands(&read), vec![(5, Access::Write, *out)]].concat(),
+                    ..by_element(op.name(), *out, constants.map(|(name, x)| (name, x.to_bits())).to_vec())
+                }]
+            }
+            Op::MaxNorm { weight, norm, rows } => {
+                let (lines, [length, stride, next]) = match rows {
+                    true => (weight.rows, [weight.cols, 1, weight.cols]),
+                    false => (weight.cols, [weight.rows, weight.cols, 1]),
+                };
+                vec![Kernel {
+                    constants: vec![("NORM", norm.to_bits())],
+                    parts: vec![Part::Prelude, Part::MaxNorm],
+                    sizes: [length, stride, next].map(|size| size as u32).to_vec(),
+                    buffers: vec![(1, Access::Write, *weight)],
+                    workgroups: [lines as u32, 1, 1],
+                    ..Kernel::named(op.name())
+                }]
+            }
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => vec![Kernel {
                 constants: vec![("WEIGHT", kl_weight.to_bits()), ("STREAM", *stream)],
                 parts: vec![Part::Prelude, Part::Row, Part::Reparameterize],

@@ -1,8 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Addend, FoldTail, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Step,
-    Tensor, Update, Window,
+    Activation, Addend, FoldTail, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Shrinkage,
+    Step, Tensor, Update, Window,
 };
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
@@ -260,6 +260,28 @@ fn latent(batch: usize, codes: usize) -> Case {
     b.finish(format!("latent {batch}x{codes}"), ops, vec![step(batch.div_ceil(2)), step(batch)])
 }
 
+/// A step towards sparse codes, and weights that are used both ways after their rows or columns were shortened.
+fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
+    let mut b = Builder::new();
+    let [code, overlap, correlation, prediction, next] =
+        ["z", "s", "c", "f", "next"].map(|name| b.values(name, batch, codes));
+    let (weight, norm) = (b.values("w", codes, inputs), 0.4 * if rows { inputs as f32 } else { codes as f32 }.sqrt());
+    let (back, decoded) = (b.values("back", batch, codes), b.values("x", batch, inputs));
+    let [up, down] = [("b", codes), ("a", inputs)].map(|(name, cols)| b.values(name, 1, cols));
+    let shrinkage = Shrinkage { rate: 0.3, sparsity: 0.9, pull: 0.2 };
+    let layer = |input: Tensor, transposed: bool, bias: Tensor, out: Tensor| {
+        let activation = Activation::Linear;
+        Op::Linear { input, weight, transposed, bias, activation, out, sample: None }
+    };
+    let ops = vec![
+        Op::MaxNorm { weight, norm, rows },
+        Op::Shrink { code, overlap, correlation, prediction, shrinkage, out: next },
+        layer(next, false, down, decoded),
+        layer(decoded, true, up, back),
+    ];
+    b.finish(format!("dictionary {batch}x{codes}x{inputs} rows={rows}"), ops, vec![step(batch)])
+}
+
 /// One step of contrastive divergence, whole.
 fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
@@ -443,6 +465,9 @@ pub(crate) fn steps() -> Vec<Case> {
         vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)];
     for kind in 0..3 {
         cases.extend([(1, 1, 1), (21, 49, 30)].map(|(batch, inputs, units)| tied(batch, inputs, units, kind)));
+    }
+    for (batch, codes, inputs) in [(1, 1, 1), (7, 33, 20), (20, 16, 70)] {
+        cases.extend([false, true].map(|rows| dictionary(batch, codes, inputs, rows)));
     }
     for (i, window) in WINDOWS.into_iter().enumerate() {
         cases.push(convolution(5, window, 1 + 9 * i, i % 3));

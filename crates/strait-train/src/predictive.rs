@@ -1,0 +1,182 @@
+//! Predictive sparse decomposition: sparse codes, the dictionary that they are for, and an encoder that foretells them.
+
+use serde::{Deserialize, Serialize};
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, go_on};
+use strait_data::Rows;
+use strait_models::{Affine, Autoencoder, Layer, Network, declare_rows, evaluation_batch, minibatches, parts, upload};
+
+use crate::error::{penalty_weight, positive, positive_rate};
+use crate::tape::{Tape, Value};
+use crate::trainable::reconstructs;
+use crate::{Error, FineTune, Objective, Result, Trainable};
+
+/// How sparse codes are found.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Inference {
+    /// λ, the weight of the codes' absolute values.
+    pub sparsity: f32,
+    /// α, the weight of their squared distance from what the encoder foretells.
+    pub pull: f32,
+    /// Steps of iterative shrinkage, which start at what the encoder foretells.
+    pub steps: usize,
+    /// η, the length of a step. It must be smaller than 1 / (σ² + α), where σ is the largest singular value of the dictionary.
+    pub rate: f32,
+    /// The length that the dictionary's atoms have at most. The longer they are, the smaller are the codes, which the encoder's
+    /// units foretell from −1 to 1.
+    pub norm: f32,
+}
+
+impl Default for Inference {
+    fn default() -> Self {
+        Self { sparsity: 0.5, pull: 0.2, steps: 10, rate: 0.01, norm: 3.0 }
+    }
+}
+
+/// Predictive sparse decomposition (Kavukcuoglu, Ranzato & LeCun 2008): for each minibatch the codes z are found that minimise
+///
+/// ‖x − (z D + b)‖² + λ Σ |z| + α ‖z − F(x)‖²
+///
+/// by iterative shrinkage; then the dictionary D, b and the encoder F learn with these codes as they are. What is trained is
+/// an autoencoder whose encoder foretells the codes at once: F(x) = tanh(x W + c). (The paper gives each unit a gain and
+/// atoms of length 1; here all have the same gain, by the length of the atoms.)
+///
+/// ```
+/// use strait_train::{FineTune, Inference, Objective, Optimizer, PredictiveSparse, silent};
+/// let device = strait_compute::Device::cpu()?;
+/// let values: Vec<f32> = (0..400).map(|i| if i % 4 == i / 4 % 4 { 1.0 } else { 0.0 }).collect();
+/// let rows = strait_data::Rows::numbers(&values, 4)?;
+/// let inference = Inference { sparsity: 0.01, rate: 0.05, ..Inference::default() };
+/// let mut model = PredictiveSparse::new(4, 8, inference, 1)?;
+/// let optimizer = Optimizer::adam(0.01);
+/// let recipe = FineTune { batch: 10, optimizer, objective: Objective::SquaredError, ..FineTune::default() };
+/// recipe.fit(&device, &mut model, rows, None, &mut silent)?;
+/// assert!(model.net.explained_variance(&device, rows)? > 0.9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct PredictiveSparse {
+    /// F, then D.
+    pub net: Autoencoder,
+    /// How codes are found.
+    pub inference: Inference,
+}
+
+impl PredictiveSparse {
+    /// A dictionary of `codes` random atoms for rows of `inputs` values, and an encoder for it.
+    ///
+    /// # Errors
+    /// If a size is zero or the settings make no sense.
+    pub fn new(inputs: usize, codes: usize, inference: Inference, seed: u64) -> Result<Self> {
+        let mut net = Autoencoder::glorot(&[inputs, codes], seed)?;
+        let mut stream = Stream::new(seed, 301);
+        let [encoder, dictionary] = &mut net.layers[..] else {
+            unreachable!("it was made of two layers");
+        };
+        (encoder.activation, dictionary.activation) = (Activation::Tanh, Activation::Linear);
+        for atom in dictionary.weight.chunks_exact_mut(inputs) {
+            atom.iter_mut().for_each(|w| *w = stream.next_normal());
+            let length = atom.iter().map(|w| w * w).sum::<f32>().sqrt();
+            atom.iter_mut().for_each(|w| *w *= inference.norm / length);
+        }
+        let model = Self { net, inference };
+        model.check_settings()?;
+        Ok(model)
+    }
+
+    /// The codes that minimise the energy as far as the steps go, row after row; the encoder alone gives
+    /// [`Autoencoder::encode`].
+    ///
+    /// # Errors
+    /// If the rows do not fit, a setting makes no sense, or the device fails.
+    pub fn infer(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.net.check()?;
+        self.check_settings()?;
+        let (expected, codes) = (self.net.layers[0].inputs, self.net.code_size());
+        if rows.width != expected {
+            return Err(strait_models::Error::Width { expected, found: rows.width }.into());
+        }
+        let mut all = Vec::with_capacity(rows.count * codes);
+        for part in parts(device, rows, codes) {
+            let batch = evaluation_batch(device, &self.net.layers, part.count);
+            let mut program = Program::default();
+            let data = declare_rows(&mut program, "data", &part);
+            let x = program.tensor("x", batch, part.width, Kind::Values);
+            let result = program.tensor("result", part.count, codes, Kind::Rows);
+            let network = Network::declare(&mut program, &self.net.layers);
+            let mut routine = Routine::new("inference");
+            routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
+            let mut tape = Tape::new(&mut program, &mut routine, batch, false);
+            let x = tape.data(x);
+            let prediction = tape.layer(x, network.layers[0])?;
+            let code = tape.infer(x, prediction, network.layers[1], &self.inference)?;
+            let input = tape.tensor_of_value(code);
+            routine.push(Op::Scatter { input, data: result })?;
+            let routine = program.add(routine);
+            let mut execution = device.load(program)?;
+            network.write(&mut *execution, &self.net.layers)?;
+            upload(&mut *execution, data, &part)?;
+            let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
+            let steps: Vec<Step> = minibatches(part.count, batch).map(step).collect();
+            execution.run(routine, &steps, &mut go_on)?;
+            all.extend(execution.read(result)?);
+        }
+        Ok(all)
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        penalty_weight(self.inference.sparsity)?;
+        penalty_weight(self.inference.pull)?;
+        positive("the steps of inference", self.inference.steps)?;
+        positive_rate("the rate of inference", self.inference.rate)?;
+        positive_rate("the norm of atoms", self.inference.norm)
+    }
+}
+
+/// The loss is the squared error of the reconstruction from the codes, plus that of the encoder's foretelling; errors on a
+/// test set are those of the encoder's codes. The recipe's noise goes on the encoder's input.
+impl Trainable for PredictiveSparse {
+    fn stage(&self) -> &'static str {
+        "sparse decomposition"
+    }
+
+    fn layers(&self) -> &[Affine] {
+        &self.net.layers
+    }
+
+    fn layers_mut(&mut self) -> &mut [Affine] {
+        &mut self.net.layers
+    }
+
+    fn check(&self, recipe: &FineTune) -> Result<()> {
+        self.net.check()?;
+        self.check_settings()?;
+        let units: Vec<Activation> = self.net.layers.iter().map(|layer| layer.activation).collect();
+        if units != [Activation::Tanh, Activation::Linear] || self.net.top_k.is_some() {
+            let message =
+                "predictive sparse decomposition takes an encoder of one layer of tanh units and a linear decoder";
+            return Err(strait_models::Error::Shape(message.to_owned()).into());
+        }
+        if recipe.objective != Objective::SquaredError || recipe.penalty.is_some() || recipe.optimizer.vectors() > 0 {
+            let (setting, value) = ("the recipe of a sparse decomposition", "another one".to_owned());
+            let expected =
+                "its objective is the squared error, its penalty that of the inference, its optimizer Adam or momentum";
+            return Err(Error::Setting { setting, value, expected });
+        }
+        reconstructs(&self.net.layers, recipe)
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
+        let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+        let prediction = tape.layer(input, layers[0])?;
+        if !tape.learns() {
+            return tape.reconstruct(prediction, &layers[1..], target, Objective::SquaredError);
+        }
+        let code = tape.infer(target, prediction, layers[1], &self.inference)?;
+        tape.reconstruct(code, &layers[1..], target, Objective::SquaredError)?;
+        tape.reconstruct(prediction, &[], code, Objective::SquaredError)?;
+        tape.limit_rows(layers[1], self.inference.norm);
+        Ok(())
+    }
+}
