@@ -33,7 +33,7 @@ struct Options {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The filters of each convolution; the last ones are the channels of the code.
     filters: Vec<usize>,
@@ -77,7 +77,8 @@ fn run(options: &Options) -> Result<()> {
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let tuned = train(&device, &recipe.training, &mut net, images, test)?;
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    let notes = [("strait.test_error".to_owned(), net.error(&device, test)?.to_string())].into();
+    net.save(options.out.join("model.safetensors"), Dtype::F32, &notes)?;
     if !stopping() {
         println!("\na fully connected net");
         train(&device, &recipe.training, &mut dense, images, test)?;

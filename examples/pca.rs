@@ -30,7 +30,7 @@ struct Options {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The size of the code.
     code: usize,

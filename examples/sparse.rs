@@ -1,23 +1,24 @@
 //! Sparse autoencoders on MNIST with more units than pixels: a penalty on the sum of the outputs (L1), on their means
-//! (Ng 2011), or only the k largest of each image (Makhzani & Frey 2013), beside the same net without any of these.
+//! (Ng 2011), or only the k largest of each image (Makhzani & Frey 2013), beside the same net without any of these; and a
+//! dictionary with an encoder that foretells its sparse codes (Kavukcuoglu et al. 2008).
 //!
 //!     cargo run --release --example sparse
 
 #[allow(dead_code, reason = "no example uses all of it")]
 mod shared;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, higher, lower, train};
+use shared::{Measured, Member, Report, higher, lower, train};
 use strait::models::{nearest, vote};
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::stopping;
-use strait::train::FineTuned;
+use strait::train::{FineTuned, Inference, PredictiveSparse};
 
 #[derive(Parser)]
 #[command(about = "Trains sparse autoencoders on MNIST", allow_negative_numbers = true)]
@@ -33,7 +34,7 @@ struct Options {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The size of the code.
     code: usize,
@@ -45,6 +46,8 @@ struct Recipe {
     weight: f32,
     /// ρ, the mean output that they shall have.
     target: f32,
+    /// How the codes of the dictionary are found.
+    inference: Inference,
     /// Neighbours that vote on the label of a code.
     neighbours: usize,
     training: FineTune,
@@ -53,7 +56,8 @@ struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         let training = FineTune { epochs: 6, optimizer: Optimizer::adam(1e-3), ..FineTune::default() };
-        Self { code: 1000, top_k: 40, l1: 0.1, weight: 1.0, target: 0.05, neighbours: 5, training }
+        let inference = Inference::default();
+        Self { code: 1000, top_k: 40, l1: 0.1, weight: 1.0, target: 0.05, inference, neighbours: 5, training }
     }
 }
 
@@ -104,38 +108,82 @@ fn run(options: &Options) -> Result<()> {
         Ok(net)
     };
     let nets = recipe.kinds().into_iter().map(|kind| Ok((net(&kind)?, kind))).collect::<Result<Vec<_>>>()?;
+    let mut predictive = PredictiveSparse::new(training.width, recipe.code, recipe.inference, recipe.training.seed)?;
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let (mut all, mut measured) = (FineTuned::default(), Vec::new());
+    let mut keep = |tuned: FineTuned| {
+        all.stopped |= tuned.stopped;
+        all.epochs.extend(tuned.epochs);
+    };
     for (mut net, kind) in nets {
         if stopping() {
             break;
         }
-        let name = kind.name;
-        println!("\n{name}");
+        println!("\n{}", kind.name);
         let with_penalty = FineTune { penalty: kind.penalty, ..recipe.training.clone() };
-        let tuned = train(&device, &with_penalty, &mut net, training, test)?;
-        net.save(options.out.join(format!("{name}.safetensors")), Dtype::F32, &Default::default())?;
-        all.stopped |= tuned.stopped;
-        all.epochs.extend(tuned.epochs);
-        let [references, queries] = [training, test].map(|rows| net.encode(&device, rows));
-        let (references, queries) = (references?, queries?);
-        measured.push(lower(format!("squared error per test image, {name}"), net.error(&device, test)?, None));
-        let mean = queries.iter().map(|&y| f64::from(y)).sum::<f64>() / queries.len() as f64;
-        let wanted = matches!(kind.penalty, Some(Penalty::Sparsity { .. })).then_some(f64::from(recipe.target));
-        measured.push(lower(format!("mean output of its units, {name}"), mean, wanted));
-        let active = queries.iter().filter(|&&y| y > 0.1).count() as f64 / test.count as f64;
-        measured.push(lower(format!("units of a code above 0.1, {name}"), active, None));
-        let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
-        let found = nearest(&device, references?, queries?, recipe.neighbours)?;
-        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
-        let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
-        measured.push(higher(what, right, None));
-        let decoder = &net.layers[1];
-        let drawn: Vec<_> = decoder.weight.chunks_exact(decoder.outputs).take(200).map(<[f32]>::to_vec).collect();
-        filters(&options.out.join(kind.file), mnist.test.width, &drawn)?;
+        keep(train(&device, &with_penalty, &mut net, training, test)?);
+        let wanted = matches!(kind.penalty, Some(Penalty::Sparsity { .. })).then_some(recipe.target);
+        measured.extend(Trained { name: kind.name, net: &net, wanted }.measure(&device, &mnist, training, &recipe)?);
+        draw_atoms(&options.out.join(kind.file), &net, mnist.test.width)?;
+        net.save(options.out.join(format!("{}.safetensors", kind.name)), Dtype::F32, &Default::default())?;
+    }
+    if !stopping() {
+        let (name, objective) = ("predictive", Objective::SquaredError);
+        println!("\n{name}");
+        let learn = FineTune { objective, ..recipe.training.clone() };
+        keep(train(&device, &learn, &mut predictive, training, test)?);
+        let net = &predictive.net;
+        measured.extend(Trained { name, net, wanted: None }.measure(&device, &mnist, training, &recipe)?);
+        let (codes, foretold) = (predictive.infer(&device, test)?, net.encode(&device, test)?);
+        let decoded = net.decode(&device, Rows::numbers(&codes, recipe.code)?)?;
+        let squares = |xs: &[f32], ys: &[f32]| xs.iter().zip(ys).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
+        let error = squares(&decoded, &test.to_numbers()) / test.count as f64;
+        measured.push(lower("squared error per test image, predictive, from codes by inference", error, None));
+        let active = codes.iter().filter(|&&z| z != 0.0).count() as f64 / test.count as f64;
+        measured.push(lower("numbers of a code by inference that are not 0, predictive", active, None));
+        let share = 100.0 * (1.0 - squares(&codes, &foretold) / squares(&codes, &vec![0.0; codes.len()]));
+        measured.push(higher("what the encoder foretells of these codes' squares, per cent", share, None));
+        draw_atoms(&options.out.join("filters-predictive.png"), net, mnist.test.width)?;
+        net.save(options.out.join("predictive.safetensors"), Dtype::F32, &Default::default())?;
     }
     let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, all);
     report.measured = measured;
     report.finish(&options.out)
+}
+
+/// A net that was trained.
+struct Trained<'a> {
+    name: &'a str,
+    net: &'a Autoencoder,
+    /// The mean output that its units shall have.
+    wanted: Option<f32>,
+}
+
+impl Trained<'_> {
+    fn measure(&self, device: &Device, mnist: &Mnist, training: Rows<'_>, recipe: &Recipe) -> Result<Vec<Measured>> {
+        let Self { name, net, wanted } = *self;
+        let test = mnist.test.rows();
+        let [references, queries] = [training, test].map(|rows| net.encode(device, rows));
+        let (references, queries) = (references?, queries?);
+        let mean = queries.iter().map(|&y| f64::from(y)).sum::<f64>() / queries.len() as f64;
+        let active = queries.iter().filter(|&&y| y.abs() > 0.1).count() as f64 / test.count as f64;
+        let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
+        let found = nearest(device, references?, queries?, recipe.neighbours)?;
+        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
+        let voted = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
+        Ok(vec![
+            lower(format!("squared error per test image, {name}"), net.error(device, test)?, None),
+            lower(format!("mean output of its units, {name}"), mean, wanted.map(f64::from)),
+            lower(format!("units of a code beyond 0.1, {name}"), active, None),
+            higher(voted, right, None),
+        ])
+    }
+}
+
+/// What the units decode to, at most 200 of them.
+fn draw_atoms(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
+    let decoder = &net.layers[1];
+    let drawn: Vec<_> = decoder.weight.chunks_exact(decoder.outputs).take(200).map(<[f32]>::to_vec).collect();
+    Ok(filters(path, width, &drawn)?)
 }

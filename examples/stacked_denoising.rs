@@ -37,7 +37,7 @@ struct Options {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// Whether the same net is trained from random weights as well.
     compare: bool,

@@ -42,7 +42,7 @@ struct Options {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The sizes of the hidden layers, the code last.
     hidden: Vec<usize>,

@@ -17,7 +17,11 @@ const EXAMPLES: [(&str, &[&str], &[&str]); 10] = [
     ("activations", &["--code", "60", "--top-k", "4"], &["directions.png"]),
     ("pca", &["--code", "5"], &["reconstructions.png", "components.png"]),
     ("denoising", &["--code", "30", "--noise", "gaussian", "--level", "0.3"], &["denoised.png", "filters.png"]),
-    ("sparse", &["--code", "50", "--top-k", "5"], &["filters-k-sparse.png", "filters-l1.png", "filters-target.png"]),
+    (
+        "sparse",
+        &["--code", "50", "--top-k", "5"],
+        &["filters-k-sparse.png", "filters-l1.png", "filters-target.png", "filters-predictive.png"],
+    ),
     ("vae", &["--code", "3", "--samples", "2", "--map"], &["reconstructions.png", "samples.png", "plane.png"]),
 ];
 

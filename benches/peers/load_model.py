@@ -21,10 +21,23 @@ architecture = json.loads(notes["strait.arch"])
 activations = {"logistic": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "softplus": torch.nn.Softplus}
 
 
+def convolution(layer):
+    window, transposed = layer["convolution"]["window"], layer["convolution"]["transposed"]
+    sizes = window["height"], window["width"]
+    kernel, stride, padding, channels = (window[key] for key in ("kernel", "stride", "padding", "channels"))
+    steps = [(size + 2 * padding - kernel) // stride + 1 for size in sizes]
+    filters = layer["inputs" if transposed else "outputs"] // (steps[0] * steps[1])
+    if not transposed:
+        return torch.nn.Conv2d(channels, filters, kernel, stride, padding)
+    # Pixels of the larger map that no window would reach.
+    rest = tuple(size - ((step - 1) * stride - 2 * padding + kernel) for size, step in zip(sizes, steps))
+    return torch.nn.ConvTranspose2d(filters, channels, kernel, stride, padding, output_padding=rest)
+
+
 def sequential(layers):
     modules = []
     for layer in layers:
-        modules.append(torch.nn.Linear(layer["inputs"], layer["outputs"]))
+        modules.append(convolution(layer) if "convolution" in layer else torch.nn.Linear(layer["inputs"], layer["outputs"]))
         if layer["activation"] != "linear":
             modules.append(activations[layer["activation"]]())
     return torch.nn.Sequential(*modules)
@@ -34,7 +47,9 @@ net = torch.nn.Sequential(OrderedDict((part, sequential(architecture[part])) for
 net.load_state_dict(load_file(path))
 with gzip.open(f"{folder}/t10k-images-idx3-ubyte.gz") as file:
     images = torch.from_numpy(np.frombuffer(file.read(), np.uint8, offset=16).copy()).reshape(10000, -1).float() / 255
+if "convolution" in architecture["encoder"][0]:
+    images = images.reshape(10000, 1, 28, 28)
 with torch.no_grad():
-    error = ((net(images) - images) ** 2).sum(1).mean().item()
+    error = ((net(images) - images) ** 2).flatten(1).sum(1).mean().item()
 print(f"PyTorch {error:.6f}, reported {float(notes['strait.test_error']):.6f}")
 assert abs(error - float(notes["strait.test_error"])) < 1e-4 * error

@@ -235,7 +235,10 @@ impl<'a, R: Serialize> Report<'a, R> {
         let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
         println!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
         for Measured { what, value, published, .. } in &self.measured {
-            let published = published.map_or("-".to_owned(), |published| format!("{published:.2}"));
+            let published = published.map_or("-".to_owned(), |published| match published {
+                published if published.abs() < 1.0 => format!("{published:.3}"),
+                published => format!("{published:.2}"),
+            });
             println!("{what:<widest$}{value:>12.3}{published:>12}");
         }
         if !self.epochs.is_empty() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{self, TensorView};
 use strait_compute::Activation;
-use strait_models::{Autoencoder, Dtype, Vae, write_atomically};
+use strait_models::{Autoencoder, Classifier, Dtype, Vae, write_atomically};
 
 fn net() -> Autoencoder {
     let mut net = Autoencoder::glorot(&[30, 20, 7], 3).expect("good sizes");
@@ -103,6 +103,13 @@ fn small(
     written(folder, &safetensors::serialize(views, Some(metadata)).expect("it is serialised"))
 }
 
+/// Makes the first layer a convolution, on a map of that height.
+fn convolve(metadata: &mut HashMap<String, String>, height: usize) {
+    let window = format!(r#"{{"height":{height},"width":3,"channels":1,"kernel":1,"stride":1,"padding":0}}"#);
+    let convolution = format!(r#""linear","convolution":{{"window":{window},"transposed":false}}"#);
+    metadata.values_mut().for_each(|text| *text = text.replacen(r#""linear""#, &convolution, 1));
+}
+
 #[test]
 fn foreign_and_lying_files_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -110,7 +117,7 @@ fn foreign_and_lying_files_are_refused() {
     let (good, _) = Autoencoder::load(small(folder, |_, _| {})).expect("the unchanged file is good");
     assert_eq!(good.sizes(), [2, 1, 2]);
     type Change = fn(&mut HashMap<String, String>, &mut Vec<(&str, Vec<usize>, Vec<f32>)>);
-    let changes: [(Change, &str); 7] = [
+    let changes: [(Change, &str); 9] = [
         (|m, _| m.clear(), "strait.arch"),
         (|m, _| m.values_mut().for_each(|text| text.truncate(9)), "architecture"),
         (|_, t| t.truncate(3), "decoder.0.bias"),
@@ -118,6 +125,8 @@ fn foreign_and_lying_files_are_refused() {
         (|_, t| t[0].1 = vec![2, 1], "encoder.0.weight"),
         (|_, t| t[3].2[1] = f32::NAN, "decoder.0.bias"),
         (|_, t| t[0].0 = "encoder.1.weight", "encoder.0.weight"),
+        (|m, _| convolve(m, 1), "`encoder.0` of its architecture is no convolution from 2 to 1 values"),
+        (|m, _| convolve(m, usize::MAX), "is no convolution"),
     ];
     for (change, expected) in changes {
         let message = refusal(&small(folder, change));
@@ -198,6 +207,25 @@ fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     assert_eq!(Autoencoder::load(&sparse_file).expect("it was saved").0, sparse);
     let error = Vae::load(&sparse_file).expect_err("it is another model").to_string();
     assert!(error.contains("it holds an autoencoder, not a variational autoencoder"), "{error}");
+    let [maps_file, classes_file] = ["maps", "classes"].map(|name| folder.path().join(name));
+    let mut maps = Autoencoder::convolutional([6, 5, 2], &[3, 4], 3, 3).expect("the windows fit");
+    maps.layers[3].bias = vec![0.5, -1.5];
+    maps.save(&maps_file, Dtype::F32, &notes()).expect("the folder is writable");
+    assert_eq!(Autoencoder::load(&maps_file).expect("it was saved").0, maps);
+    // PyTorch's order: filters, channels, rows, columns. Here a window's pixels come first, then its channels.
+    let bytes = std::fs::read(&maps_file).expect("it was saved");
+    let tensors = tensor::SafeTensors::deserialize(&bytes).expect("it is valid");
+    let stored = tensors.tensor("encoder.0.weight").expect("it is there");
+    assert_eq!(stored.shape(), [3, 2, 3, 3]);
+    let (filter, channel, row, column) = (2, 1, 0, 2);
+    let at = 4 * (((filter * 2 + channel) * 3 + row) * 3 + column);
+    let number = stored.data()[at..at + 4].try_into().map(f32::from_le_bytes).expect("four bytes");
+    assert_eq!(number, maps.layers[0].weight[((row * 3 + column) * 2 + channel) * 3 + filter]);
+    assert_eq!(tensors.tensor("decoder.2.weight").expect("it is there").shape(), [3, 2, 3, 3]);
+    let classes = Classifier::glorot(&[30, 20, 7], Activation::Tanh, 3).expect("good sizes");
+    classes.save(&classes_file, Dtype::F32, &notes()).expect("the folder is writable");
+    assert_eq!(Classifier::load(&classes_file).expect("it was saved").0, classes);
+    assert!(refusal(&classes_file).contains("it holds a classifier, not an autoencoder"));
     sparse.top_k = Some(8);
     let error = sparse.save(&sparse_file, Dtype::F32, &notes()).expect_err("the code is smaller").to_string();
     assert!(error.contains("the 8 largest numbers cannot be taken of a code of 7"), "{error}");
