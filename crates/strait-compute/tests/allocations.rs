@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use strait_compute::{
-    Activation, Backend, Cpu, Kind, LossKind, Noise, Op, PenaltyKind, Precision, Program, Routine, Sample, Sampling,
-    Step, Update, go_on,
+    Activation, Backend, Cpu, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Precision, Program, Routine, Sample,
+    Sampling, Shrinkage, Step, Update, Window, go_on,
 };
 
 struct Counting;
@@ -46,6 +46,9 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
     let (noisy, largest, means) = (values("noisy", 10, 30), values("largest", 10, 20), values("means", 1, 20));
     let [noise, code] = ["noise", "code"].map(|name| values(name, 10, 10));
     let moments = values("moments", 10, 20);
+    let window = Window { height: 3, width: 5, channels: 2, kernel: 2, stride: 1, padding: 0 };
+    let (seen, spare, channels) = (values("seen", 80, 8), values("spare", 10, 20), values("channels", 1, 2));
+    let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
     let mut routine = Routine::new("all").in_precision(precision);
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
     for op in [
@@ -82,6 +85,18 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
             positions: 1,
         },
         Op::Dot { x: w, y: w },
+        Op::Unfold { input: x, window, out: seen },
+        Op::Fold {
+            input: seen,
+            window,
+            tail: FoldTail::Layer { bias: channels, activation: Activation::Relu },
+            out: dx,
+        },
+        Op::SharedBias { delta: dx, bias: Update::Store { gradient: channels } },
+        Op::Backprop { delta: dx, weight: w, transposed: true, output: y, activation: Activation::Tanh, out: s },
+        Op::Shrink { code: y, overlap: s, correlation: d, prediction: largest, shrinkage, out: spare },
+        Op::MaxNorm { weight: w, norm: 1.0, rows: true },
+        Op::MaxNorm { weight: w, norm: 1.0, rows: false },
     ] {
         routine.push(op).expect("the shapes fit");
     }
