@@ -91,7 +91,8 @@ fn run(options: &Options) -> Result<()> {
     if let Some(loss) = report.epochs.last().and_then(|epoch| epoch.test_loss) {
         report.measured.push(lower("cross-entropy per test pixel", loss / test.width as f64, published));
     }
-    for (name, net) in [("convolutional", &net), ("fully connected", &dense)] {
+    let nets = [("convolutional", &net), ("fully connected", &dense)];
+    for (name, net) in nets.into_iter().take(if stopping() { 1 } else { 2 }) {
         let parameters = format!("{name}, {} parameters", net.parameters());
         report.measured.push(lower(
             format!("squared error per test image, {parameters}"),
@@ -136,7 +137,7 @@ fn draw_maps(path: &Path, device: &Device, net: &Autoencoder, test: &Images) -> 
     let rows = Rows::bytes(&pixels, size)?;
     let first = &net.layers[0];
     let filters = first.bias.len().min(20);
-    let width = test.width.div_ceil(2);
+    let width = first.convolution.map_or(test.width, |convolution| convolution.window.steps()[1]);
     let maps = forward(device, &net.layers[..1], None, &rows)?;
     let map = |row: &[f32], filter: usize| -> Vec<f32> {
         let values: Vec<f32> = row.iter().skip(filter).step_by(first.bias.len()).copied().collect();

@@ -68,6 +68,7 @@ impl shared::Recipe for Recipe {
 
     fn set_precision(&mut self, precision: Precision) {
         (self.pretrain.precision, self.training.precision) = (precision, precision);
+        self.logistic_pca.precision = precision;
     }
 }
 
@@ -85,6 +86,7 @@ fn run(options: &Options) -> Result<()> {
     }
     recipe.train_images = options.member.common.limit.unwrap_or(recipe.train_images);
     recipe.pretrain.check()?;
+    recipe.logistic_pca.check()?;
     let sizes = [&[SIZE * SIZE], &recipe.hidden[..]].concat();
     strait::models::check_sizes(&sizes)?;
     let seed = recipe.training.seed;
@@ -122,7 +124,7 @@ fn run(options: &Options) -> Result<()> {
         report.measured.push(lower(what, logistic.error(&device, test)?, published(error)));
         drawn = drawn.or(Some(logistic));
     }
-    let pca = Pca::fit(&device, rows, 3 * code)?;
+    let pca = Pca::fit(&device, rows, (3 * code).min(SIZE * SIZE))?;
     let what = format!("squared error per test image, PCA, {} components", 3 * code);
     report.measured.push(lower(what, pca.error(test)?, published(5.90)));
     report.finish(&options.out)?;

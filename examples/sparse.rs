@@ -18,7 +18,8 @@ use strait::models::{nearest, vote};
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::stopping;
-use strait::train::{FineTuned, Inference, PredictiveSparse};
+use strait::train::{FineTuned, Trainable};
+use strait::{Inference, PredictiveSparse};
 
 #[derive(Parser)]
 #[command(about = "Trains sparse autoencoders on MNIST", allow_negative_numbers = true)]
@@ -109,6 +110,8 @@ fn run(options: &Options) -> Result<()> {
     };
     let nets = recipe.kinds().into_iter().map(|kind| Ok((net(&kind)?, kind))).collect::<Result<Vec<_>>>()?;
     let mut predictive = PredictiveSparse::new(training.width, recipe.code, recipe.inference, recipe.training.seed)?;
+    let learn = |recipe: &Recipe| FineTune { objective: Objective::SquaredError, ..recipe.training.clone() };
+    predictive.check(&learn(&recipe))?;
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let (mut all, mut measured) = (FineTuned::default(), Vec::new());
@@ -129,10 +132,9 @@ fn run(options: &Options) -> Result<()> {
         net.save(options.out.join(format!("{}.safetensors", kind.name)), Dtype::F32, &Default::default())?;
     }
     if !stopping() {
-        let (name, objective) = ("predictive", Objective::SquaredError);
+        let name = "predictive";
         println!("\n{name}");
-        let learn = FineTune { objective, ..recipe.training.clone() };
-        keep(train(&device, &learn, &mut predictive, training, test)?);
+        keep(train(&device, &learn(&recipe), &mut predictive, training, test)?);
         let net = &predictive.net;
         measured.extend(Trained { name, net, wanted: None }.measure(&device, &mnist, training, &recipe)?);
         let (codes, foretold) = (predictive.infer(&device, test)?, net.encode(&device, test)?);

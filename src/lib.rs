@@ -28,16 +28,16 @@ pub mod picture;
 pub mod terminal;
 
 pub use strait_compute as compute;
-pub use strait_compute::{Activation, Device, Missing, Noise, Operands, Precision, Program};
+pub use strait_compute::{Activation, Device, Missing, Noise, Operands, Precision, Program, Window};
 pub use strait_data as data;
 pub use strait_data::{Labelled, Mnist, Rows};
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Affine, Autoencoder, Classifier, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
+pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
 pub use strait_train as train;
 pub use strait_train::{
-    Event, FineTune, KSparse, Objective, Optimizer, Penalty, Pretrain, Schedule, Stacked, Tape, Trainable, Value,
-    silent,
+    Event, FineTune, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Schedule, Stacked,
+    Tape, Trainable, Value, silent,
 };
 
 /// What most programs want in scope.

@@ -186,7 +186,8 @@ pub fn go_on(_steps: usize) -> ControlFlow<()> {
 pub struct Metrics {
     /// For each loss of the routine in order, penalties and divergences among them: per active row of all steps, the loss.
     pub losses: Vec<Vec<f32>>,
-    /// For each loss of the routine in order: per active row of all steps, the squared error; 0 where it has none.
+    /// For each loss of the routine in order: per active row of all steps, the squared error, or of a softmax whether the
+    /// class is mistaken; 0 where a loss has none.
     pub errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
@@ -202,7 +203,7 @@ impl Metrics {
         mean(&self.losses)
     }
 
-    /// The mean over all rows of the sum of the squared errors.
+    /// The mean over all rows of the sum of the errors.
     pub fn mean_error(&self) -> f64 {
         mean(&self.errors)
     }
@@ -277,15 +278,16 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
 /// Checks that a routine uses the program's tensors only, and that no weight that is used transposed or in 16 bits is
 /// written by anything but an update, a combination, a max norm or the host: the CPU keeps copies that only these renew.
 fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
-    let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::<(Tensor, usize)>::new());
     let routines = program.routines.iter().chain([routine]);
     for (op, precision) in routines.flat_map(|routine| routine.ops().iter().map(|op| (op, routine.precision()))) {
         let (reads, writes) = op.tensors();
         reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
         match op {
-            Op::Gradient { positive, negative, weight, bias, input_bias, .. } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, positions, .. } => {
                 if precision != Precision::F32 {
-                    rounded.extend([Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]));
+                    let statistics = [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
+                    rounded.extend(statistics.map(|tensor| (tensor, *positions)));
                 }
                 let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
                 computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
@@ -302,7 +304,16 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
             _ => {}
         }
     }
-    if let Some(weight) = copied.iter().find(|weight| rounded.contains(weight)) {
+    // The copy of a statistic ends with the rows that are in use.
+    let ambiguous = |(tensor, positions): &&(Tensor, usize)| {
+        rounded.iter().any(|(other, others)| other == tensor && others != positions)
+    };
+    if let Some((tensor, _)) = rounded.iter().find(ambiguous) {
+        let message =
+            "a statistic of gradients in 16 bits must have the same number of positions in all of them".to_owned();
+        return Err(Error::Tensor { tensor: program.name(*tensor).to_owned(), message });
+    }
+    if let Some(weight) = copied.iter().find(|weight| rounded.iter().any(|(tensor, _)| tensor == *weight)) {
         let message = "a weight cannot also be a statistic of a gradient in 16 bits".to_owned();
         return Err(Error::Tensor { tensor: program.name(*weight).to_owned(), message });
     }

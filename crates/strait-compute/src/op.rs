@@ -15,7 +15,7 @@ pub struct Sample {
     pub stream: u32,
 }
 
-/// What becomes of a gradient g, the mean over the active rows: the tail of [`Op::Gradient`].
+/// What becomes of a gradient g, the mean over the active rows: the tail of [`Op::Gradient`] and [`Op::SharedBias`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Update {
     /// gradient ← g
@@ -150,7 +150,7 @@ pub enum PenaltyKind {
         means: Tensor,
     },
     /// λ ‖∂y/∂x‖², the squared Frobenius norm of the Jacobian of y = act(x W + b), which is λ Σ act′(aⱼ)² Σ wᵢⱼ² (Rifai et al.
-    /// 2011): its derivative with respect to the total inputs a. That with respect to W is a [`Decay`]; for both
+    /// 2011): its derivative with respect to the total inputs a. That with respect to W is an [`Addend::Decay`]; for both
     /// [`Op::Contraction`] prepares the columns. For linear, logistic, tanh and rectified units.
     Contractive {
         /// λ
@@ -280,7 +280,7 @@ pub enum Op {
         /// The bias, [1, C].
         bias: Update,
     },
-    /// A loss: per active row, the loss and the squared error go to the metrics.
+    /// A loss: per active row, the loss and the squared error (or the mistake) go to the metrics.
     Loss {
         /// Which loss.
         kind: LossKind,

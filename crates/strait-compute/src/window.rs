@@ -33,9 +33,10 @@ impl Window {
         small && padding < kernel && kernel <= height.min(width) + 2 * padding
     }
 
-    /// Positions along the height and the width.
+    /// Positions along the height and the width; 0 where the window does not fit.
     pub fn steps(&self) -> [usize; 2] {
-        [self.height, self.width].map(|size| (size + 2 * self.padding - self.kernel) / self.stride + 1)
+        let last = |size: usize| size.saturating_add(self.padding.saturating_mul(2)).checked_sub(self.kernel);
+        [self.height, self.width].map(|size| last(size).map_or(0, |last| last / self.stride.max(1) + 1))
     }
 
     /// The window of one pixel on the map that this one's positions make, with that many channels. It takes the pixels of
@@ -47,17 +48,18 @@ impl Window {
 
     /// The number of positions, P.
     pub fn positions(&self) -> usize {
-        self.steps().iter().product()
+        let [down, across] = self.steps();
+        down.saturating_mul(across)
     }
 
     /// The values that it sees at a position.
     pub fn taps(&self) -> usize {
-        self.kernel * self.kernel * self.channels
+        self.kernel.saturating_mul(self.kernel).saturating_mul(self.channels)
     }
 
     /// The values of a map.
     pub fn values(&self) -> usize {
-        self.height * self.width * self.channels
+        self.height.saturating_mul(self.width).saturating_mul(self.channels)
     }
 
     /// Rows of the minibatch, where there are so many windows.

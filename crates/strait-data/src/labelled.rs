@@ -29,7 +29,7 @@ impl Labelled {
     /// Puts the classes, numbered from 0, behind the rows.
     ///
     /// # Errors
-    /// [`Error::Labels`] if there is not one for each row, or one is not smaller than `classes`.
+    /// [`Error::Labels`] if there is not one for each row, one is not smaller than `classes`, or there are more than 256.
     pub fn new(rows: Rows<'_>, labels: &[u8], classes: usize) -> Result<Self> {
         if labels.len() != rows.count {
             return Err(Error::Labels(format!(
@@ -40,6 +40,9 @@ impl Labelled {
         }
         if let Some(row) = labels.iter().position(|&label| usize::from(label) >= classes) {
             return Err(Error::Labels(format!("row {row}: label {} is none of {classes} classes", labels[row])));
+        }
+        if classes > 256 {
+            return Err(Error::Labels(format!("there are {classes} classes, but a label names one of 256 at most")));
         }
         let values = match rows.values {
             Values::Bytes(bytes) => Owned::Bytes(joined(bytes, rows.width, labels, classes, 255)),

@@ -47,8 +47,9 @@ impl Affine {
     /// # Errors
     /// If there is no memory for so many weights.
     pub fn glorot(inputs: usize, outputs: usize, activation: Activation, stream: &mut Stream) -> Result<Self> {
-        let weight = glorot([inputs, outputs], inputs + outputs, stream)?;
-        Ok(Self { inputs, outputs, activation, weight, bias: vec![0.0; outputs], convolution: None })
+        let weight = glorot([inputs, outputs], inputs.saturating_add(outputs), stream)?;
+        let bias = random_weights(1, outputs, || 0.0)?;
+        Ok(Self { inputs, outputs, activation, weight, bias, convolution: None })
     }
 
     /// A convolution with so many filters, or its transpose, with Glorot's random weights: uniform in
@@ -75,8 +76,10 @@ impl Affine {
         stream: &mut Stream,
     ) -> Result<Self> {
         let Convolution { window, transposed } = convolution;
-        if !window.is_sensible() {
-            return Err(Error::Shape(format!("{window:?} does not fit its map; use a smaller kernel and padding")));
+        if !window.is_sensible() || !(1..1 << 15).contains(&filters) {
+            let message =
+                format!("there are no {filters} filters for {window:?}; use fewer, or a smaller kernel and padding");
+            return Err(Error::Shape(message));
         }
         let pixels = window.kernel * window.kernel;
         let weight = glorot([window.taps(), filters], pixels.saturating_mul(window.channels + filters), stream)?;
@@ -92,7 +95,7 @@ impl Affine {
     }
 
     /// Whether it has as many parameters as its sizes ask for.
-    pub(crate) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         shapes(self.inputs, self.outputs, self.convolution).is_some_and(|([rows, cols], biases)| {
             rows.checked_mul(cols) == Some(self.weight.len()) && biases == self.bias.len()
         })

@@ -89,7 +89,8 @@ impl Autoencoder {
         for &filters in filters {
             let window = Window { height, width, channels, kernel, stride: 2, padding };
             if !window.is_sensible() {
-                let message = format!("windows of {kernel} x {kernel} pixels do not fit maps of {height} x {width}");
+                let message =
+                    format!("windows of {kernel} x {kernel} pixels do not fit maps of {height} x {width} x {channels}");
                 return Err(Error::Shape(message));
             }
             windows.push((window, filters));
@@ -252,8 +253,9 @@ impl Autoencoder {
     }
 
     /// Writes the net as a safetensors file that PyTorch loads: `encoder.0.weight`, `encoder.0.bias`, ... numbered as
-    /// in a `torch.nn.Sequential` whose activations count as modules. `notes` go into the file's metadata beside the
-    /// architecture. An existing file is replaced only when the new one is complete.
+    /// in a `torch.nn.Sequential` whose activations count as modules. Weights of convolutions lie as PyTorch's, whose maps have
+    /// the order channel, row, column: there, codes that are maps come in another order, and a fully connected layer next to
+    /// a convolution needs its weights permuted. `notes` go into the file's metadata beside the architecture. An existing file is replaced only when the new one is complete.
     ///
     /// # Errors
     /// If the file cannot be written.

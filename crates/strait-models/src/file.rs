@@ -152,7 +152,9 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
             let message = format!("the layer `{name}` holds {x}, which {dtype:?} cannot keep; nothing was written");
             return Err(Error::File { path: path.to_owned(), message });
         }
-        let shape = stored_shape(layer.inputs, layer.outputs, layer.convolution).unwrap_or_default();
+        let Some(shape) = stored_shape(layer.inputs, layer.outputs, layer.convolution) else {
+            return Err(Error::File { path: path.to_owned(), message: format!("`{name}` is no layer") });
+        };
         tensors.push((format!("{name}.weight"), shape.clone(), pack(&to_file(&layer.weight, &shape))));
         tensors.push((format!("{name}.bias"), vec![layer.bias.len()], pack(&layer.bias)));
     }
@@ -206,6 +208,12 @@ pub(crate) fn load(path: &Path, code: Code) -> Result<Loaded> {
         .map_err(|error| wrong(format!("the architecture in its metadata cannot be read ({error})")))?;
     if architecture.code != code {
         return Err(wrong(format!("it holds {}, not {}", architecture.code.model(), code.model())));
+    }
+    if code != Code::Plain && architecture.top_k.is_some() {
+        return Err(wrong(format!(
+            "{} has no numbers of a code that stay, but its architecture names some",
+            code.model()
+        )));
     }
     let encoder = architecture.encoder.len();
     let top_k = architecture.top_k;

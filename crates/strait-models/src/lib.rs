@@ -1,7 +1,7 @@
 //! Models: parameters and shapes, what they compute, and their files.
 //!
 //! * [`Rbm`] and [`Stack`]: restricted Boltzmann machines, and the greedy stack that unrolls into an autoencoder;
-//! * [`Autoencoder`]: layers of [`Dense`] units with a code in the middle;
+//! * [`Autoencoder`]: layers of [`Affine`] units with a code in the middle;
 //! * [`Vae`]: the same with codes drawn from distributions;
 //! * [`Pca`]: the linear baseline;
 //! * [`nearest`], [`BinaryCodes`], [`threshold`]: what codes and reconstructions are good for.

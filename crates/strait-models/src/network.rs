@@ -14,7 +14,7 @@ pub const EVALUATION_BATCH: usize = 1000;
 /// The tensors of a layer's parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer {
-    /// W, [inputs, outputs], or [taps, filters] of a convolution.
+    /// W, [inputs, outputs], or [taps, filters] of a convolution; [outputs, inputs] where it is that of another layer.
     pub weight: Tensor,
     /// Whether the layer uses it transposed: a transposed convolution, or a layer whose weights are those of another one.
     pub transposed: bool,
@@ -125,7 +125,8 @@ impl Network {
         Self { layers: layers.iter().enumerate().map(declare).collect() }
     }
 
-    /// The same for layers of which the second half uses the weights of the first half, transposed, in reverse order.
+    /// The same for an even number of layers of which the second half uses the weights of the first half, transposed, in
+    /// reverse order.
     pub fn declare_tied(program: &mut Program, layers: &[Affine]) -> Self {
         let (up, down) = layers.split_at(layers.len() / 2);
         let mut network = Self::declare(program, up);
@@ -252,13 +253,19 @@ pub fn minibatches(count: usize, batch: usize) -> impl ExactSizeIterator<Item = 
 
 /// Rows of a minibatch of evaluation, of which a device can hold every layer's activities.
 pub fn evaluation_batch(device: &Device, layers: &[Affine], rows: usize) -> usize {
-    let width = |layer: &Affine| {
-        let windows = layer.convolution.map_or(0, |Convolution { window, .. }| window.positions() * window.taps());
-        layer.inputs.max(layer.outputs).max(windows)
-    };
+    /// Numbers of the windows of all rows: what no device need hold more of.
+    const NUMBERS: usize = 1 << 26;
+    /// Windows of all rows, which are the rows of a product: so many that there are enough workgroups for them.
+    const WINDOWS: usize = 8 * 65_535;
+    let width = |layer: &Affine| layer.inputs.max(layer.outputs);
     let widest = layers.iter().map(width).max().unwrap_or(1);
     let fitting = device.largest_tensor().map_or(rows, |limit| limit as usize / (4 * widest).max(1));
-    EVALUATION_BATCH.min(rows).min(fitting.max(1))
+    let convolved = layers.iter().filter_map(|layer| layer.convolution).map(|Convolution { window, .. }| {
+        let (positions, taps) = (window.positions(), window.taps());
+        let numbers = device.largest_tensor().map_or(NUMBERS, |limit| NUMBERS.min(limit as usize / 4));
+        (numbers / positions.saturating_mul(taps).max(1)).min(WINDOWS / positions.max(1))
+    });
+    EVALUATION_BATCH.min(rows).min(convolved.min().unwrap_or(rows)).min(fitting).max(1)
 }
 
 /// The rows in parts that a device can hold, with results of `outputs` numbers for each row; whole minibatches of
@@ -300,6 +307,11 @@ impl Evaluation {
     ) -> Result<Self> {
         if rows.width != layers[0].inputs {
             return Err(crate::Error::Width { expected: layers[0].inputs, found: rows.width });
+        }
+        if let Some(layer) = layers.iter().find(|layer| !layer.is_whole()) {
+            let message =
+                format!("a layer of {} to {} values has not the parameters for it", layer.inputs, layer.outputs);
+            return Err(crate::Error::Shape(message));
         }
         let batch = evaluation_batch(device, layers, rows.count);
         let mut program = Program::default();

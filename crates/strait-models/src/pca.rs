@@ -87,10 +87,12 @@ impl Pca {
     /// If the decoder has not as many inputs as there are components, or not as many outputs as the data have columns.
     pub fn principal_angles(&self, decoder: &Affine) -> Result<Vec<f64>> {
         let (count, width) = (self.components.len(), self.mean.len());
-        if (decoder.inputs, decoder.outputs) != (count, width) {
+        let connected = decoder.convolution.is_none() && decoder.is_whole();
+        if (decoder.inputs, decoder.outputs) != (count, width) || !connected {
             let (inputs, outputs) = (decoder.inputs, decoder.outputs);
-            let message =
-                format!("a decoder of {inputs} x {outputs} cannot be compared with {count} x {width} components");
+            let message = format!(
+                "a decoder of {inputs} x {outputs} values cannot be compared with {count} x {width} components"
+            );
             return Err(Error::Shape(message));
         }
         let components = DMatrix::from_fn(width, count, |r, c| self.components[c][r]);

@@ -227,7 +227,7 @@ impl FineTune {
     }
 
     /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives. Weights that
-    /// are tied to those of another layer have none of their own.
+    /// are tied to those of another layer, and layers that are frozen, have none: zeros stand for it.
     ///
     /// ```
     /// use strait_models::Autoencoder;
@@ -339,6 +339,10 @@ impl FineTune {
             let expected = "a share must lie between 0 and 1, a deviation must be at least 0";
             return Err(Error::Setting { setting, value, expected });
         }
+        if self.tied && self.frozen > 0 {
+            let (setting, value) = ("frozen", self.frozen.to_string());
+            return Err(Error::Setting { setting, value, expected: "tied weights learn in both places or in none" });
+        }
         below("kl-weight", self.kl_weight, f32::INFINITY, "it must be a number of at least 0")?;
         match self.penalty {
             None => {}
@@ -372,6 +376,11 @@ impl FineTune {
     /// Whether model and data fit together and are what the objective takes.
     fn check_model(&self, net: &impl Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         net.check(self)?;
+        if let Some(layer) = net.layers().iter().find(|layer| !layer.is_whole()) {
+            let message =
+                format!("a layer of {} to {} values has not the parameters for it", layer.inputs, layer.outputs);
+            return Err(strait_models::Error::Shape(message).into());
+        }
         if self.tied {
             mirrored(net.layers())?;
         }

@@ -7,7 +7,7 @@ use strait_data::Rows;
 use strait_models::{Affine, Autoencoder};
 
 use crate::error::positive;
-use crate::{Event, FineTune, FineTuneEpoch, Objective, Observer, Optimizer, Result, Schedule};
+use crate::{Error, Event, FineTune, FineTuneEpoch, Objective, Observer, Optimizer, Result, Schedule};
 
 /// Rows on which units are looked at between the rounds.
 const LOOKED_AT: usize = 10_000;
@@ -93,7 +93,7 @@ impl KSparse {
                 seed: self.training.seed.wrapping_add(round as u64),
                 ..self.training.clone()
             };
-            let mut count = |event: &Event| observer(&counted(event, first, all));
+            let mut count = |event: &Event| observer(&event.clone().within(first, all));
             let tuned = part.fit(device, &mut net, scaled, None, &mut count)?;
             let number = |done: FineTuneEpoch| FineTuneEpoch { epoch: first + done.epoch, ..done };
             result.epochs.extend(tuned.epochs.into_iter().map(number));
@@ -117,6 +117,11 @@ impl KSparse {
         positive("units", self.units)?;
         positive("top-k", self.top_k)?;
         positive("rounds", self.rounds)?;
+        if self.training.tied || self.training.frozen > 0 {
+            let (setting, value) = ("the training of a dictionary", "tied or frozen".to_owned());
+            let expected = "encoder and decoder learn, each for itself, since units that start anew are untied";
+            return Err(Error::Setting { setting, value, expected });
+        }
         self.training.check()
     }
 
@@ -132,18 +137,6 @@ impl KSparse {
         }
         Ok(net)
     }
-}
-
-/// An event of a round as one of the whole run.
-fn counted(event: &Event, before: usize, all: usize) -> Event {
-    let mut event = event.clone();
-    match &mut event {
-        Event::Rows { epoch, epochs, .. } | Event::Epoch { epoch, epochs, .. } => {
-            *epoch += before;
-            *epochs = all;
-        }
-    }
-    event
 }
 
 /// Lets a unit decode to this direction, scaled to length 1, and encode along it with weights of length `gain`.

@@ -7,7 +7,7 @@
 //! * [`KSparse`]: dictionaries for vectors such as the activations of other nets;
 //! * [`PredictiveSparse`]: sparse codes that an encoder foretells;
 //! * [`Tape`]: what such a model is recorded on;
-//! * [`minimize`]: those last two for any differentiable function.
+//! * [`minimize`]: conjugate gradients and L-BFGS for any differentiable function.
 
 mod classify;
 mod error;

@@ -114,7 +114,9 @@ impl Problem for NetProblem<'_> {
                         *update = Update::Store { gradient };
                     }
                 };
-                for op in self.memory.evaluation.ops() {
+                // Limits on weights belong to updates.
+                let recorded = self.memory.evaluation.ops().iter().filter(|op| !matches!(op, Op::MaxNorm { .. }));
+                for op in recorded {
                     let mut op = op.clone();
                     match &mut op {
                         Op::Gradient { weight, bias, input_bias, .. } => {

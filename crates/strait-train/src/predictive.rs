@@ -30,7 +30,7 @@ pub struct Inference {
 
 impl Default for Inference {
     fn default() -> Self {
-        Self { sparsity: 0.5, pull: 0.2, steps: 10, rate: 0.01, norm: 3.0 }
+        Self { sparsity: 1.0, pull: 1.0, steps: 10, rate: 0.02, norm: 1.5 }
     }
 }
 
@@ -91,7 +91,6 @@ impl PredictiveSparse {
     /// # Errors
     /// If the rows do not fit, a setting makes no sense, or the device fails.
     pub fn infer(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
-        self.net.check()?;
         self.check_settings()?;
         let (expected, codes) = (self.net.layers[0].inputs, self.net.code_size());
         if rows.width != expected {
@@ -126,6 +125,14 @@ impl PredictiveSparse {
     }
 
     fn check_settings(&self) -> Result<()> {
+        self.net.check()?;
+        let units: Vec<Activation> = self.net.layers.iter().map(|layer| layer.activation).collect();
+        let convolved = self.net.layers.iter().any(|layer| layer.convolution.is_some());
+        if units != [Activation::Tanh, Activation::Linear] || self.net.top_k.is_some() || convolved {
+            let message =
+                "predictive sparse decomposition takes an encoder of one layer of tanh units and a linear decoder";
+            return Err(strait_models::Error::Shape(message.to_owned()).into());
+        }
         penalty_weight(self.inference.sparsity)?;
         penalty_weight(self.inference.pull)?;
         positive("the steps of inference", self.inference.steps)?;
@@ -150,19 +157,29 @@ impl Trainable for PredictiveSparse {
     }
 
     fn check(&self, recipe: &FineTune) -> Result<()> {
-        self.net.check()?;
         self.check_settings()?;
-        let units: Vec<Activation> = self.net.layers.iter().map(|layer| layer.activation).collect();
-        if units != [Activation::Tanh, Activation::Linear] || self.net.top_k.is_some() {
-            let message =
-                "predictive sparse decomposition takes an encoder of one layer of tanh units and a linear decoder";
-            return Err(strait_models::Error::Shape(message.to_owned()).into());
+        let refused = |setting: &'static str, value: &str, expected: &'static str| {
+            Err(Error::Setting { setting, value: value.to_owned(), expected })
+        };
+        if recipe.objective != Objective::SquaredError {
+            return refused("the objective", "the cross-entropy", "a sparse decomposition minimises the squared error");
         }
-        if recipe.objective != Objective::SquaredError || recipe.penalty.is_some() || recipe.optimizer.vectors() > 0 {
-            let (setting, value) = ("the recipe of a sparse decomposition", "another one".to_owned());
-            let expected =
-                "its objective is the squared error, its penalty that of the inference, its optimizer Adam or momentum";
-            return Err(Error::Setting { setting, value, expected });
+        if recipe.penalty.is_some() {
+            return refused(
+                "the penalty",
+                "set",
+                "a sparse decomposition has that of its inference; set sparsity there",
+            );
+        }
+        if recipe.optimizer.vectors() > 0 {
+            return refused(
+                "the optimizer",
+                "a minimiser",
+                "sparse codes change with the dictionary; use Adam or momentum",
+            );
+        }
+        if recipe.tied {
+            return refused("tied", "true", "the encoder of a sparse decomposition is not its dictionary's transpose");
         }
         reconstructs(&self.net.layers, recipe)
     }

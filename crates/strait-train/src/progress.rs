@@ -59,6 +59,27 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The same of another stage.
+    pub(crate) fn of_stage(mut self, name: &str) -> Self {
+        match &mut self {
+            Self::Rows { stage, .. } | Self::Epoch { stage, .. } => name.clone_into(stage),
+        }
+        self
+    }
+
+    /// The same as one of a longer run of `all` epochs, of which `before` were done.
+    pub(crate) fn within(mut self, before: usize, all: usize) -> Self {
+        match &mut self {
+            Self::Rows { epoch, epochs, .. } | Self::Epoch { epoch, epochs, .. } => {
+                *epoch += before;
+                *epochs = all;
+            }
+        }
+        self
+    }
+}
+
 /// One epoch of one stage: tells the observer how far it is, and an error how far it came.
 pub(crate) struct Progress<'a, 'b> {
     pub(crate) stage: &'a str,

@@ -5,7 +5,7 @@ use strait_compute::{Activation, Device, Noise};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, check_sizes, forward};
 
-use crate::{Event, FineTune, FineTuneEpoch, Observer, Result};
+use crate::{Error, Event, FineTune, FineTuneEpoch, Observer, Result};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
 /// has one layer of logistic units, and learns to reconstruct the codes of those below it, which are without noise.
@@ -71,7 +71,7 @@ impl Stacked {
                 net.tie()?;
             }
             let training = FineTune { seed, ..self.training.clone() };
-            let mut named = |event: &Event| observer(&of_stage(event, &format!("autoencoder {width}-{units}")));
+            let mut named = |event: &Event| observer(&event.clone().of_stage(&format!("autoencoder {width}-{units}")));
             let tuned = training.fit(device, &mut net, rows, None, &mut named)?;
             let last = number + 1 == self.hidden.len();
             if !last && !tuned.stopped {
@@ -94,15 +94,17 @@ impl Stacked {
     /// With the one that does not.
     pub fn check(&self, width: usize) -> Result<()> {
         check_sizes(&[&[width], &self.hidden[..]].concat())?;
+        let (setting, value) = ("the training of a stack", "of one layer only".to_owned());
+        let refused = |expected: &'static str| Err(Error::Setting { setting, value: value.clone(), expected });
+        if self.training.frozen > 0 {
+            return refused("no layer is frozen, since each has but one that encodes");
+        }
+        if self.hidden.len() > 1 && self.training.shift.is_some() {
+            return refused("codes cannot be shifted as images are; use one layer or no shift");
+        }
+        if self.hidden.len() > 1 && matches!(self.training.corruption, Some(Noise::Missing(_))) {
+            return refused("parts of images cannot be missing in codes; use one layer or another noise");
+        }
         self.training.check()
     }
-}
-
-/// The event with another name for what is trained.
-fn of_stage(event: &Event, name: &str) -> Event {
-    let mut event = event.clone();
-    match &mut event {
-        Event::Rows { stage, .. } | Event::Epoch { stage, .. } => name.clone_into(stage),
-    }
-    event
 }

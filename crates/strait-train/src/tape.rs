@@ -123,11 +123,17 @@ impl<'a> Tape<'a> {
         Ok(self.add(out, Activation::Linear, Origin::Data))
     }
 
-    /// y = act(x W + b), or a convolution.
+    /// y = act(x W + b), or a convolution. Several layers may have the same weights, but not the same bias.
     ///
     /// # Errors
-    /// If the layer does not take so many values.
+    /// If the layer does not take so many values, or, while the tape learns, its bias is that of another one.
     pub fn layer(&mut self, input: Value, layer: Layer) -> Result<Value> {
+        let same = |step: &Recorded| matches!(step.origin, Origin::Layer(used) if used.layer.bias == layer.bias);
+        if self.learns && self.steps.iter().any(same) {
+            let (setting, value) = ("a layer of the model", "used twice".to_owned());
+            let expected = "layers may share weights, but each needs a bias of its own";
+            return Err(Error::Setting { setting, value, expected });
+        }
         let name = format!("y{} of {}", self.steps.len(), self.routine.name());
         let Outputs { out, seen } = layer.record(self.program, self.routine, self.steps[input.0].out, &name)?;
         Ok(self.add(out, layer.activation, Origin::Layer(Use { input, layer, seen })))
@@ -231,16 +237,19 @@ impl<'a> Tape<'a> {
         let delta = self.learns.then(|| self.tensor("delta", self.width(value)));
         let (input, target) = (self.steps[value.0].out, self.steps[target.0].out);
         self.routine.push(Op::Loss { kind, input, target, output: None, delta })?;
-        self.steps[value.0].delta = delta;
-        Ok(())
+        delta.map_or(Ok(()), |delta| self.gather_derivative(value, delta))
     }
 
     /// Sparse codes z of `x` for the atoms in the rows of a linear layer's weights, near a prediction; see
     /// [`PredictiveSparse`](crate::PredictiveSparse). They pass no derivative on.
     ///
     /// # Errors
-    /// If the layer does not decode such codes into such rows.
+    /// If the layer does not decode such codes into such rows, or is a convolution or tied to another one.
     pub fn infer(&mut self, x: Value, prediction: Value, dictionary: Layer, inference: &Inference) -> Result<Value> {
+        if dictionary.transposed || dictionary.window.is_some() {
+            let (setting, value) = ("the dictionary", "tied or a convolution".to_owned());
+            return Err(Error::Setting { setting, value, expected: "its atoms are the rows of a layer's own weights" });
+        }
         let Inference { sparsity, pull, steps, rate, .. } = *inference;
         let shrinkage = Shrinkage { rate, sparsity, pull };
         let (x, prediction) = (self.steps[x.0].out, self.steps[prediction.0].out);
@@ -265,10 +274,11 @@ impl<'a> Tape<'a> {
         Ok(self.add(code, Activation::Linear, Origin::Data))
     }
 
-    /// Keeps the rows of a layer's weights from growing longer than this, while the tape learns.
+    /// Keeps what each input of a layer adds to its outputs, the rows of its weights, from growing longer than this while the
+    /// tape learns by Adam or momentum.
     pub fn limit_rows(&mut self, layer: Layer, norm: f32) {
         if self.learns {
-            self.after.push(Op::MaxNorm { weight: layer.weight, norm, rows: true });
+            self.after.push(Op::MaxNorm { weight: layer.weight, norm, rows: !layer.transposed });
         }
     }
 
@@ -280,8 +290,7 @@ impl<'a> Tape<'a> {
         let delta = self.learns.then(|| self.tensor("delta", self.width(logits)));
         let (input, target) = (self.steps[logits.0].out, self.steps[classes.0].out);
         self.routine.push(Op::Loss { kind: LossKind::SoftmaxCrossEntropy, input, target, output: None, delta })?;
-        self.steps[logits.0].delta = delta;
-        Ok(())
+        delta.map_or(Ok(()), |delta| self.gather_derivative(logits, delta))
     }
 
     /// Records the way back, with what `update` makes of each parameter's gradient. A layer passes its derivative on
@@ -336,7 +345,8 @@ impl<'a> Tape<'a> {
                 }
             }
         }
-        self.after.drain(..).try_for_each(|op| Ok(self.routine.push(op)?))
+        let moves = |op: &Op| !op.tensors().1.iter().any(|tensor| frozen.iter().any(|layer| layer.weight == *tensor));
+        self.after.drain(..).filter(moves).try_for_each(|op| Ok(self.routine.push(op)?))
     }
 
     /// Whether a step is the use of a layer with these weights.
@@ -400,21 +410,16 @@ impl<'a> Tape<'a> {
             })?;
             self.pass(input, |out| Op::Fold { input: back, window: next, tail, out })?;
         }
-        let (positive, of_filters, of_channels) =
-            if transposed { ((turned, seen), None, Some(bias)) } else { ((seen, turned), Some(bias), None) };
         self.routine.push(Op::Gradient {
-            positive,
+            positive: if transposed { (turned, seen) } else { (seen, turned) },
             negative: None,
             weight,
-            bias: of_filters,
+            bias: None,
             input_bias: None,
             plus,
             positions: window.positions(),
         })?;
-        if let Some(bias) = of_channels {
-            self.routine.push(Op::SharedBias { delta, bias })?;
-        }
-        Ok(())
+        Ok(self.routine.push(Op::SharedBias { delta, bias })?)
     }
 
     /// The windows on a map.
@@ -429,10 +434,15 @@ impl<'a> Tape<'a> {
         let name = format!("delta of {}", self.program.name(self.steps[to.0].out));
         let out = self.program.tensor(name, self.batch, self.width(to), Kind::Values);
         self.routine.push(op(out))?;
-        match self.steps[to.0].delta {
-            None => self.steps[to.0].delta = Some(out),
+        self.gather_derivative(to, out)
+    }
+
+    /// Adds to the derivative of a value.
+    fn gather_derivative(&mut self, of: Value, delta: Tensor) -> Result<()> {
+        match self.steps[of.0].delta {
+            None => self.steps[of.0].delta = Some(delta),
             // The steps of training have 1 for both scalars.
-            Some(known) => self.routine.push(Op::Combine { x: known, y: out, out: known })?,
+            Some(known) => self.routine.push(Op::Combine { x: known, y: delta, out: known })?,
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ impl<'a> TestSet<'a> {
         Ok(())
     }
 
-    /// The mean squared error, and the mean loss.
+    /// The mean error, squared or of a classifier, and the mean loss.
     pub(crate) fn measure(&self, execution: &mut dyn Execution) -> Result<(f64, f64)> {
         // Other random numbers for each minibatch, where there are any, but the same after every epoch.
         let step = |(offset, rows)| Step { offset, rows, counter: offset, ..Step::default() };

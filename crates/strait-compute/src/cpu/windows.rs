@@ -45,10 +45,19 @@ fn in_parts(from: usize, to: usize, length: usize, mut each: impl FnMut(usize, u
     }
 }
 
+/// Calls `each` with the elements of a run in `source` and in `out`, part by part.
+///
 /// # Safety
-/// Nobody writes the elements, or uses those that are written.
+/// Nobody writes the elements of `source`, or uses those of `out`.
 #[inline(always)]
-unsafe fn copy(source: &Panels, from: Place, out: &Panels, to: Place, length: usize) {
+unsafe fn pairs(
+    source: &Panels,
+    from: Place,
+    out: &Panels,
+    to: Place,
+    length: usize,
+    mut each: impl FnMut(&[f32], &mut [f32]),
+) {
     in_parts(from.col, to.col, length, |a, b, part| {
         // SAFETY: the caller's promise.
         let (source, out) = unsafe {
@@ -57,25 +66,7 @@ unsafe fn copy(source: &Panels, from: Place, out: &Panels, to: Place, length: us
                 &mut out.panel_mut(b / WIDTH, to.row..to.row + 1)[0].0,
             )
         };
-        out[b % WIDTH..][..part].copy_from_slice(&source[a % WIDTH..][..part]);
-    });
-}
-
-/// # Safety
-/// As [`copy`].
-#[inline(always)]
-unsafe fn add(source: &Panels, from: Place, out: &Panels, to: Place, length: usize) {
-    in_parts(from.col, to.col, length, |a, b, part| {
-        // SAFETY: the caller's promise.
-        let (source, out) = unsafe {
-            (
-                &source.panel(a / WIDTH, from.row..from.row + 1)[0].0,
-                &mut out.panel_mut(b / WIDTH, to.row..to.row + 1)[0].0,
-            )
-        };
-        for (out, x) in out[b % WIDTH..][..part].iter_mut().zip(&source[a % WIDTH..][..part]) {
-            *out += x;
-        }
+        each(&source[a % WIDTH..][..part], &mut out[b % WIDTH..][..part]);
     });
 }
 
@@ -133,7 +124,7 @@ fn unfold_kernel<T: Target>(input: &Panels, window: &Window, out: &Panels, share
             let map = Place { row, col: line.pixel * channels };
             let taps = Place { row: at, col: col + first * channels };
             // SAFETY: as above.
-            unsafe { copy(input, map, out, taps, (end - first) * channels) };
+            unsafe { pairs(input, map, out, taps, (end - first) * channels, |x, out| out.copy_from_slice(x)) };
         });
     }
 }
@@ -151,7 +142,11 @@ fn fold_kernel<T: Target>(input: &Panels, window: &Window, tail: Folded<'_>, out
             let taps = Place { col: line.taps.col + first * channels, ..line.taps };
             let map = Place { row, col: line.pixel * channels };
             // SAFETY: the windows are only read, and this row's map is this worker's.
-            unsafe { add(input, taps, out, map, (end - first) * channels) };
+            unsafe {
+                pairs(input, taps, out, map, (end - first) * channels, |x, out| {
+                    out.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+                });
+            }
         });
         for panel in 0..out.count() {
             // SAFETY: this row's map is this worker's.
