@@ -49,7 +49,12 @@ impl Default for Recipe {
             train_images: 20_000,
             test_images: 10_000,
             pretrain: Pretrain { epochs: 10, ..Pretrain::default() },
-            training: FineTune { epochs: 60, optimizer: Optimizer::adam(2e-3), ..FineTune::default() },
+            training: FineTune {
+                epochs: 60,
+                optimizer: Optimizer::Adam { rate: 3e-3, beta1: 0.9, beta2: 0.99 },
+                schedule: Schedule::Cosine { warmup: 0.5 },
+                ..FineTune::default()
+            },
             logistic_pca: FineTune { epochs: 20, optimizer: Optimizer::adam(2e-3), ..FineTune::default() },
         }
     }

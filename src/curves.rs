@@ -7,7 +7,11 @@ use crate::compute::philox::{Stream, uniform};
 pub const SIZE: usize = 28;
 
 /// Half of a stroke's width, in pixels.
-const RADIUS: f32 = 0.9;
+const RADIUS: f32 = 1.2;
+
+/// How far the points stay from the border, in pixels. It is so chosen that PCA with 18 components leaves the squared error of
+/// the paper's images, 5.9.
+const MARGIN: f32 = 6.0;
 
 /// Points of a curve that are drawn.
 const POINTS: usize = 96;
@@ -25,7 +29,7 @@ pub fn images(count: usize, seed: u64) -> Vec<u8> {
 }
 
 fn image(stream: &mut Stream) -> Vec<u8> {
-    let mut coordinate = || RADIUS + (SIZE as f32 - 1.0 - 2.0 * RADIUS) * uniform(stream.next_word());
+    let mut coordinate = || MARGIN + (SIZE as f32 - 1.0 - 2.0 * MARGIN) * uniform(stream.next_word());
     let points: [[f32; 2]; 3] = std::array::from_fn(|_| [coordinate(), coordinate()]);
     let mut pixels = vec![0.0f32; SIZE * SIZE];
     for i in 0..=POINTS {
