@@ -147,6 +147,8 @@ parts! {
     Scatter = "scatter.wgsl";
     /// Reductions over a row.
     Row = "row.wgsl";
+    /// Their sums.
+    RowSums = "row_sums.wgsl";
     /// Softmax.
     Softmax = "softmax.wgsl";
     /// Losses.

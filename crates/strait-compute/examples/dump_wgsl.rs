@@ -140,6 +140,9 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
     let [code, overlap, correlation] = [y, s, d];
     routine.push(Op::Shrink { code, overlap, correlation, prediction: code, shrinkage, out: p })?;
+    for columns in [None, Some(b)] {
+        routine.push(Op::RowSums { input: y, columns })?;
+    }
     routine.push(Op::MaxNorm { weight: spare, norm: 1.0, rows: true })?;
     routine.push(Op::TopK { input: y, k: 3, out: p })?;
     let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, x.rows, 4, Kind::Values));

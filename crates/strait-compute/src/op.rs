@@ -1,4 +1,4 @@
-//! The vocabulary: twenty-one kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: twenty-two kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
@@ -402,6 +402,13 @@ pub enum Op {
         /// [B, 2 K]
         out: Tensor,
     },
+    /// Per active row, Σ x, or Σ x c with a number for each column, goes to the metrics as a loss.
+    RowSums {
+        /// x, [B, N].
+        input: Tensor,
+        /// c, [1, N].
+        columns: Option<Tensor>,
+    },
     /// out = softmax(input) over each row.
     Softmax {
         /// Logits, [B, N].
@@ -449,6 +456,7 @@ impl Op {
             Self::Penalty { .. } => "penalty",
             Self::Reparameterize { .. } => "reparameterize",
             Self::ReparameterizeBackward { .. } => "reparameterize backward",
+            Self::RowSums { .. } => "row sums",
             Self::Softmax { .. } => "softmax",
             Self::Combine { .. } => "combine",
             Self::Dot { .. } => "dot",
@@ -500,6 +508,7 @@ impl Op {
                 (vec![*code, *overlap, *correlation, *prediction], vec![*out])
             }
             Self::MaxNorm { weight, .. } => (vec![*weight], vec![*weight]),
+            Self::RowSums { input, columns } => ([Some(*input), *columns].into_iter().flatten().collect(), vec![]),
             Self::Softmax { input, out }
             | Self::Corrupt { input, out, .. }
             | Self::TopK { input, out, .. }
@@ -539,7 +548,7 @@ impl Op {
     /// The rows for which it adds a loss and a squared error to the metrics of a step.
     pub(crate) fn loss_rows(&self) -> Option<usize> {
         match self {
-            Self::Loss { input, .. } => Some(input.rows),
+            Self::Loss { input, .. } | Self::RowSums { input, .. } => Some(input.rows),
             Self::Penalty { output, .. } => Some(output.rows),
             Self::Reparameterize { moments, .. } => Some(moments.rows),
             _ => None,

@@ -470,6 +470,14 @@ impl Run {
                 };
                 self.set(*out, (0..out.len()).map(shrunk).collect());
             }
+            Op::RowSums { input, columns } => {
+                let (x, columns) = (self.get(*input), columns.map(|columns| self.get(columns)));
+                for r in 0..input.rows {
+                    let factor = |c: usize| columns.as_ref().map_or(1.0, |columns| columns.at(0, c));
+                    let sum: f64 = (0..input.cols).map(|c| x.at(r, c) * factor(c)).sum();
+                    metrics.extend([if r < active { sum as f32 } else { 0.0 }, 0.0]);
+                }
+            }
             Op::MaxNorm { weight, norm, rows } => {
                 let w = self.get(*weight);
                 let square = |r: usize, c: usize| w.at(r, c).powi(2);

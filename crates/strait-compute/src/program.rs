@@ -375,6 +375,10 @@ fn check(op: &Op) -> Result<()> {
             let mut others = [*overlap, *correlation, *prediction, *out].into_iter();
             others.try_for_each(|tensor| same("each operand", tensor, code.rows, code.cols))
         }
+        Op::RowSums { input, columns } => {
+            numbers(&reads)?;
+            columns.map_or(Ok(()), |columns| same("the numbers of the columns", columns, 1, input.cols))
+        }
         Op::MaxNorm { weight, norm, .. } => {
             numbers(&[*weight])?;
             if !norm.is_finite() || *norm <= 0.0 {

@@ -13,6 +13,7 @@ mod classifier;
 mod error;
 mod file;
 mod hashing;
+mod likelihood;
 mod neighbours;
 mod network;
 mod noise;
@@ -28,6 +29,7 @@ pub use classifier::Classifier;
 pub use error::{Error, Result};
 pub use file::{Dtype, write_atomically};
 pub use hashing::{BinaryCodes, medians};
+pub use likelihood::{Annealing, Partition};
 pub use neighbours::{nearest, retrieval, vote};
 pub use network::{
     EVALUATION_BATCH, Kept, Layer, Network, Outputs, declare_rows, evaluation_batch, fill, forward, minibatches, parts,

@@ -119,30 +119,4 @@ impl Rbm {
         };
         Ok(visible + hidden)
     }
-
-    /// ln Z = ln Σᵥ Σₕ e^−E(v, h), summed exactly over the 2ᴴ states of the hidden units.
-    ///
-    /// # Errors
-    /// If not all units are binary, or there are more than 25 hidden ones.
-    pub fn log_partition(&self) -> Result<f64> {
-        let hidden = self.hidden_bias.len();
-        if self.visible != Units::Bernoulli || self.hidden != Units::Bernoulli || hidden > 25 {
-            let message = "the partition function is summed for binary units and at most 25 hidden ones";
-            return Err(Error::Shape(message.to_owned()));
-        }
-        let terms = (0..1u32 << hidden).map(|state| {
-            let on = |j: usize| f64::from(state >> j & 1);
-            let bias: f64 = self.hidden_bias.iter().enumerate().map(|(j, &b)| f64::from(b) * on(j)).sum();
-            let rows = self.weight.chunks_exact(hidden).zip(&self.visible_bias);
-            bias + rows
-                .map(|(row, &a)| {
-                    let input: f64 = row.iter().enumerate().map(|(j, &w)| f64::from(w) * on(j)).sum();
-                    Activation::Softplus.apply(f64::from(a) + input)
-                })
-                .sum::<f64>()
-        });
-        let terms: Vec<f64> = terms.collect();
-        let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Ok(top + terms.iter().map(|term| (term - top).exp()).sum::<f64>().ln())
-    }
 }

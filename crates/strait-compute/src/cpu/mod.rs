@@ -36,7 +36,7 @@ use linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
 use noise::corrupt;
 use pack::pack;
 use plan::{Copied, Plan, Work, products, weight};
-use rows::{Columns, Data, Loss, gather, loss, scatter, softmax};
+use rows::{Columns, Data, Loss, gather, loss, row_sums, scatter, softmax};
 use sparsity::{Penalty, Sparsity, column_means, contraction, penalty, top_k};
 use storage::{Panels, Shared, Storage, Values, WIDTH};
 use vector::{combine, dot};
@@ -360,6 +360,10 @@ impl Run {
             Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
                 let others = [overlap, correlation, prediction].map(|tensor| self.panels(*tensor));
                 shrink(self.isa, self.panels(*code), others, *shrinkage, self.panels(*out), share);
+            }
+            Op::RowSums { input, columns } => {
+                let columns = columns.map(|columns| self.panels(columns));
+                row_sums(self.isa, self.panels(*input), columns, metrics, step, share);
             }
             Op::MaxNorm { weight, norm, rows } => max_norm(self.isa, self.values(*weight), *norm, *rows, share),
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {

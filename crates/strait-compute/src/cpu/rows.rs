@@ -1,4 +1,4 @@
-//! The operations that go row by row: `gather`, `scatter`, `loss` and `softmax`.
+//! The operations that go row by row: `gather`, `scatter`, `loss`, `row sums` and `softmax`.
 
 use super::isa::{Target, compile_for_each_isa};
 use super::math::{activate, exp, ln, times_derivative};
@@ -110,6 +110,11 @@ pub(super) struct Loss<'a> {
 }
 
 compile_for_each_isa!(loss = loss_kernel(job: &Loss<'_>, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(
+    row_sums = row_sums_kernel(
+        input: &Panels, columns: Option<&Panels>, metrics: (&Shared<f32>, usize), step: &Step, share: Taking<'_>
+    )
+);
 compile_for_each_isa!(softmax = softmax_kernel(input: &Panels, out: &Panels, share: Taking<'_>));
 
 #[inline(always)]
@@ -181,6 +186,32 @@ fn loss_of_row<T: Target>(job: &Loss<'_>, r: usize, active: bool) -> [f32; 2] {
             [loss.0.iter().sum(), f32::from(u8::from(mistaken))]
         }
         _ => [loss.0.iter().sum(), squared.0.iter().sum()],
+    }
+}
+
+#[inline(always)]
+fn row_sums_kernel<T: Target>(
+    input: &Panels,
+    columns: Option<&Panels>,
+    metrics: (&Shared<f32>, usize),
+    step: &Step,
+    share: Taking<'_>,
+) {
+    for r in share.of(input.rows) {
+        let mut sums = Lanes::ZERO;
+        for panel in 0..input.count() {
+            // SAFETY: the operands are only read.
+            let (x, factors) = unsafe {
+                (input.panel(panel, r..r + 1)[0], columns.map_or(Lanes([1.0; WIDTH]), |c| c.panel(panel, 0..1)[0]))
+            };
+            for c in 0..input.width(panel) {
+                sums.0[c] += x.0[c] * factors.0[c];
+            }
+        }
+        let sum = if r < step.rows as usize { sums.0.iter().sum() } else { 0.0 };
+        let start = metrics.1 + 2 * r;
+        // SAFETY: the numbers of this row are this worker's.
+        unsafe { metrics.0.slice_mut(start..start + 2).copy_from_slice(&[sum, 0.0]) };
     }
 }
 

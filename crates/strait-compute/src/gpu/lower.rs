@@ -297,6 +297,15 @@ impl Lowering<'_> {
                     ..by_element(op.name(), *out, constants.map(|(name, x)| (name, x.to_bits())).to_vec())
                 }]
             }
+            Op::RowSums { input, columns } => {
+                let given = if columns.is_some() { Part::ColumnGiven } else { Part::ColumnNone };
+                vec![Kernel {
+                    parts: vec![Part::Prelude, Part::Row, given, Part::RowSums],
+                    buffers: operands(&[Some(*input), *columns]),
+                    metrics: true,
+                    ..self.by_row(op.name(), *input, start)
+                }]
+            }
             Op::MaxNorm { weight, norm, rows } => {
                 let (lines, [length, stride, next]) = match rows {
                     true => (weight.rows, [weight.cols, 1, weight.cols]),

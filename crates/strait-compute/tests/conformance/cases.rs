@@ -260,6 +260,13 @@ fn latent(batch: usize, codes: usize) -> Case {
     b.finish(format!("latent {batch}x{codes}"), ops, vec![step(batch.div_ceil(2)), step(batch)])
 }
 
+fn row_sums(batch: usize, cols: usize) -> Case {
+    let mut b = Builder::new();
+    let (input, columns) = (b.values("x", batch, cols), b.values("c", 1, cols));
+    let ops = [None, Some(columns)].map(|columns| Op::RowSums { input, columns });
+    b.finish(format!("row sums {batch}x{cols}"), ops.to_vec(), vec![step(batch.div_ceil(2)), step(batch)])
+}
+
 /// A step towards sparse codes, and weights that are used both ways after their rows or columns were shortened.
 fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
     let mut b = Builder::new();
@@ -455,6 +462,7 @@ fn others() -> Vec<Case> {
             cases.extend([0, 1, 2].map(|update| contractive(batch, cols + 1, cols, activation, update)));
         }
         cases.push(latent(batch, cols));
+        cases.push(row_sums(batch, cols));
     }
     cases
 }
