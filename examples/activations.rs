@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use shared::{Member, Report, higher, lower};
+use shared::{Learning, Member, Report, higher, lower};
 use strait::compute::philox::Stream;
 use strait::data::Table;
 use strait::models::forward;
@@ -57,8 +57,8 @@ struct Source {
 }
 
 impl shared::Recipe for KSparse {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

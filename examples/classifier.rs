@@ -17,7 +17,7 @@ use anyhow::Result;
 use clap::Parser;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
-use shared::{Measured, Member, Report, draw_filters, lower};
+use shared::{Learning, Measured, Member, Report, draw_filters, lower};
 use strait::prelude::*;
 use strait::terminal::{Terminal, stopping};
 use strait::train::FineTuned;
@@ -95,8 +95,8 @@ impl shared::Recipe for Recipe {
         (name == "long").then_some(Self { rbms, output_epochs: 5, training, ..quick })
     }
 
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 
     fn set_precision(&mut self, precision: Precision) {

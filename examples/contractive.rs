@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, draw_filters, higher, lower, train};
+use shared::{Learning, Member, Report, draw_filters, higher, lower, train};
 use strait::models::{corrupt, nearest, vote};
 use strait::prelude::*;
 use strait::terminal::stopping;
@@ -53,8 +53,8 @@ impl Default for Recipe {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

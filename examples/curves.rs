@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, draw_filters, lower, pictures, train};
+use shared::{Learning, Member, Report, draw_filters, lower, pictures, train};
 use strait::curves::{SIZE, images};
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
@@ -67,8 +67,8 @@ impl shared::Recipe for Recipe {
         (name == "long").then_some(Self { training, pretrain: Pretrain { epochs: 20, ..quick.pretrain }, ..quick })
     }
 
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 
     fn set_precision(&mut self, precision: Precision) {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, draw_filters, higher, lower, one_of_each, pictures, train};
+use shared::{Learning, Member, Report, draw_filters, higher, lower, one_of_each, pictures, train};
 use strait::compute::Missing;
 use strait::models::{corrupt, nearest, vote};
 use strait::picture::{LabelledRow, labelled_rows};
@@ -78,8 +78,8 @@ impl Recipe {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

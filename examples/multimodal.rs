@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, higher, lower, train};
+use shared::{Learning, Member, Report, higher, lower, train};
 use strait::Missing;
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
@@ -108,8 +108,8 @@ impl Pairs {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, lower, one_of_each, pictures};
+use shared::{Learning, Member, Report, lower, one_of_each, pictures};
 use strait::data::Images;
 use strait::picture::{LabelledRow, filters, labelled_rows};
 use strait::prelude::*;
@@ -50,8 +50,8 @@ impl Default for Recipe {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Measured, Member, Report, higher, lower, train};
+use shared::{Learning, Measured, Member, Report, higher, lower, train};
 use strait::models::{nearest, vote};
 use strait::picture::filters;
 use strait::prelude::*;
@@ -85,8 +85,8 @@ impl Recipe {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, draw_filters, lower, train};
+use shared::{Learning, Member, Report, draw_filters, lower, train};
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
@@ -65,8 +65,8 @@ impl shared::Recipe for Recipe {
         (name == "long").then_some(Self { compare: false, stack, classifier })
     }
 
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.classifier
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.classifier)
     }
 
     fn set_precision(&mut self, precision: Precision) {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Measured, Member, Report, higher, lower, train};
+use shared::{Learning, Measured, Member, Report, higher, lower, train};
 use strait::data::Images;
 use strait::hinton2006::SIZES;
 use strait::models::{BinaryCodes, area_under_roc, medians, nearest, retrieval, threshold, vote};
@@ -71,8 +71,8 @@ impl Default for Recipe {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 
     fn set_precision(&mut self, precision: Precision) {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Member, Report, higher, lower, one_of_each, pictures, train};
+use shared::{Learning, Member, Report, higher, lower, one_of_each, pictures, train};
 
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
@@ -65,8 +65,8 @@ impl Default for Recipe {
 }
 
 impl shared::Recipe for Recipe {
-    fn training(&mut self) -> &mut FineTune {
-        &mut self.training
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
     }
 }
 

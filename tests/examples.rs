@@ -8,7 +8,10 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 10] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 13] = [
+    ("classifier", &["--code", "30"], &["filters.png"]),
+    ("curves", &["--code", "3"], &["reconstructions.png", "filters.png"]),
+    ("rbm", &["--code", "30", "--small", "8", "--temperatures", "50"], &["filters.png", "fantasies.png"]),
     ("convolutional", &["--code", "3", "--kernel", "5"], &["reconstructions.png", "maps.png"]),
     ("stacked_denoising", &["--code", "30"], &["filters.png", "mistakes.png"]),
     ("contractive", &["--code", "20"], &["filters.png", "filters-plain.png"]),
@@ -78,10 +81,18 @@ fn wrong_input_gets_one_clear_sentence() {
     let (folder, file) = (folder.path().display().to_string(), file.display().to_string());
     let under_a_file = format!("{file}/out");
     for (name, _, _) in EXAMPLES {
-        // Without a model this one makes its data up.
-        let reads_images = name != "activations";
+        // Some make their data up.
+        let reads = match name {
+            "activations" => Some("--rows"),
+            "curves" => None,
+            _ => Some("--data"),
+        };
+        if let Some(option) = reads {
+            let run = run(name, &[option, &folder]);
+            let message = String::from_utf8_lossy(&run.stderr);
+            assert!(!run.status.success() && message.contains(&*folder), "{name} {option}: {message}");
+        }
         for (arguments, expected) in [
-            (vec![if reads_images { "--data" } else { "--rows" }, &folder], &*folder),
             (vec!["--out", &under_a_file], "no file can be written there"),
             (vec!["--device", "no such gpu", "--out", &folder], "there is no adapter `no such gpu`"),
             (vec!["--precision", "f8", "--out", &folder], "--precision f8: it must be auto, f32, mixed or split"),
@@ -112,4 +123,20 @@ fn wrong_input_gets_one_clear_sentence() {
         let message = String::from_utf8_lossy(&run.stderr);
         assert!(!run.status.success() && message.contains(expected), "{arguments:?}: {message}");
     }
+}
+
+#[test]
+fn the_study_compares_ways_to_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (data, out) = (small_mnist(folder.path()), folder.path().join("out"));
+    let recipe = folder.path().join("recipe.toml");
+    std::fs::write(&recipe, "hidden = [20, 10]\nseeds = 2\n").expect("the folder is writable");
+    let (shown, recipe) = (out.display().to_string(), recipe.display().to_string());
+    let arguments = ["--study", "--device", "cpu", "--data", &data, "--limit", "200", "--recipe", &recipe];
+    let run = run("classifier", &[&arguments[..], &["--epochs", "2", "--out", &shown]].concat());
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    // Three ways to start, at two depths: mean and deviation.
+    assert_eq!(results(&out)["measured"].as_array().map(Vec::len), Some(12));
+    let plot = std::fs::read_to_string(out.join("study.svg")).expect("the plot is there");
+    assert!(plot.starts_with("<svg") && plot.contains("denoising"));
 }

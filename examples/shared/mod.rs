@@ -32,7 +32,7 @@ pub(crate) struct Common {
     /// Seed of the weights, of the order of the images and of all that is drawn
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Epochs of training by back-propagation
+    /// Epochs of training
     #[arg(long)]
     pub(crate) epochs: Option<usize>,
     /// auto (the fastest that costs no accuracy on the device), f32, mixed (products of 16-bit numbers, where the device
@@ -86,12 +86,35 @@ pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
         None
     }
 
-    /// Its training by back-propagation.
-    fn training(&mut self) -> &mut FineTune;
+    /// The training that the options are about.
+    fn training(&mut self) -> Learning<'_>;
 
     /// Sets the precision of all that it trains.
     fn set_precision(&mut self, precision: Precision) {
-        self.training().precision = precision;
+        *self.training().settings().2 = precision;
+    }
+}
+
+/// The recipe of a trainer.
+pub(crate) enum Learning<'a> {
+    FineTune(&'a mut FineTune),
+    Pretrain(&'a mut Pretrain),
+}
+
+impl Learning<'_> {
+    /// Epochs, seed and precision.
+    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
+        match self {
+            Self::FineTune(FineTune { epochs, seed, precision, .. })
+            | Self::Pretrain(Pretrain { epochs, seed, precision, .. }) => (epochs, seed, precision),
+        }
+    }
+
+    fn check(&self) -> strait::train::Result<()> {
+        match self {
+            Self::FineTune(recipe) => recipe.check(),
+            Self::Pretrain(recipe) => recipe.check(),
+        }
     }
 }
 
@@ -109,9 +132,10 @@ impl Member {
                 toml::from_str(&text).with_context(|| format!("--recipe {shown}: this is no recipe"))?
             }
         };
-        let training = recipe.training();
-        training.epochs = self.common.epochs.unwrap_or(training.epochs);
-        training.seed = self.common.seed.unwrap_or(training.seed);
+        let mut training = recipe.training();
+        let (epochs, seed, _) = training.settings();
+        *epochs = self.common.epochs.unwrap_or(*epochs);
+        *seed = self.common.seed.unwrap_or(*seed);
         training.check()?;
         Ok(recipe)
     }
@@ -122,7 +146,7 @@ impl Member {
         stop_on_ctrl_c()?;
         let device = Device::named(&self.common.device)?;
         let from_file = self.recipe_file.as_ref().is_some_and(|file| file.to_str().and_then(R::named).is_none());
-        let said = from_file.then(|| recipe.training().precision);
+        let said = from_file.then(|| *recipe.training().settings().2);
         let precision = self.common.precision(&device, said)?;
         recipe.set_precision(precision);
         println!("{}, {}", device.describe(), precision.name());

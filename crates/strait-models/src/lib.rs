@@ -12,6 +12,7 @@ mod autoencoder;
 mod classifier;
 mod error;
 mod file;
+mod gibbs;
 mod hashing;
 mod likelihood;
 mod neighbours;

@@ -147,10 +147,10 @@ impl FineTune {
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, or the loss is not finite. The net is then
     /// as it was before.
-    pub fn fit<M: Trainable>(
+    pub fn fit(
         &self,
         device: &Device,
-        net: &mut M,
+        net: &mut dyn Trainable,
         train: Rows<'_>,
         test: Option<Rows<'_>>,
         observer: &mut Observer<'_>,
@@ -215,7 +215,7 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn profile(&self, device: &Device, net: &impl Trainable, rows: Rows<'_>) -> Result<Option<Profile>> {
+    pub fn profile(&self, device: &Device, net: &dyn Trainable, rows: Rows<'_>) -> Result<Option<Profile>> {
         self.check()?;
         self.check_model(net, &rows, None)?;
         if self.optimizer.vectors() > 0 {
@@ -246,7 +246,7 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn gradient(&self, device: &Device, net: &impl Trainable, rows: Rows<'_>) -> Result<(f64, Vec<Affine>)> {
+    pub fn gradient(&self, device: &Device, net: &dyn Trainable, rows: Rows<'_>) -> Result<(f64, Vec<Affine>)> {
         self.check()?;
         self.check_model(net, &rows, None)?;
         let mut program = Program::default();
@@ -374,7 +374,7 @@ impl FineTune {
     }
 
     /// Whether model and data fit together and are what the objective takes.
-    fn check_model(&self, net: &impl Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+    fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         net.check(self)?;
         if let Some(layer) = net.layers().iter().find(|layer| !layer.is_whole()) {
             let message =

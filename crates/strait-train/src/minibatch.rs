@@ -23,7 +23,7 @@ pub(crate) struct Minibatch {
 }
 
 impl Minibatch {
-    pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &impl Trainable) -> Self {
+    pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &dyn Trainable) -> Self {
         let input = program.tensor(format!("{name}x"), rows, net.layers()[0].inputs, Kind::Values);
         let target =
             (net.targets() > 0).then(|| program.tensor(format!("{name}target"), rows, net.targets(), Kind::Values));
@@ -59,7 +59,7 @@ impl Minibatch {
     pub(crate) fn record<U: FnMut(&mut Program, Tensor) -> Update>(
         &self,
         (program, routine): (&mut Program, &mut Routine),
-        (net, network): (&impl Trainable, &Network),
+        (net, network): (&dyn Trainable, &Network),
         recipe: &FineTune,
         update: Option<U>,
     ) -> Result<()> {

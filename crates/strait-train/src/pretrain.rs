@@ -8,16 +8,29 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Sample, Step,
-    Tensor, Update,
+    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Step, Tensor,
+    Update,
 };
 use strait_data::{Rows, Values};
 use strait_models::{Rbm, Stack, Units, check_sizes, minibatches};
 
 use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
+use crate::phases::{Layers, Phases};
 use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Profile, Result};
+
+/// Where the negative phase starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chain {
+    /// At the data: contrastive divergence (Hinton 2002). Reconstructions stay means.
+    #[default]
+    Data,
+    /// Where it ended in the step before: persistent contrastive divergence (Tieleman 2008), one chain for each row of a
+    /// minibatch, all of whose units are drawn. It takes a smaller learning rate.
+    Persistent,
+}
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -29,12 +42,17 @@ pub struct Pretrain {
     pub batch: usize,
     /// k of CD-k: steps of Gibbs sampling.
     pub cd_steps: usize,
+    /// Where they start.
+    pub chain: Chain,
     /// ε of the layers of binary units.
     pub rate: f32,
     /// ε of a layer with real-valued units, visible or hidden.
     pub gaussian_rate: f32,
     /// λ, the weight cost.
     pub weight_cost: f32,
+    /// The length that the weights of a hidden unit have at most (Hinton 2012).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f32>,
     /// Momentum of the first epochs.
     pub initial_momentum: f32,
     /// Momentum of the later ones.
@@ -57,9 +75,11 @@ impl Default for Pretrain {
             epochs: 10,
             batch: 100,
             cd_steps: 1,
+            chain: Chain::Data,
             rate: 0.1,
             gaussian_rate: 0.001,
             weight_cost: 0.0002,
+            max_norm: None,
             initial_momentum: 0.5,
             final_momentum: 0.9,
             initial_epochs: 5,
@@ -246,6 +266,7 @@ impl Pretrain {
         positive_rate("gaussian-rate", self.gaussian_rate)?;
         decay("initial-momentum", self.initial_momentum)?;
         decay("final-momentum", self.final_momentum)?;
+        self.max_norm.map_or(Ok(()), |norm| positive_rate("max-norm", norm))?;
         weight_cost(self.weight_cost)
     }
 
@@ -309,53 +330,29 @@ impl Machine {
         let visible_bias = parameter(&mut program, "a", 1, visible);
         let hidden_bias = parameter(&mut program, "b", 1, hidden);
 
-        let mut step = Routine::new(format!("CD-{}", recipe.cd_steps));
         let v0 = program.tensor("v0", batch, visible, Kind::Values);
         let h0 = program.tensor("h0", batch, hidden, Kind::Values);
-        let mut state = program.tensor("h0 state", batch, hidden, Kind::Values);
-        let up = |input: Tensor, out: Tensor, state: Option<Tensor>, stream: usize| Op::Linear {
-            input,
+        let layers = Layers {
+            units: (rbm.visible, rbm.hidden),
             weight: weight.target(),
-            transposed: false,
-            bias: hidden_bias.target(),
-            activation: rbm.hidden.activation(),
-            out,
-            sample: state.map(|out| Sample {
-                sampling: rbm.hidden.sampling(),
-                out,
-                stream: (64 * number + stream) as u32,
-            }),
+            biases: (visible_bias.target(), hidden_bias.target()),
+            stream: 64 * number as u32,
         };
-        step.push(up(v0, h0, Some(state), 0))?;
-        let (mut v, mut h) = (v0, h0);
-        for k in 1..=recipe.cd_steps {
-            v = program.tensor(format!("v{k}"), batch, visible, Kind::Values);
-            h = program.tensor(format!("h{k}"), batch, hidden, Kind::Values);
-            // The reconstruction stays a mean; the hidden units are drawn only if another step follows.
-            step.push(Op::Linear {
-                input: state,
-                weight: weight.target(),
-                transposed: true,
-                bias: visible_bias.target(),
-                activation: rbm.visible.activation(),
-                out: v,
-                sample: None,
-            })?;
-            let drawn =
-                (k < recipe.cd_steps).then(|| program.tensor(format!("h{k} state"), batch, hidden, Kind::Values));
-            step.push(up(v, h, drawn, k))?;
-            state = drawn.unwrap_or(state);
-        }
+        let phases = match recipe.chain {
+            Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
+            Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps)?,
+        };
+        let Phases { step, reconstruction, negative, chain } = phases;
         let error = Op::Loss {
             kind: LossKind::SquaredError { activation: Activation::Linear },
-            input: v,
+            input: reconstruction,
             target: v0,
             output: None,
             delta: None,
         };
         let learn = Op::Gradient {
             positive: (v0, h0),
-            negative: Some((v, h)),
+            negative: Some(negative),
             weight,
             bias: Some(hidden_bias),
             input_bias: Some(visible_bias),
@@ -375,6 +372,9 @@ impl Machine {
             for routine in [&mut whole, &mut last] {
                 routine.push(error.clone())?;
                 routine.push(learn.clone())?;
+                if let Some(norm) = recipe.max_norm {
+                    routine.push(Op::MaxNorm { weight: weight.target(), norm, rows: false })?;
+                }
             }
             steps.push(program.add(whole));
             lasts.push(program.add(last));
@@ -389,6 +389,11 @@ impl Machine {
             feed.write_order(&mut *execution, &order)?;
         }
         execution.write(weight.target(), &rbm.weight)?;
+        if let Some(chain) = chain {
+            let mut stream = Stream::new(recipe.seed, 500 + number as u32);
+            let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
+            execution.write(chain, &bits)?;
+        }
         Ok(Self {
             execution,
             feed,

@@ -21,7 +21,7 @@ impl<'a> TestSet<'a> {
         device: &Device,
         program: &mut Program,
         network: &Network,
-        net: &impl Trainable,
+        net: &dyn Trainable,
         rows: Rows<'a>,
         recipe: &FineTune,
     ) -> Result<Self> {

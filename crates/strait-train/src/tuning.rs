@@ -35,7 +35,7 @@ impl<'a> Tuning<'a> {
     pub(crate) fn load(
         recipe: &FineTune,
         device: &Device,
-        net: &impl Trainable,
+        net: &dyn Trainable,
         train: Rows<'_>,
         test: Option<Rows<'a>>,
     ) -> Result<Self> {

@@ -6,7 +6,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
 use strait_data::Rows;
 use strait_models::{Rbm, Units};
-use strait_train::{Event, Pretrain, silent};
+use strait_train::{Chain, Event, Pretrain, silent};
 
 /// Bars and stripes: 4 x 4 images whose rows, or columns, are all on or all off.
 fn bars_and_stripes() -> Vec<f32> {
@@ -141,4 +141,45 @@ fn a_stopped_run_leaves_the_machines_so_far() {
     let early = recipe.fit(&device, &[12, 8, 4], rows, &mut in_first).expect("it learns");
     assert!(early.stopped);
     assert_eq!(early.stack.unroll().sizes(), [12, 8, 12]);
+}
+
+#[test]
+fn persistent_chains_learn_what_contrastive_divergence_learns_and_more() {
+    let pixels = bars_and_stripes();
+    let device = Device::cpu().expect("threads start");
+    let rows = Rows::numbers(&pixels, 16).expect("whole rows");
+    let likelihood = |chain: Chain| {
+        let recipe = Pretrain {
+            epochs: 5000,
+            batch: 32,
+            rate: 0.02,
+            final_momentum: 0.5,
+            weight_cost: 0.0,
+            gaussian_code: false,
+            chain,
+            seed: 5,
+            ..Pretrain::default()
+        };
+        let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
+        log_likelihood(&trained.stack.rbms[0], &pixels)
+    };
+    let [data, persistent] = [Chain::Data, Chain::Persistent].map(likelihood);
+    println!("log-likelihood: CD-1 {data:.3}, PCD-1 {persistent:.3}");
+    assert!(data < persistent && persistent < -3.38, "CD-1 {data}, PCD-1 {persistent}");
+}
+
+#[test]
+fn weights_stay_below_the_norm() {
+    let pixels = bars_and_stripes();
+    let device = Device::cpu().expect("threads start");
+    let rows = Rows::numbers(&pixels, 16).expect("whole rows");
+    let longest = |max_norm: Option<f32>| {
+        let recipe = Pretrain { epochs: 50, batch: 8, max_norm, gaussian_code: false, ..Pretrain::default() };
+        let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
+        let weight = &trained.stack.rbms[0].weight;
+        let square = |j: usize| weight.iter().skip(j).step_by(12).map(|w| w * w).sum::<f32>();
+        (0..12).map(square).fold(0.0, f32::max).sqrt()
+    };
+    assert!(longest(None) > 2.0);
+    assert!(longest(Some(1.5)) < 1.5001);
 }

@@ -1,0 +1,63 @@
+//! Fantasies of a restricted Boltzmann machine.
+
+use strait_compute::{Device, Kind, Op, Program, Routine, Sample, Step, go_on};
+use strait_data::Rows;
+
+use crate::{Error, Rbm, Result};
+
+impl Rbm {
+    /// What the machine makes of these rows when its units are drawn in turn, hidden ones and visible ones, so many times: the
+    /// means of the visible units in the end, row after row. After many steps they are samples of what it believes in.
+    ///
+    /// ```
+    /// use strait_compute::philox::Stream;
+    /// use strait_models::{Rbm, Units};
+    /// let mut rbm = Rbm::new((4, Units::Bernoulli), (3, Units::Bernoulli), &mut Stream::new(1, 0))?;
+    /// rbm.visible_bias = vec![9.0, -9.0, 9.0, -9.0];
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 0, 255], 4)?;
+    /// let fantasy = rbm.fantasies(&strait_compute::Device::cpu()?, rows, 10, 1)?;
+    /// assert!(fantasy[0] > 0.9 && fantasy[1] < 0.1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the rows do not fit, there are no steps, or the device fails.
+    pub fn fantasies(&self, device: &Device, rows: Rows<'_>, steps: usize, seed: u64) -> Result<Vec<f32>> {
+        let (visible, hidden) = (self.visible_bias.len(), self.hidden_bias.len());
+        if rows.width != visible {
+            return Err(Error::Width { expected: visible, found: rows.width });
+        }
+        if steps == 0 {
+            return Err(Error::Shape("a fantasy takes at least one step".to_owned()));
+        }
+        let mut program = Program::default();
+        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+        let (weight, a, b) = (values("w", visible, hidden), values("a", 1, visible), values("b", 1, hidden));
+        let [v, v_mean] = ["v", "v mean"].map(|name| values(name, rows.count, visible));
+        let [h, h_mean] = ["h", "h mean"].map(|name| values(name, rows.count, hidden));
+        let mut routine = Routine::new("Gibbs");
+        for (input, transposed, bias, units, out, state, stream) in
+            [(v, false, b, self.hidden, h_mean, h, 1), (h, true, a, self.visible, v_mean, v, 2)]
+        {
+            let sample = Some(Sample { sampling: units.sampling(), out: state, stream });
+            routine.push(Op::Linear {
+                input,
+                weight,
+                transposed,
+                bias,
+                activation: units.activation(),
+                out,
+                sample,
+            })?;
+        }
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        execution.write(weight, &self.weight)?;
+        execution.write(a, &self.visible_bias)?;
+        execution.write(b, &self.hidden_bias)?;
+        execution.write(v, &rows.to_numbers())?;
+        let step = |counter: usize| Step { rows: rows.count as u32, counter: counter as u32, ..Step::seeded(seed) };
+        execution.run(routine, &(0..steps).map(step).collect::<Vec<_>>(), &mut go_on)?;
+        Ok(execution.read(v_mean)?)
+    }
+}
