@@ -1,7 +1,8 @@
 //! Programs that cannot mean anything are refused, with one sentence, before they run.
 
 use strait_compute::{
-    Activation, Backend, Cpu, Error, Kind, Op, Oracle, Program, Routine, Step, Tensor, Update, go_on,
+    Activation, Addend, Backend, Cpu, Error, Kind, Op, Oracle, Precision, Program, Routine, Step, Tensor, Update,
+    Window, go_on,
 };
 
 fn values(program: &mut Program, name: &str, rows: usize, cols: usize) -> Tensor {
@@ -127,4 +128,56 @@ fn steps_and_indices_have_to_fit() {
         assert!(matches!(error, Error::Step { step: 0, .. }), "{error}");
     }
     execution.run(gather, &[step(3, 3)], &mut go_on).expect("this one fits");
+}
+
+#[test]
+fn windows_columns_and_shared_rows_have_to_fit() {
+    let mut program = Program::default();
+    let [map, seen, x, d, w] = [("map", 2, 12), ("seen", 13, 8), ("x", 6, 3), ("d", 6, 4), ("w", 3, 4)]
+        .map(|(name, rows, cols)| values(&mut program, name, rows, cols));
+    let data = program.tensor("data", 6, 4, Kind::Rows);
+    let good = Window { height: 2, width: 3, channels: 2, kernel: 2, stride: 1, padding: 1 };
+    let unfold = |window: Window| Op::Unfold { input: map, window, out: seen };
+    let gradient = |positions: usize, plus: Option<Addend>| Op::Gradient {
+        positive: (x, d),
+        negative: None,
+        weight: Update::Store { gradient: w },
+        bias: None,
+        input_bias: None,
+        plus,
+        positions,
+    };
+    let mut routine = Routine::new("r");
+    for (op, expected) in [
+        (unfold(good), "the windows is [13, 8]"),
+        (unfold(Window { stride: 0, ..good }), "is no window"),
+        (unfold(Window { kernel: usize::MAX, ..good }), "is no window"),
+        (unfold(Window { padding: usize::MAX, ..good }), "is no window"),
+        (unfold(Window { height: 9, ..good }), "the windows is"),
+        (gradient(0, None), "6 rows cannot be 0"),
+        (gradient(4, None), "6 rows cannot be 4"),
+        (gradient(1, Some(Addend::Gradient(w))), "it writes a tensor that it reads"),
+        (Op::Gather { data, index: None, first: 2, shift: None, out: x }, "no 3 columns from 2 on"),
+        (Op::Gather { data, index: None, first: usize::MAX, shift: None, out: x }, "columns from"),
+        (Op::MaxNorm { weight: w, norm: f32::NAN, rows: true }, "a norm of NaN"),
+    ] {
+        let error = routine.push(op.clone()).expect_err("it does not fit").to_string();
+        assert!(error.contains(expected), "{op:?}: {error}");
+    }
+}
+
+#[test]
+fn statistics_in_16_bits_have_one_number_of_positions() {
+    let mut program = Program::default();
+    let [x, d, w, other] = [("x", 6, 3), ("d", 6, 4), ("w", 3, 4), ("other", 3, 4)]
+        .map(|(name, rows, cols)| values(&mut program, name, rows, cols));
+    let mut routine = Routine::new("r").in_precision(Precision::Mixed);
+    for (gradient, positions) in [(w, 1), (other, 2)] {
+        let weight = Update::Store { gradient };
+        let (negative, bias, input_bias, plus) = (None, None, None, None);
+        let op = Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions };
+        routine.push(op).expect("the shapes fit");
+    }
+    program.add(routine);
+    assert!(refusal(&Cpu::with_threads(1).expect("threads start"), &program).contains("number of positions"));
 }

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use strait_compute::{Activation, Cpu, Device, Gpu, Missing, Noise};
-use strait_data::Rows;
+use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
-use strait_models::{Autoencoder, Vae};
+use strait_models::{Annealing, Autoencoder, Classifier, Rbm, Units, Vae};
 use strait_train::{
-    Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Trainable, silent,
+    Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Trainable,
+    silent,
 };
 
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
@@ -116,6 +117,47 @@ fn a_gpu_trains_every_member_of_the_family() {
     same_gradient("convolutional", &gpu, &plain, &convolutional);
     let vae = Vae::glorot(&[WIDTH, 20, 6], Activation::Tanh, 3).expect("the sizes make sense");
     same_gradient("variational", &gpu, &FineTune { kl_weight: 0.7, ..plain }, &vae);
+}
+
+#[test]
+fn a_gpu_trains_and_measures_machines_with_persistent_chains() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let pixels: Vec<u8> = pixels().iter().map(|&x| if x > 127 { 255 } else { 0 }).collect();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let recipe = Pretrain {
+        epochs: 3,
+        batch: 20,
+        chain: Chain::Persistent,
+        max_norm: Some(2.0),
+        gaussian_code: false,
+        ..Pretrain::default()
+    };
+    let cpu = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let machine = |device: &Device| -> Rbm {
+        let trained = recipe.fit(device, &[WIDTH, 10], rows, &mut silent).expect("it learns");
+        trained.stack.rbms.into_iter().next().expect("one machine")
+    };
+    let [on_cpu, on_gpu] = [&cpu, &device(&gpu)].map(machine);
+    assert_eq!((on_gpu.visible, on_gpu.hidden), (Units::Bernoulli, Units::Bernoulli));
+    let annealing = Annealing { temperatures: 60, chains: 40, ..Annealing::default() };
+    let measure = |device: &Device, rbm: &Rbm| {
+        let energies = rbm.free_energies(device, rows).expect("they are computed");
+        let mean = energies.iter().sum::<f64>() / energies.len() as f64;
+        let estimate = rbm.annealed_partition(device, rows, &annealing).expect("it is estimated");
+        [mean, rbm.log_partition(device).expect("it is summed"), estimate.log]
+    };
+    // The same machine on both, then each one's own.
+    for (x, y) in measure(&cpu, &on_cpu).into_iter().zip(measure(&device(&gpu), &on_cpu)) {
+        assert!((x - y).abs() < 0.05, "{x} on the CPU, {y} on the GPU");
+    }
+    let likelihood = |device: &Device, rbm: &Rbm| {
+        let [energy, log_z, _] = measure(device, rbm);
+        -energy - log_z
+    };
+    let [one, other] = [likelihood(&cpu, &on_cpu), likelihood(&device(&gpu), &on_gpu)];
+    assert!((one - other).abs() < 0.5, "log-likelihoods: {one} on the CPU, {other} on the GPU");
 }
 
 fn gpu_error(error: Error) -> GpuError {
@@ -267,6 +309,17 @@ fn data_larger_than_the_device_change_no_bit() {
         });
         assert_eq!(one, other, "conjugate gradients");
     }
+    // Rows with their classes behind them.
+    let labels: Vec<u8> = (0..bytes.count).map(|i| (i % 3) as u8).collect();
+    let labelled = Labelled::new(bytes, &labels, 3).expect("as many labels as rows");
+    let [one, other] = [&whole, &small].map(|gpu| {
+        let mut net = Classifier::glorot(&[WIDTH, 24, 3], Activation::Tanh, 3).expect("the sizes make sense");
+        let recipe = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
+        let tuned = recipe.fit(&device(gpu), &mut net, labelled.rows(), Some(labelled.rows()), &mut silent);
+        let errors: Vec<_> = tuned.expect("it learns").epochs.iter().map(|epoch| epoch.test_error).collect();
+        (net, errors)
+    });
+    assert_eq!(one, other, "classifier");
     // An observer stops a run in the middle of a part.
     let mut stop = |event: &Event| match event {
         Event::Rows { done: 100.., .. } => ControlFlow::Break(()),
