@@ -8,10 +8,11 @@ struct Size {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let factor = factors();
     for (var i = id.x; i < size.length; i += size.stride) {
         var sum = 0.0;
-        if step.alpha != 0.0 { sum = step.alpha * x_at(i); }
-        if step.beta != 0.0 { sum += step.beta * y_at(i); }
+        if factor.x != 0.0 { sum = factor.x * x_at(i); }
+        if factor.y != 0.0 { sum += factor.y * y_at(i); }
         out[i] = sum;
     }
 }

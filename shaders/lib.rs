@@ -183,6 +183,10 @@ parts! {
     Reparameterize = "reparameterize.wgsl";
     /// Their derivative.
     ReparameterizeBackward = "reparameterize_backward.wgsl";
+    /// Their factors, by the step.
+    FactorsOfStep = "factors_of_step.wgsl";
+    /// Their factors, always the same.
+    FactorsFixed = "factors_fixed.wgsl";
     /// Sums of vectors.
     Combine = "combine.wgsl";
     /// Dot products.

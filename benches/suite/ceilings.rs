@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use strait::Device;
-use strait::compute::{Activation, Hardware, Kind, Op, Program, Routine, Step, go_on};
+use strait::compute::{Activation, Factors, Hardware, Kind, Op, Program, Routine, Step, go_on};
 
 /// The side of the square product.
 const SIDE: usize = 2048;
@@ -40,15 +40,16 @@ impl Ceilings {
         let copy = time(device, 1, |program, routine| {
             let mut vector = |name: &str| program.tensor(name, length / 1024, 1024, Kind::Values);
             let (x, out) = (vector("x"), vector("y"));
-            routine.push(Op::Combine { x, y: x, out })
+            routine.push(Op::Combine { x, y: x, factors: Factors::Step, out })
         })?;
         const CHAIN: usize = 64;
         let empty = time(device, 1, |program, routine| {
             let mut number = |name: &str| program.tensor(name, 1, 1, Kind::Values);
             let (x, y) = (number("x"), number("y"));
+            let factors = Factors::Step;
             (0..CHAIN / 2).try_for_each(|_| {
-                routine.push(Op::Combine { x, y: x, out: y })?;
-                routine.push(Op::Combine { x: y, y, out: x })
+                routine.push(Op::Combine { x, y: x, factors, out: y })?;
+                routine.push(Op::Combine { x: y, y, factors, out: x })
             })
         })?;
         Ok(Self {

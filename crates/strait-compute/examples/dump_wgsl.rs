@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Addend, Cooperation, Error, FoldTail, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op,
+    Activation, Addend, Cooperation, Error, Factors, FoldTail, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op,
     PenaltyKind, Precision, Program, Routine, Sample, Sampling, Shape, Shrinkage, Tensor, Tile, Tiles, Update, Window,
     kernels,
 };
@@ -158,8 +158,10 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     let data = program.tensor("rows", 20, 8, Kind::Rows);
     routine.push(Op::Scatter { input: x, data })?;
     routine.push(Op::Softmax { input: y, out: p })?;
-    routine.push(Op::Combine { x: w, y: spare, out: weights[0].target() })?;
-    routine.push(Op::Combine { x: w, y: spare, out: w })?;
+    for factors in [Factors::Step, Factors::Fixed(1.0, -1.0)] {
+        routine.push(Op::Combine { x: w, y: spare, factors, out: weights[0].target() })?;
+        routine.push(Op::Combine { x: w, y: spare, factors, out: w })?;
+    }
     routine.push(Op::Dot { x: w, y: spare })?;
     program.add(routine);
     Ok(program)

@@ -32,7 +32,7 @@ pub use device::Device;
 pub use error::{Error, Result};
 pub use gpu::{Cooperation, Gpu, Tiles, kernels};
 pub use noise::{Missing, Noise};
-pub use op::{Addend, FoldTail, LossKind, Op, PenaltyKind, Sample, Shrinkage, Update};
+pub use op::{Addend, Factors, FoldTail, LossKind, Op, PenaltyKind, Sample, Shrinkage, Update};
 pub use oracle::Oracle;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};

@@ -160,6 +160,15 @@ pub enum PenaltyKind {
     },
 }
 
+/// The factors of [`Op::Combine`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Factors {
+    /// The α and β of the [`Step`](crate::Step).
+    Step,
+    /// These, in every step.
+    Fixed(f32, f32),
+}
+
 /// The numbers of [`Op::Shrink`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Shrinkage {
@@ -416,12 +425,14 @@ pub enum Op {
         /// Probabilities, [B, N].
         out: Tensor,
     },
-    /// out = α x + β y, element by element, with the step's α and β.
+    /// out = α x + β y, element by element; a factor of zero drops its operand, whatever that holds.
     Combine {
         /// x
         x: Tensor,
         /// y
         y: Tensor,
+        /// α and β.
+        factors: Factors,
         /// May be x or y itself.
         out: Tensor,
     },
@@ -513,7 +524,7 @@ impl Op {
             | Self::Corrupt { input, out, .. }
             | Self::TopK { input, out, .. }
             | Self::ColumnMeans { input, out } => (vec![*input], vec![*out]),
-            Self::Combine { x, y, out } => (vec![*x, *y], vec![*out]),
+            Self::Combine { x, y, out, .. } => (vec![*x, *y], vec![*out]),
             Self::Dot { x, y } => (vec![*x, *y], vec![]),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{Addend, DOT_PARTS, FoldTail, LossKind, Op, PenaltyKind, Update};
+use crate::op::{Addend, DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Update};
 use crate::philox::{philox, uniform};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Noise, Operands, Precision,
@@ -515,9 +515,12 @@ impl Run {
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
             Op::Softmax { input, out } => self.set(*out, softmax(&self.get(*input), input.rows)),
-            Op::Combine { x, y, out } => {
+            Op::Combine { x, y, factors, out } => {
                 let (x, y) = (self.get(*x).values, self.get(*y).values);
-                let (alpha, beta) = (f64::from(step.alpha), f64::from(step.beta));
+                let (alpha, beta) = match *factors {
+                    Factors::Step => (f64::from(step.alpha), f64::from(step.beta)),
+                    Factors::Fixed(alpha, beta) => (f64::from(alpha), f64::from(beta)),
+                };
                 // A scalar of zero drops its operand, whatever that holds.
                 let term = |scalar: f64, value: f64| if scalar == 0.0 { 0.0 } else { scalar * value };
                 self.set(*out, x.iter().zip(&y).map(|(&x, &y)| term(alpha, x) + term(beta, y)).collect());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::op::{Addend, FoldTail, Op, PenaltyKind, Shrinkage, Update};
+use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Shrinkage, Update};
 use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
@@ -398,7 +398,12 @@ fn check(op: &Op) -> Result<()> {
             same("the means and variances", *moments, delta.rows, 2 * delta.cols)?;
             same("the result", *out, delta.rows, 2 * delta.cols)
         }
-        Op::Combine { x, y, out } => {
+        Op::Combine { x, y, factors, out } => {
+            if let Factors::Fixed(alpha, beta) = factors
+                && !(alpha.is_finite() && beta.is_finite())
+            {
+                return fail(format!("{alpha} and {beta} are no factors"));
+            }
             numbers(&[*x, *y, *out])?;
             same("y", *y, x.rows, x.cols)?;
             same("the result", *out, x.rows, x.cols)

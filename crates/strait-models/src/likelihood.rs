@@ -3,7 +3,7 @@
 
 use strait_compute::philox::{Stream, uniform};
 use strait_compute::{
-    Activation, Device, Execution, Kind, Op, Program, Routine, Sample, Sampling, Step, Tensor, go_on,
+    Activation, Device, Execution, Factors, Kind, Op, Program, Routine, Sample, Sampling, Step, Tensor, go_on,
 };
 use strait_data::Rows;
 
@@ -274,7 +274,7 @@ impl Annealed {
         let [h, h_mean, soft] = ["h", "h mean", "softplus"].map(|name| values(name, chains, hidden));
         let mut routine = Routine::new("annealing");
         for [x, y, out] in [w, b, a] {
-            routine.push(Op::Combine { x, y, out })?;
+            routine.push(Op::Combine { x, y, factors: Factors::Step, out })?;
         }
         let sums = (w[2], false, b[2], a[2]);
         record_sums(&mut routine, sums, v, soft)?;

@@ -1,7 +1,7 @@
 //! Principal component analysis.
 
 use nalgebra::{DMatrix, SymmetricEigen};
-use strait_compute::{Device, Kind, Op, Program, Routine, Step, Update, go_on};
+use strait_compute::{Device, Factors, Kind, Op, Program, Routine, Step, Update, go_on};
 use strait_data::Rows;
 
 use crate::network::declare_rows;
@@ -129,7 +129,7 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
     let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
     let mut routine = Routine::new("covariance");
     routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
-    routine.push(Op::Combine { x, y: means, out: centred })?;
+    routine.push(Op::Combine { x, y: means, factors: Factors::Step, out: centred })?;
     let weight = Update::Store { gradient: moments };
     routine.push(Op::Gradient {
         positive: (centred, centred),

@@ -284,17 +284,9 @@ impl FineTune {
         if self.tied { Network::declare_tied(program, layers) } else { Network::declare(program, layers) }
     }
 
-    /// What a step needs whatever the optimiser is. Derivatives are added with both scalars 1.
+    /// What a step needs whatever the optimiser is.
     pub(crate) fn step(&self, number: usize, (offset, rows): (u32, u32)) -> Step {
-        Step {
-            offset,
-            rows,
-            counter: number as u32,
-            weight_cost: self.weight_cost,
-            alpha: 1.0,
-            beta: 1.0,
-            ..Step::seeded(self.seed)
-        }
+        Step { offset, rows, counter: number as u32, weight_cost: self.weight_cost, ..Step::seeded(self.seed) }
     }
 
     /// Whether the settings make sense, which [`FineTune::fit`] also asks.

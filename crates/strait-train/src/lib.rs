@@ -38,7 +38,7 @@ pub use net_problem::NetProblem;
 pub use objective::{Objective, Penalty};
 pub use optimizer::Optimizer;
 pub use predictive::{Inference, PredictiveSparse};
-pub use pretrain::{Chain, Pretrain, PretrainEpoch, Pretrained};
+pub use pretrain::{Chain, Pretrain, PretrainEpoch, Pretrained, SparsityTarget};
 pub use profile::{OpTime, Profile};
 pub use progress::{Event, HostCost, Observer, silent};
 pub use schedule::Schedule;

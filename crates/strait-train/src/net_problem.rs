@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use strait_compute::{Execution, Kind, Op, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_compute::{Execution, Factors, Kind, Op, Routine, RoutineId, Step, Tensor, Update, go_on};
 use strait_models::Network;
 
 use crate::minimize::{POINT, Problem, Vector};
@@ -74,7 +74,12 @@ impl Problem for NetProblem<'_> {
             Some(&routine) => routine,
             None => {
                 let [xs, ys, outs] = [x, y, out].map(|vector| self.memory.vectors[vector.0].clone());
-                let routine = self.record("combine", |i| Op::Combine { x: xs[i], y: ys[i], out: outs[i] })?;
+                let routine = self.record("combine", |i| Op::Combine {
+                    x: xs[i],
+                    y: ys[i],
+                    factors: Factors::Step,
+                    out: outs[i],
+                })?;
                 self.memory.combinations.insert((x, y, out), routine);
                 routine
             }
@@ -132,7 +137,7 @@ impl Problem for NetProblem<'_> {
                 routine
             }
         };
-        let step = Step { rows: self.rows, alpha: 1.0, beta: 1.0, ..Step::default() };
+        let step = Step { rows: self.rows, ..Step::default() };
         Ok(self.execution.run(routine, &[step], &mut go_on)?.mean_loss())
     }
 }

@@ -1,11 +1,12 @@
 //! The two phases of a step of an RBM's training, recorded.
 
-use strait_compute::{Kind, Op, Program, Routine, Sample, Tensor};
+use strait_compute::{Activation, Factors, Kind, Op, PenaltyKind, Program, Routine, Sample, Tensor, Update};
 use strait_models::Units;
 
 use crate::Result;
 
 /// The layers of a machine on a device.
+#[derive(Clone, Copy)]
 pub(crate) struct Layers {
     /// Visible and hidden.
     pub(crate) units: (Units, Units),
@@ -25,6 +26,8 @@ pub(crate) struct Phases {
     pub(crate) negative: (Tensor, Tensor),
     /// Hidden states that stay from step to step.
     pub(crate) chain: Option<Tensor>,
+    /// The parameters by which these move.
+    pub(crate) driving: Option<Layers>,
 }
 
 /// Streams of visible units lie that far behind those of hidden ones.
@@ -76,11 +79,29 @@ impl Layers {
             step.push(self.up(v, h, drawn, k))?;
             state = drawn.unwrap_or(state);
         }
-        Ok(Phases { step, reconstruction: v, negative: (v, h), chain: None })
+        Ok(Phases { step, reconstruction: v, negative: (v, h), chain: None, driving: None })
     }
 
-    /// The same from the states in which the chains were left, with all units drawn.
-    pub(crate) fn persistent(&self, program: &mut Program, (v0, h0): (Tensor, Tensor), steps: usize) -> Result<Phases> {
+    /// Other parameters of the same shapes and streams.
+    pub(crate) fn beside(&self, program: &mut Program, name: &str) -> Self {
+        let mut like = |other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
+        let (weight, biases) = (like(self.weight), (like(self.biases.0), like(self.biases.1)));
+        Self { weight, biases, ..*self }
+    }
+
+    /// The weights, the hidden bias and the visible one.
+    fn parameters(&self) -> [Tensor; 3] {
+        [self.weight, self.biases.1, self.biases.0]
+    }
+
+    /// The same from the states in which the chains were left, with all units drawn by the parameters `driving`.
+    pub(crate) fn persistent(
+        &self,
+        program: &mut Program,
+        (v0, h0): (Tensor, Tensor),
+        steps: usize,
+        driving: &Self,
+    ) -> Result<Phases> {
         let mut step = Routine::new(format!("PCD-{steps}"));
         let mut like = |name: &str, other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
         let [reconstruction, v, v_state] = ["reconstruction", "chain v", "chain v state"].map(|name| like(name, v0));
@@ -88,9 +109,75 @@ impl Layers {
         step.push(self.up(v0, h0, None, 0))?;
         step.push(self.down(h0, reconstruction, None, 0))?;
         for k in 1..=steps {
-            step.push(self.down(chain, v, Some(v_state), k))?;
-            step.push(self.up(v_state, h, Some(chain), k))?;
+            step.push(driving.down(chain, v, Some(v_state), k))?;
+            step.push(driving.up(v_state, h, Some(chain), k))?;
         }
-        Ok(Phases { step, reconstruction, negative: (v_state, h), chain: Some(chain) })
+        Ok(Phases { step, reconstruction, negative: (v_state, h), chain: Some(chain), driving: Some(*driving) })
+    }
+}
+
+/// The gradient of all parameters, and what becomes of that of the weights, the hidden bias and the visible one.
+pub(crate) fn gradient(
+    positive: (Tensor, Tensor),
+    negative: (Tensor, Tensor),
+    [weight, bias, input_bias]: [Update; 3],
+) -> Op {
+    let (bias, input_bias) = (Some(bias), Some(input_bias));
+    Op::Gradient { positive, negative: Some(negative), weight, bias, input_bias, plus: None, positions: 1 }
+}
+
+/// Records the hidden statistics of the positive phase less the derivative of the divergence of their means from a target.
+pub(crate) fn record_sparsity(
+    program: &mut Program,
+    step: &mut Routine,
+    h0: Tensor,
+    (weight, target): (f32, f32),
+) -> Result<Tensor> {
+    let [slope, out] = ["slope", "sparse h0"].map(|name| program.tensor(name, h0.rows, h0.cols, Kind::Values));
+    let means = program.tensor("means", 1, h0.cols, Kind::Values);
+    let kind = PenaltyKind::Sparsity { weight, target, means };
+    step.push(Op::ColumnMeans { input: h0, out: means })?;
+    // The penalty adds its derivative to what is there.
+    step.push(Op::Combine { x: h0, y: h0, factors: Factors::Fixed(0.0, 0.0), out: slope })?;
+    step.push(Op::Penalty { kind, output: h0, activation: Activation::Logistic, delta: slope })?;
+    step.push(Op::Combine { x: h0, y: slope, factors: Factors::Fixed(1.0, -1.0), out })?;
+    Ok(out)
+}
+
+/// Fast weights beside those that are learned.
+pub(crate) struct Fast {
+    pub(crate) rate: f32,
+    pub(crate) weight_cost: f32,
+}
+
+impl Fast {
+    /// What is left of fast weights after a step.
+    const KEPT: f32 = 0.95;
+
+    /// The gradient G, then for each parameter θ with its velocity v and fast part f, the step's factors being the momentum and
+    /// the negative learning rate: v ← m v − ε G, θ ← θ + v, f ← 0.95 f − ε_f G, and θ + f drives the chains.
+    pub(crate) fn learn(
+        &self,
+        program: &mut Program,
+        (positive, negative): ((Tensor, Tensor), (Tensor, Tensor)),
+        updates: [Update; 3],
+        driving: &Layers,
+    ) -> Vec<Op> {
+        let mut like = |name: &str, other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
+        let gradients = updates.map(|update| like("gradient", update.target()));
+        let mut ops = vec![gradient(positive, negative, gradients.map(|gradient| Update::Store { gradient }))];
+        for (i, update) in updates.into_iter().enumerate() {
+            let (parameter, gradient, total) = (update.target(), gradients[i], driving.parameters()[i]);
+            let [velocity, fast] = ["velocity", "fast"].map(|name| like(name, parameter));
+            let mut combine = |x, y, factors, out| ops.push(Op::Combine { x, y, factors, out });
+            if i == 0 && self.weight_cost > 0.0 {
+                combine(gradient, parameter, Factors::Fixed(1.0, self.weight_cost), gradient);
+            }
+            combine(velocity, gradient, Factors::Step, velocity);
+            combine(parameter, velocity, Factors::Fixed(1.0, 1.0), parameter);
+            combine(fast, gradient, Factors::Fixed(Self::KEPT, -self.rate), fast);
+            combine(parameter, fast, Factors::Fixed(1.0, 1.0), total);
+        }
+        ops
     }
 }

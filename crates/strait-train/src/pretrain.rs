@@ -14,15 +14,15 @@ use strait_compute::{
 use strait_data::{Rows, Values};
 use strait_models::{Rbm, Stack, Units, check_sizes, minibatches};
 
-use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
-use crate::phases::{Layers, Phases};
+use crate::phases::{Fast, Layers, Phases, gradient, record_sparsity};
 use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Profile, Result};
 
 /// Where the negative phase starts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Chain {
     /// At the data: contrastive divergence (Hinton 2002). Reconstructions stay means.
     #[default]
@@ -30,6 +30,23 @@ pub enum Chain {
     /// Where it ended in the step before: persistent contrastive divergence (Tieleman 2008), one chain for each row of a
     /// minibatch, all of whose units are drawn. It takes a smaller learning rate.
     Persistent,
+    /// The same with fast weights on top of the others (Tieleman & Hinton 2009), which learn at this rate, are forgotten by a
+    /// twentieth in each step, and drive the chains away from where they have been.
+    FastPersistent {
+        /// The rate of the fast weights.
+        rate: f32,
+    },
+}
+
+/// What hidden units shall do on the mean over a minibatch: a penalty on the divergence of their mean outputs from a target
+/// (Lee et al. 2008, with the divergence in place of the squared difference).
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SparsityTarget {
+    /// The weight of the divergence.
+    pub weight: f32,
+    /// The mean output, between 0 and 1.
+    pub target: f32,
 }
 
 /// The recipe of the paper's pretraining. The defaults are those of the code that its authors gave out.
@@ -53,6 +70,9 @@ pub struct Pretrain {
     /// The length that the weights of a hidden unit have at most (Hinton 2012).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f32>,
+    /// The mean outputs that binary hidden units shall have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparsity: Option<SparsityTarget>,
     /// Momentum of the first epochs.
     pub initial_momentum: f32,
     /// Momentum of the later ones.
@@ -80,6 +100,7 @@ impl Default for Pretrain {
             gaussian_rate: 0.001,
             weight_cost: 0.0002,
             max_norm: None,
+            sparsity: None,
             initial_momentum: 0.5,
             final_momentum: 0.9,
             initial_epochs: 5,
@@ -267,6 +288,16 @@ impl Pretrain {
         decay("initial-momentum", self.initial_momentum)?;
         decay("final-momentum", self.final_momentum)?;
         self.max_norm.map_or(Ok(()), |norm| positive_rate("max-norm", norm))?;
+        if let Chain::FastPersistent { rate } = self.chain {
+            positive_rate("the rate of the fast weights", rate)?;
+        }
+        if let Some(SparsityTarget { weight, target }) = self.sparsity {
+            penalty_weight(weight)?;
+            if !(0.0 < target && target < 1.0) {
+                let (setting, value) = ("the target of the sparsity", target.to_string());
+                return Err(Error::Setting { setting, value, expected: "it must lie between 0 and 1" });
+            }
+        }
         weight_cost(self.weight_cost)
     }
 
@@ -340,9 +371,19 @@ impl Machine {
         };
         let phases = match recipe.chain {
             Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
-            Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps)?,
+            Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps, &layers)?,
+            Chain::FastPersistent { .. } => {
+                let driving = layers.beside(&mut program, "driving");
+                layers.persistent(&mut program, (v0, h0), recipe.cd_steps, &driving)?
+            }
         };
-        let Phases { step, reconstruction, negative, chain } = phases;
+        let Phases { mut step, reconstruction, negative, chain, driving } = phases;
+        let positive = match recipe.sparsity.filter(|_| rbm.hidden == Units::Bernoulli) {
+            None => (v0, h0),
+            Some(SparsityTarget { weight, target }) => {
+                (v0, record_sparsity(&mut program, &mut step, h0, (weight, target))?)
+            }
+        };
         let error = Op::Loss {
             kind: LossKind::SquaredError { activation: Activation::Linear },
             input: reconstruction,
@@ -350,14 +391,13 @@ impl Machine {
             output: None,
             delta: None,
         };
-        let learn = Op::Gradient {
-            positive: (v0, h0),
-            negative: Some(negative),
-            weight,
-            bias: Some(hidden_bias),
-            input_bias: Some(visible_bias),
-            plus: None,
-            positions: 1,
+        let updates = [weight, hidden_bias, visible_bias];
+        let learn = match (recipe.chain, driving) {
+            (Chain::FastPersistent { rate }, Some(driving)) => {
+                let fast = Fast { rate, weight_cost: recipe.weight_cost };
+                fast.learn(&mut program, (positive, negative), updates, &driving)
+            }
+            _ => vec![gradient(positive, negative, updates)],
         };
         let (mut steps, mut lasts) = (Vec::new(), Vec::new());
         for place in 0..feed.places() {
@@ -371,7 +411,7 @@ impl Machine {
             // The error goes right before the gradient, with which GPUs compute it in one go.
             for routine in [&mut whole, &mut last] {
                 routine.push(error.clone())?;
-                routine.push(learn.clone())?;
+                learn.iter().try_for_each(|op| routine.push(op.clone()))?;
                 if let Some(norm) = recipe.max_norm {
                     routine.push(Op::MaxNorm { weight: weight.target(), norm, rows: false })?;
                 }
@@ -389,6 +429,9 @@ impl Machine {
             feed.write_order(&mut *execution, &order)?;
         }
         execution.write(weight.target(), &rbm.weight)?;
+        if let Some(driving) = driving.filter(|driving| driving.weight != weight.target()) {
+            execution.write(driving.weight, &rbm.weight)?;
+        }
         if let Some(chain) = chain {
             let mut stream = Stream::new(recipe.seed, 500 + number as u32);
             let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
@@ -434,6 +477,9 @@ impl Machine {
                 learning_rate: rate,
                 momentum,
                 weight_cost: recipe.weight_cost,
+                // What becomes of a velocity and a gradient, where they are combined apart from each other.
+                alpha: momentum,
+                beta: -rate,
                 ..Step::seeded(recipe.seed.wrapping_add(self.number as u64))
             };
             let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use strait_compute::{
-    Activation, Addend, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Shrinkage, Tensor, Update,
-    Window,
+    Activation, Addend, Factors, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Shrinkage, Tensor,
+    Update, Window,
 };
 use strait_models::{Layer, Outputs};
 
@@ -441,8 +441,10 @@ impl<'a> Tape<'a> {
     fn gather_derivative(&mut self, of: Value, delta: Tensor) -> Result<()> {
         match self.steps[of.0].delta {
             None => self.steps[of.0].delta = Some(delta),
-            // The steps of training have 1 for both scalars.
-            Some(known) => self.routine.push(Op::Combine { x: known, y: delta, out: known })?,
+            Some(known) => {
+                let factors = Factors::Fixed(1.0, 1.0);
+                self.routine.push(Op::Combine { x: known, y: delta, factors, out: known })?;
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
 use strait_data::Rows;
 use strait_models::{Rbm, Units};
-use strait_train::{Chain, Event, Pretrain, silent};
+use strait_train::{Chain, Event, Pretrain, SparsityTarget, silent};
 
 /// Bars and stripes: 4 x 4 images whose rows, or columns, are all on or all off.
 fn bars_and_stripes() -> Vec<f32> {
@@ -163,9 +163,11 @@ fn persistent_chains_learn_what_contrastive_divergence_learns_and_more() {
         let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
         log_likelihood(&trained.stack.rbms[0], &pixels)
     };
-    let [data, persistent] = [Chain::Data, Chain::Persistent].map(likelihood);
-    println!("log-likelihood: CD-1 {data:.3}, PCD-1 {persistent:.3}");
+    let fast = Chain::FastPersistent { rate: 0.02 };
+    let [data, persistent, fast] = [Chain::Data, Chain::Persistent, fast].map(likelihood);
+    println!("log-likelihood: CD-1 {data:.3}, PCD-1 {persistent:.3}, FPCD-1 {fast:.3}");
     assert!(data < persistent && persistent < -3.38, "CD-1 {data}, PCD-1 {persistent}");
+    assert!(data < fast && fast < -3.38, "CD-1 {data}, FPCD-1 {fast}");
 }
 
 #[test]
@@ -182,4 +184,22 @@ fn weights_stay_below_the_norm() {
     };
     assert!(longest(None) > 2.0);
     assert!(longest(Some(1.5)) < 1.5001);
+}
+
+#[test]
+fn hidden_units_are_on_as_often_as_they_shall_be() {
+    let mut stream = Stream::new(7, 0);
+    let values: Vec<f32> = (0..400 * 20).map(|_| if stream.next_normal() > 0.3 { 1.0 } else { 0.0 }).collect();
+    let device = Device::cpu().expect("threads start");
+    let rows = Rows::numbers(&values, 20).expect("whole rows");
+    let mean = |sparsity: Option<SparsityTarget>| {
+        let recipe = Pretrain { epochs: 60, batch: 20, sparsity, gaussian_code: false, ..Pretrain::default() };
+        let net = recipe.fit(&device, &[20, 10], rows, &mut silent).expect("it learns").stack.unroll();
+        let codes = net.encode(&device, rows).expect("codes");
+        codes.iter().sum::<f32>() / codes.len() as f32
+    };
+    let (free, held) = (mean(None), mean(Some(SparsityTarget { weight: 5.0, target: 0.1 })));
+    assert!(free > 0.25 && (held - 0.1).abs() < 0.03, "{free} without a target, {held} with one");
+    let wrong = Pretrain { sparsity: Some(SparsityTarget { weight: 1.0, target: 1.0 }), ..Pretrain::default() };
+    assert!(wrong.check().is_err());
 }

@@ -44,7 +44,7 @@ use windows::{Folded, fold, shared_bias, unfold};
 use workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{Addend, FoldTail, Op, PenaltyKind, Update};
+use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor,
@@ -377,8 +377,12 @@ impl Run {
                 reparameterize_backward(self.isa, &latent, self.panels(*delta), self.panels(*out), step, share);
             }
             Op::Softmax { input, out } => softmax(self.isa, self.panels(*input), self.panels(*out), share),
-            Op::Combine { x, y, out } => {
-                combine(self.isa, self.values(*x), self.values(*y), self.values(*out), step, share);
+            Op::Combine { x, y, factors, out } => {
+                let factors = match *factors {
+                    Factors::Step => (step.alpha, step.beta),
+                    Factors::Fixed(alpha, beta) => (alpha, beta),
+                };
+                combine(self.isa, self.values(*x), self.values(*y), factors, self.values(*out), share);
             }
             Op::Dot { x, y } => dot(self.isa, self.values(*x), self.values(*y), metrics.0, metrics.1, share),
         }

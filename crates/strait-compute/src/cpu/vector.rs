@@ -3,16 +3,16 @@
 use super::isa::{Target, compile_for_each_isa, multiply_add};
 use super::storage::{Shared, Values, WIDTH};
 use super::workers::Taking;
-use crate::Step;
 use crate::op::DOT_PARTS;
 
-compile_for_each_isa!(combine = combine_kernel(x: &Values, y: &Values, out: &Values, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(
+    combine = combine_kernel(x: &Values, y: &Values, factors: (f32, f32), out: &Values, share: Taking<'_>)
+);
 compile_for_each_isa!(dot = dot_kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>));
 
 /// out = α x + β y, where a scalar of zero drops its operand, whatever that holds; out may be x or y.
 #[inline(always)]
-fn combine_kernel<T: Target>(x: &Values, y: &Values, out: &Values, step: &Step, share: Taking<'_>) {
-    let (alpha, beta) = (step.alpha, step.beta);
+fn combine_kernel<T: Target>(x: &Values, y: &Values, (alpha, beta): (f32, f32), out: &Values, share: Taking<'_>) {
     for i in share.of(out.panels.lanes.len()) {
         // SAFETY: these lanes are this worker's, and the copies end the borrows before the write.
         let (x, y) = unsafe { (x.panels.lanes.slice(i..i + 1)[0], y.panels.lanes.slice(i..i + 1)[0]) };

@@ -3,7 +3,7 @@
 use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
 use strait_shaders::{Fragments, Part, Pieces, Shape, Tile, assemble, product};
 
-use crate::op::{Addend, DOT_PARTS, FoldTail, LossKind, Op, PenaltyKind, Update};
+use crate::op::{Addend, DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Update};
 use crate::{Activation, Error, Kind, Missing, Noise, Result, Sampling, Tensor, Window};
 
 /// How products are cut into tiles.
@@ -336,7 +336,7 @@ impl Lowering<'_> {
                 workgroups: [groups(delta.cols, 64), delta.rows as u32, 1],
                 ..Kernel::named(op.name())
             }],
-            Op::Combine { x, y, out } => vec![combine(*x, *y, *out)],
+            Op::Combine { x, y, factors, out } => vec![combine(*x, *y, *factors, *out)],
             Op::Dot { x, y } => vec![Kernel {
                 parts: vec![Part::Prelude, Part::Dot],
                 sizes: vec![x.len() as u32, self.width as u32, start as u32],
@@ -629,7 +629,11 @@ fn corrupt(input: Tensor, noise: Noise, stream: u32, out: Tensor) -> Kernel {
     }
 }
 
-fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel {
+fn combine(x: Tensor, y: Tensor, factors: Factors, out: Tensor) -> Kernel {
+    let (part, constants) = match factors {
+        Factors::Step => (Part::FactorsOfStep, vec![]),
+        Factors::Fixed(alpha, beta) => (Part::FactorsFixed, vec![("ALPHA", alpha.to_bits()), ("BETA", beta.to_bits())]),
+    };
     // A buffer that is written must not be bound a second time, so that x or y may have to be read through out.
     let mut buffers = vec![(1, Access::Write, out)];
     let mut readers = String::new();
@@ -642,5 +646,10 @@ fn combine(x: Tensor, y: Tensor, out: Tensor) -> Kernel {
             readers += &format!("fn {name}_at(i: u32) -> f32 {{ return {name}[i]; }}\n");
         }
     }
-    Kernel { parts: vec![Part::Prelude, Part::Combine], main: readers, buffers, ..by_element("combine", out, vec![]) }
+    Kernel {
+        parts: vec![Part::Prelude, part, Part::Combine],
+        main: readers,
+        buffers,
+        ..by_element("combine", out, constants)
+    }
 }

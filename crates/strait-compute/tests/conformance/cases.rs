@@ -1,8 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Addend, FoldTail, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift, Shrinkage,
-    Step, Tensor, Update, Window,
+    Activation, Addend, Factors, FoldTail, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift,
+    Shrinkage, Step, Tensor, Update, Window,
 };
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
@@ -161,8 +161,9 @@ fn vectors(rows: usize, cols: usize) -> Case {
     let (input, bias, used) = (b.values("in", 2, cols), b.values("b", 1, rows), b.values("used", 2, rows));
     let activation = Activation::Linear;
     let ops = vec![
-        Op::Combine { x, y, out: z },
-        Op::Combine { x: z, y, out: z },
+        Op::Combine { x, y, factors: Factors::Step, out: z },
+        Op::Combine { x: z, y, factors: Factors::Fixed(1.5, -1.0), out: z },
+        Op::Combine { x: z, y, factors: Factors::Step, out: z },
         Op::Dot { x: z, y },
         Op::Linear { input, weight: z, transposed: true, bias, activation, out: used, sample: None },
     ];
