@@ -8,7 +8,8 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 13] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 14] = [
+    ("sparse_rbm", &["--code", "20"], &["filters.png", "filters-free.png", "filters-patches.png"]),
     ("classifier", &["--code", "30"], &["filters.png"]),
     ("curves", &["--code", "3"], &["reconstructions.png", "filters.png"]),
     ("rbm", &["--code", "30", "--small", "8", "--temperatures", "50"], &["filters.png", "fantasies.png"]),
@@ -109,6 +110,9 @@ fn wrong_input_gets_one_clear_sentence() {
     }
     for (name, arguments, expected) in [
         ("contractive", vec!["--weight", "-1"], "the weight of the penalty is -1"),
+        ("sparse_rbm", vec!["--picture", &file, "--out", &folder], "this is no PNG picture"),
+        ("sparse_rbm", vec!["--target", "1"], "the target of the sparsity is 1"),
+        ("rbm", vec!["--small", "26"], "--small 26: a machine of 1 to 25 hidden units"),
         ("denoising", vec!["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
         ("denoising", vec!["--level", "1.5"], "a share must lie between 0 and 1"),
         ("sparse", vec!["--top-k", "1001"], "the 1001 largest numbers cannot be taken of a code of 1000"),

@@ -70,6 +70,44 @@ impl Pca {
         row.into_iter().map(|x| x as f32).collect()
     }
 
+    /// The rows with mean 0 and, along each component, variance 1, turned back into the columns' space (Bell & Sejnowski 1997).
+    /// `floor`, as a share of the largest variance, is added to all, so that noise is not blown up.
+    ///
+    /// ```
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::numbers(&[0.0, 0.0, 4.0, 4.0, 1.0, 3.0, 3.0, 1.0], 2)?;
+    /// let white = strait_models::Pca::fit(&device, rows, 2)?.whiten(rows, 0.0)?;
+    /// let dot = |c: usize, d: usize| white.chunks_exact(2).map(|row| row[c] * row[d]).sum::<f32>() / 4.0;
+    /// assert!((dot(0, 0) - 1.0).abs() < 1e-4 && (dot(1, 1) - 1.0).abs() < 1e-4 && dot(0, 1).abs() < 1e-4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the rows do not fit.
+    pub fn whiten(&self, rows: Rows<'_>, floor: f64) -> Result<Vec<f32>> {
+        let least = floor * self.variances.first().copied().unwrap_or(0.0) + f64::MIN_POSITIVE;
+        let scales: Vec<f64> =
+            self.variances.iter().map(|variance| (variance.max(0.0) + least).sqrt().recip()).collect();
+        // Σ over components of (component ⊗ component) / deviation.
+        let width = self.mean.len();
+        let mut matrix = vec![0.0; width * width];
+        for (component, scale) in self.components.iter().zip(&scales) {
+            for (row, x) in matrix.chunks_exact_mut(width).zip(component) {
+                row.iter_mut().zip(component).for_each(|(sum, y)| *sum += x * y * scale);
+            }
+        }
+        if rows.width != width {
+            return Err(Error::Width { expected: width, found: rows.width });
+        }
+        let mut white = Vec::with_capacity(rows.count * width);
+        for r in 0..rows.count {
+            let centred: Vec<f64> = (0..width).map(|c| f64::from(rows.at(r, c)) - self.mean[c]).collect();
+            let dot = |row: &[f64]| row.iter().zip(&centred).map(|(m, x)| m * x).sum::<f64>() as f32;
+            white.extend(matrix.chunks_exact(width).map(dot));
+        }
+        Ok(white)
+    }
+
     /// The principal angles, in degrees and from the smallest, between the space of the components and that of the
     /// reconstructions of a linear decoder (Björck & Golub 1973): all 0 where both are the same.
     ///
