@@ -164,10 +164,14 @@ fn run(options: &Options) -> Result<()> {
         *last = code;
     }
     recipe.rbms.check()?;
-    recipe.denoising.check()?;
+    let stack = Stacked { hidden: recipe.hidden.clone(), training: recipe.denoising.clone() };
+    if options.study && recipe.seeds == 0 {
+        anyhow::bail!("seeds = 0: the study takes at least one");
+    }
     let mnist = Mnist::open(&options.member.common.data)?;
     let (images, test) = options.member.common.rows(&mnist);
     strait::models::check_sizes(&[&[images.width], &recipe.hidden[..]].concat())?;
+    stack.check(images.width)?;
     let labels = &mnist.test.labels;
     let labelled = Labelled::new(images, &mnist.train.labels[..images.count], CLASSES)?;
     let labelled_test = Labelled::new(test, labels, CLASSES)?;

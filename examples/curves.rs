@@ -132,15 +132,16 @@ fn run(options: &Options) -> Result<()> {
         report.measured.push(lower(what, logistic.error(&device, test)?, published(error)));
         drawn = drawn.or(Some(logistic));
     }
-    let pca = Pca::fit(&device, rows, (3 * code).min(SIZE * SIZE))?;
-    let what = format!("squared error per test image, PCA, {} components", 3 * code);
+    let components = (3 * code).min(SIZE * SIZE);
+    let pca = Pca::fit(&device, rows, components)?;
+    let what = format!("squared error per test image, PCA, {components} components");
     report.measured.push(lower(what, pca.error(test)?, published(5.90)));
     report.finish(&options.out)?;
 
     draw_filters(&options.out.join("filters.png"), &net.layers[0], SIZE)?;
     let few = test.first(12);
     let images = |values: Vec<f32>| pictures(&values, SIZE * SIZE);
-    let (six, eighteen) = (format!("logistic PCA {code}"), format!("PCA {}", 3 * code));
+    let (six, eighteen) = (format!("logistic PCA {code}"), format!("PCA {components}"));
     let mut lines = vec![
         LabelledRow { label: "test curves", images: images(few.to_numbers()) },
         LabelledRow { label: "autoencoder", images: images(net.reconstruct(&device, few)?) },

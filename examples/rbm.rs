@@ -100,6 +100,12 @@ fn run(options: &Options) -> Result<()> {
     }
     recipe.summed.seed = options.member.common.seed.unwrap_or(recipe.summed.seed);
     recipe.summed.check().context("the recipe of the machine that is summed")?;
+    if recipe.temperatures == 0 {
+        bail!("--temperatures 0: there must be at least one");
+    }
+    if [&recipe.summed, &recipe.training].iter().any(|recipe| recipe.gaussian_visible || recipe.gaussian_code) {
+        bail!("the recipe has machines of real-valued units, but likelihoods are those of binary ones");
+    }
     if !(1..=25).contains(&recipe.small) {
         bail!("--small {}: a machine of 1 to 25 hidden units can be summed", recipe.small);
     }
@@ -128,19 +134,20 @@ fn run(options: &Options) -> Result<()> {
             break;
         }
         println!("\n{name}, {} hidden units", recipe.small);
-        let Some(rbm) = train(&Pretrain { chain, ..recipe.summed.clone() }, recipe.small)? else { break };
+        let trained = train(&Pretrain { chain, ..recipe.summed.clone() }, recipe.small)?;
+        let Some(rbm) = trained.filter(|_| !stopping()) else { break };
         let exact = rbm.log_partition(&device)?;
         // So small a machine leaves time for more and longer chains.
-        let more = Annealing { temperatures: 3 * annealing.temperatures, chains: 300, ..annealing };
+        let more = Annealing { temperatures: annealing.temperatures.saturating_mul(3), chains: 300, ..annealing };
         let estimate = rbm.annealed_partition(&device, rows, &more)?;
         let of_machine = format!("{} hidden units, {name}", recipe.small);
         let likelihood = -mean(&rbm.free_energies(&device, test)?) - exact;
         measured.push(higher(format!("log-likelihood of a test image in nats, {of_machine}"), likelihood, None));
         measured.push(lower(format!("ln Z, {of_machine}"), exact, None));
         let off = (estimate.log - exact).abs();
-        measured.push(lower(format!("how far annealed importance sampling is off, {of_machine}"), off, Some(0.0)));
+        measured.push(lower(format!("how far annealed importance sampling is off, {of_machine}"), off, None));
         let error = estimate.high - estimate.log;
-        measured.push(lower(format!("three standard errors of that, {of_machine}"), error, None));
+        measured.push(lower(format!("three standard errors of that, upwards, {of_machine}"), error, None));
     }
     let large = if stopping() {
         None
@@ -148,7 +155,7 @@ fn run(options: &Options) -> Result<()> {
         println!("\n{} hidden units", recipe.code);
         train(&recipe.training, recipe.code)?
     };
-    if let Some(rbm) = &large {
+    if let Some(rbm) = large.as_ref().filter(|_| !stopping()) {
         let of_machine = format!("{} hidden units", recipe.code);
         let estimate = rbm.annealed_partition(&device, rows, &annealing)?;
         let [known, unknown] = [rows.first(test.count), test].map(|rows| rbm.free_energies(&device, rows));
@@ -156,7 +163,7 @@ fn run(options: &Options) -> Result<()> {
         let what = format!("log-likelihood of a test image in nats, estimated, {of_machine}");
         measured.push(higher(what, -unknown - estimate.log, None));
         let error = estimate.high - estimate.log;
-        measured.push(lower(format!("three standard errors of ln Z, {of_machine}"), error, None));
+        measured.push(lower(format!("three standard errors of ln Z, upwards, {of_machine}"), error, None));
         measured.push(lower(
             format!("free energy of test images over that of training images, {of_machine}"),
             unknown - known,

@@ -29,7 +29,7 @@ struct Options {
     /// A PNG file to take patches from
     #[arg(long)]
     picture: Option<PathBuf>,
-    /// The mean output that hidden units shall have
+    /// The mean output that hidden units shall have, on images and on patches
     #[arg(long)]
     target: Option<f32>,
     /// Where the results go
@@ -110,8 +110,10 @@ impl Grey {
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
     recipe.code = options.member.code.unwrap_or(recipe.code);
-    if let (Some(target), Some(sparsity)) = (options.target, &mut recipe.training.sparsity) {
-        sparsity.target = target;
+    if let Some(target) = options.target {
+        for sparsity in [&mut recipe.training.sparsity, &mut recipe.patch_training.sparsity].into_iter().flatten() {
+            sparsity.target = target;
+        }
     }
     if let Some(epochs) = options.member.common.epochs {
         recipe.patch_training.epochs = epochs;
@@ -121,7 +123,10 @@ fn run(options: &Options) -> Result<()> {
     recipe.patch_training.check().context("the recipe of the patches")?;
     let mnist = Mnist::open(&options.member.common.data)?;
     let (images, _) = options.member.common.rows(&mnist);
-    strait::models::check_sizes(&[images.width, recipe.code, recipe.edge])?;
+    strait::models::check_sizes(&[images.width, recipe.code, recipe.edge, recipe.patches])?;
+    if recipe.edge > 64 {
+        bail!("edge = {}: patches have at most 64 x 64 pixels", recipe.edge);
+    }
     let sources = match &options.picture {
         Some(path) => vec![Grey::open(path)?],
         None => {
@@ -180,7 +185,7 @@ fn patches(sources: &[Grey], recipe: &Recipe) -> Vec<f32> {
     };
     let mut patches = Vec::new();
     // Patches that show nothing are left out, unless there are no others.
-    for _ in 0..10 * recipe.patches {
+    for _ in 0..recipe.patches.saturating_mul(10) {
         let source = &sources[stream.next_word() as usize % sources.len()];
         let patch = centred(source.patch(recipe.edge, &mut stream));
         if patch.iter().any(|x| x.abs() > 0.05) {
@@ -206,9 +211,9 @@ fn measure(name: &str, rbm: &Rbm, outputs: &[f32], training: &Pretrain) -> [Meas
     };
     let mut sizes: Vec<f64> = (0..rbm.hidden_bias.len()).map(covered).collect();
     sizes.sort_by(f64::total_cmp);
-    let target = training.sparsity.map(|sparsity| f64::from(sparsity.target));
+    let wanted = training.sparsity.map_or(String::new(), |sparsity| format!(" (target {})", sparsity.target));
     [
-        lower(format!("mean output of hidden units, {name}"), mean, target),
+        lower(format!("mean output of hidden units{wanted}, {name}"), mean, None),
         lower(format!("pixels that a filter covers, median, {name}"), sizes[sizes.len() / 2], None),
     ]
 }

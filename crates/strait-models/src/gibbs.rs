@@ -21,14 +21,16 @@ impl Rbm {
     /// ```
     ///
     /// # Errors
-    /// If the rows do not fit, there are no steps, or the device fails.
+    /// If the rows do not fit, also all at once on the device, there are no steps, or the device fails.
     pub fn fantasies(&self, device: &Device, rows: Rows<'_>, steps: usize, seed: u64) -> Result<Vec<f32>> {
+        /// Steps whose numbers go to the device together.
+        const RUN: usize = 1000;
         let (visible, hidden) = (self.visible_bias.len(), self.hidden_bias.len());
         if rows.width != visible {
             return Err(Error::Width { expected: visible, found: rows.width });
         }
-        if steps == 0 {
-            return Err(Error::Shape("a fantasy takes at least one step".to_owned()));
+        if steps == 0 || steps > 1 << 30 {
+            return Err(Error::Shape(format!("{steps} steps of Gibbs sampling: there must be 1 to 2^30")));
         }
         let mut program = Program::default();
         let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
@@ -57,7 +59,9 @@ impl Rbm {
         execution.write(b, &self.hidden_bias)?;
         execution.write(v, &rows.to_numbers())?;
         let step = |counter: usize| Step { rows: rows.count as u32, counter: counter as u32, ..Step::seeded(seed) };
-        execution.run(routine, &(0..steps).map(step).collect::<Vec<_>>(), &mut go_on)?;
+        for first in (0..steps).step_by(RUN) {
+            execution.run(routine, &(first..steps).take(RUN).map(step).collect::<Vec<_>>(), &mut go_on)?;
+        }
         Ok(execution.read(v_mean)?)
     }
 }

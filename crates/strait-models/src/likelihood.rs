@@ -44,14 +44,15 @@ impl Annealing {
     }
 }
 
-/// ln Z, and the range of three standard errors of the mean of the chains' estimates of Z.
+/// ln Z, and the range of three standard errors of the mean of the chains' estimates of Z: an estimate itself, which knows
+/// nothing of what no chain has met.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Partition {
     /// ln Z
     pub log: f64,
-    /// Where it is at least.
+    /// The lower end of the range; −∞ where the error is as large as the estimate.
     pub low: f64,
-    /// Where it is at most.
+    /// The upper end.
     pub high: f64,
 }
 
@@ -138,14 +139,16 @@ impl Rbm {
     /// ```
     ///
     /// # Errors
-    /// If not all units are binary, the rows do not fit, there are no chains or temperatures, or the device fails.
+    /// If not all units are binary, the rows do not fit or are not from 0 to 1, there are too few or too many chains or
+    /// temperatures, the result is not finite, or the device fails.
     pub fn annealed_partition(&self, device: &Device, rows: Rows<'_>, annealing: &Annealing) -> Result<Partition> {
         let (visible, hidden) = (self.visible_bias.len(), self.hidden_bias.len());
         if self.visible != Units::Bernoulli || self.hidden != Units::Bernoulli {
             return Err(Error::Shape("annealed importance sampling takes binary units".to_owned()));
         }
-        if annealing.temperatures == 0 || annealing.chains == 0 {
-            let message = format!("{annealing:?}: there must be at least one temperature and one chain");
+        if annealing.temperatures == 0 || annealing.temperatures > 1 << 30 || !(2..=65_535).contains(&annealing.chains)
+        {
+            let message = format!("{annealing:?}: there must be 1 to 2^30 temperatures, and 2 to 65,535 chains");
             return Err(Error::Shape(message));
         }
         if rows.width != visible {
@@ -153,8 +156,13 @@ impl Rbm {
         }
         // One more row of either kind keeps the logarithms finite.
         let count = rows.count as f64;
+        let means = rows.mean();
+        if let Some(mean) = means.iter().find(|mean| !(0.0..=1.0).contains(*mean)) {
+            let message = format!("a column of the rows has the mean {mean}, but binary units are from 0 to 1");
+            return Err(Error::Shape(message));
+        }
         let odds = |mean: f64| ((mean * count + 1.0) / ((1.0 - mean) * count + 1.0)).ln() as f32;
-        let base: Vec<f32> = rows.mean().into_iter().map(odds).collect();
+        let base: Vec<f32> = means.into_iter().map(odds).collect();
         let mut chain = Annealed::load(self, device, &base, annealing.chains)?;
         let logs = chain.weights(annealing)?;
         let softplus = |x: f32| Activation::Softplus.apply(f64::from(x));
@@ -164,6 +172,9 @@ impl Rbm {
         let spread: f64 = logs.iter().map(|x| ((x - log).exp() - 1.0).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
         let error = 3.0 * (spread / n).sqrt();
         let total = of_base + log;
+        if !total.is_finite() {
+            return Err(Error::Shape(format!("ln Z is estimated as {total}; the machine's parameters are too large")));
+        }
         let low = if error < 1.0 { total + (1.0 - error).ln() } else { f64::NEG_INFINITY };
         Ok(Partition { log: total, low, high: total + (1.0 + error).ln() })
     }
@@ -215,7 +226,9 @@ struct Side<'a> {
 impl Side<'_> {
     /// For each row x the sum of its biases c·x and of ln(1 + e^(b + xW)) over the other side.
     fn sums(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f64>> {
-        let batch = EVALUATION_BATCH.min(rows.count);
+        let widest = rows.width.max(self.other.len());
+        let fitting = device.largest_tensor().map_or(rows.count, |limit| limit as usize / (4 * widest));
+        let batch = EVALUATION_BATCH.min(rows.count).min(fitting.max(1));
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", &rows);
         let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
@@ -307,9 +320,11 @@ impl Annealed {
             let (alpha, beta, counter) = (beta as f32, (1.0 - beta) as f32, number as u32);
             Step { rows: self.chains as u32, counter, alpha, beta, ..Step::seeded(annealing.seed) }
         };
-        let steps: Vec<Step> = (0..=annealing.temperatures).map(step).collect();
-        for steps in steps.chunks(RUN) {
-            let metrics = self.execution.run(self.routine, steps, &mut go_on)?;
+        // Eight numbers for each chain and step come to the host, at most some megabytes of them.
+        let run = ((1 << 20) / self.chains).clamp(1, RUN);
+        for first in (0..=annealing.temperatures).step_by(run) {
+            let steps: Vec<Step> = (first..=annealing.temperatures).take(run).map(step).collect();
+            let metrics = self.execution.run(self.routine, &steps, &mut go_on)?;
             let sum = |first: usize, step: usize, chain: usize| {
                 let i = step * self.chains + chain;
                 f64::from(metrics.losses[first][i]) + f64::from(metrics.losses[first + 1][i])

@@ -70,8 +70,9 @@ impl Pca {
         row.into_iter().map(|x| x as f32).collect()
     }
 
-    /// The rows with mean 0 and, along each component, variance 1, turned back into the columns' space (Bell & Sejnowski 1997).
-    /// `floor`, as a share of the largest variance, is added to all, so that noise is not blown up.
+    /// The rows with mean 0 and, along each component, variance 1 or somewhat less, turned back into the columns' space (Bell &
+    /// Sejnowski 1997). `floor`, as a share of the largest variance, is added to all, so that noise is not blown up; components
+    /// along which there is no variance stay 0.
     ///
     /// ```
     /// let device = strait_compute::Device::cpu()?;
@@ -83,21 +84,29 @@ impl Pca {
     /// ```
     ///
     /// # Errors
-    /// If the rows do not fit.
+    /// If the rows do not fit, or the floor is no number from 0 on.
     pub fn whiten(&self, rows: Rows<'_>, floor: f64) -> Result<Vec<f32>> {
-        let least = floor * self.variances.first().copied().unwrap_or(0.0) + f64::MIN_POSITIVE;
-        let scales: Vec<f64> =
-            self.variances.iter().map(|variance| (variance.max(0.0) + least).sqrt().recip()).collect();
-        // Σ over components of (component ⊗ component) / deviation.
+        /// What the products in single precision leave of a variance of 0, as a share of the largest one.
+        const NOTHING: f64 = 1e-6;
         let width = self.mean.len();
+        if rows.width != width {
+            return Err(Error::Width { expected: width, found: rows.width });
+        }
+        if !floor.is_finite() || floor < 0.0 {
+            return Err(Error::Shape(format!("the floor of whitening is {floor}: it must be a number of at least 0")));
+        }
+        let largest = self.variances.first().copied().unwrap_or(0.0);
+        let scale = |&variance: &f64| match variance {
+            variance if variance > NOTHING * largest => (variance + floor * largest).sqrt().recip(),
+            _ => 0.0,
+        };
+        let scales: Vec<f64> = self.variances.iter().map(scale).collect();
+        // Σ over components of (component ⊗ component) / deviation.
         let mut matrix = vec![0.0; width * width];
         for (component, scale) in self.components.iter().zip(&scales) {
             for (row, x) in matrix.chunks_exact_mut(width).zip(component) {
                 row.iter_mut().zip(component).for_each(|(sum, y)| *sum += x * y * scale);
             }
-        }
-        if rows.width != width {
-            return Err(Error::Width { expected: width, found: rows.width });
         }
         let mut white = Vec::with_capacity(rows.count * width);
         for r in 0..rows.count {

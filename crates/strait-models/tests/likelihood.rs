@@ -77,6 +77,12 @@ fn partition_functions_are_summed_and_estimated() {
         assert!((found.log - expected).abs() < 0.05, "{found:?}, not {expected}");
         assert!(found.low < expected && expected < found.high && found.high - found.low < 0.3, "{found:?}");
     }
+    let rbm = machine(Units::Bernoulli, Units::Bernoulli, 0.2);
+    let one = Annealing { chains: 1, ..Annealing::default() };
+    assert!(rbm.annealed_partition(&device(), rows, &one).is_err(), "one chain has no error");
+    let large: Vec<f32> = values.iter().map(|x| 3.0 * x).collect();
+    let large = Rows::numbers(&large, VISIBLE).expect("whole rows");
+    assert!(rbm.annealed_partition(&device(), large, &Annealing::default()).is_err(), "these are not binary");
     let real = machine(Units::Gaussian, Units::Bernoulli, 0.2);
     assert!(real.annealed_partition(&device(), rows, &Annealing::default()).is_err());
     assert!(real.log_partition(&device()).is_err());

@@ -40,3 +40,19 @@ fn the_real_mnist_gives_the_published_error() {
     let error = pca.error(mnist.test.rows()).expect("it runs");
     assert!((error - 13.8663).abs() < 1e-3, "{error}");
 }
+
+/// A column that never changes has no variance to be made 1 of.
+#[test]
+fn whitening_leaves_out_what_has_no_variance() {
+    let device = Device::cpu().expect("threads start");
+    let mut stream = Stream::new(3, 0);
+    let values: Vec<f32> = (0..600).map(|i| if i % 3 == 2 { 0.25 } else { stream.next_normal() }).collect();
+    let rows = Rows::numbers(&values, 3).expect("whole rows");
+    let pca = Pca::fit(&device, rows, 3).expect("it is found");
+    let white = pca.whiten(rows, 0.0).expect("it fits");
+    for (c, expected) in [(0, 1.0), (1, 1.0), (2, 0.0)] {
+        let variance = white.iter().skip(c).step_by(3).map(|x| x * x).sum::<f32>() / 200.0;
+        assert!((variance - expected).abs() < 1e-3, "column {c}: {variance}");
+    }
+    assert!(pca.whiten(rows, -0.1).is_err() && pca.whiten(rows, f64::NAN).is_err());
+}

@@ -20,7 +20,7 @@ pub(crate) struct Layers {
 /// A step up to the statistics.
 pub(crate) struct Phases {
     pub(crate) step: Routine,
-    /// What the machine makes of the data at once.
+    /// What the machine makes of the data: after all steps of contrastive divergence, at once where chains persist.
     pub(crate) reconstruction: Tensor,
     /// The visible and hidden statistics of the negative phase.
     pub(crate) negative: (Tensor, Tensor),
@@ -30,11 +30,17 @@ pub(crate) struct Phases {
     pub(crate) driving: Option<Layers>,
 }
 
-/// Streams of visible units lie that far behind those of hidden ones.
+/// Streams of visible units lie that far behind those of hidden ones, of which so many lie side by side.
 const VISIBLE: u32 = 32;
 
+/// The stream of step `k` among those of hidden or visible units.
+fn stream(k: usize) -> u32 {
+    let k = k as u32;
+    2 * VISIBLE * (k / VISIBLE) + k % VISIBLE
+}
+
 impl Layers {
-    fn up(&self, input: Tensor, out: Tensor, state: Option<Tensor>, stream: usize) -> Op {
+    fn up(&self, input: Tensor, out: Tensor, state: Option<Tensor>, k: usize) -> Op {
         let sampling = self.units.1.sampling();
         Op::Linear {
             input,
@@ -43,11 +49,11 @@ impl Layers {
             bias: self.biases.1,
             activation: self.units.1.activation(),
             out,
-            sample: state.map(|out| Sample { sampling, out, stream: self.stream + stream as u32 }),
+            sample: state.map(|out| Sample { sampling, out, stream: self.stream + stream(k) }),
         }
     }
 
-    fn down(&self, input: Tensor, out: Tensor, state: Option<Tensor>, stream: usize) -> Op {
+    fn down(&self, input: Tensor, out: Tensor, state: Option<Tensor>, k: usize) -> Op {
         let sampling = self.units.0.sampling();
         Op::Linear {
             input,
@@ -56,7 +62,7 @@ impl Layers {
             bias: self.biases.0,
             activation: self.units.0.activation(),
             out,
-            sample: state.map(|out| Sample { sampling, out, stream: self.stream + VISIBLE + stream as u32 }),
+            sample: state.map(|out| Sample { sampling, out, stream: self.stream + VISIBLE + stream(k) }),
         }
     }
 
@@ -148,6 +154,7 @@ pub(crate) fn record_sparsity(
 pub(crate) struct Fast {
     pub(crate) rate: f32,
     pub(crate) weight_cost: f32,
+    pub(crate) max_norm: Option<f32>,
 }
 
 impl Fast {
@@ -169,14 +176,17 @@ impl Fast {
         for (i, update) in updates.into_iter().enumerate() {
             let (parameter, gradient, total) = (update.target(), gradients[i], driving.parameters()[i]);
             let [velocity, fast] = ["velocity", "fast"].map(|name| like(name, parameter));
-            let mut combine = |x, y, factors, out| ops.push(Op::Combine { x, y, factors, out });
+            let combine = |x, y, factors, out| Op::Combine { x, y, factors, out };
+            ops.push(combine(fast, gradient, Factors::Fixed(Self::KEPT, -self.rate), fast));
             if i == 0 && self.weight_cost > 0.0 {
-                combine(gradient, parameter, Factors::Fixed(1.0, self.weight_cost), gradient);
+                ops.push(combine(gradient, parameter, Factors::Fixed(1.0, self.weight_cost), gradient));
             }
-            combine(velocity, gradient, Factors::Step, velocity);
-            combine(parameter, velocity, Factors::Fixed(1.0, 1.0), parameter);
-            combine(fast, gradient, Factors::Fixed(Self::KEPT, -self.rate), fast);
-            combine(parameter, fast, Factors::Fixed(1.0, 1.0), total);
+            ops.push(combine(velocity, gradient, Factors::Step, velocity));
+            ops.push(combine(parameter, velocity, Factors::Fixed(1.0, 1.0), parameter));
+            if let (0, Some(norm)) = (i, self.max_norm) {
+                ops.push(Op::MaxNorm { weight: parameter, norm, rows: false });
+            }
+            ops.push(combine(parameter, fast, Factors::Fixed(1.0, 1.0), total));
         }
         ops
     }

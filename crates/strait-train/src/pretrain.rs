@@ -33,7 +33,7 @@ pub enum Chain {
     /// The same with fast weights on top of the others (Tieleman & Hinton 2009), which learn at this rate, are forgotten by a
     /// twentieth in each step, and drive the chains away from where they have been.
     FastPersistent {
-        /// The rate of the fast weights.
+        /// The rate of the fast weights beside layers of binary units.
         rate: f32,
     },
 }
@@ -117,7 +117,8 @@ impl Default for Pretrain {
 pub struct PretrainEpoch {
     /// Counted from 1.
     pub epoch: usize,
-    /// The squared error of the one-step reconstructions, summed over a row and averaged over the rows.
+    /// The squared error of the reconstructions, after k steps for CD-k and after one for persistent chains, summed over a row
+    /// and averaged over the rows.
     pub error: f64,
     /// Seconds.
     pub seconds: f64,
@@ -283,6 +284,14 @@ impl Pretrain {
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
         positive("cd-steps", self.cd_steps)?;
+        if self.cd_steps > 1000 {
+            let (setting, value) = ("cd-steps", self.cd_steps.to_string());
+            return Err(Error::Setting {
+                setting,
+                value,
+                expected: "more than 1000 steps for each minibatch are not recorded",
+            });
+        }
         positive_rate("rate", self.rate)?;
         positive_rate("gaussian-rate", self.gaussian_rate)?;
         decay("initial-momentum", self.initial_momentum)?;
@@ -394,10 +403,15 @@ impl Machine {
         let updates = [weight, hidden_bias, visible_bias];
         let learn = match (recipe.chain, driving) {
             (Chain::FastPersistent { rate }, Some(driving)) => {
-                let fast = Fast { rate, weight_cost: recipe.weight_cost };
+                // Layers of real-valued units learn as much more slowly by their fast weights as by the others.
+                let rate = rate * recipe.rate_of(rbm) / recipe.rate;
+                let fast = Fast { rate, weight_cost: recipe.weight_cost, max_norm: recipe.max_norm };
                 fast.learn(&mut program, (positive, negative), updates, &driving)
             }
-            _ => vec![gradient(positive, negative, updates)],
+            _ => {
+                let limit = |norm| Op::MaxNorm { weight: weight.target(), norm, rows: false };
+                std::iter::once(gradient(positive, negative, updates)).chain(recipe.max_norm.map(limit)).collect()
+            }
         };
         let (mut steps, mut lasts) = (Vec::new(), Vec::new());
         for place in 0..feed.places() {
@@ -412,9 +426,6 @@ impl Machine {
             for routine in [&mut whole, &mut last] {
                 routine.push(error.clone())?;
                 learn.iter().try_for_each(|op| routine.push(op.clone()))?;
-                if let Some(norm) = recipe.max_norm {
-                    routine.push(Op::MaxNorm { weight: weight.target(), norm, rows: false })?;
-                }
             }
             steps.push(program.add(whole));
             lasts.push(program.add(last));

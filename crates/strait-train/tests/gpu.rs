@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use strait_compute::{Activation, Cpu, Device, Gpu, Missing, Noise};
 use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
-use strait_models::{Annealing, Autoencoder, Classifier, Rbm, Units, Vae};
+use strait_models::{Annealing, Autoencoder, Classifier, Rbm, Vae};
 use strait_train::{
-    Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Trainable,
-    silent,
+    Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
+    SparsityTarget, Trainable, silent,
 };
 
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
@@ -126,21 +126,21 @@ fn a_gpu_trains_and_measures_machines_with_persistent_chains() {
     };
     let pixels: Vec<u8> = pixels().iter().map(|&x| if x > 127 { 255 } else { 0 }).collect();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-    let recipe = Pretrain {
-        epochs: 3,
-        batch: 20,
-        chain: Chain::Persistent,
-        max_norm: Some(2.0),
-        gaussian_code: false,
-        ..Pretrain::default()
-    };
     let cpu = Device::new(Cpu::with_threads(2).expect("threads start"));
-    let machine = |device: &Device| -> Rbm {
+    let machine = |device: &Device, chain: Chain| -> Rbm {
+        let recipe = Pretrain {
+            epochs: 3,
+            // The last minibatch is not full.
+            batch: 21,
+            chain,
+            max_norm: Some(2.0),
+            sparsity: Some(SparsityTarget { weight: 0.5, target: 0.3 }),
+            gaussian_code: false,
+            ..Pretrain::default()
+        };
         let trained = recipe.fit(device, &[WIDTH, 10], rows, &mut silent).expect("it learns");
         trained.stack.rbms.into_iter().next().expect("one machine")
     };
-    let [on_cpu, on_gpu] = [&cpu, &device(&gpu)].map(machine);
-    assert_eq!((on_gpu.visible, on_gpu.hidden), (Units::Bernoulli, Units::Bernoulli));
     let annealing = Annealing { temperatures: 60, chains: 40, ..Annealing::default() };
     let measure = |device: &Device, rbm: &Rbm| {
         let energies = rbm.free_energies(device, rows).expect("they are computed");
@@ -148,16 +148,19 @@ fn a_gpu_trains_and_measures_machines_with_persistent_chains() {
         let estimate = rbm.annealed_partition(device, rows, &annealing).expect("it is estimated");
         [mean, rbm.log_partition(device).expect("it is summed"), estimate.log]
     };
-    // The same machine on both, then each one's own.
-    for (x, y) in measure(&cpu, &on_cpu).into_iter().zip(measure(&device(&gpu), &on_cpu)) {
-        assert!((x - y).abs() < 0.05, "{x} on the CPU, {y} on the GPU");
-    }
     let likelihood = |device: &Device, rbm: &Rbm| {
         let [energy, log_z, _] = measure(device, rbm);
         -energy - log_z
     };
-    let [one, other] = [likelihood(&cpu, &on_cpu), likelihood(&device(&gpu), &on_gpu)];
-    assert!((one - other).abs() < 0.5, "log-likelihoods: {one} on the CPU, {other} on the GPU");
+    for chain in [Chain::Persistent, Chain::FastPersistent { rate: 0.05 }] {
+        let [on_cpu, on_gpu] = [&cpu, &device(&gpu)].map(|device| machine(device, chain));
+        // The same machine on both, then each one's own.
+        for (x, y) in measure(&cpu, &on_cpu).into_iter().zip(measure(&device(&gpu), &on_cpu)) {
+            assert!((x - y).abs() < 0.05, "{x} on the CPU, {y} on the GPU");
+        }
+        let [one, other] = [likelihood(&cpu, &on_cpu), likelihood(&device(&gpu), &on_gpu)];
+        assert!((one - other).abs() < 0.5, "{chain:?}: log-likelihoods of {one} on the CPU, {other} on the GPU");
+    }
 }
 
 fn gpu_error(error: Error) -> GpuError {

@@ -128,6 +128,7 @@ fn gradients_of_tied_weights_agree_with_finite_differences() {
         tie(&mut net.layers);
         assert_eq!(net.layers, learned);
     }
+    assert!(FineTune { frozen: 1, ..recipe.clone() }.check().is_err(), "half of a weight cannot stay");
     let free = autoencoder(Activation::Tanh);
     let refused = recipe.gradient(&device, &free, rows).expect_err("its weights are not tied");
     assert!(refused.to_string().contains("Autoencoder::tie"), "{refused}");
@@ -176,7 +177,8 @@ fn a_classifier_learns_above_layers_that_stay() {
     let labelled = Labelled::new(rows, &labels, 2).expect("as many labels as rows");
     let device = Device::new(Cpu::with_threads(2).expect("threads start"));
     let before = Classifier::glorot(&[WIDTH, 20, 2], Activation::Tanh, 4).expect("the sizes make sense");
-    for optimizer in [Optimizer::adam(0.02), Optimizer::ConjugateGradients { searches: 5 }] {
+    let lbfgs = Optimizer::Lbfgs { iterations: 10, memory: 5 };
+    for optimizer in [Optimizer::adam(0.02), Optimizer::ConjugateGradients { searches: 5 }, lbfgs] {
         let recipe = FineTune { epochs: 20, batch: 50, frozen: 1, optimizer, ..FineTune::default() };
         let mut net = before.clone();
         let tuned =
