@@ -13,12 +13,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use strait::Trainable;
 use strait::compute::Hardware;
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
 use strait::prelude::*;
 use strait::train::HostCost;
+use strait::{Missing, Trainable};
 use suite::{Notes, Suite, Work};
 use table::PAPER;
 
@@ -192,7 +192,23 @@ fn family(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
     let largest = Autoencoder { top_k: Some(40), ..net(1000, Activation::Relu)? };
     epoch(suite, &device, "k-sparse 784-1000 epoch batch 500".to_owned(), &largest, &recipe, images)?;
     let vae = Vae::glorot(&[images.width, 500, 50], Activation::Relu, 2006)?;
-    epoch(suite, &device, "variational 784-500-50 epoch batch 500".to_owned(), &vae, &recipe, images)
+    epoch(suite, &device, "variational 784-500-50 epoch batch 500".to_owned(), &vae, &recipe, images)?;
+    let contractive = FineTune { penalty: Some(Penalty::Contractive { weight: 0.1 }), ..recipe.clone() };
+    let name = "contractive 784-500 epoch batch 500".to_owned();
+    epoch(suite, &device, name, &net(500, Activation::Logistic)?, &contractive, images)?;
+    let mut mirrored = net(500, Activation::Logistic)?;
+    mirrored.tie()?;
+    let tied = FineTune { tied: true, ..recipe.clone() };
+    epoch(suite, &device, "tied 784-500 epoch batch 500".to_owned(), &mirrored, &tied, images)?;
+    let missing = Noise::Missing(Missing { first: images.width as u32 / 2, share: 0.33 });
+    let multimodal = FineTune { corruption: Some(missing), ..recipe.clone() };
+    let two = Autoencoder::glorot(&[images.width, 1000, 500], 2006)?;
+    epoch(suite, &device, "multimodal 784-1000-500 epoch batch 500".to_owned(), &two, &multimodal, images)?;
+    let labels: Vec<u8> = (0..images.count).map(|i| (i % 10) as u8).collect();
+    let labelled = Labelled::new(images, &labels, 10)?;
+    let classifier = Classifier::glorot(&[images.width, 1000, 1000, 10], Activation::Logistic, 2006)?;
+    let name = "classifier 784-1000-1000-10 epoch batch 500".to_owned();
+    epoch(suite, &device, name, &classifier, &recipe, labelled.rows())
 }
 
 /// An epoch of training of a model by back-propagation.

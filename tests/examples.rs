@@ -8,8 +8,7 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 15] = [
-    ("dbn", &["--code", "30"], &["digits.png"]),
+const EXAMPLES: [(&str, &[&str], &[&str]); 14] = [
     ("sparse_rbm", &["--code", "20"], &["filters.png", "filters-free.png", "filters-patches.png"]),
     ("classifier", &["--code", "30"], &["filters.png"]),
     ("curves", &["--code", "3"], &["reconstructions.png", "filters.png"]),
