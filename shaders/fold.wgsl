@@ -1,9 +1,4 @@
 // Each value of a map as the sum over the windows that see it; `finish` makes the output of the sum.
-struct Size {
-    count: u32,
-    invocations: u32,
-}
-@group(0) @binding(0) var<uniform> size: Size;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 

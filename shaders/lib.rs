@@ -117,6 +117,8 @@ parts! {
     InputBias = "input_bias.wgsl";
     /// The squared errors of reconstructions.
     Errors = "errors.wgsl";
+    /// The elements that invocations take in turn.
+    Elements = "elements.wgsl";
     /// Windows of maps.
     Unfold = "unfold.wgsl";
     /// Maps of windows.

@@ -1,9 +1,4 @@
 // A step of iterative shrinkage. RATE, SPARSITY and PULL are the bits of numbers.
-struct Size {
-    count: u32,
-    invocations: u32,
-}
-@group(0) @binding(0) var<uniform> size: Size;
 @group(0) @binding(1) var<storage, read> code: array<f32>;
 @group(0) @binding(2) var<storage, read> overlap: array<f32>;
 @group(0) @binding(3) var<storage, read> correlation: array<f32>;

@@ -1,9 +1,4 @@
 // The windows of a map side by side; a map's values have the order row, column, channel.
-struct Size {
-    count: u32,
-    invocations: u32,
-}
-@group(0) @binding(0) var<uniform> size: Size;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 

@@ -95,7 +95,19 @@ impl Affine {
     }
 
     /// Whether it has as many parameters as its sizes ask for.
-    pub fn is_whole(&self) -> bool {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if not.
+    pub fn check(&self) -> Result<()> {
+        if self.is_whole() {
+            return Ok(());
+        }
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        Err(Error::Shape(format!("a layer of {inputs} to {outputs} values has not the parameters for it")))
+    }
+
+    /// The same as a yes or no.
+    pub(crate) fn is_whole(&self) -> bool {
         shapes(self.inputs, self.outputs, self.convolution).is_some_and(|([rows, cols], biases)| {
             rows.checked_mul(cols) == Some(self.weight.len()) && biases == self.bias.len()
         })

@@ -308,11 +308,7 @@ impl Evaluation {
         if rows.width != layers[0].inputs {
             return Err(crate::Error::Width { expected: layers[0].inputs, found: rows.width });
         }
-        if let Some(layer) = layers.iter().find(|layer| !layer.is_whole()) {
-            let message =
-                format!("a layer of {} to {} values has not the parameters for it", layer.inputs, layer.outputs);
-            return Err(crate::Error::Shape(message));
-        }
+        layers.iter().try_for_each(Affine::check)?;
         let batch = evaluation_batch(device, layers, rows.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", rows);

@@ -368,11 +368,7 @@ impl FineTune {
     /// Whether model and data fit together and are what the objective takes.
     fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         net.check(self)?;
-        if let Some(layer) = net.layers().iter().find(|layer| !layer.is_whole()) {
-            let message =
-                format!("a layer of {} to {} values has not the parameters for it", layer.inputs, layer.outputs);
-            return Err(strait_models::Error::Shape(message).into());
-        }
+        net.layers().iter().try_for_each(Affine::check)?;
         if self.tied {
             mirrored(net.layers())?;
         }

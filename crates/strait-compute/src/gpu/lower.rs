@@ -199,7 +199,7 @@ impl Lowering<'_> {
             }
             Op::Gradient { .. } => self.gradient(op, None),
             Op::Unfold { input, window, out } => vec![Kernel {
-                parts: vec![Part::Prelude, Part::Unfold],
+                parts: vec![Part::Prelude, Part::Elements, Part::Unfold],
                 buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
                 ..by_element(op.name(), *out, window_constants(window))
             }],
@@ -214,7 +214,7 @@ impl Lowering<'_> {
                 let mut constants = window_constants(window);
                 constants.push(("ACTIVATION", activation_code(activation)));
                 vec![Kernel {
-                    parts: vec![Part::Prelude, Part::Activation, part, Part::Fold],
+                    parts: vec![Part::Prelude, Part::Elements, Part::Activation, part, Part::Fold],
                     buffers,
                     ..by_element(op.name(), *out, constants)
                 }]
@@ -292,7 +292,7 @@ impl Lowering<'_> {
                 let constants = [("RATE", shrinkage.rate), ("SPARSITY", shrinkage.sparsity), ("PULL", shrinkage.pull)];
                 let read = [*code, *overlap, *correlation, *prediction].map(Some);
                 vec![Kernel {
-                    parts: vec![Part::Prelude, Part::Shrink],
+                    parts: vec![Part::Prelude, Part::Elements, Part::Shrink],
                     buffers: [operands(&read), vec![(5, Access::Write, *out)]].concat(),
                     ..by_element(op.name(), *out, constants.map(|(name, x)| (name, x.to_bits())).to_vec())
                 }]
@@ -647,7 +647,7 @@ fn combine(x: Tensor, y: Tensor, factors: Factors, out: Tensor) -> Kernel {
         }
     }
     Kernel {
-        parts: vec![Part::Prelude, part, Part::Combine],
+        parts: vec![Part::Prelude, Part::Elements, part, Part::Combine],
         main: readers,
         buffers,
         ..by_element("combine", out, constants)
