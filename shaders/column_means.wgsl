@@ -1,4 +1,4 @@
-// out = the means of the columns over the active rows, one invocation for each column.
+// out = the means of the columns over the active rows, each value times `factor_at` it, one invocation for each column.
 struct Size {
     cols: u32,
 }
@@ -12,7 +12,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if col >= size.cols { return; }
     var sum = 0.0;
     for (var row = 0u; row < step.rows; row += 1u) {
-        sum += input[row * size.cols + col];
+        let i = row * size.cols + col;
+        sum += input[i] * factor_at(i);
     }
     out[col] = sum / f32(step.rows);
 }

@@ -1,4 +1,4 @@
-// Random states with the given means, from the stream STREAM. SAMPLING: 1 Bernoulli, 2 Gaussian.
+// Random states with the given means, from the stream STREAM. SAMPLING: 1 Bernoulli, 2 Gaussian, 3 rectified.
 @group(0) @binding(5) var<storage, read_write> states: array<f32>;
 
 fn draw(row: u32, col: u32, mean: vec4<f32>) {
@@ -7,7 +7,15 @@ fn draw(row: u32, col: u32, mean: vec4<f32>) {
     if SAMPLING == 1u {
         state = select(vec4<f32>(0.0), vec4<f32>(1.0), uniform4(words) < mean);
     } else {
-        state += vec4<f32>(normal2(words.xy), normal2(words.zw));
+        let normal = vec4<f32>(normal2(words.xy), normal2(words.zw));
+        state += normal;
+        if SAMPLING == 3u {
+            // logistic(x), and x, of units whose means are softplus(x). Where a mean is so small that little is left of this
+            // difference, x is far below 0 and the state is 0.
+            let logistic = vec4<f32>(1.0) - exp(-mean);
+            let x = mean + log(max(logistic, vec4<f32>(1e-37)));
+            state = max(x + normal * sqrt(max(logistic, vec4<f32>(0.0))), vec4<f32>(0.0));
+        }
     }
     let start = row * size.n + col;
     for (var i = 0u; i < min(4u, size.n - col); i += 1u) {

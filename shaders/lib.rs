@@ -147,11 +147,13 @@ parts! {
     ShiftNone = "shift_none.wgsl";
     /// Rows into a data set.
     Scatter = "scatter.wgsl";
+    /// Columns of one minibatch in another.
+    CopyColumns = "copy_columns.wgsl";
     /// Reductions over a row.
     Row = "row.wgsl";
     /// Their sums.
     RowSums = "row_sums.wgsl";
-    /// Softmax.
+    /// Groups of units that exclude each other.
     Softmax = "softmax.wgsl";
     /// Losses.
     Loss = "loss.wgsl";
@@ -181,6 +183,12 @@ parts! {
     Shrink = "shrink.wgsl";
     /// The lengths of weights.
     MaxNorm = "max_norm.wgsl";
+    /// Sparse weights.
+    Threshold = "threshold.wgsl";
+    /// Columns shifted and scaled.
+    Standardize = "standardize.wgsl";
+    /// States that change places between chains.
+    Exchange = "exchange.wgsl";
     /// Codes drawn from normal distributions.
     Reparameterize = "reparameterize.wgsl";
     /// Their derivative.

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Addend, Cooperation, Error, Factors, FoldTail, Fragments, Kind, LossKind, Matrices, Missing, Noise, Op,
-    PenaltyKind, Precision, Program, Routine, Sample, Sampling, Shape, Shrinkage, Tensor, Tile, Tiles, Update, Window,
-    kernels,
+    Activation, Addend, Cooperation, Draw, Error, Factors, FoldTail, Fragments, Groups, Kind, LossKind, Matrices,
+    Missing, Noise, Op, PenaltyKind, Precision, Program, Replica, Routine, Sample, Sampling, Shape, Shrinkage, Tensor,
+    Tile, Tiles, Update, Window, kernels,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,7 +48,10 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     let (p, d) = (values("p", 9, 7), values("d", 9, 7));
     let mut routine = Routine::new("everything").in_precision(precision);
     for activation in Activation::ALL {
-        for sampling in [None, Some(Sampling::Bernoulli), Some(Sampling::Gaussian)] {
+        for sampling in [None, Some(Sampling::Bernoulli), Some(Sampling::Gaussian), Some(Sampling::Rectified)] {
+            if sampling == Some(Sampling::Rectified) && activation != Activation::Softplus {
+                continue;
+            }
             let sample = sampling.map(|sampling| Sample { sampling, out: s, stream: 1 });
             routine.push(Op::Linear { input: x, weight: w, transposed: false, bias: b, activation, out: y, sample })?;
         }
@@ -128,7 +131,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     }
     let activation = Activation::Logistic;
     routine.push(Op::Contraction { weight: w, output: y, activation, penalty: 0.1, squares, costs })?;
-    routine.push(Op::ColumnMeans { input: y, out: squares })?;
+    routine.push(Op::ColumnMeans { input: y, times: None, out: squares })?;
     let sparsity = PenaltyKind::Sparsity { weight: 0.1, target: 0.1, means: squares };
     for kind in [PenaltyKind::L1 { weight: 0.1 }, sparsity, PenaltyKind::Contractive { weight: 0.1, squares }] {
         routine.push(Op::Penalty { kind, output: y, activation, delta: d })?;
@@ -157,7 +160,28 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     }
     let data = program.tensor("rows", 20, 8, Kind::Rows);
     routine.push(Op::Scatter { input: x, data })?;
-    routine.push(Op::Softmax { input: y, out: p })?;
+    for (given, states) in [(None, None), (Some(s), Some(Draw { out: d, stream: 1 }))] {
+        routine.push(Op::Softmax {
+            input: y,
+            groups: Groups { first: 1, classes: 3 },
+            scale: 1.0,
+            given,
+            out: p,
+            states,
+        })?;
+    }
+    routine.push(Op::CopyColumns { input: y, first: 1, out: p, to: 2, columns: 3 })?;
+    for column in [None, Some(b)] {
+        routine.push(Op::Standardize { input: y, shift: column, scale: column, out: p })?;
+    }
+    let replica = |program: &mut Program, name: &str| Replica {
+        visible: program.tensor(format!("v {name}"), 9, 8, Kind::Values),
+        inputs: program.tensor(format!("t {name}"), 9, 7, Kind::Values),
+        hidden: program.tensor(format!("h {name}"), 9, 7, Kind::Values),
+    };
+    let chains = ["one", "two"].map(|name| replica(&mut program, name));
+    routine.push(Op::Exchange { chains, bias: a, difference: 0.1, parity: 0, stream: 1 })?;
+    routine.push(Op::Threshold { weight: w, threshold: 0.1 })?;
     for factors in [Factors::Step, Factors::Fixed(1.0, -1.0)] {
         routine.push(Op::Combine { x: w, y: spare, factors, out: weights[0].target() })?;
         routine.push(Op::Combine { x: w, y: spare, factors, out: w })?;

@@ -83,4 +83,7 @@ pub enum Sampling {
     Bernoulli,
     /// The mean plus standard normal noise.
     Gaussian,
+    /// max(0, x + ε √logistic(x)) with standard normal noise ε, where the mean is softplus(x): a noisy rectified unit (Nair &
+    /// Hinton 2010).
+    Rectified,
 }

@@ -293,7 +293,7 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
                 computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
             }
             Op::SharedBias { bias, .. } => computed.extend(bias.tensors().split_off(1)),
-            Op::Combine { .. } | Op::MaxNorm { .. } => {}
+            Op::Combine { .. } | Op::MaxNorm { .. } | Op::Threshold { .. } => {}
             _ => computed.extend(writes),
         }
         match op {
@@ -321,7 +321,7 @@ fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
         None => Ok(()),
         Some(weight) => Err(Error::Tensor {
             tensor: program.name(*weight).to_owned(),
-            message: "a weight that is used transposed or in 16 bits can be written by updates, combinations and max norms only"
+            message: "a weight that is used transposed or in 16 bits can be written by updates, combinations, max norms and thresholds only"
                 .to_owned(),
         }),
     }

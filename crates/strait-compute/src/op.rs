@@ -1,8 +1,8 @@
-//! The vocabulary: twenty-two kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: twenty-six kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
-use crate::{Activation, Noise, Sampling, Shift, Tensor, Window};
+use crate::{Activation, Groups, Noise, Sampling, Shift, Tensor, Window};
 
 /// The random states drawn beside the mean by [`Op::Linear`].
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -13,6 +13,26 @@ pub struct Sample {
     pub out: Tensor,
     /// The stream of random numbers: different for each operation that draws.
     pub stream: u32,
+}
+
+/// Random states drawn beside means by [`Op::Softmax`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Draw {
+    /// Where they go, [B, N].
+    pub out: Tensor,
+    /// The stream of random numbers: different for each operation that draws.
+    pub stream: u32,
+}
+
+/// A chain of Gibbs sampling, as [`Op::Exchange`] sees it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Replica {
+    /// v, [B, K].
+    pub visible: Tensor,
+    /// b + v W, [B, N].
+    pub inputs: Tensor,
+    /// h, [B, N].
+    pub hidden: Tensor,
 }
 
 /// What becomes of a gradient g, the mean over the active rows: the tail of [`Op::Gradient`] and [`Op::SharedBias`].
@@ -205,6 +225,19 @@ pub enum Op {
         /// The data set, [n, D], of kind [`Rows`](crate::Kind::Rows).
         data: Tensor,
     },
+    /// out\[:, to + c] = input\[:, first + c] for so many columns; the others stay.
+    CopyColumns {
+        /// [B, M]
+        input: Tensor,
+        /// The first column that is read.
+        first: usize,
+        /// [B, N]
+        out: Tensor,
+        /// The first column that is written.
+        to: usize,
+        /// How many.
+        columns: usize,
+    },
     /// out = act(X W + b), or act(X Wᵀ + b) when transposed; optionally random states with that mean.
     Linear {
         /// X, [B, K].
@@ -322,10 +355,12 @@ pub enum Op {
         /// [B, N]
         out: Tensor,
     },
-    /// out = the means of the columns over the active rows.
+    /// out = the means of the columns over the active rows, of x or of x y, element by element.
     ColumnMeans {
-        /// [B, N]
+        /// x, [B, N].
         input: Tensor,
+        /// y, [B, N].
+        times: Option<Tensor>,
         /// [1, N]
         out: Tensor,
     },
@@ -369,6 +404,38 @@ pub enum Op {
         norm: f32,
         /// Whether rows are scaled; else columns are.
         rows: bool,
+    },
+    /// w = sign(w) max(|w| − `threshold`, 0): what a step down a weight cost on absolute values leaves of each weight.
+    Threshold {
+        /// W, [K, N].
+        weight: Tensor,
+        /// From 0 on.
+        threshold: f32,
+    },
+    /// out = (x − m) s, with a number of either kind for each column; without m it is 0, without s it is 1.
+    Standardize {
+        /// x, [B, N].
+        input: Tensor,
+        /// m, [1, N].
+        shift: Option<Tensor>,
+        /// s, [1, N].
+        scale: Option<Tensor>,
+        /// [B, N]
+        out: Tensor,
+    },
+    /// Swaps, row by row, the hidden states of two chains at the inverse temperatures β₁ and β₂ with probability
+    /// min(1, e^((β₁ − β₂)(E₁ − E₂))), where −E = a·v + (b + v W)·h: parallel tempering (Geyer 1991; Desjardins et al. 2010).
+    Exchange {
+        /// The chains.
+        chains: [Replica; 2],
+        /// a, [1, K].
+        bias: Tensor,
+        /// β₁ − β₂
+        difference: f32,
+        /// Swaps are tried in steps with even (0) or odd (1) counters.
+        parity: u32,
+        /// The stream of random numbers: different for each operation that draws.
+        stream: u32,
     },
     /// Adds the derivative of a penalty on a layer's outputs, through its activation, to δ; per active row, the penalty
     /// goes to the metrics as a loss.
@@ -418,12 +485,23 @@ pub enum Op {
         /// c, [1, N].
         columns: Option<Tensor>,
     },
-    /// out = softmax(input) over each row.
+    /// The means of groups of units that exclude each other, softmax(β x) over a group, and of the binary units before them,
+    /// logistic(β x); optionally random states with these means. A group draws one of its units, or as many as it has given
+    /// ones: none where that is missing, or all words of a document (replicated softmax, Salakhutdinov & Hinton 2009). Its
+    /// means then are that many times as large.
     Softmax {
-        /// Logits, [B, N].
+        /// x, [B, N].
         input: Tensor,
-        /// Probabilities, [B, N].
+        /// The groups.
+        groups: Groups,
+        /// β
+        scale: f32,
+        /// What was given, [B, N]: a group draws the sum of its own.
+        given: Option<Tensor>,
+        /// The means, [B, N].
         out: Tensor,
+        /// The random states.
+        states: Option<Draw>,
     },
     /// out = α x + β y, element by element; a factor of zero drops its operand, whatever that holds.
     Combine {
@@ -451,6 +529,7 @@ impl Op {
         match self {
             Self::Gather { .. } => "gather",
             Self::Scatter { .. } => "scatter",
+            Self::CopyColumns { .. } => "copy columns",
             Self::Linear { .. } => "linear",
             Self::Backprop { .. } => "backprop",
             Self::Gradient { .. } => "gradient",
@@ -464,6 +543,9 @@ impl Op {
             Self::Contraction { .. } => "contraction",
             Self::Shrink { .. } => "shrink",
             Self::MaxNorm { .. } => "max norm",
+            Self::Threshold { .. } => "threshold",
+            Self::Standardize { .. } => "standardize",
+            Self::Exchange { .. } => "exchange",
             Self::Penalty { .. } => "penalty",
             Self::Reparameterize { .. } => "reparameterize",
             Self::ReparameterizeBackward { .. } => "reparameterize backward",
@@ -493,7 +575,7 @@ impl Op {
                 with_updates(reads, updates.into_iter().flatten())
             }
             Self::SharedBias { delta, bias } => with_updates(vec![*delta], [bias]),
-            Self::Unfold { input, out, .. } => (vec![*input], vec![*out]),
+            Self::Unfold { input, out, .. } | Self::CopyColumns { input, out, .. } => (vec![*input], vec![*out]),
             Self::Fold { input, tail, out, .. } => {
                 ([Some(*input), tail.tensor()].into_iter().flatten().collect(), vec![*out])
             }
@@ -518,12 +600,23 @@ impl Op {
             Self::Shrink { code, overlap, correlation, prediction, out, .. } => {
                 (vec![*code, *overlap, *correlation, *prediction], vec![*out])
             }
-            Self::MaxNorm { weight, .. } => (vec![*weight], vec![*weight]),
+            Self::MaxNorm { weight, .. } | Self::Threshold { weight, .. } => (vec![*weight], vec![*weight]),
+            Self::Standardize { input, shift, scale, out } => {
+                ([Some(*input), *shift, *scale].into_iter().flatten().collect(), vec![*out])
+            }
+            Self::Exchange { chains, bias, .. } => {
+                let reads = chains.iter().flat_map(|chain| [chain.visible, chain.inputs, chain.hidden]);
+                (reads.chain([*bias]).collect(), chains.map(|chain| chain.hidden).to_vec())
+            }
+            Self::ColumnMeans { input, times, out } => {
+                ([Some(*input), *times].into_iter().flatten().collect(), vec![*out])
+            }
+            Self::Softmax { input, given, out, states, .. } => (
+                [Some(*input), *given].into_iter().flatten().collect(),
+                [Some(*out), states.map(|states| states.out)].into_iter().flatten().collect(),
+            ),
             Self::RowSums { input, columns } => ([Some(*input), *columns].into_iter().flatten().collect(), vec![]),
-            Self::Softmax { input, out }
-            | Self::Corrupt { input, out, .. }
-            | Self::TopK { input, out, .. }
-            | Self::ColumnMeans { input, out } => (vec![*input], vec![*out]),
+            Self::Corrupt { input, out, .. } | Self::TopK { input, out, .. } => (vec![*input], vec![*out]),
             Self::Combine { x, y, out, .. } => (vec![*x, *y], vec![*out]),
             Self::Dot { x, y } => (vec![*x, *y], vec![]),
         }

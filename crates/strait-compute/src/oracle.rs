@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::op::{Addend, DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Update};
+use crate::groups::{draw_words, draws};
+use crate::op::{Addend, DOT_PARTS, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Update};
 use crate::philox::{philox, uniform};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Noise, Operands, Precision,
@@ -183,7 +184,25 @@ fn draw(sampling: Sampling, mean: f64, row: usize, col: usize, stream: u32, step
             let angle = std::f64::consts::TAU * f64::from(uniform(words[pair + 1]));
             mean + (-2.0 * u1.ln()).sqrt() * if col.is_multiple_of(2) { angle.cos() } else { angle.sin() }
         }
+        Sampling::Rectified => {
+            let noise = draw(Sampling::Gaussian, 0.0, row, col, stream, step);
+            // logistic(x), and x, of a unit whose mean is softplus(x).
+            let logistic = -(-mean).exp_m1();
+            (mean + logistic.ln() + noise * logistic.sqrt()).max(0.0)
+        }
     }
+}
+
+/// Which unit a group draws for the `number`-th time, by the cumulated means of its units.
+fn draw_class(means: &[f64], (row, group, number): (usize, usize, usize), stream: u32, step: &Step) -> usize {
+    let words = draw_words((row, group, number), stream, step);
+    let mut left = f64::from(uniform(words[number % 4])) * means.iter().sum::<f64>();
+    let last = means.len() - 1;
+    let below = |mean: &f64| {
+        left -= mean;
+        left < 0.0
+    };
+    means[..last].iter().position(below).unwrap_or(last)
 }
 
 impl Run {
@@ -412,9 +431,10 @@ impl Run {
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
-            Op::ColumnMeans { input, out } => {
-                let x = self.get(*input);
-                let mean = |_, c: usize| (0..active).map(|r| x.at(r, c)).sum::<f64>() / active as f64;
+            Op::ColumnMeans { input, times, out } => {
+                let (x, y) = (self.get(*input), times.map(|times| self.get(times)));
+                let term = |r: usize, c: usize| x.at(r, c) * y.as_ref().map_or(1.0, |y| y.at(r, c));
+                let mean = |_, c: usize| (0..active).map(|r| term(r, c)).sum::<f64>() / active as f64;
                 self.set(*out, matrix(1, out.cols, mean));
             }
             Op::Penalty { kind, output, activation, delta } => {
@@ -514,7 +534,79 @@ impl Run {
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
-            Op::Softmax { input, out } => self.set(*out, softmax(&self.get(*input), input.rows)),
+            Op::CopyColumns { input, first, out, to, columns } => {
+                let (x, mut y) = (self.get(*input), self.get(*out).values);
+                for r in 0..out.rows {
+                    y[r * out.cols + to..][..*columns].copy_from_slice(&x.row(r)[*first..first + columns]);
+                }
+                self.set(*out, y);
+            }
+            Op::Softmax { input, groups, scale, given, out, states } => {
+                let (x, given) = (self.get(*input), given.map(|given| self.get(given)));
+                let scaled = |r: usize, c: usize| f64::from(*scale) * x.at(r, c);
+                let mut means = matrix(input.rows, input.cols, |r, c| Activation::Logistic.apply(scaled(r, c)));
+                let mut drawn = states.map(|Draw { stream, .. }| {
+                    let state =
+                        |r: usize, c: usize| draw(Sampling::Bernoulli, means[r * input.cols + c], r, c, stream, step);
+                    matrix(input.rows, input.cols, state)
+                });
+                for r in 0..input.rows {
+                    for group in 0..groups.count(input.cols).unwrap_or(0) {
+                        let first = groups.first + group * groups.classes;
+                        let columns = first..first + groups.classes;
+                        let logits: Vec<f64> = columns.clone().map(|c| scaled(r, c)).collect();
+                        let count = given.as_ref().map_or(1.0, |given| given.row(r)[columns.clone()].iter().sum());
+                        let place = r * input.cols + first..r * input.cols + columns.end;
+                        let own = &mut means[place.clone()];
+                        let normaliser = log_sum_exp(&logits);
+                        own.iter_mut().zip(&logits).for_each(|(mean, z)| *mean = count * (z - normaliser).exp());
+                        if let (Some(drawn), Some(Draw { stream, .. })) = (&mut drawn, states) {
+                            drawn[place.clone()].fill(0.0);
+                            for number in 0..draws(count as f32) as usize {
+                                drawn[place.start + draw_class(own, (r, group, number), *stream, step)] += 1.0;
+                            }
+                        }
+                    }
+                }
+                self.set(*out, means);
+                if let (Some(drawn), Some(states)) = (drawn, states) {
+                    self.set(states.out, drawn);
+                }
+            }
+            Op::Threshold { weight, threshold } => {
+                let threshold = f64::from(*threshold);
+                let w = self.get(*weight).values;
+                self.set(*weight, w.into_iter().map(|w| w.signum() * (w.abs() - threshold).max(0.0)).collect());
+            }
+            Op::Standardize { input, shift, scale, out } => {
+                let (x, shift, scale) = (self.get(*input), shift.map(|m| self.get(m)), scale.map(|s| self.get(s)));
+                let column =
+                    |numbers: &Option<Matrix>, c: usize, none: f64| numbers.as_ref().map_or(none, |x| x.at(0, c));
+                let element = |r: usize, c: usize| (x.at(r, c) - column(&shift, c, 0.0)) * column(&scale, c, 1.0);
+                self.set(*out, matrix(out.rows, out.cols, element));
+            }
+            Op::Exchange { chains, bias, difference, parity, stream } => {
+                if step.counter % 2 != *parity {
+                    return;
+                }
+                let bias = self.get(*bias);
+                let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+                let [mut first, mut second] = chains.map(|chain| self.get(chain.hidden));
+                let [one, two] = chains.map(|chain| (self.get(chain.visible), self.get(chain.inputs)));
+                for r in 0..chains[0].hidden.rows {
+                    let energy =
+                        |(v, t): &(Matrix, Matrix), h: &Matrix| -dot(bias.row(0), v.row(r)) - dot(t.row(r), h.row(r));
+                    let log_odds = f64::from(*difference) * (energy(&one, &first) - energy(&two, &second));
+                    if draw_uniform(r, 0, *stream, step) < log_odds.exp() {
+                        for c in 0..first.cols {
+                            let i = r * first.cols + c;
+                            std::mem::swap(&mut first.values[i], &mut second.values[i]);
+                        }
+                    }
+                }
+                self.set(chains[0].hidden, first.values);
+                self.set(chains[1].hidden, second.values);
+            }
             Op::Combine { x, y, factors, out } => {
                 let (x, y) = (self.get(*x).values, self.get(*y).values);
                 let (alpha, beta) = match *factors {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Shrinkage, Update};
-use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Tensor};
+use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Replica, Shrinkage, Update};
+use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Sampling, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
 #[derive(Clone, Debug)]
@@ -185,7 +185,11 @@ fn check(op: &Op) -> Result<()> {
             let statistics = [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
             statistics.chain(added).collect()
         }
-        Op::Combine { .. } | Op::MaxNorm { .. } => Vec::new(),
+        Op::Combine { .. } | Op::MaxNorm { .. } | Op::Threshold { .. } => Vec::new(),
+        // Their hidden states change places.
+        Op::Exchange { chains, bias, .. } => {
+            chains.iter().flat_map(|chain| [chain.visible, chain.inputs]).chain([*bias]).collect()
+        }
         // The derivative is added to what is there.
         Op::Penalty { output, .. } => vec![*output],
         _ => reads.clone(),
@@ -225,7 +229,16 @@ fn check(op: &Op) -> Result<()> {
             }
             same("the minibatch", *input, input.rows, data.cols)
         }
-        Op::Linear { input: x, weight: w, transposed, bias, out, sample, .. } => {
+        Op::CopyColumns { input, first, out, to, columns } => {
+            numbers(&[*input, *out])?;
+            let fits = |start: usize, cols: usize| start.checked_add(*columns).is_some_and(|end| end <= cols);
+            if *columns == 0 || !fits(*first, input.cols) || !fits(*to, out.cols) {
+                let (from, into) = (input.shape(), out.shape());
+                return fail(format!("{columns} columns from {first} of {from} do not fit from {to} of {into}"));
+            }
+            same("the result", *out, input.rows, out.cols)
+        }
+        Op::Linear { input: x, weight: w, transposed, bias, out, sample, activation } => {
             numbers(&reads)?;
             numbers(&writes)?;
             let (inner, cols) = if *transposed { (w.cols, w.rows) } else { (w.rows, w.cols) };
@@ -235,6 +248,11 @@ fn check(op: &Op) -> Result<()> {
             }
             same("the bias", *bias, 1, cols)?;
             same("the output", *out, x.rows, cols)?;
+            if sample.is_some_and(|sample| sample.sampling == Sampling::Rectified)
+                && *activation != Activation::Softplus
+            {
+                return fail(format!("rectified states have softplus means, not {} ones", activation.name()));
+            }
             sample.map_or(Ok(()), |sample| same("the sample", sample.out, x.rows, cols))
         }
         Op::Backprop { delta, weight: w, transposed, output, out, .. } => {
@@ -312,9 +330,50 @@ fn check(op: &Op) -> Result<()> {
             }
             bias.tensors().into_iter().try_for_each(|tensor| same("the bias", tensor, 1, channels))
         }
-        Op::Softmax { input, out } => {
-            numbers(&[*input, *out])?;
+        Op::Softmax { input, groups, scale, given, out, states } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            match groups.count(input.cols) {
+                None => return fail(format!("{} units are no {groups:?}", input.cols)),
+                // A draw's counter holds the row and the group.
+                Some(count) if count.max(input.rows) > 1 << 16 => {
+                    return fail(format!("{count} groups in {} rows are more than 65,536 of either", input.rows));
+                }
+                Some(_) => {}
+            }
+            if !scale.is_finite() {
+                return fail(format!("{scale} is no inverse temperature"));
+            }
+            let states = states.map(|states| states.out);
+            let others = [*given, Some(*out), states].into_iter().flatten();
+            others.into_iter().try_for_each(|tensor| same("each operand", tensor, input.rows, input.cols))
+        }
+        Op::Threshold { weight, threshold } => {
+            numbers(&[*weight])?;
+            if !threshold.is_finite() || *threshold < 0.0 {
+                return fail(format!("a threshold of {threshold} is none"));
+            }
+            Ok(())
+        }
+        Op::Standardize { input, shift, scale, out } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            let mut columns = [*shift, *scale].into_iter().flatten();
+            columns.try_for_each(|tensor| same("the numbers of the columns", tensor, 1, input.cols))?;
             same("the result", *out, input.rows, input.cols)
+        }
+        Op::Exchange { chains, bias, difference, .. } => {
+            numbers(&reads)?;
+            if !difference.is_finite() {
+                return fail(format!("{difference} is no difference of inverse temperatures"));
+            }
+            let Replica { visible, hidden, .. } = chains[0];
+            for chain in chains {
+                same("the visible states", chain.visible, visible.rows, visible.cols)?;
+                same("the hidden states", chain.hidden, visible.rows, hidden.cols)?;
+                same("the hidden inputs", chain.inputs, visible.rows, hidden.cols)?;
+            }
+            same("the visible bias", *bias, 1, visible.cols)
         }
         Op::Corrupt { input, noise, out, .. } => {
             numbers(&[*input, *out])?;
@@ -335,8 +394,10 @@ fn check(op: &Op) -> Result<()> {
             }
             same("the result", *out, input.rows, input.cols)
         }
-        Op::ColumnMeans { input, out } => {
-            numbers(&[*input, *out])?;
+        Op::ColumnMeans { input, times, out } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            times.map_or(Ok(()), |times| same("the factors", times, input.rows, input.cols))?;
             same("the means", *out, 1, input.cols)
         }
         Op::Penalty { kind, output, delta, activation } => {

@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use strait_compute::{
-    Activation, Backend, Cpu, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Precision, Program, Routine, Sample,
-    Sampling, Shrinkage, Step, Update, Window, go_on,
+    Activation, Backend, Cpu, Draw, FoldTail, Groups, Kind, LossKind, Noise, Op, PenaltyKind, Precision, Program,
+    Replica, Routine, Sample, Sampling, Shrinkage, Step, Update, Window, go_on,
 };
 
 struct Counting;
@@ -48,6 +48,12 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
     let moments = values("moments", 10, 20);
     let window = Window { height: 3, width: 5, channels: 2, kernel: 2, stride: 1, padding: 0 };
     let (seen, spare, channels) = (values("seen", 80, 8), values("spare", 10, 20), values("channels", 1, 2));
+    let chains = ["one", "two"].map(|name| Replica {
+        visible: values(&format!("v {name}"), 10, 3),
+        inputs: values(&format!("t {name}"), 10, 2),
+        hidden: values(&format!("h {name}"), 10, 2),
+    });
+    let bias = values("a", 1, 3);
     let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
     let mut routine = Routine::new("all").in_precision(precision);
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
@@ -65,7 +71,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         },
         Op::Loss { kind: LossKind::CrossEntropy, input: y, target: s, output: None, delta: Some(d) },
         Op::TopK { input: y, k: 3, out: largest },
-        Op::ColumnMeans { input: y, out: means },
+        Op::ColumnMeans { input: y, times: Some(s), out: means },
         Op::Penalty {
             kind: PenaltyKind::Sparsity { weight: 0.1, target: 0.1, means },
             output: y,
@@ -95,6 +101,19 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         Op::SharedBias { delta: dx, bias: Update::Store { gradient: channels } },
         Op::Backprop { delta: dx, weight: w, transposed: true, output: y, activation: Activation::Tanh, out: s },
         Op::Shrink { code: y, overlap: s, correlation: d, prediction: largest, shrinkage, out: spare },
+        Op::Softmax {
+            input: y,
+            groups: Groups { first: 10, classes: 5 },
+            scale: 1.0,
+            given: Some(s),
+            out: spare,
+            states: Some(Draw { out: d, stream: 3 }),
+        },
+        Op::CopyColumns { input: y, first: 1, out: spare, to: 2, columns: 3 },
+        Op::Standardize { input: y, shift: Some(b), scale: Some(means), out: spare },
+        Op::Exchange { chains, bias, difference: 0.1, parity: 0, stream: 4 },
+        Op::Threshold { weight: w, threshold: 0.01 },
+        Op::RowSums { input: y, columns: None },
         Op::MaxNorm { weight: w, norm: 1.0, rows: true },
         Op::MaxNorm { weight: w, norm: 1.0, rows: false },
     ] {

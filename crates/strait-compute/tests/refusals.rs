@@ -1,8 +1,8 @@
 //! Programs that cannot mean anything are refused, with one sentence, before they run.
 
 use strait_compute::{
-    Activation, Addend, Backend, Cpu, Error, Kind, Op, Oracle, Precision, Program, Routine, Step, Tensor, Update,
-    Window, go_on,
+    Activation, Addend, Backend, Cpu, Error, Groups, Kind, Op, Oracle, Precision, Program, Routine, Step, Tensor,
+    Update, Window, go_on,
 };
 
 fn values(program: &mut Program, name: &str, rows: usize, cols: usize) -> Tensor {
@@ -44,7 +44,9 @@ fn an_operation_must_not_write_what_it_reads_or_writes() {
         gradient(Update::Adam { parameter: w, first: v, second: v }),
         gradient(Update::Momentum { parameter: d, velocity: v }),
         linear(x, w, false, bias, x),
-        Op::Softmax { input: x, out: x },
+        Op::Softmax { input: x, groups: Groups::one(4), scale: 1.0, given: None, out: x, states: None },
+        Op::CopyColumns { input: x, first: 0, out: x, to: 2, columns: 2 },
+        Op::Standardize { input: x, shift: None, scale: None, out: x },
     ] {
         let error = routine.push(op.clone()).expect_err("it aliases").to_string();
         assert!(error.contains("it writes a tensor"), "{op:?}: {error}");

@@ -3,7 +3,8 @@
 
 use strait_compute::philox::{philox, uniform};
 use strait_compute::{
-    Activation, Backend, Cpu, Gpu, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Shift, Step, go_on,
+    Activation, Backend, Cpu, Draw, Gpu, Groups, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Shift, Step,
+    go_on,
 };
 use strait_device::Selector;
 
@@ -115,5 +116,73 @@ fn gaussian_states_have_their_moments() {
                 );
             }
         }
+    }
+}
+
+/// The moments of max(0, x + ε √logistic(x)), by numerical integration over ε.
+#[test]
+fn rectified_states_have_their_moments() {
+    let bias = [-8.0, -1.0, 0.0, 0.5, 2.0, 50.0f32];
+    for backend in backends() {
+        let states = states(&*backend, &bias, Activation::Softplus, Sampling::Rectified);
+        for (unit, &bias) in bias.iter().enumerate() {
+            let x = f64::from(bias);
+            let deviation = Activation::Logistic.apply(x).sqrt();
+            let moment = |power: i32| {
+                let term = |i: i32| {
+                    let e = f64::from(i) / 100.0;
+                    (x + e * deviation).max(0.0).powi(power) * (-0.5 * e * e).exp() / 100.0
+                };
+                (-800..=800).map(term).sum::<f64>() / std::f64::consts::TAU.sqrt()
+            };
+            for power in [1, 2] {
+                let found = states.iter().skip(unit).step_by(UNITS).map(|&s| f64::from(s).powi(power)).sum::<f64>();
+                let (found, expected) = (found / ROWS as f64, moment(power));
+                let bound =
+                    4.0 * ((moment(2 * power) - expected.powi(2)) / ROWS as f64).sqrt() + 1e-6 * expected + 1e-9;
+                let on = backend.describe();
+                assert!((found - expected).abs() < bound, "{on}: unit {unit}: {found}, not {expected}");
+            }
+        }
+    }
+}
+
+/// Groups draw as many units as they were given, each with its probability, and independently of each other.
+#[test]
+fn groups_draw_what_they_were_given() {
+    let (groups, cols) = (Groups { first: 1, classes: 3 }, 7);
+    let inputs = [0.5, 0.0, 1.0, -1.0, 2.0, 2.0, -30.0f32];
+    let mut program = Program::default();
+    let mut values = |name: &str| program.tensor(name, ROWS, cols, Kind::Values);
+    let [input, given, out, states] = ["x", "given", "mean", "state"].map(&mut values);
+    let mut routine = Routine::new("draw");
+    let drawn = Some(Draw { out: states, stream: 9 });
+    let op = Op::Softmax { input, groups, scale: 1.0, given: Some(given), out, states: drawn };
+    routine.push(op).expect("the shapes fit");
+    let routine = program.add(routine);
+    for backend in backends() {
+        let mut execution = backend.load(program.clone(), &[]).expect("it loads");
+        execution.write(input, &inputs.repeat(ROWS)).expect("it is written");
+        execution.write(given, &[0.0, 0.0, 5.0, 0.0, 1.0, 0.0, 0.0].repeat(ROWS)).expect("it is written");
+        let step = Step { rows: ROWS as u32, counter: 3, ..Step::seeded(42) };
+        execution.run(routine, &[step], &mut go_on).expect("it runs");
+        let states = execution.read(states).expect("it is read");
+        let on = backend.describe();
+        let mut joint = [[0.0; 3]; 2];
+        for row in states.chunks_exact(cols) {
+            assert_eq!((row[1..4].iter().sum::<f32>(), row[4..].iter().sum::<f32>()), (5.0, 1.0), "{on}");
+            let second = if row[4] == 1.0 { 0 } else { 1 };
+            (0..3).for_each(|c| joint[second][c] += f64::from(row[1 + c]) / (5 * ROWS) as f64);
+        }
+        let sum: f64 = (1..4).map(|c| f64::from(inputs[c]).exp()).sum();
+        for (second, joint) in joint.iter().enumerate() {
+            for (c, found) in joint.iter().enumerate() {
+                let expected = 0.5 * f64::from(inputs[1 + c]).exp() / sum;
+                // Five standard deviations of a share of the rows.
+                let bound = 5.0 * (0.25 / ROWS as f64).sqrt();
+                assert!((found - expected).abs() < bound, "{on}: {second}, {c}: {found}, not {expected}");
+            }
+        }
+        assert!(states.chunks_exact(cols).all(|row| row[6] == 0.0), "{on}");
     }
 }

@@ -142,7 +142,7 @@ pub(crate) fn record_sparsity(
     let [slope, out] = ["slope", "sparse h0"].map(|name| program.tensor(name, h0.rows, h0.cols, Kind::Values));
     let means = program.tensor("means", 1, h0.cols, Kind::Values);
     let kind = PenaltyKind::Sparsity { weight, target, means };
-    step.push(Op::ColumnMeans { input: h0, out: means })?;
+    step.push(Op::ColumnMeans { input: h0, times: None, out: means })?;
     // The penalty adds its derivative to what is there.
     step.push(Op::Combine { x: h0, y: h0, factors: Factors::Fixed(0.0, 0.0), out: slope })?;
     step.push(Op::Penalty { kind, output: h0, activation: Activation::Logistic, delta: slope })?;

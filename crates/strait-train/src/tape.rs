@@ -191,7 +191,7 @@ impl<'a> Tape<'a> {
             Penalty::Sparsity { weight, target } => {
                 let name = format!("means{} of {}", value.0, self.routine.name());
                 let means = self.program.tensor(name, 1, self.width(value), Kind::Values);
-                self.routine.push(Op::ColumnMeans { input: self.steps[value.0].out, out: means })?;
+                self.routine.push(Op::ColumnMeans { input: self.steps[value.0].out, times: None, out: means })?;
                 PenaltyKind::Sparsity { weight, target, means }
             }
             Penalty::Contractive { weight } => self.contract(value, weight)?,

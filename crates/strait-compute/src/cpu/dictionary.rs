@@ -1,4 +1,4 @@
-//! Sparse codes of a dictionary: a step of iterative shrinkage, and the lengths of weights.
+//! Sparse codes of a dictionary: a step of iterative shrinkage, and the lengths of weights; sparse weights.
 
 use super::isa::{Target, compile_for_each_isa};
 use super::storage::{Lanes, Panels, Values, WIDTH};
@@ -11,6 +11,29 @@ compile_for_each_isa!(
     )
 );
 compile_for_each_isa!(max_norm = max_norm_kernel(weight: &Values, norm: f32, rows: bool, share: Taking<'_>));
+
+compile_for_each_isa!(threshold = threshold_kernel(weight: &Values, threshold: f32, share: Taking<'_>));
+
+/// v, nearer to 0 by the threshold.
+#[inline(always)]
+fn soft(v: f32, threshold: f32) -> f32 {
+    (v.abs() - threshold).max(0.0).copysign(v)
+}
+
+#[inline(always)]
+fn threshold_kernel<T: Target>(weight: &Values, threshold: f32, share: Taking<'_>) {
+    let panels = &weight.panels;
+    for panel in share.of(panels.count()) {
+        // SAFETY: this panel is this worker's.
+        for lanes in unsafe { panels.panel_mut(panel, 0..panels.rows) } {
+            for c in 0..WIDTH {
+                lanes.0[c] = soft(lanes.0[c], threshold);
+            }
+        }
+        // SAFETY: this panel is this worker's, in the copies as well.
+        (0..weight.blocks()).for_each(|block| unsafe { weight.renew(block, panel) });
+    }
+}
 
 /// `differences`: overlap, correlation and prediction.
 #[inline(always)]
@@ -39,7 +62,7 @@ fn shrink_kernel<T: Target>(
             for i in 0..WIDTH {
                 let slope = 2.0 * (s.0[i] - c.0[i]) + 2.0 * pull * (z.0[i] - f.0[i]);
                 let v = z.0[i] - rate * slope;
-                lanes.0[i] = (v.abs() - threshold).max(0.0).copysign(v);
+                lanes.0[i] = soft(v, threshold);
             }
             *out = lanes;
         }

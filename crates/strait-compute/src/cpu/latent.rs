@@ -29,16 +29,6 @@ compile_for_each_isa!(
     )
 );
 
-/// One element.
-///
-/// # Safety
-/// Nobody writes it meanwhile.
-#[inline(always)]
-unsafe fn at(panels: &Panels, row: usize, col: usize) -> f32 {
-    // SAFETY: the caller's promise.
-    unsafe { panels.panel(col / WIDTH, row..row + 1)[0].0[col % WIDTH] }
-}
-
 #[inline(always)]
 fn reparameterize_kernel<T: Target>(
     latent: &Latent<'_>,
@@ -58,7 +48,7 @@ fn reparameterize_kernel<T: Target>(
                 for c in 0..out.width(panel) {
                     let col = panel * WIDTH + c;
                     // SAFETY: the moments are only read.
-                    let (mean, log) = unsafe { (at(latent.moments, r, col), at(latent.moments, r, out.cols + col)) };
+                    let (mean, log) = unsafe { (latent.moments.at(r, col), latent.moments.at(r, out.cols + col)) };
                     z.0[c] = mean + exp::<T>(0.5 * log) * epsilon.0[c];
                     divergences[i] += 0.5 * (mean * mean + exp::<T>(log) - 1.0 - log);
                 }
@@ -94,9 +84,9 @@ fn reparameterize_backward_kernel<T: Target>(
             for c in 0..active {
                 let col = panel * WIDTH + c;
                 // SAFETY: the operands are only read.
-                let moment = unsafe { at(latent.moments, r, col) };
+                let moment = unsafe { latent.moments.at(r, col) };
                 // SAFETY: as above.
-                let of = |panels: &Panels| unsafe { at(panels, r, col % size) };
+                let of = |panels: &Panels| unsafe { panels.at(r, col % size) };
                 lanes.0[c] = if col < size {
                     of(delta) + beta * moment
                 } else {

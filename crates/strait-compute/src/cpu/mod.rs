@@ -3,7 +3,9 @@
 //! Each operation's work is split into units that do not depend on the number of workers, so that the results do not
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
+mod chains;
 mod dictionary;
+mod exclusive;
 mod gradient;
 mod half_product;
 mod halves;
@@ -27,7 +29,9 @@ mod workers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dictionary::{max_norm, shrink};
+use chains::{Chain, Exchange, exchange};
+use dictionary::{max_norm, shrink, threshold};
+use exclusive::{Softmax, softmax};
 use gradient::{Destination, Gradient, Plus, gradient, half_gradient};
 use half_product::HalfProduct;
 pub use isa::Isa;
@@ -36,18 +40,18 @@ use linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
 use noise::corrupt;
 use pack::pack;
 use plan::{Copied, Plan, Work, products, weight};
-use rows::{Columns, Data, Loss, gather, loss, row_sums, scatter, softmax};
+use rows::{Columns, Data, Loss, copy_columns, gather, loss, row_sums, scatter};
 use sparsity::{Penalty, Sparsity, column_means, contraction, penalty, top_k};
 use storage::{Panels, Shared, Storage, Values, WIDTH};
-use vector::{combine, dot};
+use vector::{combine, dot, standardize};
 use windows::{Folded, fold, shared_bias, unfold};
 use workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
-    RoutineId, Step, Tensor,
+    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Replica, Result,
+    Routine, RoutineId, Step, Tensor,
 };
 
 /// Steps between two looks at the stop flag.
@@ -336,8 +340,9 @@ impl Run {
                 corrupt(self.isa, self.panels(*input), *noise, *stream, self.panels(*out), step, share);
             }
             Op::TopK { input, k, out } => top_k(self.isa, self.panels(*input), *k, self.panels(*out), share),
-            Op::ColumnMeans { input, out } => {
-                column_means(self.isa, self.panels(*input), self.panels(*out), step, share);
+            Op::ColumnMeans { input, times, out } => {
+                let times = times.map(|times| self.panels(times));
+                column_means(self.isa, self.panels(*input), times, self.panels(*out), step, share);
             }
             Op::Penalty { kind, output, activation, delta } => {
                 let kind = match *kind {
@@ -376,7 +381,35 @@ impl Run {
                     Latent { moments: self.panels(*moments), kl_weight: *kl_weight, noise: self.panels(*noise) };
                 reparameterize_backward(self.isa, &latent, self.panels(*delta), self.panels(*out), step, share);
             }
-            Op::Softmax { input, out } => softmax(self.isa, self.panels(*input), self.panels(*out), share),
+            Op::CopyColumns { input, first, out, to, columns } => {
+                copy_columns((self.panels(*input), *first), (self.panels(*out), *to), *columns, share);
+            }
+            Op::Softmax { input, groups, scale, given, out, states } => {
+                let job = Softmax {
+                    input: self.panels(*input),
+                    groups: *groups,
+                    scale: *scale,
+                    given: given.map(|given| self.panels(given)),
+                    out: self.panels(*out),
+                    states: states.map(|states| (self.panels(states.out), states.stream)),
+                };
+                softmax(self.isa, &job, step, share);
+            }
+            Op::Threshold { weight, threshold: by } => threshold(self.isa, self.values(*weight), *by, share),
+            Op::Standardize { input, shift, scale, out } => {
+                let [shift, scale] = [shift, scale].map(|columns| columns.map(|columns| self.panels(columns)));
+                standardize(self.isa, self.panels(*input), shift, scale, self.panels(*out), share);
+            }
+            Op::Exchange { parity, .. } if step.counter % 2 != *parity => {}
+            Op::Exchange { chains, bias, difference, stream, .. } => {
+                let chains = chains.map(|Replica { visible, inputs, hidden }| Chain {
+                    visible: self.panels(visible),
+                    inputs: self.panels(inputs),
+                    hidden: self.panels(hidden),
+                });
+                let job = Exchange { chains, bias: self.panels(*bias), difference: *difference, stream: *stream };
+                exchange(self.isa, &job, step, share);
+            }
             Op::Combine { x, y, factors, out } => {
                 let factors = match *factors {
                     Factors::Step => (step.alpha, step.beta),

@@ -1,7 +1,7 @@
 //! Random numbers for whole panels: the bits that [`philox`](crate::philox) gives each element.
 
 use super::isa::Target;
-use super::math::{ln, sin_cos_turns};
+use super::math::{exp, ln, sin_cos_turns};
 use super::storage::{Lanes, WIDTH};
 use crate::philox::{philox_blocks, uniform};
 use crate::{Sampling, Step};
@@ -38,6 +38,16 @@ pub(super) fn draw<T: Target>(sampling: Sampling, mean: &Lanes, words: &[u32; WI
             let normal = normals::<T>(words);
             for c in 0..WIDTH {
                 state.0[c] = mean.0[c] + normal.0[c];
+            }
+        }
+        Sampling::Rectified => {
+            let normal = normals::<T>(words);
+            for c in 0..WIDTH {
+                // logistic(x), and x, of a unit whose mean is softplus(x). Where the mean is so small that little is left
+                // of this difference, x is far below 0 and the state is 0.
+                let logistic = 1.0 - exp::<T>(-mean.0[c]);
+                let x = mean.0[c] + ln::<T>(logistic.max(f32::MIN_POSITIVE));
+                state.0[c] = (x + normal.0[c] * logistic.max(0.0).sqrt()).max(0.0);
             }
         }
     }

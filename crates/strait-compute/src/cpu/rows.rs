@@ -1,4 +1,4 @@
-//! The operations that go row by row: `gather`, `scatter`, `loss`, `row sums` and `softmax`.
+//! The operations that go row by row: `gather`, `scatter`, `loss` and `row sums`.
 
 use super::isa::{Target, compile_for_each_isa};
 use super::math::{activate, exp, ln, times_derivative};
@@ -98,6 +98,21 @@ pub(super) fn scatter(input: &Panels, data: &Shared<f32>, step: &Step, share: Ta
     }
 }
 
+/// out\[:, to + c] = input\[:, first + c]
+pub(super) fn copy_columns(
+    (input, first): (&Panels, usize),
+    (out, to): (&Panels, usize),
+    columns: usize,
+    share: Taking<'_>,
+) {
+    for r in share.of(out.rows) {
+        for c in 0..columns {
+            // SAFETY: the input is only read, and this row of the result is this worker's.
+            unsafe { *out.at_mut(r, to + c) = input.at(r, first + c) };
+        }
+    }
+}
+
 /// See [`Op::Loss`](crate::Op::Loss).
 pub(super) struct Loss<'a> {
     pub(super) kind: LossKind,
@@ -115,7 +130,6 @@ compile_for_each_isa!(
         input: &Panels, columns: Option<&Panels>, metrics: (&Shared<f32>, usize), step: &Step, share: Taking<'_>
     )
 );
-compile_for_each_isa!(softmax = softmax_kernel(input: &Panels, out: &Panels, share: Taking<'_>));
 
 #[inline(always)]
 fn loss_kernel<T: Target>(job: &Loss<'_>, step: &Step, share: Taking<'_>) {
@@ -212,21 +226,6 @@ fn row_sums_kernel<T: Target>(
         let start = metrics.1 + 2 * r;
         // SAFETY: the numbers of this row are this worker's.
         unsafe { metrics.0.slice_mut(start..start + 2).copy_from_slice(&[sum, 0.0]) };
-    }
-}
-
-#[inline(always)]
-fn softmax_kernel<T: Target>(input: &Panels, out: &Panels, share: Taking<'_>) {
-    for r in share.of(input.rows) {
-        let normaliser = log_sum_exp::<T>(input, r);
-        for panel in 0..input.count() {
-            // SAFETY: the input is only read.
-            let mut lanes = unsafe { input.panel(panel, r..r + 1)[0] };
-            lanes.0.iter_mut().for_each(|z| *z = exp::<T>(*z - normaliser));
-            lanes.0[input.width(panel)..].fill(0.0);
-            // SAFETY: this row is this worker's.
-            unsafe { out.panel_mut(panel, r..r + 1)[0] = lanes };
-        }
     }
 }
 

@@ -8,7 +8,9 @@ use crate::{Activation, Step};
 
 compile_for_each_isa!(top_k = top_k_kernel(input: &Panels, k: usize, out: &Panels, share: Taking<'_>));
 compile_for_each_isa!(
-    column_means = column_means_kernel(input: &Panels, out: &Panels, step: &Step, share: Taking<'_>)
+    column_means = column_means_kernel(
+        input: &Panels, times: Option<&Panels>, out: &Panels, step: &Step, share: Taking<'_>
+    )
 );
 compile_for_each_isa!(
     contraction = contraction_kernel(
@@ -56,13 +58,21 @@ fn top_k_kernel<T: Target>(input: &Panels, k: usize, out: &Panels, share: Taking
 }
 
 #[inline(always)]
-fn column_means_kernel<T: Target>(input: &Panels, out: &Panels, step: &Step, share: Taking<'_>) {
+fn column_means_kernel<T: Target>(
+    input: &Panels,
+    times: Option<&Panels>,
+    out: &Panels,
+    step: &Step,
+    share: Taking<'_>,
+) {
+    let rows = 0..step.rows as usize;
     for panel in share.of(out.count()) {
         let mut sums = Lanes::ZERO;
-        // SAFETY: the input is only read.
-        for lanes in unsafe { input.panel(panel, 0..step.rows as usize) } {
+        // SAFETY: the operands are only read.
+        let (x, y) = unsafe { (input.panel(panel, rows.clone()), times.map(|y| y.panel(panel, rows.clone()))) };
+        for (r, x) in x.iter().enumerate() {
             for c in 0..WIDTH {
-                sums.0[c] += lanes.0[c];
+                sums.0[c] += x.0[c] * y.map_or(1.0, |y| y[r].0[c]);
             }
         }
         sums.0.iter_mut().for_each(|sum| *sum /= step.rows as f32);

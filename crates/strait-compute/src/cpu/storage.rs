@@ -134,6 +134,27 @@ impl Panels {
         unsafe { self.lanes.slice_mut(self.range(panel, rows)) }
     }
 
+    /// Reads one element.
+    ///
+    /// # Safety
+    /// As [`Shared::slice`].
+    #[inline(always)]
+    pub(super) unsafe fn at(&self, row: usize, col: usize) -> f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.panel(col / WIDTH, row..row + 1)[0].0[col % WIDTH] }
+    }
+
+    /// One element, to be written.
+    ///
+    /// # Safety
+    /// As [`Shared::slice_mut`].
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn at_mut(&self, row: usize, col: usize) -> &mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { &mut self.panel_mut(col / WIDTH, row..row + 1)[0].0[col % WIDTH] }
+    }
+
     /// The memory of rows of a panel, to be asked for before it is used.
     #[inline(always)]
     pub(super) fn lines(&self, panel: usize, rows: Range<usize>) -> &[UnsafeCell<Lanes>] {

@@ -1,7 +1,7 @@
-//! Algebra on parameter vectors: `combine` and `dot`.
+//! Algebra on parameter vectors, `combine` and `dot`, and `standardize`.
 
 use super::isa::{Target, compile_for_each_isa, multiply_add};
-use super::storage::{Shared, Values, WIDTH};
+use super::storage::{Lanes, Panels, Shared, Values, WIDTH};
 use super::workers::Taking;
 use crate::op::DOT_PARTS;
 
@@ -9,6 +9,38 @@ compile_for_each_isa!(
     combine = combine_kernel(x: &Values, y: &Values, factors: (f32, f32), out: &Values, share: Taking<'_>)
 );
 compile_for_each_isa!(dot = dot_kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>));
+
+compile_for_each_isa!(
+    standardize = standardize_kernel(
+        input: &Panels, shift: Option<&Panels>, scale: Option<&Panels>, out: &Panels, share: Taking<'_>
+    )
+);
+
+/// out = (x − m) s
+#[inline(always)]
+fn standardize_kernel<T: Target>(
+    input: &Panels,
+    shift: Option<&Panels>,
+    scale: Option<&Panels>,
+    out: &Panels,
+    share: Taking<'_>,
+) {
+    for panel in share.of(out.count()) {
+        let rows = 0..out.rows;
+        // SAFETY: the operands are only read, and this panel of the result is this worker's.
+        let (x, out) = unsafe { (input.panel(panel, rows.clone()), out.panel_mut(panel, rows)) };
+        let columns = |numbers: Option<&Panels>, none: f32| {
+            // SAFETY: as above.
+            numbers.map_or(Lanes([none; WIDTH]), |numbers| unsafe { numbers.panel(panel, 0..1)[0] })
+        };
+        let (shift, scale) = (columns(shift, 0.0), columns(scale, 1.0));
+        for (x, out) in x.iter().zip(out) {
+            for c in 0..WIDTH {
+                out.0[c] = (x.0[c] - shift.0[c]) * scale.0[c];
+            }
+        }
+    }
+}
 
 /// out = α x + β y, where a scalar of zero drops its operand, whatever that holds; out may be x or y.
 #[inline(always)]

@@ -3,7 +3,7 @@
 use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
 use strait_shaders::{Fragments, Part, Pieces, Shape, Tile, assemble, product};
 
-use crate::op::{Addend, DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Update};
+use crate::op::{Addend, DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Update};
 use crate::{Activation, Error, Kind, Missing, Noise, Result, Sampling, Tensor, Window};
 
 /// How products are cut into tiles.
@@ -234,11 +234,53 @@ impl Lowering<'_> {
                 }]
             }
             Op::Loss { .. } => vec![self.loss(op, start)],
-            Op::Softmax { input, out } => vec![Kernel {
-                parts: vec![Part::Prelude, Part::Row, Part::Softmax],
-                buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
-                ..self.by_row(op.name(), *input, start)
+            Op::CopyColumns { input, first, out, to, columns } => {
+                let constants = [("FIRST", *first), ("TO", *to), ("COLUMNS", *columns)];
+                vec![Kernel {
+                    constants: constants.map(|(name, value)| (name, value as u32)).to_vec(),
+                    parts: vec![Part::Prelude, Part::CopyColumns],
+                    sizes: [input.rows, input.cols, out.cols].map(|size| size as u32).to_vec(),
+                    buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
+                    workgroups: [groups(*columns, 64), input.rows as u32, 1],
+                    ..Kernel::named(op.name())
+                }]
+            }
+            Op::Softmax { .. } => vec![self.softmax(op)],
+            Op::Threshold { weight, threshold } => vec![Kernel {
+                parts: vec![Part::Prelude, Part::Elements, Part::Threshold],
+                buffers: vec![(1, Access::Write, *weight)],
+                ..by_element(op.name(), *weight, vec![("THRESHOLD", threshold.to_bits())])
             }],
+            Op::Standardize { input, shift, scale, out } => {
+                let mut buffers = vec![(1, Access::Read, *input), (2, Access::Write, *out)];
+                let main = optional("shift_of", 3, *shift, "0.0", &mut buffers)
+                    + &optional("scale_of", 4, *scale, "1.0", &mut buffers);
+                vec![Kernel {
+                    parts: vec![Part::Prelude, Part::Elements, Part::Standardize],
+                    main,
+                    buffers,
+                    ..by_element(op.name(), *out, vec![("COLS", out.cols as u32)])
+                }]
+            }
+            Op::Exchange { chains, bias, difference, parity, stream } => {
+                let mut buffers = vec![(7, Access::Read, *bias)];
+                for (first, chain) in [1, 4].into_iter().zip(chains) {
+                    buffers.extend([
+                        (first, Access::Read, chain.visible),
+                        (first + 1, Access::Read, chain.inputs),
+                        (first + 2, Access::Write, chain.hidden),
+                    ]);
+                }
+                let Replica { visible, hidden, .. } = chains[0];
+                vec![Kernel {
+                    constants: vec![("DIFFERENCE", difference.to_bits()), ("PARITY", *parity), ("STREAM", *stream)],
+                    parts: vec![Part::Prelude, Part::Exchange],
+                    sizes: [visible.rows, visible.cols, hidden.cols].map(|size| size as u32).to_vec(),
+                    buffers,
+                    workgroups: [visible.rows as u32, 1, 1],
+                    ..Kernel::named(op.name())
+                }]
+            }
             Op::Corrupt { input, noise, stream, out } => vec![corrupt(*input, *noise, *stream, *out)],
             Op::TopK { input, k, out } => vec![Kernel {
                 constants: vec![("K", *k as u32)],
@@ -246,13 +288,17 @@ impl Lowering<'_> {
                 buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
                 ..self.by_row(op.name(), *input, start)
             }],
-            Op::ColumnMeans { input, out } => vec![Kernel {
-                parts: vec![Part::Prelude, Part::ColumnMeans],
-                sizes: vec![input.cols as u32],
-                buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
-                workgroups: [groups(input.cols, 64), 1, 1],
-                ..Kernel::named(op.name())
-            }],
+            Op::ColumnMeans { input, times, out } => {
+                let mut buffers = vec![(1, Access::Read, *input), (2, Access::Write, *out)];
+                vec![Kernel {
+                    main: optional("factor_at", 3, *times, "1.0", &mut buffers),
+                    parts: vec![Part::Prelude, Part::ColumnMeans],
+                    sizes: vec![input.cols as u32],
+                    buffers,
+                    workgroups: [groups(input.cols, 64), 1, 1],
+                    ..Kernel::named(op.name())
+                }]
+            }
             Op::Penalty { kind, output, activation, delta } => {
                 let (code, weight, target, columns) = match *kind {
                     PenaltyKind::L1 { weight } => (0, weight, 0.0, None),
@@ -396,7 +442,11 @@ impl Lowering<'_> {
         let draw = match sample {
             None => Part::DrawNone,
             Some(sample) => {
-                let code = if sample.sampling == Sampling::Bernoulli { 1 } else { 2 };
+                let code = match sample.sampling {
+                    Sampling::Bernoulli => 1,
+                    Sampling::Gaussian => 2,
+                    Sampling::Rectified => 3,
+                };
                 constants.extend([("SAMPLING", code), ("STREAM", sample.stream)]);
                 buffers.push((5, Access::Write, sample.out));
                 Part::Draw
@@ -518,6 +568,39 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
         }
     }
 
+    fn softmax(&self, op: &Op) -> Kernel {
+        let Op::Softmax { input, groups, scale, given, out, states } = op else {
+            unreachable!("called for groups of units");
+        };
+        let mut buffers = vec![(1, Access::Read, *input), (2, Access::Write, *out)];
+        let mut main = optional("given_at", 3, *given, "0.0", &mut buffers);
+        main += match states {
+            None => "fn put(i: u32, x: f32) {}\nfn add_one(i: u32) {}\n",
+            Some(states) => {
+                buffers.push((4, Access::Write, states.out));
+                "@group(0) @binding(4) var<storage, read_write> states: array<f32>;
+fn put(i: u32, x: f32) { states[i] = x; }
+fn add_one(i: u32) { states[i] = states[i] + 1.0; }
+"
+            }
+        };
+        Kernel {
+            constants: vec![
+                ("FIRST", groups.first as u32),
+                ("CLASSES", groups.classes as u32),
+                ("TEAM", groups.classes.next_power_of_two().min(64) as u32),
+                ("SCALE", scale.to_bits()),
+                ("GIVEN", u32::from(given.is_some())),
+                ("DRAWS", u32::from(states.is_some())),
+                ("STREAM", states.map_or(0, |states| states.stream)),
+            ],
+            parts: vec![Part::Prelude, Part::Row, Part::Softmax],
+            main,
+            buffers,
+            ..self.by_row(op.name(), *input, 0)
+        }
+    }
+
     fn loss(&self, op: &Op, start: usize) -> Kernel {
         let Op::Loss { kind, input, target, output, delta } = op else {
             unreachable!("called for losses");
@@ -544,6 +627,25 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
             ..self.by_row(op.name(), *input, start)
         }
     }
+}
+
+/// A function `name` of an element of a tensor that may be missing: then it is `none` everywhere.
+fn optional(
+    name: &str,
+    binding: u32,
+    tensor: Option<Tensor>,
+    none: &str,
+    buffers: &mut Vec<(u32, Access, Tensor)>,
+) -> String {
+    let Some(tensor) = tensor else {
+        return format!("fn {name}(i: u32) -> f32 {{ return {none}; }}\n");
+    };
+    buffers.push((binding, Access::Read, tensor));
+    format!(
+        "@group(0) @binding({binding}) var<storage, read> of_{name}: array<f32>;
+fn {name}(i: u32) -> f32 {{ return of_{name}[i]; }}
+"
+    )
 }
 
 /// Operands that are read, at bindings 1, 2, ...

@@ -1,8 +1,8 @@
 //! The table of operations, tails and shapes that every back end has to compute like the oracle.
 
 use strait_compute::{
-    Activation, Addend, Factors, FoldTail, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Sample, Sampling, Shift,
-    Shrinkage, Step, Tensor, Update, Window,
+    Activation, Addend, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Replica,
+    Sample, Sampling, Shift, Shrinkage, Step, Tensor, Update, Window,
 };
 
 use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
@@ -170,10 +170,57 @@ fn vectors(rows: usize, cols: usize) -> Case {
     b.finish(format!("combine and dot {rows}x{cols}"), ops, vec![step(2)])
 }
 
-fn softmax(rows: usize, cols: usize) -> Case {
+/// Groups of units behind binary ones: one draw each, then as many as were given; without states, and with them.
+fn softmax(rows: usize, groups: Groups, cols: usize) -> Case {
     let mut b = Builder::new();
-    let (input, out) = (b.values("z", rows, cols), b.values("p", rows, cols));
-    b.finish(format!("softmax {rows}x{cols}"), vec![Op::Softmax { input, out }], vec![step(rows)])
+    let (input, given) = (b.values("z", rows, cols), b.values("given", rows, cols));
+    let mut ops = Vec::new();
+    for (number, given) in [None, None, Some(given), Some(given)].into_iter().enumerate() {
+        let out = b.values("p", rows, cols);
+        let stream = 4 + number as u32;
+        let states = (number % 2 == 1).then(|| Draw { out: b.values("s", rows, cols), stream });
+        ops.push(Op::Softmax { input, groups, scale: 1.5, given, out, states });
+    }
+    b.finish(format!("softmax {rows}x{cols} {groups:?}"), ops, vec![step(rows)])
+}
+
+/// Two minibatches side by side, and a part of them.
+fn copies(rows: usize, left: usize, right: usize) -> Case {
+    let mut b = Builder::new();
+    let [x, y] = [("x", left), ("y", right)].map(|(name, cols)| b.values(name, rows, cols));
+    let (joined, part) = (b.values("joined", rows, left + right), b.values("part", rows, left.div_ceil(2) + right));
+    let ops = vec![
+        Op::CopyColumns { input: x, first: 0, out: joined, to: 0, columns: left },
+        Op::CopyColumns { input: y, first: 0, out: joined, to: left, columns: right },
+        Op::CopyColumns { input: joined, first: left / 2, out: part, to: 0, columns: part.cols },
+    ];
+    b.finish(format!("copies {rows}x{left}+{right}"), ops, vec![step(rows)])
+}
+
+fn standardize(rows: usize, cols: usize) -> Case {
+    let mut b = Builder::new();
+    let (input, m, s) = (b.values("x", rows, cols), b.values("m", 1, cols), b.values("s", 1, cols));
+    let (both, other) =
+        ([(None, None), (Some(m), None), (None, Some(s)), (Some(m), Some(s))], b.values("y", rows, cols));
+    let mut ops: Vec<Op> = both
+        .into_iter()
+        .map(|(shift, scale)| Op::Standardize { input, shift, scale, out: b.values("out", rows, cols) })
+        .collect();
+    ops.push(Op::ColumnMeans { input, times: Some(other), out: b.values("means", 1, cols) });
+    b.finish(format!("standardize {rows}x{cols}"), ops, vec![step(rows.div_ceil(2))])
+}
+
+/// Chains whose energies are alike, in a step in which they may change places and in one in which they may not.
+fn exchange(rows: usize, visible: usize, hidden: usize) -> Case {
+    let mut b = Builder::new();
+    let chains = [0, 1].map(|_| Replica {
+        visible: b.values("v", rows, visible),
+        inputs: b.values("t", rows, hidden),
+        hidden: b.values("h", rows, hidden),
+    });
+    let bias = b.values("a", 1, visible);
+    let exchange = |parity: u32| Op::Exchange { chains, bias, difference: 0.7, parity, stream: 9 + parity };
+    b.finish(format!("exchange {rows}x{visible}x{hidden}"), vec![exchange(0), exchange(1)], vec![step(rows)])
 }
 
 fn corrupt(batch: usize, cols: usize, noise: Noise) -> Case {
@@ -208,7 +255,7 @@ fn sparsity(batch: usize, cols: usize) -> Case {
         (b.values("target", batch, cols), b.values("means", 1, cols), b.values("d", batch, cols));
     let kind = PenaltyKind::Sparsity { weight: 2.5, target: 0.1, means };
     let ops = vec![
-        Op::ColumnMeans { input: output, out: means },
+        Op::ColumnMeans { input: output, times: None, out: means },
         Op::Penalty { kind, output, activation: Activation::Logistic, delta },
     ];
     b.finish(format!("sparsity {batch}x{cols}"), ops, vec![step(batch.div_ceil(2))])
@@ -283,6 +330,7 @@ fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
     };
     let ops = vec![
         Op::MaxNorm { weight, norm, rows },
+        Op::Threshold { weight, threshold: 0.1 },
         Op::Shrink { code, overlap, correlation, prediction, shrinkage, out: next },
         layer(next, false, down, decoded),
         layer(decoded, true, up, back),
@@ -446,7 +494,19 @@ fn others() -> Vec<Case> {
     }
     for (rows, cols) in [(1, 1), (1, 100), (17, 33), (98, 125), (300, 70)] {
         cases.push(vectors(rows, cols));
-        cases.push(softmax(rows, cols));
+        cases.push(softmax(rows, Groups::one(cols), cols));
+        cases.push(softmax(rows, Groups::none(cols), cols));
+        cases.push(standardize(rows, cols));
+    }
+    for (rows, visible, hidden) in [(1, 1, 1), (17, 33, 20), (98, 21, 41)] {
+        cases.push(exchange(rows, visible, hidden));
+        cases.push(copies(rows, visible, hidden));
+    }
+    for (rows, first, classes, count) in [(7, 5, 10, 1), (9, 0, 5, 37), (4, 33, 3, 9), (5, 30, 70, 2)] {
+        cases.push(softmax(rows, Groups { first, classes }, first + classes * count));
+    }
+    for turned in [false, true] {
+        cases.push(linear(9, 20, 21, turned, Activation::Softplus, Some(Sampling::Rectified)));
     }
     cases.extend([1, 3].map(shifted));
     for (batch, cols) in [(1, 1), (7, 17), (20, 70)] {

@@ -205,6 +205,8 @@ fn fill_tensor(execution: &mut dyn Execution, case: &Case, tensor: Tensor, numbe
             let draw = |stream: &mut Stream| match name {
                 _ if !input => f32::NAN,
                 _ if name.ends_with("second") => stream.next_normal().abs(),
+                // How often units were given: mostly not at all.
+                "given" => (stream.next_word() >> 29).saturating_sub(5) as f32,
                 "target" => stream.next_word() as f32 / u32::MAX as f32,
                 _ => 0.5 * stream.next_normal(),
             };
