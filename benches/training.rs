@@ -102,12 +102,12 @@ fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, h
     suite.measure(&work, |epochs| {
         let recipe = Pretrain {
             epochs: epochs as usize + 1,
-            gaussian_code: hidden == SIZES[4],
+            code: if hidden == SIZES[4] { Units::Gaussian } else { Units::Bernoulli },
             precision,
             ..Pretrain::default()
         };
         let mut memory = Memory { device: &device, most: 0 };
-        match recipe.fit(&device, &[visible, hidden], rows, &mut |_| memory.look()) {
+        match recipe.fit(&device, &[visible, hidden], rows, None, &mut |_| memory.look()) {
             Ok(trained) => {
                 // The first epoch warms up.
                 let epochs = &trained.layers[0][1..];
@@ -275,7 +275,7 @@ fn recipe(suite: &mut Suite, mnist: &Mnist) -> anyhow::Result<()> {
     let recipe = Recipe::quick().in_precision(suite.precision);
     let (train, test) = (mnist.train.rows(), mnist.test.rows());
     let start = Instant::now();
-    let pretrained = recipe.pretrain.fit(&suite.device, &SIZES, train, &mut silent)?;
+    let pretrained = recipe.pretrain.fit(&suite.device, &SIZES, train, None, &mut silent)?;
     let mut net = pretrained.stack.unroll();
     recipe.finetune.fit(&suite.device, &mut net, train, None, &mut silent)?;
     let seconds = start.elapsed();

@@ -61,7 +61,7 @@ impl Default for Recipe {
             hidden: vec![500, 500, 2000],
             seeds: 5,
             output_epochs: 2,
-            rbms: Pretrain { epochs: 5, gaussian_code: false, ..Pretrain::default() },
+            rbms: Pretrain { epochs: 5, code: Units::Bernoulli, ..Pretrain::default() },
             denoising: FineTune { epochs: 5, corruption: Some(Noise::Masking(0.25)), ..FineTune::default() },
             training,
         }
@@ -129,7 +129,7 @@ impl Recipe {
             Start::Random => Classifier::glorot(&[&sizes[..], &[CLASSES]].concat(), Activation::Logistic, seed)?,
             Start::Rbms => {
                 let rbms = Pretrain { seed, ..self.rbms.clone() };
-                let stack = rbms.fit(device, &sizes, digits.images, show)?.stack.unroll();
+                let stack = rbms.fit(device, &sizes, digits.images, None, show)?.stack.unroll();
                 Classifier::on(&stack.layers[..stack.encoder], CLASSES, seed)?
             }
             Start::Denoising => {

@@ -274,7 +274,7 @@ fn train_deep(
     keep: Option<&Path>,
 ) -> Result<Trained> {
     let mut terminal = Terminal::new();
-    let pretrained = recipe.pretrain.fit(device, sizes, train, &mut |event| terminal.show(event))?;
+    let pretrained = recipe.pretrain.fit(device, sizes, train, None, &mut |event| terminal.show(event))?;
     let mut net = pretrained.stack.unroll();
     let unrolled_error = net.error(device, test)?;
     println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());

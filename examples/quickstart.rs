@@ -10,7 +10,7 @@ fn main() -> anyhow::Result<()> {
     let (train, test) = (mnist.train.rows().first(5000), mnist.test.rows().first(1000));
 
     let pretrained =
-        Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train, &mut silent)?;
+        Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train, None, &mut silent)?;
     let mut autoencoder = pretrained.stack.unroll();
     let finetuning = FineTune { epochs: 10, batch: 20, optimizer: Optimizer::adam(3e-3), ..FineTune::default() };
     finetuning.fit(&device, &mut autoencoder, train, None, &mut silent)?;

@@ -58,7 +58,7 @@ struct Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
-        let binary = Pretrain { gaussian_code: false, weight_cost: 0.0, ..Pretrain::default() };
+        let binary = Pretrain { code: Units::Bernoulli, weight_cost: 0.0, ..Pretrain::default() };
         let slow = Pretrain { rate: 0.02, final_momentum: 0.5, ..binary.clone() };
         Self {
             small: 20,
@@ -103,7 +103,10 @@ fn run(options: &Options) -> Result<()> {
     if recipe.temperatures == 0 {
         bail!("--temperatures 0: there must be at least one");
     }
-    if [&recipe.summed, &recipe.training].iter().any(|recipe| recipe.gaussian_visible || recipe.gaussian_code) {
+    if [&recipe.summed, &recipe.training]
+        .iter()
+        .any(|recipe| recipe.visible != Units::Bernoulli || recipe.code != Units::Bernoulli)
+    {
         bail!("the recipe has machines of real-valued units, but likelihoods are those of binary ones");
     }
     if !(1..=25).contains(&recipe.small) {
@@ -119,7 +122,7 @@ fn run(options: &Options) -> Result<()> {
     let mut terminal = Terminal::new();
     let mut seconds = 0.0;
     let mut train = |recipe: &Pretrain, hidden: usize| -> Result<Option<Rbm>> {
-        let trained = recipe.fit(&device, &[rows.width, hidden], rows, &mut |event| terminal.show(event))?;
+        let trained = recipe.fit(&device, &[rows.width, hidden], rows, None, &mut |event| terminal.show(event))?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         Ok(trained.stack.rbms.into_iter().next())
     };
@@ -136,10 +139,10 @@ fn run(options: &Options) -> Result<()> {
         println!("\n{name}, {} hidden units", recipe.small);
         let trained = train(&Pretrain { chain, ..recipe.summed.clone() }, recipe.small)?;
         let Some(rbm) = trained.filter(|_| !stopping()) else { break };
-        let exact = rbm.log_partition(&device)?;
+        let exact = rbm.log_partition(&device, None)?;
         // So small a machine leaves time for more and longer chains.
         let more = Annealing { temperatures: annealing.temperatures.saturating_mul(3), chains: 300, ..annealing };
-        let estimate = rbm.annealed_partition(&device, rows, &more)?;
+        let estimate = rbm.annealed_partition(&device, rows, None, &more)?;
         let of_machine = format!("{} hidden units, {name}", recipe.small);
         let likelihood = -mean(&rbm.free_energies(&device, test)?) - exact;
         measured.push(higher(format!("log-likelihood of a test image in nats, {of_machine}"), likelihood, None));
@@ -157,7 +160,7 @@ fn run(options: &Options) -> Result<()> {
     };
     if let Some(rbm) = large.as_ref().filter(|_| !stopping()) {
         let of_machine = format!("{} hidden units", recipe.code);
-        let estimate = rbm.annealed_partition(&device, rows, &annealing)?;
+        let estimate = rbm.annealed_partition(&device, rows, None, &annealing)?;
         let [known, unknown] = [rows.first(test.count), test].map(|rows| rbm.free_energies(&device, rows));
         let (known, unknown) = (mean(&known?), mean(&unknown?));
         let what = format!("log-likelihood of a test image in nats, estimated, {of_machine}");

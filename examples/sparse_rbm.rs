@@ -58,13 +58,13 @@ impl Default for Recipe {
     fn default() -> Self {
         let training = Pretrain {
             epochs: 10,
-            gaussian_code: false,
+            code: Units::Bernoulli,
             sparsity: Some(SparsityTarget { weight: 1.0, target: 0.05 }),
             ..Pretrain::default()
         };
         let sparsity = Some(SparsityTarget { weight: 1.0, target: 0.03 });
         let gaussian =
-            Pretrain { gaussian_visible: true, gaussian_rate: 0.01, epochs: 15, sparsity, ..training.clone() };
+            Pretrain { visible: Units::Gaussian, gaussian_rate: 0.01, epochs: 15, sparsity, ..training.clone() };
         Self { code: 300, edge: 12, patches: 50_000, floor: 0.01, training, patch_training: gaussian }
     }
 }
@@ -160,7 +160,8 @@ fn run(options: &Options) -> Result<()> {
             break;
         }
         println!("\n{name}");
-        let trained = training.fit(&device, &[rows.width, recipe.code], rows, &mut |event| terminal.show(event))?;
+        let trained =
+            training.fit(&device, &[rows.width, recipe.code], rows, None, &mut |event| terminal.show(event))?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         let Some(rbm) = trained.stack.rbms.first() else { break };
         let net = trained.stack.unroll();

@@ -8,7 +8,7 @@
 //! let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(100);
 //! let rows = Rows::bytes(&pixels, 4)?;
 //!
-//! let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[4, 8, 1], rows, &mut silent)?;
+//! let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[4, 8, 1], rows, None, &mut silent)?;
 //! let mut net = pretrained.stack.unroll();
 //! FineTune { epochs: 40, ..FineTune::default() }.fit(&device, &mut net, rows, None, &mut silent)?;
 //!
@@ -28,7 +28,7 @@ pub mod picture;
 pub mod terminal;
 
 pub use strait_compute as compute;
-pub use strait_compute::{Activation, Device, Missing, Noise, Operands, Precision, Program, Window};
+pub use strait_compute::{Activation, Device, Groups, Missing, Noise, Operands, Precision, Program, Window};
 pub use strait_data as data;
 pub use strait_data::{Labelled, Mnist, Rows};
 pub use strait_device as gpu;
@@ -44,6 +44,6 @@ pub use strait_train::{
 pub mod prelude {
     pub use crate::{
         Activation, Autoencoder, Classifier, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
-        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stacked, Vae, silent,
+        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stacked, Units, Vae, silent,
     };
 }

@@ -1,11 +1,14 @@
 //! Groups of units that exclude each other, and how they are drawn.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Step;
 use crate::philox::philox;
 
 /// Units of which those of a group exclude each other: each `classes` neighbouring ones from `first` on. Those before are
 /// binary units of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Groups {
     /// Binary units before the first group.
     pub first: usize,

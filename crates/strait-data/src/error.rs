@@ -41,6 +41,9 @@ pub enum Error {
     /// Labels do not fit the rows.
     #[error("{0}")]
     Labels(String),
+    /// Counts of words are too many for a matrix, or do not fit it.
+    #[error("{0}")]
+    Counts(String),
     /// A value is NaN or infinite.
     #[error("row {row}, column {column}: the value {value} is not finite")]
     NotFinite {

@@ -1,18 +1,16 @@
 //! The IDX format of MNIST, plain or gzipped.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-
+use crate::source::{Source, open, unreadable};
 use crate::{Error, Result};
 
 /// The most bytes that a file may unpack to: 4 GiB.
 pub const MAX_BYTES: u64 = 4 << 30;
 
 /// DEFLATE cannot compress better than this.
-const MAX_RATIO: u64 = 1032;
+pub(crate) const MAX_RATIO: u64 = 1032;
 
 /// The most dimensions that an IDX file here may have.
 const MAX_DIMENSIONS: u8 = 4;
@@ -33,26 +31,16 @@ pub struct Idx {
 /// is cut short, or goes on behind its claim. Nothing larger than the claim is allocated, and a claim is believed
 /// only as far as the file's length allows.
 pub fn read_idx(path: &Path) -> Result<Idx> {
-    let io = |source| Error::io(path, source);
-    // Asked before it is opened, since opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if !metadata.is_file() {
-        return Err(Error::format(path, "this is not a file"));
-    }
-    let length = metadata.len();
-    let mut file = File::open(path).map_err(io)?;
-    let mut start = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut start).map_err(io)?;
-    let whole = BufReader::new(start.as_slice().chain(file));
-    if start == [0x1f, 0x8b] {
+    let Source { length, gzipped, content } = open(path)?;
+    if gzipped {
         let most = length.saturating_mul(MAX_RATIO).saturating_add(1024);
-        read(path, MultiGzDecoder::new(whole), |header, claim| {
+        read(path, content, |header, claim| {
             (header + claim <= most)
                 .then_some(())
                 .ok_or_else(|| format!("its header claims {claim} bytes, more than {length} compressed bytes can hold"))
         })
     } else {
-        read(path, whole, |header, claim| {
+        read(path, content, |header, claim| {
             (header + claim == length)
                 .then_some(())
                 .ok_or_else(|| format!("its header claims {claim} bytes, but {} follow", length.saturating_sub(header)))
@@ -67,13 +55,7 @@ fn read(
     check: impl Fn(u64, u64) -> std::result::Result<(), String>,
 ) -> Result<Idx> {
     let wrong = |message: String| Error::format(path, message);
-    let unreadable = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::UnexpectedEof => wrong("the file ends too early; it was cut short".to_owned()),
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
-            wrong(format!("damaged gzip data ({source})"))
-        }
-        _ => Error::io(path, source),
-    };
+    let unreadable = |source| unreadable(path, source);
     let mut magic = [0; 4];
     source.read_exact(&mut magic).map_err(unreadable)?;
     let [zero, zero_too, kind, rank] = magic;

@@ -1,4 +1,4 @@
-//! Tables of numbers: `.npy` and `.safetensors` files.
+//! Tables of numbers: `.npy`, `.safetensors` and `.mat` files.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use half::{bf16, f16};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use safetensors::{Dtype, SafeTensors};
 
+use crate::mat::mat;
 use crate::{Error, MAX_BYTES, Result, Rows};
 
 /// Rows of numbers that were read from a file.
@@ -18,8 +19,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads a matrix, by the file's ending: `.npy` (of f2, f4, f8 or u1, in either byte order and in C or Fortran order) or
-    /// `.safetensors` (of F16, BF16, F32, F64 or U8). `tensor` names one of a safetensors file that has several.
+    /// Reads a matrix, by the file's ending: `.npy` (of f2, f4, f8 or u1, in either byte order and in C or Fortran
+    /// order), `.safetensors` (of F16, BF16, F32, F64 or U8) or `.mat` (of MATLAB from version 5 to 7, a full real
+    /// matrix of any numeric class; its rows are the table's rows). `tensor` names one of a safetensors or a MATLAB
+    /// file that has several.
     ///
     /// ```
     /// let path = std::env::temp_dir().join(format!("strait-table-{}.npy", std::process::id()));
@@ -51,7 +54,8 @@ impl Table {
             Some("npy") if tensor.is_some() => Err("a .npy file holds one array, which has no name".to_owned()),
             Some("npy") => npy(&bytes),
             Some("safetensors") => safetensors(&bytes, tensor),
-            _ => Err("its name must end in .npy or .safetensors".to_owned()),
+            Some("mat") => mat(&bytes, tensor),
+            _ => Err("its name must end in .npy, .safetensors or .mat".to_owned()),
         };
         let table = table.map_err(wrong)?;
         table.rows().map_err(|error| wrong(error.to_string()))?;
@@ -68,7 +72,7 @@ impl Table {
 }
 
 /// The rows and columns of a matrix whose bytes are all there.
-fn matrix(shape: &[u64], element: usize, bytes: usize) -> std::result::Result<[usize; 2], String> {
+pub(crate) fn matrix(shape: &[u64], element: usize, bytes: usize) -> std::result::Result<[usize; 2], String> {
     let &[rows, width] = shape else {
         return Err(format!("it holds an array of the shape {shape:?}, not a matrix"));
     };
@@ -80,6 +84,41 @@ fn matrix(shape: &[u64], element: usize, bytes: usize) -> std::result::Result<[u
         ));
     }
     Ok([rows as usize, width as usize])
+}
+
+/// How a number is made of its bytes, the lowest first.
+pub(crate) type Number = fn([u8; 8]) -> f32;
+
+/// The numbers of `element` bytes each, which are stored highest byte first if `reversed`.
+pub(crate) fn numbers(data: &[u8], element: usize, reversed: bool, number: Number) -> Vec<f32> {
+    let decoded = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..element].copy_from_slice(bytes);
+        if reversed {
+            word[..element].reverse();
+        }
+        number(word)
+    };
+    data.chunks_exact(element).map(decoded).collect()
+}
+
+/// A matrix that is stored column after column, row after row.
+pub(crate) fn turned(columns: &[f32], [rows, width]: [usize; 2]) -> Vec<f32> {
+    (0..columns.len()).map(|i| columns[i % width * rows + i / width]).collect()
+}
+
+/// The place of the one that is wanted among things that have names.
+pub(crate) fn chosen(names: &[&str], wanted: Option<&str>, what: &str) -> std::result::Result<usize, String> {
+    let listed = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (wanted, names) {
+        (Some(wanted), _) => names
+            .iter()
+            .position(|name| *name == wanted)
+            .ok_or_else(|| format!("it has no {what} `{wanted}`, but {}", listed())),
+        (None, [_]) => Ok(0),
+        (None, []) => Err(format!("it holds no {what}")),
+        (None, _) => Err(format!("it holds several {what}s, one of which must be named: {}", listed())),
+    }
 }
 
 fn npy(bytes: &[u8]) -> std::result::Result<Table, String> {
@@ -101,7 +140,7 @@ fn npy(bytes: &[u8]) -> std::result::Result<Table, String> {
     let DType::Plain(kind) = header.dtype() else {
         return Err("it holds records, not numbers".to_owned());
     };
-    let numbers: fn([u8; 8]) -> f32 = match (kind.type_char(), kind.size_field()) {
+    let number: Number = match (kind.type_char(), kind.size_field()) {
         (TypeChar::Float, 2) => |b| f16::from_le_bytes([b[0], b[1]]).to_f32(),
         (TypeChar::Float, 4) => |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
         (TypeChar::Float, 8) => |b| f64::from_le_bytes(b) as f32,
@@ -110,19 +149,10 @@ fn npy(bytes: &[u8]) -> std::result::Result<Table, String> {
     };
     let element = kind.size_field() as usize;
     let [rows, width] = matrix(header.shape(), element, data.len())?;
-    let reversed = kind.endianness() == Endianness::Big;
-    let number = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        word[..element].copy_from_slice(bytes);
-        if reversed {
-            word[..element].reverse();
-        }
-        numbers(word)
-    };
-    let found: Vec<f32> = data.chunks_exact(element).map(number).collect();
+    let found = numbers(data, element, kind.endianness() == Endianness::Big, number);
     let values = match header.order() {
         Order::C => found,
-        Order::Fortran => (0..found.len()).map(|i| found[i % width * rows + i / width]).collect(),
+        Order::Fortran => turned(&found, [rows, width]),
     };
     Ok(Table { width, values })
 }
@@ -130,13 +160,9 @@ fn npy(bytes: &[u8]) -> std::result::Result<Table, String> {
 fn safetensors(bytes: &[u8], tensor: Option<&str>) -> std::result::Result<Table, String> {
     let file =
         SafeTensors::deserialize(bytes).map_err(|error| format!("this is no valid safetensors file ({error})"))?;
-    let names = || file.names().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let name = match (tensor, file.names().as_slice()) {
-        (Some(name), _) => name.to_owned(),
-        (None, [only]) => (*only).to_owned(),
-        (None, _) => return Err(format!("it holds several tensors, one of which must be named: {}", names())),
-    };
-    let view = file.tensor(&name).map_err(|_| format!("it has no tensor `{name}`, but {}", names()))?;
+    let names = file.names();
+    let name = names[chosen(&names, tensor, "tensor")?];
+    let view = file.tensor(name).map_err(|error| format!("tensor `{name}` cannot be read ({error})"))?;
     let shape: Vec<u64> = view.shape().iter().map(|&size| size as u64).collect();
     let data = view.data();
     let values: (usize, Vec<f32>) = match view.dtype() {

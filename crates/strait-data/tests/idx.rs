@@ -1,10 +1,8 @@
 //! Good files are read, and every kind of bad one gets an error that names it.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod common;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use common::{gzip, write};
 use strait_data::{Mnist, read_idx};
 
 /// An IDX file of bytes with these dimensions.
@@ -13,18 +11,6 @@ fn idx(dimensions: &[u32], bytes: &[u8]) -> Vec<u8> {
     dimensions.iter().for_each(|dimension| file.extend(dimension.to_be_bytes()));
     file.extend(bytes);
     file
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).expect("memory takes all");
-    encoder.finish().expect("memory takes all")
-}
-
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = folder.join(name);
-    std::fs::write(&path, bytes).expect("the temporary folder is writable");
-    path
 }
 
 /// The message of the error that reading these bytes gives.

@@ -1,7 +1,10 @@
 //! Tables from .npy and .safetensors files: all that is promised is read, and files that lie are refused.
 
+mod common;
+
 use std::path::PathBuf;
 
+use common::{gzip, write};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use strait_data::Table;
@@ -14,9 +17,7 @@ impl Folder {
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.path().join(name);
-        std::fs::write(&path, bytes).expect("the folder is writable");
-        path
+        write(self.0.path(), name, bytes)
     }
 
     /// What reading this file complains of; it names the file.
@@ -96,11 +97,12 @@ fn files_that_lie_are_refused() {
         (long, "cut off"),
         (b"\x93NUMPY\x09\x00\x00\x00\x00\x00".to_vec(), "version 9"),
         (b"PK\x03\x04 an npz file".to_vec(), "no .npy file"),
+        (gzip(&good), "no .npy file"),
         (npy("<f4", false, "(1, 2)", &[0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), "row 0, column 1"),
     ] {
         let message = folder.refusal("bad.npy", &bytes);
         assert!(message.contains(expected), "{expected} is not in: {message}");
     }
-    assert!(folder.refusal("table.csv", b"1,2").contains("must end in .npy or .safetensors"));
+    assert!(folder.refusal("table.csv", b"1,2").contains("must end in .npy, .safetensors or .mat"));
     assert!(folder.refusal("bad.safetensors", &[9; 40]).contains("no valid safetensors file"));
 }

@@ -1,13 +1,14 @@
 //! Fantasies of a restricted Boltzmann machine.
 
-use strait_compute::{Device, Kind, Op, Program, Routine, Sample, Step, go_on};
+use strait_compute::{Device, Kind, Program, Routine, Step, go_on};
 use strait_data::Rows;
 
-use crate::{Error, Rbm, Result};
+use crate::{Error, Rbm, Result, TotalInput, Wanted};
 
 impl Rbm {
     /// What the machine makes of these rows when its units are drawn in turn, hidden ones and visible ones, so many times: the
-    /// means of the visible units in the end, row after row. After many steps they are samples of what it believes in.
+    /// means of the visible units in the end, row after row. After many steps they are samples of what it believes in. Groups of
+    /// visible units take as many draws as the rows have there.
     ///
     /// ```
     /// use strait_compute::philox::Stream;
@@ -35,33 +36,30 @@ impl Rbm {
         let mut program = Program::default();
         let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
         let (weight, a, b) = (values("w", visible, hidden), values("a", 1, visible), values("b", 1, hidden));
-        let [v, v_mean] = ["v", "v mean"].map(|name| values(name, rows.count, visible));
+        let [v, v_mean, given] = ["v", "v mean", "given"].map(|name| values(name, rows.count, visible));
         let [h, h_mean] = ["h", "h mean"].map(|name| values(name, rows.count, hidden));
         let mut routine = Routine::new("Gibbs");
-        for (input, transposed, bias, units, out, state, stream) in
-            [(v, false, b, self.hidden, h_mean, h, 1), (h, true, a, self.visible, v_mean, v, 2)]
-        {
-            let sample = Some(Sample { sampling: units.sampling(), out: state, stream });
-            routine.push(Op::Linear {
-                input,
-                weight,
-                transposed,
-                bias,
-                activation: units.activation(),
-                out,
-                sample,
-            })?;
-        }
+        let up = TotalInput { input: v, weight, transposed: false, bias: b };
+        let down = TotalInput { input: h, weight, transposed: true, bias: a };
+        self.hidden.record(&mut program, &mut routine, up, Wanted::mean(h_mean).drawn(h, 1))?;
+        self.visible.record(&mut program, &mut routine, down, Wanted::mean(v_mean).drawn(v, 2).given(Some(given)))?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
         execution.write(weight, &self.weight)?;
         execution.write(a, &self.visible_bias)?;
         execution.write(b, &self.hidden_bias)?;
-        execution.write(v, &rows.to_numbers())?;
+        let starts: Vec<f32> = rows.to_numbers().chunks_exact(visible).flat_map(|row| self.scaled(row)).collect();
+        execution.write(v, &starts)?;
+        execution.write(given, &starts)?;
         let step = |counter: usize| Step { rows: rows.count as u32, counter: counter as u32, ..Step::seeded(seed) };
         for first in (0..steps).step_by(RUN) {
             execution.run(routine, &(first..steps).take(RUN).map(step).collect::<Vec<_>>(), &mut go_on)?;
         }
-        Ok(execution.read(v_mean)?)
+        let mut means = execution.read(v_mean)?;
+        if let Some(deviation) = &self.deviation {
+            let rows = means.chunks_exact_mut(visible);
+            rows.for_each(|row| row.iter_mut().zip(deviation).for_each(|(mean, deviation)| *mean *= deviation));
+        }
+        Ok(means)
     }
 }

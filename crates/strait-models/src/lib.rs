@@ -21,6 +21,7 @@ mod noise;
 mod pca;
 mod rbm;
 mod stack;
+mod units;
 mod vae;
 
 pub use affine::{Affine, Convolution};
@@ -38,6 +39,7 @@ pub use network::{
 };
 pub use noise::corrupt;
 pub use pca::Pca;
-pub use rbm::{Rbm, Units};
+pub use rbm::Rbm;
 pub use stack::{Stack, transpose};
+pub use units::{TotalInput, Units, Wanted};
 pub use vae::{Elbo, Vae};

@@ -2,13 +2,12 @@
 //! the pseudo-likelihood.
 
 use strait_compute::philox::{Stream, uniform};
-use strait_compute::{
-    Activation, Device, Execution, Factors, Kind, Op, Program, Routine, Sample, Sampling, Step, Tensor, go_on,
-};
+use strait_compute::{Activation, Device, Execution, Factors, Groups, Kind, Op, Program, Routine, Step, Tensor, go_on};
 use strait_data::Rows;
 
 use crate::network::{EVALUATION_BATCH, declare_rows, minibatches, parts, upload};
-use crate::{Error, Rbm, Result, Units};
+use crate::units::log_sum_exp;
+use crate::{Error, Rbm, Result, TotalInput, Units, Wanted};
 
 /// Hidden states that are summed at once.
 const STATES: usize = 1 << 16;
@@ -66,51 +65,46 @@ impl Rbm {
         if rows.width != expected {
             return Err(Error::Width { expected, found: rows.width });
         }
-        if self.hidden != Units::Bernoulli {
+        if self.hidden != Units::Bernoulli || self.visible == Units::Rectified {
             let row = |r: usize| (0..rows.width).map(|c| rows.at(r, c)).collect::<Vec<_>>();
             return (0..rows.count).map(|r| self.free_energy(&row(r))).collect();
         }
         let mut energies = Vec::with_capacity(rows.count);
         for part in parts(device, rows, 0) {
-            let sums = self.side(true).sums(device, part)?;
-            let visible = |r: usize| match self.visible {
-                Units::Bernoulli => 0.0,
-                // ½ ‖v − a‖² in place of −aᵀv.
-                Units::Gaussian => (0..part.width)
-                    .map(|c| {
-                        let (v, a) = (f64::from(part.at(r, c)), f64::from(self.visible_bias[c]));
-                        0.5 * (v - a).powi(2) + a * v
-                    })
-                    .sum(),
-            };
-            energies.extend(sums.into_iter().enumerate().map(|(r, sum)| visible(r) - sum));
+            if self.visible != Units::Gaussian {
+                energies.extend(self.side(true).sums(device, part)?.into_iter().map(|[soft, bias]| -soft - bias));
+                continue;
+            }
+            let values: Vec<f32> =
+                part.to_numbers().chunks_exact(part.width).flat_map(|row| self.scaled(row)).collect();
+            let sums = self.side(true).sums(device, Rows::numbers(&values, part.width)?)?;
+            let rows = values.chunks_exact(part.width).zip(sums);
+            energies.extend(rows.map(|(row, [soft, _])| self.visible_energy(row) - soft));
         }
         Ok(energies)
     }
 
-    /// ln Z = ln Σᵥ Σₕ e^−E(v, h), summed exactly over the 2ᴴ states of the hidden units.
+    /// ln Z = ln Σᵥ Σₕ e^−E(v, h), summed exactly over the states of one layer: the hidden one, or the visible one where the
+    /// hidden one has infinitely many. Groups of visible units take as many draws as `given` has there; without it one each.
     ///
     /// ```
+    /// use strait_compute::philox::Stream;
     /// use strait_models::{Rbm, Units};
-    /// let rbm = Rbm {
-    ///     visible: Units::Bernoulli,
-    ///     hidden: Units::Bernoulli,
-    ///     weight: vec![0.0; 6],
-    ///     visible_bias: vec![0.0; 3],
-    ///     hidden_bias: vec![0.0; 2],
-    /// };
-    /// let found = rbm.log_partition(&strait_compute::Device::cpu()?)?;
+    /// let mut rbm = Rbm::new((3, Units::Bernoulli), (2, Units::Bernoulli), &mut Stream::new(1, 0))?;
+    /// rbm.weight.fill(0.0);
+    /// let found = rbm.log_partition(&strait_compute::Device::cpu()?, None)?;
     /// assert!((found - 5.0 * 2f64.ln()).abs() < 1e-6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// If not all units are binary, there are more than 25 hidden ones, or the device fails.
-    pub fn log_partition(&self, device: &Device) -> Result<f64> {
+    /// If the layers have too many states to sum (more than 2²⁵ of binary units beside binary ones, more than 2²⁰ of others), the
+    /// visible units are rectified, or the device fails.
+    pub fn log_partition(&self, device: &Device, given: Option<&[f32]>) -> Result<f64> {
+        self.check()?;
         let hidden = self.hidden_bias.len();
         if self.visible != Units::Bernoulli || self.hidden != Units::Bernoulli || hidden > 25 {
-            let message = "the partition function is summed for binary units and at most 25 hidden ones";
-            return Err(Error::Shape(message.to_owned()));
+            return self.log_partition_of_few(given);
         }
         let mut terms = Vec::with_capacity(1 << hidden);
         for start in (0..1usize << hidden).step_by(STATES) {
@@ -118,13 +112,38 @@ impl Rbm {
             let bits = states.flat_map(|state| (0..hidden).map(move |j| if state >> j & 1 == 1 { 255 } else { 0 }));
             let bits: Vec<u8> = bits.collect();
             for part in parts(device, Rows::bytes(&bits, hidden)?, 0) {
-                terms.extend(self.side(false).sums(device, part)?);
+                terms.extend(self.side(false).sums(device, part)?.into_iter().map(|[soft, bias]| soft + bias));
             }
         }
         Ok(log_sum_exp(&terms))
     }
 
-    /// ln Z by annealed importance sampling, from the distribution of independent pixels that have the means of these rows.
+    /// The same on the host, state by state.
+    fn log_partition_of_few(&self, given: Option<&[f32]>) -> Result<f64> {
+        /// States that take seconds.
+        const MOST: u64 = 1 << 20;
+        let fitting = |units: Units, count: usize| units.states(count).filter(|states| *states <= MOST);
+        if given.is_some_and(|given| given.len() != self.visible_bias.len()) || self.visible == Units::Rectified {
+            return Err(Error::Shape(
+                "what is given is no visible vector, or the visible units are rectified".to_owned(),
+            ));
+        }
+        let of_visible = self.deviation.iter().flatten().map(|deviation| f64::from(*deviation).ln()).sum::<f64>();
+        let log = if fitting(self.hidden, self.hidden_bias.len()).is_some() {
+            log_sum_over_states(&self.mirrored(), given) - self.visible_constant()
+        } else if fitting(self.visible, self.visible_bias.len()).is_some() && given.is_none() {
+            log_sum_over_states(self, None)
+        } else {
+            let message = "neither layer has so few states that the partition function can be summed (2^25 of binary units, \
+                           2^20 of others)";
+            return Err(Error::Shape(message.to_owned()));
+        };
+        let of_hidden = self.mirrored().visible_constant();
+        Ok(log + of_visible - of_hidden)
+    }
+
+    /// ln Z by annealed importance sampling, from the distribution of independent visible units that have the means of these
+    /// rows. Groups of visible units take as many draws as `given` has there; without it one each.
     ///
     /// ```
     /// use strait_compute::philox::Stream;
@@ -133,18 +152,30 @@ impl Rbm {
     /// let rbm = Rbm::new((6, Units::Bernoulli), (4, Units::Bernoulli), &mut Stream::new(1, 0))?;
     /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0], 6)?;
     /// let annealing = Annealing { temperatures: 200, ..Annealing::default() };
-    /// let found = rbm.annealed_partition(&device, rows, &annealing)?;
-    /// assert!((found.log - rbm.log_partition(&device)?).abs() < 0.1);
+    /// let found = rbm.annealed_partition(&device, rows, None, &annealing)?;
+    /// assert!((found.log - rbm.log_partition(&device, None)?).abs() < 0.1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// If not all units are binary, the rows do not fit or are not from 0 to 1, there are too few or too many chains or
-    /// temperatures, the result is not finite, or the device fails.
-    pub fn annealed_partition(&self, device: &Device, rows: Rows<'_>, annealing: &Annealing) -> Result<Partition> {
+    /// If the hidden units are not binary or the visible ones are rectified, the rows do not fit or are not what such units can
+    /// be, there are too few or too many chains or temperatures, the result is not finite, or the device fails.
+    pub fn annealed_partition(
+        &self,
+        device: &Device,
+        rows: Rows<'_>,
+        given: Option<&[f32]>,
+        annealing: &Annealing,
+    ) -> Result<Partition> {
+        self.check()?;
         let (visible, hidden) = (self.visible_bias.len(), self.hidden_bias.len());
-        if self.visible != Units::Bernoulli || self.hidden != Units::Bernoulli {
-            return Err(Error::Shape("annealed importance sampling takes binary units".to_owned()));
+        if self.visible == Units::Rectified || self.hidden != Units::Bernoulli {
+            let message =
+                "annealed importance sampling takes binary hidden units, and visible ones that are not rectified";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        if let Some(found) = given.map(<[f32]>::len).filter(|found| *found != visible) {
+            return Err(Error::Width { expected: visible, found });
         }
         if annealing.temperatures == 0 || annealing.temperatures > 1 << 30 || !(2..=65_535).contains(&annealing.chains)
         {
@@ -154,19 +185,13 @@ impl Rbm {
         if rows.width != visible {
             return Err(Error::Width { expected: visible, found: rows.width });
         }
-        // One more row of either kind keeps the logarithms finite.
-        let count = rows.count as f64;
-        let means = rows.mean();
-        if let Some(mean) = means.iter().find(|mean| !(0.0..=1.0).contains(*mean)) {
-            let message = format!("a column of the rows has the mean {mean}, but binary units are from 0 to 1");
-            return Err(Error::Shape(message));
-        }
-        let odds = |mean: f64| ((mean * count + 1.0) / ((1.0 - mean) * count + 1.0)).ln() as f32;
-        let base: Vec<f32> = means.into_iter().map(odds).collect();
-        let mut chain = Annealed::load(self, device, &base, annealing.chains)?;
+        let base = self.independent(&rows)?;
+        let mut chain = Annealed::load(self, device, &base, given, annealing.chains)?;
         let logs = chain.weights(annealing)?;
-        let softplus = |x: f32| Activation::Softplus.apply(f64::from(x));
-        let of_base = hidden as f64 * 2f64.ln() + base.iter().map(|&a| softplus(a)).sum::<f64>();
+        let inputs: Vec<f64> = base.iter().map(|&bias| f64::from(bias)).collect();
+        let of_units = self.visible.log_normaliser(&inputs, given) - self.visible_constant();
+        let of_scale = self.deviation.iter().flatten().map(|deviation| f64::from(*deviation).ln()).sum::<f64>();
+        let of_base = hidden as f64 * 2f64.ln() + of_units + of_scale;
         let n = logs.len() as f64;
         let log = log_sum_exp(&logs) - n.ln();
         let spread: f64 = logs.iter().map(|x| ((x - log).exp() - 1.0).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
@@ -179,25 +204,89 @@ impl Rbm {
         Ok(Partition { log: total, low, high: total + (1.0 + error).ln() })
     }
 
-    /// The mean over the rows of ln Πᵢ p(vᵢ | all others), estimated with one unit of each row that is chosen at random
-    /// (Besag 1975). Rows should be binary.
+    /// The biases of independent visible units with the means of these rows.
+    fn independent(&self, rows: &Rows<'_>) -> Result<Vec<f32>> {
+        let (means, count) = (rows.mean(), rows.count as f64);
+        let Groups { first, classes } = match self.visible {
+            Units::Gaussian => return Ok(self.scaled(&means.into_iter().map(|mean| mean as f32).collect::<Vec<_>>())),
+            Units::Softmax(groups) => groups,
+            _ => Groups::none(means.len()),
+        };
+        let (binary, grouped) = means.split_at(first);
+        if let Some(mean) = binary.iter().find(|mean| !(0.0..=1.0).contains(*mean)) {
+            let message = format!("a column of the rows has the mean {mean}, but binary units are from 0 to 1");
+            return Err(Error::Shape(message));
+        }
+        if let Some(mean) = grouped.iter().find(|mean| **mean < 0.0) {
+            return Err(Error::Shape(format!(
+                "a column of the rows has the mean {mean}, but units of groups are counted"
+            )));
+        }
+        // One more row of each kind keeps the logarithms finite.
+        let odds = |&mean: &f64| ((mean * count + 1.0) / ((1.0 - mean) * count + 1.0)).ln() as f32;
+        let shares = |group: &[f64]| {
+            let sum: f64 = group.iter().map(|mean| mean * count + 1.0).sum();
+            group.iter().map(|mean| ((mean * count + 1.0) / sum).ln() as f32).collect::<Vec<_>>()
+        };
+        Ok(binary.iter().map(odds).chain(grouped.chunks_exact(classes).flat_map(shares)).collect())
+    }
+
+    /// The mean over the rows of ln Π p(unit | all others) over binary units and groups, estimated with one of them in each row
+    /// that is chosen at random (Besag 1975). Binary units should be 0 or 1; of a group one is 1, or none where it is missing.
     ///
     /// # Errors
-    /// If the visible units are not binary, the rows do not fit, or the device fails.
+    /// If the visible units are of another kind, a group has more than one unit, the rows do not fit, or the device fails.
     pub fn pseudo_log_likelihood(&self, device: &Device, rows: Rows<'_>, seed: u64) -> Result<f64> {
-        if self.visible != Units::Bernoulli {
-            return Err(Error::Shape("the pseudo-likelihood is that of binary visible units".to_owned()));
-        }
-        let before = self.free_energies(device, rows)?;
-        let mut flipped = rows.to_numbers();
+        let groups = match self.visible {
+            Units::Bernoulli => Groups::none(rows.width),
+            Units::Softmax(groups) => groups,
+            _ => return Err(Error::Shape("the pseudo-likelihood is that of binary units and of groups".to_owned())),
+        };
+        let Some(count) = groups.count(rows.width) else {
+            return Err(Error::Width { expected: self.visible_bias.len(), found: rows.width });
+        };
+        let sites = groups.first + count;
+        let others = if count > 0 { groups.classes.max(2) } else { 2 };
         let mut stream = Stream::new(seed, 106);
-        for row in flipped.chunks_exact_mut(rows.width) {
-            let unit = (f64::from(uniform(stream.next_word())) * row.len() as f64) as usize;
-            row[unit] = 1.0 - row[unit];
+        // What each row's chosen unit or group is, and else could be.
+        let mut variants = vec![rows.to_numbers(); others];
+        let mut alternatives = Vec::with_capacity(rows.count);
+        for row in 0..rows.count {
+            let site = (f64::from(uniform(stream.next_word())) * sites as f64) as usize;
+            let start = row * rows.width;
+            if site < groups.first {
+                variants[1][start + site] = 1.0 - variants[1][start + site];
+                alternatives.push(2);
+                continue;
+            }
+            let start = start + groups.first + (site - groups.first) * groups.classes;
+            let place = start..start + groups.classes;
+            let own = &variants[0][place.clone()];
+            let is = match own.iter().position(|&x| x != 0.0) {
+                None => {
+                    alternatives.push(1);
+                    continue;
+                }
+                Some(is) if own[is] == 1.0 && own[is + 1..].iter().all(|&x| x == 0.0) => is,
+                Some(_) => {
+                    return Err(Error::Shape(format!("row {row}: a group has more than one unit, {own:?}")));
+                }
+            };
+            for (by, variant) in variants.iter_mut().enumerate().take(groups.classes) {
+                variant[place.clone()].fill(0.0);
+                variant[start + (is + by) % groups.classes] = 1.0;
+            }
+            alternatives.push(groups.classes);
         }
-        let after = self.free_energies(device, Rows::numbers(&flipped, rows.width)?)?;
-        let terms = before.iter().zip(&after).map(|(before, after)| -Activation::Softplus.apply(before - after));
-        Ok(rows.width as f64 * terms.sum::<f64>() / rows.count as f64)
+        let mut energies = Vec::with_capacity(others);
+        for variant in &variants {
+            energies.push(self.free_energies(device, Rows::numbers(variant, rows.width)?)?);
+        }
+        let term = |row: usize| {
+            let logs: Vec<f64> = energies[..alternatives[row]].iter().map(|energies| -energies[row]).collect();
+            logs[0] - log_sum_exp(&logs)
+        };
+        Ok(sites as f64 * (0..rows.count).map(term).sum::<f64>() / rows.count as f64)
     }
 
     fn side(&self, of_visible: bool) -> Side<'_> {
@@ -208,10 +297,38 @@ impl Rbm {
     }
 }
 
-/// ln Σ eˣ
-fn log_sum_exp(terms: &[f64]) -> f64 {
-    let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    top + terms.iter().map(|term| (term - top).exp()).sum::<f64>().ln()
+/// ln Σ over the states of the visible units, whose groups draw one each, of e^aᵀv times what is left of the hidden units.
+fn log_sum_over_states(rbm: &Rbm, given: Option<&[f32]>) -> f64 {
+    /// The choices from which a unit, or a group, takes one: rows of W with their biases.
+    fn walk(rbm: &Rbm, unit: usize, (log, inputs): (f64, &[f64]), given: Option<&[f32]>, terms: &mut Vec<f64>) {
+        let count = rbm.visible_bias.len();
+        if unit == count {
+            terms.push(log + rbm.hidden.log_normaliser(inputs, given));
+            return;
+        }
+        let choose = |chosen: usize| {
+            let row = &rbm.weight[chosen * inputs.len()..][..inputs.len()];
+            let inputs: Vec<f64> = inputs.iter().zip(row).map(|(x, &w)| x + f64::from(w)).collect();
+            (log + f64::from(rbm.visible_bias[chosen]), inputs)
+        };
+        match rbm.visible {
+            Units::Softmax(Groups { first, classes }) if unit >= first => {
+                for chosen in unit..unit + classes {
+                    let (log, inputs) = choose(chosen);
+                    walk(rbm, unit + classes, (log, &inputs), given, terms);
+                }
+            }
+            _ => {
+                walk(rbm, unit + 1, (log, inputs), given, terms);
+                let (log, inputs) = choose(unit);
+                walk(rbm, unit + 1, (log, &inputs), given, terms);
+            }
+        }
+    }
+    let mut terms = Vec::new();
+    let inputs: Vec<f64> = rbm.hidden_bias.iter().map(|&bias| f64::from(bias)).collect();
+    walk(rbm, 0, (0.0, &inputs), given, &mut terms);
+    log_sum_exp(&terms)
 }
 
 /// The states of one side of a machine, of which the other one is summed out.
@@ -224,8 +341,8 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// For each row x the sum of its biases c·x and of ln(1 + e^(b + xW)) over the other side.
-    fn sums(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f64>> {
+    /// For each row x the sum of ln(1 + e^(b + xW)) over the other side, and that of its biases, c·x.
+    fn sums(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<[f64; 2]>> {
         let widest = rows.width.max(self.other.len());
         let fitting = device.largest_tensor().map_or(rows.count, |limit| limit as usize / (4 * widest));
         let batch = EVALUATION_BATCH.min(rows.count).min(fitting.max(1));
@@ -249,7 +366,7 @@ impl Side<'_> {
         let steps: Vec<Step> = minibatches(rows.count, batch).map(step).collect();
         let metrics = execution.run(routine, &steps, &mut go_on)?;
         let pairs = metrics.losses[0].iter().zip(&metrics.losses[1]);
-        Ok(pairs.map(|(&soft, &bias)| f64::from(soft) + f64::from(bias)).collect())
+        Ok(pairs.map(|(&soft, &bias)| [f64::from(soft), f64::from(bias)]).collect())
     }
 }
 
@@ -274,7 +391,7 @@ struct Annealed {
 }
 
 impl Annealed {
-    fn load(rbm: &Rbm, device: &Device, base: &[f32], chains: usize) -> Result<Self> {
+    fn load(rbm: &Rbm, device: &Device, base: &[f32], given: Option<&[f32]>, chains: usize) -> Result<Self> {
         let (visible, hidden) = (base.len(), rbm.hidden_bias.len());
         let mut program = Program::default();
         let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
@@ -291,13 +408,12 @@ impl Annealed {
         }
         let sums = (w[2], false, b[2], a[2]);
         record_sums(&mut routine, sums, v, soft)?;
-        let activation = Activation::Logistic;
-        let draw = |input, transposed, bias, out, state, stream| {
-            let sample = Some(Sample { sampling: Sampling::Bernoulli, out: state, stream });
-            Op::Linear { input, weight: w[2], transposed, bias, activation, out, sample }
-        };
-        routine.push(draw(v, false, b[2], h_mean, h, 1))?;
-        routine.push(draw(h, true, a[2], v_mean, v, 2))?;
+        let up = TotalInput { input: v, weight: w[2], transposed: false, bias: b[2] };
+        let down = TotalInput { input: h, weight: w[2], transposed: true, bias: a[2] };
+        let drawn = Wanted::mean(v_mean).drawn(v, 2);
+        let counts = given.map(|_| program.tensor("given", chains, visible, Kind::Values));
+        rbm.hidden.record(&mut program, &mut routine, up, Wanted::mean(h_mean).drawn(h, 1))?;
+        rbm.visible.record(&mut program, &mut routine, down, drawn.given(counts))?;
         record_sums(&mut routine, sums, v, soft)?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
@@ -305,6 +421,9 @@ impl Annealed {
         execution.write(b[0], &rbm.hidden_bias)?;
         execution.write(a[0], &rbm.visible_bias)?;
         execution.write(a[1], base)?;
+        if let (Some(counts), Some(given)) = (counts, given) {
+            execution.write(counts, &given.repeat(chains))?;
+        }
         Ok(Self { execution, routine, chains })
     }
 

@@ -16,23 +16,47 @@ impl Stack {
     /// Each layer computes the mean of the units that it came from, so that the reconstruction has the activation of
     /// the lowest visible units and the code that of the highest hidden ones.
     pub fn unroll(&self) -> Autoencoder {
-        let up = self.rbms.iter().map(|rbm| Affine {
-            inputs: rbm.visible_bias.len(),
-            outputs: rbm.hidden_bias.len(),
-            activation: rbm.hidden.activation(),
-            weight: rbm.weight.clone(),
-            bias: rbm.hidden_bias.clone(),
-            convolution: None,
-        });
-        let down = self.rbms.iter().rev().map(|rbm| Affine {
-            inputs: rbm.hidden_bias.len(),
-            outputs: rbm.visible_bias.len(),
-            activation: rbm.visible.activation(),
-            weight: transpose(&rbm.weight, rbm.hidden_bias.len()),
-            bias: rbm.visible_bias.clone(),
-            convolution: None,
-        });
+        let up = self.rbms.iter().map(Rbm::up);
+        let down = self.rbms.iter().rev().map(Rbm::down);
         Autoencoder { layers: up.chain(down).collect(), encoder: self.rbms.len(), top_k: None }
+    }
+}
+
+impl Rbm {
+    /// The layer that gives the means of the hidden units: act(v / σ W + b).
+    pub fn up(&self) -> Affine {
+        let hidden = self.hidden_bias.len();
+        let mut weight = self.weight.clone();
+        if let Some(deviation) = &self.deviation {
+            let rows = weight.chunks_exact_mut(hidden).zip(deviation);
+            rows.for_each(|(row, deviation)| row.iter_mut().for_each(|w| *w /= deviation));
+        }
+        Affine {
+            inputs: self.visible_bias.len(),
+            outputs: hidden,
+            activation: self.hidden.activation(),
+            weight,
+            bias: self.hidden_bias.clone(),
+            convolution: None,
+        }
+    }
+
+    /// The layer that gives the means of the visible units: σ act(h Wᵀ + a). The outputs of groups are their total inputs.
+    pub fn down(&self) -> Affine {
+        let (visible, hidden) = (self.visible_bias.len(), self.hidden_bias.len());
+        let (mut weight, mut bias) = (transpose(&self.weight, hidden), self.visible_bias.clone());
+        if let Some(deviation) = &self.deviation {
+            let rows = weight.chunks_exact_mut(visible).chain([&mut bias[..]]);
+            rows.for_each(|row| row.iter_mut().zip(deviation).for_each(|(x, deviation)| *x *= deviation));
+        }
+        Affine {
+            inputs: hidden,
+            outputs: visible,
+            activation: self.visible.activation(),
+            weight,
+            bias,
+            convolution: None,
+        }
     }
 }
 

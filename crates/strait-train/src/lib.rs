@@ -14,6 +14,7 @@ mod error;
 mod feed;
 mod finetune;
 mod ksparse;
+mod machine;
 mod minibatch;
 pub mod minimize;
 mod net_problem;
@@ -30,6 +31,7 @@ mod tape;
 mod test_set;
 mod trainable;
 mod tuning;
+mod watch;
 
 pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};

@@ -1,7 +1,7 @@
 //! The two phases of a step of an RBM's training, recorded.
 
-use strait_compute::{Activation, Factors, Kind, Op, PenaltyKind, Program, Routine, Sample, Tensor, Update};
-use strait_models::Units;
+use strait_compute::{Activation, Factors, Kind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update};
+use strait_models::{TotalInput, Units, Wanted};
 
 use crate::Result;
 
@@ -13,6 +13,8 @@ pub(crate) struct Layers {
     pub(crate) weight: Tensor,
     /// Visible and hidden.
     pub(crate) biases: (Tensor, Tensor),
+    /// What is subtracted from visible and hidden activities where the machine is centred.
+    pub(crate) offsets: (Option<Tensor>, Option<Tensor>),
     /// The first of its streams of random numbers.
     pub(crate) stream: u32,
 }
@@ -25,13 +27,16 @@ pub(crate) struct Phases {
     /// The visible and hidden statistics of the negative phase.
     pub(crate) negative: (Tensor, Tensor),
     /// Hidden states that stay from step to step.
-    pub(crate) chain: Option<Tensor>,
-    /// The parameters by which these move.
+    pub(crate) chains: Vec<Tensor>,
+    /// The parameters by which these move, where they are others than those that learn.
     pub(crate) driving: Option<Layers>,
 }
 
 /// Streams of visible units lie that far behind those of hidden ones, of which so many lie side by side.
 const VISIBLE: u32 = 32;
+
+/// Streams of exchanges lie behind all others of a machine.
+const EXCHANGES: u32 = 1 << 15;
 
 /// The stream of step `k` among those of hidden or visible units.
 fn stream(k: usize) -> u32 {
@@ -39,31 +44,56 @@ fn stream(k: usize) -> u32 {
     2 * VISIBLE * (k / VISIBLE) + k % VISIBLE
 }
 
-impl Layers {
-    fn up(&self, input: Tensor, out: Tensor, state: Option<Tensor>, k: usize) -> Op {
-        let sampling = self.units.1.sampling();
-        Op::Linear {
-            input,
-            weight: self.weight,
-            transposed: false,
-            bias: self.biases.1,
-            activation: self.units.1.activation(),
-            out,
-            sample: state.map(|out| Sample { sampling, out, stream: self.stream + stream(k) }),
-        }
+/// The inverse temperatures of that many chains, from 1 down to that of the hottest.
+fn temperatures(chains: usize, hottest: f32) -> impl Iterator<Item = f32> {
+    let steps = (chains - 1).max(1) as f32;
+    (0..chains).map(move |chain| 1.0 - (1.0 - hottest) * chain as f32 / steps)
+}
+
+/// Where operations are recorded.
+pub(crate) struct Recording<'a> {
+    pub(crate) program: &'a mut Program,
+    pub(crate) step: &'a mut Routine,
+}
+
+impl Recording<'_> {
+    pub(crate) fn like(&mut self, name: impl Into<String>, other: Tensor) -> Tensor {
+        self.program.tensor(name, other.rows, other.cols, Kind::Values)
     }
 
-    fn down(&self, input: Tensor, out: Tensor, state: Option<Tensor>, k: usize) -> Op {
-        let sampling = self.units.0.sampling();
-        Op::Linear {
-            input,
-            weight: self.weight,
-            transposed: true,
-            bias: self.biases.0,
-            activation: self.units.0.activation(),
-            out,
-            sample: state.map(|out| Sample { sampling, out, stream: self.stream + VISIBLE + stream(k) }),
+    /// Activities less the offsets of their units.
+    pub(crate) fn centred(&mut self, activities: Tensor, offset: Option<Tensor>) -> Result<Tensor> {
+        if offset.is_none() {
+            return Ok(activities);
         }
+        let name = format!("centred {}", self.program.name(activities));
+        let out = self.like(name, activities);
+        self.step.push(Op::Standardize { input: activities, shift: offset, scale: None, out })?;
+        Ok(out)
+    }
+}
+
+impl Layers {
+    /// The hidden units' means, and states where these are wanted, at step `k`. Gives their total inputs where these are there.
+    fn up(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<Option<Tensor>> {
+        let input = to.centred(input, self.offsets.0)?;
+        let total = TotalInput { input, weight: self.weight, transposed: false, bias: self.biases.1 };
+        Ok(self.units.1.record(to.program, to.step, total, wanted)?)
+    }
+
+    /// The same of the visible units.
+    pub(crate) fn down(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<Option<Tensor>> {
+        let input = to.centred(input, self.offsets.1)?;
+        let total = TotalInput { input, weight: self.weight, transposed: true, bias: self.biases.0 };
+        Ok(self.units.0.record(to.program, to.step, total, wanted)?)
+    }
+
+    fn hidden_stream(&self, k: usize) -> u32 {
+        self.stream + stream(k)
+    }
+
+    fn visible_stream(&self, k: usize) -> u32 {
+        self.stream + VISIBLE + stream(k)
     }
 
     /// CD-k as the paper's code has it: reconstructions stay means; the hidden units are drawn only if another step follows.
@@ -74,18 +104,21 @@ impl Layers {
         steps: usize,
     ) -> Result<Phases> {
         let mut step = Routine::new(format!("CD-{steps}"));
-        let mut state = program.tensor("h0 state", h0.rows, h0.cols, Kind::Values);
-        step.push(self.up(v0, h0, Some(state), 0))?;
+        let to = &mut Recording { program, step: &mut step };
+        let mut state = to.like("h0 state", h0);
+        self.up(to, v0, Wanted::mean(h0).drawn(state, self.hidden_stream(0)))?;
         let (mut v, mut h) = (v0, h0);
         for k in 1..=steps {
-            v = program.tensor(format!("v{k}"), v0.rows, v0.cols, Kind::Values);
-            h = program.tensor(format!("h{k}"), h0.rows, h0.cols, Kind::Values);
-            step.push(self.down(state, v, None, k))?;
-            let drawn = (k < steps).then(|| program.tensor(format!("h{k} state"), h0.rows, h0.cols, Kind::Values));
-            step.push(self.up(v, h, drawn, k))?;
-            state = drawn.unwrap_or(state);
+            (v, h) = (to.like(format!("v{k}"), v0), to.like(format!("h{k}"), h0));
+            self.down(to, state, Wanted::mean(v).given(Some(v0)))?;
+            if k == steps {
+                self.up(to, v, Wanted::mean(h))?;
+            } else {
+                state = to.like(format!("h{k} state"), h0);
+                self.up(to, v, Wanted::mean(h).drawn(state, self.hidden_stream(k)))?;
+            }
         }
-        Ok(Phases { step, reconstruction: v, negative: (v, h), chain: None, driving: None })
+        Ok(Phases { step, reconstruction: v, negative: (v, h), chains: Vec::new(), driving: None })
     }
 
     /// Other parameters of the same shapes and streams.
@@ -100,25 +133,97 @@ impl Layers {
         [self.weight, self.biases.1, self.biases.0]
     }
 
+    /// The hidden units given the data, and the reconstruction from their means.
+    fn record_data(&self, to: &mut Recording<'_>, (v0, h0): (Tensor, Tensor)) -> Result<Tensor> {
+        let reconstruction = to.like("reconstruction", v0);
+        self.up(to, v0, Wanted::mean(h0))?;
+        self.down(to, h0, Wanted::mean(reconstruction).given(Some(v0)))?;
+        Ok(reconstruction)
+    }
+
     /// The same from the states in which the chains were left, with all units drawn by the parameters `driving`.
     pub(crate) fn persistent(
         &self,
         program: &mut Program,
-        (v0, h0): (Tensor, Tensor),
+        data: (Tensor, Tensor),
         steps: usize,
-        driving: &Self,
+        driving: Option<Self>,
     ) -> Result<Phases> {
         let mut step = Routine::new(format!("PCD-{steps}"));
-        let mut like = |name: &str, other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
-        let [reconstruction, v, v_state] = ["reconstruction", "chain v", "chain v state"].map(|name| like(name, v0));
-        let [h, chain] = ["chain h", "chain"].map(|name| like(name, h0));
-        step.push(self.up(v0, h0, None, 0))?;
-        step.push(self.down(h0, reconstruction, None, 0))?;
+        let to = &mut Recording { program, step: &mut step };
+        let reconstruction = self.record_data(to, data)?;
+        let chain = to.like("chain", data.1);
+        let negative = driving.unwrap_or(*self).gibbs(to, data.0, chain, steps)?;
+        Ok(Phases { step, reconstruction, negative, chains: vec![chain], driving })
+    }
+
+    /// So many steps of a chain from the hidden states in it, with all units drawn; gives the visible states and the hidden
+    /// means in the end. Groups of visible units take as many draws as they are given.
+    pub(crate) fn gibbs(
+        &self,
+        to: &mut Recording<'_>,
+        given: Tensor,
+        chain: Tensor,
+        steps: usize,
+    ) -> Result<(Tensor, Tensor)> {
+        let [v, state] = ["chain v", "chain v state"].map(|name| to.like(name, given));
+        let h = to.like("chain h", chain);
         for k in 1..=steps {
-            step.push(driving.down(chain, v, Some(v_state), k))?;
-            step.push(driving.up(v_state, h, Some(chain), k))?;
+            self.down(to, chain, Wanted::mean(v).drawn(state, self.visible_stream(k)).given(Some(given)))?;
+            self.up(to, state, Wanted::mean(h).drawn(chain, self.hidden_stream(k)))?;
         }
-        Ok(Phases { step, reconstruction, negative: (v_state, h), chain: Some(chain), driving: Some(*driving) })
+        Ok((state, h))
+    }
+
+    /// Persistent chains at several temperatures, neighbours of which change places: parallel tempering. The statistics are those
+    /// at temperature 1.
+    pub(crate) fn tempered(
+        &self,
+        program: &mut Program,
+        data: (Tensor, Tensor),
+        steps: usize,
+        (chains, hottest): (usize, f32),
+    ) -> Result<Phases> {
+        let mut step = Routine::new(format!("PT-{steps}"));
+        let to = &mut Recording { program, step: &mut step };
+        let reconstruction = self.record_data(to, data)?;
+        let betas: Vec<f32> = temperatures(chains, hottest).collect();
+        let mut replicas = Vec::new();
+        let mut means = Vec::new();
+        for number in 0..chains {
+            let [v, visible] = ["v", "v state"].map(|name| to.like(format!("{name} of chain {number}"), data.0));
+            let [h, hidden] = ["h", "h state"].map(|name| to.like(format!("{name} of chain {number}"), data.1));
+            replicas.push((visible, hidden));
+            means.push((v, h));
+        }
+        for k in 0..steps {
+            let mut totals = Vec::new();
+            for (number, &beta) in betas.iter().enumerate() {
+                let ((visible, hidden), (v, h)) = (replicas[number], means[number]);
+                let draw = k * chains + number + 1;
+                let of_visible = Wanted::mean(v).drawn(visible, self.visible_stream(draw)).given(Some(data.0));
+                self.down(to, hidden, of_visible.tempered(beta))?;
+                let of_hidden = Wanted::mean(h).drawn(hidden, self.hidden_stream(draw));
+                totals.extend(self.up(to, visible, of_hidden.tempered(beta))?);
+            }
+            let replica = |number: usize| {
+                let (visible, hidden) = replicas[number];
+                Replica { visible, inputs: totals[number], hidden }
+            };
+            for number in 1..chains {
+                to.step.push(Op::Exchange {
+                    chains: [replica(number - 1), replica(number)],
+                    bias: self.biases.0,
+                    difference: betas[number - 1] - betas[number],
+                    // Of two neighbouring pairs only one exchanges in a step.
+                    parity: number as u32 % 2,
+                    stream: self.stream + EXCHANGES + (k * chains + number) as u32,
+                })?;
+            }
+        }
+        let negative = (replicas[0].0, means[0].1);
+        let chains = replicas.into_iter().map(|(_, hidden)| hidden).collect();
+        Ok(Phases { step, reconstruction, negative, chains, driving: None })
     }
 }
 
@@ -154,7 +259,8 @@ pub(crate) fn record_sparsity(
 pub(crate) struct Fast {
     pub(crate) rate: f32,
     pub(crate) weight_cost: f32,
-    pub(crate) max_norm: Option<f32>,
+    /// What limits the weights after they learned.
+    pub(crate) limits: Vec<Op>,
 }
 
 impl Fast {
@@ -183,8 +289,8 @@ impl Fast {
             }
             ops.push(combine(velocity, gradient, Factors::Step, velocity));
             ops.push(combine(parameter, velocity, Factors::Fixed(1.0, 1.0), parameter));
-            if let (0, Some(norm)) = (i, self.max_norm) {
-                ops.push(Op::MaxNorm { weight: parameter, norm, rows: false });
+            if i == 0 {
+                ops.extend(self.limits.iter().cloned());
             }
             ops.push(combine(parameter, fast, Factors::Fixed(1.0, 1.0), total));
         }

@@ -1,24 +1,18 @@
 //! Greedy layer-wise pretraining of a stack of restricted Boltzmann machines by contrastive divergence
 //! (Hinton 2002; Hinton & Salakhutdinov 2006).
 
-use std::borrow::Cow;
-use std::ops::ControlFlow;
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
-use strait_compute::{
-    Activation, Buffer, Device, Execution, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Step, Tensor,
-    Update,
-};
+use strait_compute::{Device, Precision, Step};
 use strait_data::{Rows, Values};
-use strait_models::{Rbm, Stack, Units, check_sizes, minibatches};
+use strait_models::{Rbm, Stack, Units, check_sizes};
 
-use crate::error::{decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
-use crate::phases::{Fast, Layers, Phases, gradient, record_sparsity};
-use crate::progress::{HostCost, Progress};
-use crate::{Error, Event, Observer, Profile, Result};
+use crate::machine::{Features, Machine, Plan, Source};
+use crate::progress::HostCost;
+use crate::watch::Watched;
+use crate::{Error, Observer, Profile, Result};
 
 /// Where the negative phase starts.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -35,6 +29,14 @@ pub enum Chain {
     FastPersistent {
         /// The rate of the fast weights beside layers of binary units.
         rate: f32,
+    },
+    /// Persistent chains at several temperatures, of which neighbours change places: parallel tempering (Desjardins et al. 2010).
+    /// For binary units and groups.
+    Tempered {
+        /// How many chains there are for each row of a minibatch, at evenly spaced inverse temperatures.
+        chains: usize,
+        /// The lowest of these, at least 0; the highest is 1.
+        hottest: f32,
     },
 }
 
@@ -63,26 +65,39 @@ pub struct Pretrain {
     pub chain: Chain,
     /// ε of the layers of binary units.
     pub rate: f32,
-    /// ε of a layer with real-valued units, visible or hidden.
+    /// ε of a layer with Gaussian or rectified units, visible or hidden.
     pub gaussian_rate: f32,
+    /// The rate at which the deviations σ of Gaussian visible units are learned; without it they are 1. Errors are those of
+    /// v / σ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviation_rate: Option<f32>,
     /// λ, the weight cost.
     pub weight_cost: f32,
+    /// The cost of a weight's absolute value, which makes many weights 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub absolute_cost: f32,
     /// The length that the weights of a hidden unit have at most (Hinton 2012).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f32>,
     /// The mean outputs that binary hidden units shall have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparsity: Option<SparsityTarget>,
+    /// Whether activities enter less their offsets: those of visible units are the means of the data, those of binary hidden units
+    /// ½ (Montavon & Müller 2012). The machine that comes out is a plain one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub centred: bool,
     /// Momentum of the first epochs.
     pub initial_momentum: f32,
     /// Momentum of the later ones.
     pub final_momentum: f32,
     /// The number of first epochs.
     pub initial_epochs: usize,
-    /// Whether the lowest visible units are real-valued with unit variance.
-    pub gaussian_visible: bool,
-    /// Whether the highest hidden units, the code, are real-valued with unit variance.
-    pub gaussian_code: bool,
+    /// The lowest visible units.
+    pub visible: Units,
+    /// The hidden units of all machines but the highest.
+    pub hidden: Units,
+    /// The hidden units of the highest machine.
+    pub code: Units,
     /// The precision of the products; see [`Device::fastest`].
     pub precision: Precision,
     /// Seed of the weights, the order of the rows and the sampling.
@@ -98,18 +113,30 @@ impl Default for Pretrain {
             chain: Chain::Data,
             rate: 0.1,
             gaussian_rate: 0.001,
+            deviation_rate: None,
             weight_cost: 0.0002,
+            absolute_cost: 0.0,
             max_norm: None,
             sparsity: None,
+            centred: false,
             initial_momentum: 0.5,
             final_momentum: 0.9,
             initial_epochs: 5,
-            gaussian_visible: false,
-            gaussian_code: true,
+            visible: Units::Bernoulli,
+            hidden: Units::Bernoulli,
+            code: Units::Gaussian,
             precision: Precision::F32,
             seed: 2006,
         }
     }
+}
+
+fn is_zero(x: &f32) -> bool {
+    *x == 0.0
+}
+
+fn is_false(x: &bool) -> bool {
+    !x
 }
 
 /// One epoch of one layer.
@@ -120,6 +147,9 @@ pub struct PretrainEpoch {
     /// The squared error of the reconstructions, after k steps for CD-k and after one for persistent chains, summed over a row
     /// and averaged over the rows.
     pub error: f64,
+    /// The mean free energy of rows held out less that of as many rows trained on, in nats, after the epoch: what grows when a
+    /// machine overfits. For binary hidden units, where there are rows held out.
+    pub free_energy_gap: Option<f64>,
     /// Seconds.
     pub seconds: f64,
     /// What it cost the host.
@@ -139,48 +169,13 @@ pub struct Pretrained {
     pub stopped: bool,
 }
 
-/// Where a machine's data are.
-enum Source<'a> {
-    /// On the host, to be visited in this order.
-    Host(Rows<'a>, Vec<u32>),
-    /// On the host, of this width, in order.
-    Kept(Vec<f32>, usize),
-    /// On the device, in order.
-    Device(Buffer),
-}
-
-impl Source<'_> {
-    /// The rows, where they are on the host, with their order.
-    fn on_host(&self) -> Option<(Rows<'_>, Cow<'_, [u32]>)> {
-        match self {
-            Self::Host(rows, order) => Some((*rows, Cow::Borrowed(order))),
-            Self::Kept(numbers, width) => {
-                let count = numbers.len() / width;
-                let rows = Rows { count, width: *width, values: Values::Numbers(numbers) };
-                Some((rows, Cow::Owned((0..count as u32).collect())))
-            }
-            Self::Device(..) => None,
-        }
-    }
-}
-
-/// What becomes of the hidden probabilities of a machine.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Features {
-    /// There is no machine above.
-    Dropped,
-    /// They stay on the device.
-    OnDevice,
-    /// The device cannot hold some machine's data, so that all are kept on the host.
-    OnHost,
-}
-
 impl Pretrain {
     /// Trains a machine for each two consecutive sizes, from the data upwards.
     ///
     /// The rows are shuffled once; the minibatches stay the same in all epochs, as in the paper's code. The data of a
     /// layer are the hidden probabilities that the one below had in its last epoch, minibatch by minibatch; they stay
-    /// on the device.
+    /// on the device. The free energies of rows that are `held_out`, and of as many others (at most 1000), are compared after each
+    /// epoch.
     ///
     /// ```
     /// use strait_train::{Pretrain, silent};
@@ -188,7 +183,7 @@ impl Pretrain {
     /// let pixels = [0u8, 255, 255, 0].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
     /// let recipe = Pretrain { epochs: 3, batch: 10, ..Pretrain::default() };
-    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows, &mut silent)?;
+    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows, None, &mut silent)?;
     /// assert_eq!(pretrained.stack.unroll().sizes(), [4, 3, 2, 3, 4]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -200,37 +195,38 @@ impl Pretrain {
         device: &Device,
         sizes: &[usize],
         rows: Rows<'_>,
+        held_out: Option<Rows<'_>>,
         observer: &mut Observer<'_>,
     ) -> Result<Pretrained> {
         self.check()?;
         check_sizes(sizes)?;
-        if !self.gaussian_visible {
-            probabilities(&rows)?;
-        }
-        if sizes[0] != rows.width {
-            return Err(strait_models::Error::Width { expected: sizes[0], found: rows.width }.into());
+        for rows in [Some(rows), held_out].into_iter().flatten() {
+            if sizes[0] != rows.width {
+                return Err(strait_models::Error::Width { expected: sizes[0], found: rows.width }.into());
+            }
+            self.visible.check(rows.width)?;
+            admissible(self.visible, &rows)?;
         }
         let machines = sizes.len() - 1;
         let order = Stream::new(self.seed, 1).permutation(rows.count);
         let largest = sizes.iter().max().copied().unwrap_or(0);
         let above = if Feed::room(device, rows.count, largest) { Features::OnDevice } else { Features::OnHost };
         let mut source = Source::Host(rows, order);
+        let mut watched = held_out.map(|held_out| Watched::new(rows, held_out));
         let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
         for (number, pair) in sizes.windows(2).enumerate() {
-            let kind = |gaussian: bool| {
-                if gaussian { Units::Gaussian } else { Units::Bernoulli }
-            };
-            let visible = (pair[0], kind(number == 0 && self.gaussian_visible));
-            let hidden = (pair[1], kind(number + 1 == machines && self.gaussian_code));
+            let last = number + 1 == machines;
+            let visible = (pair[0], if number == 0 { self.visible } else { self.hidden });
+            let hidden = (pair[1], if last { self.code } else { self.hidden });
             let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
-            let features = if number + 1 == machines { Features::Dropped } else { above };
-            let mut machine = Machine::load(self, device, number, &rbm, &source, rows.count, features)?;
+            let features = if last { Features::Dropped } else { above };
+            let plan = Plan { recipe: self, number, rows: rows.count, features, watched: watched.as_ref() };
+            let mut machine = Machine::load(device, plan, &rbm, &source)?;
             let (epochs, stopped) = machine.train(self, &rbm, &source, observer)?;
-            rbm.weight = machine.execution.read(machine.weight)?;
-            rbm.visible_bias = machine.execution.read(machine.visible_bias)?;
-            rbm.hidden_bias = machine.execution.read(machine.hidden_bias)?;
+            machine.read(&mut rbm)?;
             let parameters = [&rbm.weight, &rbm.visible_bias, &rbm.hidden_bias];
-            if let Some(x) = parameters.into_iter().flatten().find(|x| !x.is_finite()) {
+            let parameters = parameters.into_iter().chain(&rbm.deviation).flatten();
+            if let Some(x) = parameters.into_iter().find(|x| !x.is_finite()) {
                 let stage = format!("RBM {}-{}", pair[0], pair[1]);
                 let rate = f64::from(self.rate_of(&rbm));
                 return Err(Error::Diverged { stage, epoch: self.epochs, rate, error: f64::from(*x) });
@@ -240,6 +236,7 @@ impl Pretrain {
                 Features::OnDevice => source = Source::Device(machine.execution.share(machine.features[0])?),
                 Features::OnHost => source = Source::Kept(std::mem::take(&mut machine.kept), pair[1]),
             }
+            watched = watched.filter(|_| !last).map(|watched| watched.above(device, &rbm)).transpose()?;
             result.stack.rbms.push(rbm);
             result.layers.push(epochs);
             if stopped {
@@ -270,10 +267,9 @@ impl Pretrain {
         let order = (0..rows.count as u32).collect();
         let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
         let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, 2))?;
-        let mut machine =
-            Machine::load(self, device, 0, &rbm, &Source::Host(rows, order), rows.count, Features::Dropped)?;
-        let step = Step { rows: rows.count as u32, ..Step::seeded(self.seed) };
-        Profile::measure(&mut *machine.execution, machine.steps[0], &step)
+        let plan = Plan { recipe: self, number: 0, rows: rows.count, features: Features::Dropped, watched: None };
+        let mut machine = Machine::load(device, plan, &rbm, &Source::Host(rows, order))?;
+        machine.profile(&Step { rows: rows.count as u32, ..Step::seeded(self.seed) })
     }
 
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
@@ -297,9 +293,10 @@ impl Pretrain {
         decay("initial-momentum", self.initial_momentum)?;
         decay("final-momentum", self.final_momentum)?;
         self.max_norm.map_or(Ok(()), |norm| positive_rate("max-norm", norm))?;
-        if let Chain::FastPersistent { rate } = self.chain {
-            positive_rate("the rate of the fast weights", rate)?;
-        }
+        self.deviation_rate
+            .map_or(Ok(()), |rate| below("deviation-rate", rate, 1.0, "it must be from 0 to less than 1"))?;
+        below("absolute-cost", self.absolute_cost, f32::INFINITY, "it must be a number of at least 0")?;
+        self.check_chain()?;
         if let Some(SparsityTarget { weight, target }) = self.sparsity {
             penalty_weight(weight)?;
             if !(0.0 < target && target < 1.0) {
@@ -310,219 +307,64 @@ impl Pretrain {
         weight_cost(self.weight_cost)
     }
 
-    /// ε for a machine.
-    fn rate_of(&self, rbm: &Rbm) -> f32 {
-        let gaussian = rbm.visible == Units::Gaussian || rbm.hidden == Units::Gaussian;
-        if gaussian { self.gaussian_rate } else { self.rate }
-    }
-}
-
-/// One machine on a device.
-struct Machine {
-    execution: Box<dyn Execution>,
-    feed: Feed,
-    /// For each place of the feed, one step of CD-k.
-    steps: Vec<RoutineId>,
-    /// The same, keeping the hidden probabilities of the positive phase.
-    lasts: Vec<RoutineId>,
-    number: usize,
-    rows: usize,
-    weight: Tensor,
-    visible_bias: Tensor,
-    hidden_bias: Tensor,
-    /// For each place of the feed, the hidden probabilities of its rows.
-    features: Vec<Tensor>,
-    /// Whether these go to the host.
-    keep: bool,
-    kept: Vec<f32>,
-}
-
-impl Machine {
-    fn load(
-        recipe: &Pretrain,
-        device: &Device,
-        number: usize,
-        rbm: &Rbm,
-        source: &Source<'_>,
-        rows: usize,
-        kind: Features,
-    ) -> Result<Self> {
-        let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
-        let batch = recipe.batch.min(rows);
-        let mut program = Program::default();
-        let feed = match source.on_host() {
-            None => Feed::given(&mut program, rows, visible, batch),
-            Some((data, _)) if Feed::fits(device, &data) && Feed::room(device, rows, hidden) => {
-                Feed::resident(&mut program, &data, batch)
-            }
-            Some((data, _)) => Feed::streamed(&mut program, device, &data, hidden, batch),
-        };
-        let mut features = Vec::new();
-        if kind != Features::Dropped {
-            let feature = |place| program.tensor(format!("features {place}"), feed.rows_of_place(), hidden, Kind::Rows);
-            features.extend((0..feed.places()).map(feature));
-        }
-        let parameter = |program: &mut Program, name: &str, rows: usize, cols: usize| Update::Momentum {
-            parameter: program.tensor(name, rows, cols, Kind::Values),
-            velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
-        };
-        let weight = parameter(&mut program, "w", visible, hidden);
-        let visible_bias = parameter(&mut program, "a", 1, visible);
-        let hidden_bias = parameter(&mut program, "b", 1, hidden);
-
-        let v0 = program.tensor("v0", batch, visible, Kind::Values);
-        let h0 = program.tensor("h0", batch, hidden, Kind::Values);
-        let layers = Layers {
-            units: (rbm.visible, rbm.hidden),
-            weight: weight.target(),
-            biases: (visible_bias.target(), hidden_bias.target()),
-            stream: 64 * number as u32,
-        };
-        let phases = match recipe.chain {
-            Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
-            Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps, &layers)?,
-            Chain::FastPersistent { .. } => {
-                let driving = layers.beside(&mut program, "driving");
-                layers.persistent(&mut program, (v0, h0), recipe.cd_steps, &driving)?
-            }
-        };
-        let Phases { mut step, reconstruction, negative, chain, driving } = phases;
-        let positive = match recipe.sparsity.filter(|_| rbm.hidden == Units::Bernoulli) {
-            None => (v0, h0),
-            Some(SparsityTarget { weight, target }) => {
-                (v0, record_sparsity(&mut program, &mut step, h0, (weight, target))?)
-            }
-        };
-        let error = Op::Loss {
-            kind: LossKind::SquaredError { activation: Activation::Linear },
-            input: reconstruction,
-            target: v0,
-            output: None,
-            delta: None,
-        };
-        let updates = [weight, hidden_bias, visible_bias];
-        let learn = match (recipe.chain, driving) {
-            (Chain::FastPersistent { rate }, Some(driving)) => {
-                // Layers of real-valued units learn as much more slowly by their fast weights as by the others.
-                let rate = rate * recipe.rate_of(rbm) / recipe.rate;
-                let fast = Fast { rate, weight_cost: recipe.weight_cost, max_norm: recipe.max_norm };
-                fast.learn(&mut program, (positive, negative), updates, &driving)
-            }
-            _ => {
-                let limit = |norm| Op::MaxNorm { weight: weight.target(), norm, rows: false };
-                std::iter::once(gradient(positive, negative, updates)).chain(recipe.max_norm.map(limit)).collect()
-            }
-        };
-        let (mut steps, mut lasts) = (Vec::new(), Vec::new());
-        for place in 0..feed.places() {
-            let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
-            feed.gather(place, &mut whole, 0, None, v0)?;
-            step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
-            let mut last = whole.clone();
-            if let Some(data) = features.get(place) {
-                last.push(Op::Scatter { input: h0, data: *data })?;
-            }
-            // The error goes right before the gradient, with which GPUs compute it in one go.
-            for routine in [&mut whole, &mut last] {
-                routine.push(error.clone())?;
-                learn.iter().try_for_each(|op| routine.push(op.clone()))?;
-            }
-            steps.push(program.add(whole));
-            lasts.push(program.add(last));
-        }
-        let shared = match source {
-            Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
-            _ => Vec::new(),
-        };
-        let mut execution = device.load_sharing(program, &shared)?;
-        if let Some((rows, order)) = source.on_host() {
-            feed.upload(&mut *execution, &rows)?;
-            feed.write_order(&mut *execution, &order)?;
-        }
-        execution.write(weight.target(), &rbm.weight)?;
-        if let Some(driving) = driving.filter(|driving| driving.weight != weight.target()) {
-            execution.write(driving.weight, &rbm.weight)?;
-        }
-        if let Some(chain) = chain {
-            let mut stream = Stream::new(recipe.seed, 500 + number as u32);
-            let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
-            execution.write(chain, &bits)?;
-        }
-        Ok(Self {
-            execution,
-            feed,
-            steps,
-            lasts,
-            number,
-            rows,
-            weight: weight.target(),
-            visible_bias: visible_bias.target(),
-            hidden_bias: hidden_bias.target(),
-            features,
-            keep: kind == Features::OnHost,
-            kept: Vec::new(),
-        })
-    }
-
-    /// Gives the completed epochs, and whether the observer ended the run.
-    fn train(
-        &mut self,
-        recipe: &Pretrain,
-        rbm: &Rbm,
-        source: &Source<'_>,
-        observer: &mut Observer<'_>,
-    ) -> Result<(Vec<PretrainEpoch>, bool)> {
-        let stage = format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len());
-        let rate = recipe.rate_of(rbm);
-        let batches: Vec<_> = minibatches(self.rows, recipe.batch.min(self.rows)).collect();
-        let data = source.on_host();
-        let mut records = Vec::new();
-        for epoch in 1..=recipe.epochs {
-            let start = Instant::now();
-            let early = epoch <= recipe.initial_epochs;
-            let momentum = if early { recipe.initial_momentum } else { recipe.final_momentum };
-            let step = |(i, &(offset, rows)): (usize, &(u32, u32))| Step {
-                offset,
-                rows,
-                counter: ((epoch - 1) * batches.len() + i) as u32,
-                learning_rate: rate,
-                momentum,
-                weight_cost: recipe.weight_cost,
-                // What becomes of a velocity and a gradient, where they are combined apart from each other.
-                alpha: momentum,
-                beta: -rate,
-                ..Step::seeded(recipe.seed.wrapping_add(self.number as u64))
-            };
-            let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
-            let last = epoch == recipe.epochs;
-            let routines = if last { &self.lasts } else { &self.steps };
-            let (rows, epochs) = (self.rows, recipe.epochs);
-            let batch = recipe.batch;
-            let mut progress = Progress { stage: &stage, epoch, epochs, rows, batch, done: 0, observer };
-            let (features, kept, keep) = (&self.features, &mut self.kept, self.keep && last);
-            let after = |execution: &mut dyn Execution, place: usize, rows: usize| {
-                if keep {
-                    let read = execution.read(features[place])?;
-                    kept.extend_from_slice(&read[..rows * features[place].cols]);
+    /// Whether the chains make sense for such units.
+    fn check_chain(&self) -> Result<()> {
+        match self.chain {
+            Chain::FastPersistent { rate } => positive_rate("the rate of the fast weights", rate),
+            Chain::Tempered { chains, hottest } => {
+                let refused = |value: String, expected: &'static str| {
+                    Err(Error::Setting { setting: "the tempered chains", value, expected })
+                };
+                if !(2..=100).contains(&chains) || chains.saturating_mul(self.cd_steps) > 10_000 {
+                    return refused(
+                        chains.to_string(),
+                        "there must be 2 to 100 of them, and 10,000 steps of all at most",
+                    );
+                }
+                if !(0.0..1.0).contains(&hottest) {
+                    return refused(
+                        hottest.to_string(),
+                        "the lowest inverse temperature must be from 0 to less than 1",
+                    );
+                }
+                if self.centred {
+                    return refused("centred".to_owned(), "energies of tempered chains are those of plain machines");
                 }
                 Ok(())
-            };
-            let control = &mut |batches| progress.tell(batches);
-            let source = data.as_ref().map(|(rows, order)| (rows, &**order));
-            let ran = self.feed.run(&mut *self.execution, routines, &steps, source, control, after);
-            let Some(metrics) = progress.outcome(ran)? else {
-                return Ok((records, true));
-            };
-            let (error, seconds) = (metrics.mean_error(), start.elapsed().as_secs_f64());
-            if !error.is_finite() {
-                return Err(Error::Diverged { stage, epoch, rate: f64::from(rate), error });
             }
-            records.push(PretrainEpoch { epoch, error, seconds, cost: HostCost::of(&metrics, steps.len()) });
-            let event = Event::Epoch { stage: stage.clone(), epoch, epochs, error, test_error: None, seconds, rows };
-            if observer(&event) == ControlFlow::Break(()) {
-                return Ok((records, true));
-            }
+            Chain::Data | Chain::Persistent => Ok(()),
         }
-        Ok((records, false))
+    }
+
+    /// ε for a machine.
+    pub(crate) fn rate_of(&self, rbm: &Rbm) -> f32 {
+        let real = |units: Units| matches!(units, Units::Gaussian | Units::Rectified);
+        if real(rbm.visible) || real(rbm.hidden) { self.gaussian_rate } else { self.rate }
+    }
+}
+
+/// Whether the rows are what such visible units can be.
+fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
+    let refused = |expected: &'static str| {
+        Err(Error::Setting { setting: "the data", value: "of a wrong kind".to_owned(), expected })
+    };
+    let Values::Numbers(numbers) = rows.values else {
+        return Ok(());
+    };
+    match units {
+        Units::Bernoulli => probabilities(rows),
+        Units::Gaussian => Ok(()),
+        Units::Rectified if numbers.iter().any(|x| *x < 0.0) => refused("rectified units have no values below 0"),
+        Units::Rectified => Ok(()),
+        Units::Softmax(groups) => {
+            let wrong = |row: &[f32]| {
+                let (binary, grouped) = row.split_at(groups.first);
+                binary.iter().any(|x| !(0.0..=1.0).contains(x)) || grouped.iter().any(|x| *x < 0.0)
+            };
+            if numbers.chunks_exact(rows.width).any(wrong) {
+                return refused("binary units take values from 0 to 1, groups of units are counted from 0 on");
+            }
+            Ok(())
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use strait_compute::{Activation, Cpu, Device, Gpu, Missing, Noise};
 use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
-use strait_models::{Annealing, Autoencoder, Classifier, Rbm, Vae};
+use strait_models::{Annealing, Autoencoder, Classifier, Rbm, Units, Vae};
 use strait_train::{
     Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
     SparsityTarget, Trainable, silent,
@@ -44,7 +44,7 @@ fn pixels() -> Vec<u8> {
 /// Pretrains and fine-tunes; gives the net and its error.
 fn train(device: &Device, rows: Rows<'_>) -> Result<(Autoencoder, f64), Error> {
     let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
-    let mut net = recipe.fit(device, &[WIDTH, 24, 6], rows, &mut silent)?.stack.unroll();
+    let mut net = recipe.fit(device, &[WIDTH, 24, 6], rows, None, &mut silent)?.stack.unroll();
     FineTune { epochs: 5, batch: 20, ..FineTune::default() }.fit(device, &mut net, rows, Some(rows), &mut silent)?;
     let error = net.error(device, rows)?;
     Ok((net, error))
@@ -135,18 +135,18 @@ fn a_gpu_trains_and_measures_machines_with_persistent_chains() {
             chain,
             max_norm: Some(2.0),
             sparsity: Some(SparsityTarget { weight: 0.5, target: 0.3 }),
-            gaussian_code: false,
+            code: Units::Bernoulli,
             ..Pretrain::default()
         };
-        let trained = recipe.fit(device, &[WIDTH, 10], rows, &mut silent).expect("it learns");
+        let trained = recipe.fit(device, &[WIDTH, 10], rows, None, &mut silent).expect("it learns");
         trained.stack.rbms.into_iter().next().expect("one machine")
     };
     let annealing = Annealing { temperatures: 60, chains: 40, ..Annealing::default() };
     let measure = |device: &Device, rbm: &Rbm| {
         let energies = rbm.free_energies(device, rows).expect("they are computed");
         let mean = energies.iter().sum::<f64>() / energies.len() as f64;
-        let estimate = rbm.annealed_partition(device, rows, &annealing).expect("it is estimated");
-        [mean, rbm.log_partition(device).expect("it is summed"), estimate.log]
+        let estimate = rbm.annealed_partition(device, rows, None, &annealing).expect("it is estimated");
+        [mean, rbm.log_partition(device, None).expect("it is summed"), estimate.log]
     };
     let likelihood = |device: &Device, rbm: &Rbm| {
         let [energy, log_z, _] = measure(device, rbm);
@@ -195,7 +195,8 @@ fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_give
             ControlFlow::Continue(())
         };
         let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
-        let error = recipe.fit(&device(&doomed), &[WIDTH, 24, 6], rows, &mut destroy).expect_err("the device is gone");
+        let error =
+            recipe.fit(&device(&doomed), &[WIDTH, 24, 6], rows, None, &mut destroy).expect_err("the device is gone");
         assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
         let mut net = expected.clone();
         let error =
@@ -220,7 +221,7 @@ fn a_device_lost_before_its_first_submission_is_an_error() {
         ControlFlow::Continue(())
     };
     let recipe = Pretrain { epochs: 1, ..Pretrain::default() };
-    let error = recipe.fit(&device(&gpu), &[WIDTH, 3], rows, &mut destroy).expect_err("the device is gone");
+    let error = recipe.fit(&device(&gpu), &[WIDTH, 3], rows, None, &mut destroy).expect_err("the device is gone");
     assert!(matches!(gpu_error(error), GpuError::Lost { .. }));
 }
 
@@ -253,7 +254,7 @@ fn layers_larger_than_a_buffer_change_no_bit() {
     assert!(4 * WIDTH * widths[1] > 8192 && 4 * batch * widths[1] > 8192, "weights and activities exceed the limit");
     let [expected, found] = [&whole, &small].map(|gpu| {
         let recipe = Pretrain { epochs: 1, batch, ..Pretrain::default() };
-        let stack = recipe.fit(&device(gpu), &widths, rows, &mut silent).expect("the GPU pretrains").stack;
+        let stack = recipe.fit(&device(gpu), &widths, rows, None, &mut silent).expect("the GPU pretrains").stack;
         let mut net = stack.unroll();
         let recipe = FineTune { epochs: 1, batch, ..FineTune::default() };
         recipe.fit(&device(gpu), &mut net, rows, None, &mut silent).expect("the GPU fine-tunes");
@@ -274,7 +275,7 @@ fn tensors_that_no_device_can_hold_are_named() {
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let recipe = Pretrain { batch: 20, ..Pretrain::default() };
-    let error = recipe.fit(&device(&gpu), &[WIDTH, 1000], rows, &mut silent).expect_err("20 pieces are too many");
+    let error = recipe.fit(&device(&gpu), &[WIDTH, 1000], rows, None, &mut silent).expect_err("20 pieces are too many");
     let message = error.to_string();
     assert!(message.contains("`linear") && message.contains("allows 8"), "{message}");
 }
@@ -329,7 +330,7 @@ fn data_larger_than_the_device_change_no_bit() {
         _ => ControlFlow::Continue(()),
     };
     let recipe = Pretrain { epochs: 1, batch: 20, ..Pretrain::default() };
-    assert!(recipe.fit(&device(&small), &[WIDTH, 24], bytes, &mut stop).expect("it stops").stopped);
+    assert!(recipe.fit(&device(&small), &[WIDTH, 24], bytes, None, &mut stop).expect("it stops").stopped);
 }
 
 /// Where the driver tells how much memory is in use, allocations can be made to fail.

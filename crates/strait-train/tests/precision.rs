@@ -13,7 +13,7 @@ fn test_error(precision: Precision) -> f64 {
     let (train, test) = (mnist.train.rows().first(3000), mnist.test.rows().first(1000));
     let device = Device::cpu().expect("threads start");
     let pretrain = Pretrain { epochs: 3, precision, ..Pretrain::default() };
-    let trained = pretrain.fit(&device, &[784, 100, 20], train, &mut silent).expect("it learns");
+    let trained = pretrain.fit(&device, &[784, 100, 20], train, None, &mut silent).expect("it learns");
     let mut net = trained.stack.unroll();
     let finetune = FineTune { epochs: 6, optimizer: Optimizer::adam(3e-3), precision, ..FineTune::default() };
     finetune.fit(&device, &mut net, train, Some(test), &mut silent).expect("it learns");

@@ -23,7 +23,7 @@ fn bars_and_stripes() -> Vec<f32> {
 fn log_likelihood(rbm: &Rbm, rows: &[f32]) -> f64 {
     let energies = rows.chunks_exact(16).map(|row| rbm.free_energy(row).expect("16 values"));
     let device = Device::cpu().expect("threads start");
-    -energies.sum::<f64>() / (rows.len() / 16) as f64 - rbm.log_partition(&device).expect("few hidden units")
+    -energies.sum::<f64>() / (rows.len() / 16) as f64 - rbm.log_partition(&device, None).expect("few hidden units")
 }
 
 fn trained(epochs: usize, cd_steps: usize) -> Rbm {
@@ -35,12 +35,12 @@ fn trained(epochs: usize, cd_steps: usize) -> Rbm {
         batch: 8,
         rate: 0.05,
         weight_cost: 0.0,
-        gaussian_code: false,
+        code: Units::Bernoulli,
         seed: 5,
         ..Pretrain::default()
     };
     let rows = Rows::numbers(&pixels, 16).expect("whole rows");
-    let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
+    let trained = recipe.fit(&device, &[16, 12], rows, None, &mut silent).expect("it learns");
     trained.stack.rbms.into_iter().next().expect("one machine")
 }
 
@@ -65,13 +65,13 @@ fn gaussian_visible_units_find_the_mean() {
     let rows = Rows::numbers(&values, 3).expect("whole rows");
     let recipe = Pretrain {
         epochs: 40,
-        gaussian_visible: true,
-        gaussian_code: false,
+        visible: Units::Gaussian,
+        code: Units::Bernoulli,
         gaussian_rate: 0.01,
         weight_cost: 0.01,
         ..Pretrain::default()
     };
-    let trained = recipe.fit(&device, &[3, 2], rows, &mut silent).expect("it learns");
+    let trained = recipe.fit(&device, &[3, 2], rows, None, &mut silent).expect("it learns");
     // The model's mean is that of reconstructions: a + E[h] Wᵀ.
     let net = trained.stack.unroll();
     let reconstructions = net.reconstruct(&device, rows).expect("it runs");
@@ -90,7 +90,7 @@ fn the_seed_decides_every_bit() {
     let weights = |threads: usize, seed: u64| {
         let device = Device::new(Cpu::with_threads(threads).expect("threads start"));
         let recipe = Pretrain { epochs: 3, batch: 7, seed, ..Pretrain::default() };
-        let trained = recipe.fit(&device, &[60, 33, 5], rows, &mut silent).expect("it learns");
+        let trained = recipe.fit(&device, &[60, 33, 5], rows, None, &mut silent).expect("it learns");
         let bits = |rbm: &Rbm| rbm.weight.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
         trained.stack.rbms.iter().flat_map(bits).collect::<Vec<_>>()
     };
@@ -107,9 +107,9 @@ fn wrong_settings_and_divergence_are_errors() {
     let values = vec![1e18; 40];
     let rows = Rows::numbers(&values, 4).expect("whole rows");
     let fit = |recipe: Pretrain, sizes: &[usize]| {
-        recipe.fit(&device, sizes, rows, &mut silent).expect_err("this cannot work").to_string()
+        recipe.fit(&device, sizes, rows, None, &mut silent).expect_err("this cannot work").to_string()
     };
-    let base = Pretrain { gaussian_visible: true, ..Pretrain::default() };
+    let base = Pretrain { visible: Units::Gaussian, ..Pretrain::default() };
     assert!(fit(Pretrain { batch: 0, ..base.clone() }, &[4, 2]).contains("batch is 0"));
     assert!(fit(Pretrain { rate: f32::NAN, ..base.clone() }, &[4, 2]).contains("rate is NaN"));
     assert!(fit(base.clone(), &[5, 2]).contains("4 values in a row, but the model takes 5"));
@@ -125,12 +125,12 @@ fn a_stopped_run_leaves_the_machines_so_far() {
     let pixels: Vec<u8> = (0..200 * 12u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let rows = Rows::bytes(&pixels, 12).expect("whole rows");
     let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
-    let whole = recipe.fit(&device, &[12, 8, 4], rows, &mut silent).expect("it learns");
+    let whole = recipe.fit(&device, &[12, 8, 4], rows, None, &mut silent).expect("it learns");
     let mut in_second = |event: &Event| match event {
         Event::Rows { stage, epoch: 2, .. } if stage == "RBM 8-4" => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let stopped = recipe.fit(&device, &[12, 8, 4], rows, &mut in_second).expect("it learns");
+    let stopped = recipe.fit(&device, &[12, 8, 4], rows, None, &mut in_second).expect("it learns");
     assert!(stopped.stopped && !whole.stopped);
     assert_eq!(stopped.layers.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(stopped.stack.rbms[0], whole.stack.rbms[0], "the first machine was complete");
@@ -138,7 +138,7 @@ fn a_stopped_run_leaves_the_machines_so_far() {
         Event::Epoch { epoch: 1, .. } => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let early = recipe.fit(&device, &[12, 8, 4], rows, &mut in_first).expect("it learns");
+    let early = recipe.fit(&device, &[12, 8, 4], rows, None, &mut in_first).expect("it learns");
     assert!(early.stopped);
     assert_eq!(early.stack.unroll().sizes(), [12, 8, 12]);
 }
@@ -155,12 +155,12 @@ fn persistent_chains_learn_what_contrastive_divergence_learns_and_more() {
             rate: 0.02,
             final_momentum: 0.5,
             weight_cost: 0.0,
-            gaussian_code: false,
+            code: Units::Bernoulli,
             chain,
             seed: 5,
             ..Pretrain::default()
         };
-        let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
+        let trained = recipe.fit(&device, &[16, 12], rows, None, &mut silent).expect("it learns");
         log_likelihood(&trained.stack.rbms[0], &pixels)
     };
     let fast = Chain::FastPersistent { rate: 0.02 };
@@ -176,8 +176,8 @@ fn weights_stay_below_the_norm() {
     let device = Device::cpu().expect("threads start");
     let rows = Rows::numbers(&pixels, 16).expect("whole rows");
     let longest = |max_norm: Option<f32>| {
-        let recipe = Pretrain { epochs: 50, batch: 8, max_norm, gaussian_code: false, ..Pretrain::default() };
-        let trained = recipe.fit(&device, &[16, 12], rows, &mut silent).expect("it learns");
+        let recipe = Pretrain { epochs: 50, batch: 8, max_norm, code: Units::Bernoulli, ..Pretrain::default() };
+        let trained = recipe.fit(&device, &[16, 12], rows, None, &mut silent).expect("it learns");
         let weight = &trained.stack.rbms[0].weight;
         let square = |j: usize| weight.iter().skip(j).step_by(12).map(|w| w * w).sum::<f32>();
         (0..12).map(square).fold(0.0, f32::max).sqrt()
@@ -193,8 +193,8 @@ fn hidden_units_are_on_as_often_as_they_shall_be() {
     let device = Device::cpu().expect("threads start");
     let rows = Rows::numbers(&values, 20).expect("whole rows");
     let mean = |sparsity: Option<SparsityTarget>| {
-        let recipe = Pretrain { epochs: 60, batch: 20, sparsity, gaussian_code: false, ..Pretrain::default() };
-        let net = recipe.fit(&device, &[20, 10], rows, &mut silent).expect("it learns").stack.unroll();
+        let recipe = Pretrain { epochs: 60, batch: 20, sparsity, code: Units::Bernoulli, ..Pretrain::default() };
+        let net = recipe.fit(&device, &[20, 10], rows, None, &mut silent).expect("it learns").stack.unroll();
         let codes = net.encode(&device, rows).expect("codes");
         codes.iter().sum::<f32>() / codes.len() as f32
     };

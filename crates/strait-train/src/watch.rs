@@ -1,0 +1,122 @@
+//! The free energies of rows that a machine is trained on and of rows that it is not: their gap tells of overfitting (Hinton
+//! 2012, section 6).
+
+use strait_compute::{
+    Activation, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
+};
+use strait_data::Rows;
+use strait_models::{Rbm, Units, declare_rows, forward, upload};
+
+use crate::Result;
+use crate::phases::{Layers, Recording};
+
+/// Rows of either kind that are watched.
+const ROWS: usize = 1000;
+
+/// The rows, as many that are known as unknown ones.
+pub(crate) struct Watched {
+    width: usize,
+    known: Vec<f32>,
+    unknown: Vec<f32>,
+}
+
+impl Watched {
+    pub(crate) fn new(known: Rows<'_>, unknown: Rows<'_>) -> Self {
+        let count = ROWS.min(known.count).min(unknown.count);
+        let [known, unknown] = [known, unknown].map(|rows| rows.first(count).to_numbers());
+        Self { width: unknown.len() / count, known, unknown }
+    }
+
+    /// The same rows as the next machine sees them.
+    pub(crate) fn above(&self, device: &Device, rbm: &Rbm) -> Result<Self> {
+        let up = |values: &[f32]| {
+            let rows = Rows::numbers(values, self.width).map_err(strait_models::Error::from)?;
+            forward(device, &[rbm.up()], None, &rows)
+        };
+        Ok(Self { width: rbm.hidden_bias.len(), known: up(&self.known)?, unknown: up(&self.unknown)? })
+    }
+
+    fn rows(&self) -> [Rows<'_>; 2] {
+        let rows = |values| Rows { count: self.known.len() / self.width, width: self.width, values };
+        [&self.known, &self.unknown].map(|values| rows(strait_data::Values::Numbers(values)))
+    }
+}
+
+/// What computes the gap on a device.
+pub(crate) struct Watch {
+    data: [Tensor; 2],
+    routines: [RoutineId; 2],
+    zero: Tensor,
+    origin: Tensor,
+    gaussian: bool,
+}
+
+impl Watch {
+    /// Records, for a machine with the offsets μ and λ, F(v) = −(v − μ)·a + (t − b)·λ − Σ ln(1 + eᵗ) with t = b + (v − μ) W, up
+    /// to a constant; ½ ‖v‖² is added for Gaussian visible units.
+    pub(crate) fn record(
+        program: &mut Program,
+        layers: &Layers,
+        precision: Option<Tensor>,
+        watched: &Watched,
+    ) -> Result<Self> {
+        let rows = watched.rows();
+        let data =
+            [("known rows", rows[0]), ("unknown rows", rows[1])].map(|(name, rows)| declare_rows(program, name, &rows));
+        let (count, width) = (rows[0].count, rows[0].width);
+        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+        let [gathered, scaled, origin] = ["watched data", "watched v", "origin"].map(|name| values(name, count, width));
+        let [total, soft] = ["watched total", "watched softplus"].map(|name| values(name, count, layers.weight.cols));
+        let zero = values("no hidden bias", 1, layers.weight.cols);
+        let gaussian = layers.units.0 == Units::Gaussian;
+        let mut routines = Vec::new();
+        for data in data {
+            let mut step = Routine::new("free energy");
+            step.push(Op::Gather { data, index: None, first: 0, shift: None, out: gathered })?;
+            if precision.is_some() {
+                step.push(Op::Standardize { input: gathered, shift: None, scale: precision, out: scaled })?;
+            }
+            let v = if precision.is_some() { scaled } else { gathered };
+            let input = Recording { program, step: &mut step }.centred(v, layers.offsets.0)?;
+            let (weight, transposed, sample) = (layers.weight, false, None);
+            for (bias, activation, out) in
+                [(zero, Activation::Linear, total), (layers.biases.1, Activation::Softplus, soft)]
+            {
+                step.push(Op::Linear { input, weight, transposed, bias, activation, out, sample })?;
+            }
+            step.push(Op::RowSums { input: soft, columns: None })?;
+            step.push(Op::RowSums { input, columns: Some(layers.biases.0) })?;
+            step.push(Op::RowSums { input: total, columns: Some(layers.offsets.1.unwrap_or(zero)) })?;
+            if gaussian {
+                let kind = LossKind::SquaredError { activation: Activation::Linear };
+                step.push(Op::Loss { kind, input: v, target: origin, output: None, delta: None })?;
+            }
+            routines.push(program.add(step));
+        }
+        Ok(Self { data, routines: [routines[0], routines[1]], zero, origin, gaussian })
+    }
+
+    /// Brings the rows to the device.
+    pub(crate) fn write(&self, execution: &mut dyn Execution, watched: &Watched) -> Result<()> {
+        for zero in [self.zero, self.origin] {
+            execution.write(zero, &vec![0.0; zero.len()])?;
+        }
+        for (data, rows) in self.data.into_iter().zip(watched.rows()) {
+            upload(execution, data, &rows)?;
+        }
+        Ok(())
+    }
+
+    /// The mean free energy of unknown rows less that of known ones.
+    pub(crate) fn gap(&self, execution: &mut dyn Execution) -> Result<f64> {
+        let mut means = [0.0; 2];
+        for (mean, routine) in means.iter_mut().zip(self.routines) {
+            let rows = self.data[0].rows as u32;
+            let metrics = execution.run(routine, &[Step { rows, ..Step::default() }], &mut go_on)?;
+            let sum = |i: usize| metrics.losses[i].iter().map(|&x| f64::from(x)).sum::<f64>();
+            let squares = if self.gaussian { 0.5 * sum(3) } else { 0.0 };
+            *mean = (squares + sum(2) - sum(1) - sum(0)) / f64::from(rows);
+        }
+        Ok(means[1] - means[0])
+    }
+}
