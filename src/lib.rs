@@ -33,17 +33,17 @@ pub use strait_data as data;
 pub use strait_data::{Labelled, Mnist, Rows};
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
+pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
 pub use strait_train as train;
 pub use strait_train::{
     Event, FineTune, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Schedule, Stacked,
-    Tape, Trainable, Value, silent,
+    Tape, Trainable, UpDown, Value, silent,
 };
 
 /// What most programs want in scope.
 pub mod prelude {
     pub use crate::{
-        Activation, Autoencoder, Classifier, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
-        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stacked, Units, Vae, silent,
+        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
+        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stack, Stacked, Units, UpDown, Vae, silent,
     };
 }

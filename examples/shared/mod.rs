@@ -14,7 +14,7 @@ use strait::models::write_atomically;
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
-use strait::train::{FineTuneEpoch, FineTuned, Trainable};
+use strait::train::{FineTuneEpoch, FineTuned, Trainable, UpDown};
 
 /// The options of every example.
 #[derive(Args)]
@@ -99,6 +99,7 @@ pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
 pub(crate) enum Learning<'a> {
     FineTune(&'a mut FineTune),
     Pretrain(&'a mut Pretrain),
+    UpDown(&'a mut UpDown),
 }
 
 impl Learning<'_> {
@@ -106,7 +107,8 @@ impl Learning<'_> {
     fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
         match self {
             Self::FineTune(FineTune { epochs, seed, precision, .. })
-            | Self::Pretrain(Pretrain { epochs, seed, precision, .. }) => (epochs, seed, precision),
+            | Self::Pretrain(Pretrain { epochs, seed, precision, .. })
+            | Self::UpDown(UpDown { epochs, seed, precision, .. }) => (epochs, seed, precision),
         }
     }
 
@@ -114,6 +116,7 @@ impl Learning<'_> {
         match self {
             Self::FineTune(recipe) => recipe.check(),
             Self::Pretrain(recipe) => recipe.check(),
+            Self::UpDown(recipe) => recipe.check(),
         }
     }
 }

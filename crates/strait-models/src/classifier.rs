@@ -8,6 +8,7 @@ use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
+use crate::dbn::mistakes;
 use crate::file::{Code, Layered, Loaded};
 use crate::{Affine, Dtype, Error, Result, forward};
 
@@ -112,13 +113,7 @@ impl Classifier {
     /// # Errors
     /// If the rows do not fit, there is not a label for each, or the device fails.
     pub fn error_rate(&self, device: &Device, rows: Rows<'_>, labels: &[u8]) -> Result<f64> {
-        if labels.len() != rows.count {
-            let message = format!("{} labels do not name the classes of {} rows", labels.len(), rows.count);
-            return Err(Error::Shape(message));
-        }
-        let found = self.predict(device, rows)?;
-        let wrong = found.iter().zip(labels).filter(|(found, label)| **found != usize::from(**label)).count();
-        Ok(wrong as f64 / labels.len() as f64)
+        mistakes(&self.predict(device, rows)?, labels)
     }
 
     /// Writes the net as a safetensors file that PyTorch loads, as [`Autoencoder::save`](crate::Autoencoder::save) does:

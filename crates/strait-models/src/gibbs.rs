@@ -1,9 +1,10 @@
 //! Fantasies of a restricted Boltzmann machine.
 
-use strait_compute::{Device, Kind, Program, Routine, Step, go_on};
+use strait_compute::{Activation, Device, Kind, Program, Routine, Step, go_on};
 use strait_data::Rows;
 
-use crate::{Error, Rbm, Result, TotalInput, Wanted};
+use crate::units::log_sum_exp;
+use crate::{Error, Rbm, Result, TotalInput, Units, Wanted, forward};
 
 impl Rbm {
     /// What the machine makes of these rows when its units are drawn in turn, hidden ones and visible ones, so many times: the
@@ -61,5 +62,43 @@ impl Rbm {
             rows.for_each(|row| row.iter_mut().zip(deviation).for_each(|(mean, deviation)| *mean *= deviation));
         }
         Ok(means)
+    }
+
+    /// What the machine expects of its visible units, by the means of the hidden ones given these rows: their reconstruction, row
+    /// after row. Of a group that is missing it tells as much as of one that is there, namely the probabilities of its units.
+    ///
+    /// ```
+    /// use strait_compute::{Groups, philox::Stream};
+    /// use strait_models::{Rbm, Units};
+    /// // Two ratings from 1 to 3, of which the second is missing.
+    /// let ratings = Units::Softmax(Groups { first: 0, classes: 3 });
+    /// let rbm = Rbm::new((6, ratings), (4, Units::Bernoulli), &mut Stream::new(1, 0))?;
+    /// let rows = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+    /// let rows = strait_data::Rows::numbers(&rows, 6)?;
+    /// let expected = rbm.expected(&strait_compute::Device::cpu()?, rows)?;
+    /// assert!((expected[3..].iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn expected(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        self.check()?;
+        let down = self.down();
+        let code = forward(device, &[self.up()], None, &rows)?;
+        let Units::Softmax(groups) = self.visible else {
+            return forward(device, &[down], None, &Rows::numbers(&code, self.hidden_bias.len())?);
+        };
+        let mut inputs = forward(device, &[down], None, &Rows::numbers(&code, self.hidden_bias.len())?)?;
+        for row in inputs.chunks_exact_mut(rows.width) {
+            let (binary, grouped) = row.split_at_mut(groups.first);
+            binary.iter_mut().for_each(|x| *x = Activation::Logistic.apply(f64::from(*x)) as f32);
+            for group in grouped.chunks_exact_mut(groups.classes) {
+                let wide: Vec<f64> = group.iter().map(|&x| f64::from(x)).collect();
+                let normaliser = log_sum_exp(&wide);
+                group.iter_mut().zip(wide).for_each(|(mean, x)| *mean = (x - normaliser).exp() as f32);
+            }
+        }
+        Ok(inputs)
     }
 }

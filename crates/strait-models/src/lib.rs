@@ -1,6 +1,7 @@
 //! Models: parameters and shapes, what they compute, and their files.
 //!
 //! * [`Rbm`] and [`Stack`]: restricted Boltzmann machines, and the greedy stack that unrolls into an autoencoder;
+//! * [`Dbn`]: the deep belief net, whose upper two layers are a machine;
 //! * [`Autoencoder`]: layers of [`Affine`] units with a code in the middle;
 //! * [`Vae`]: the same with codes drawn from distributions;
 //! * [`Pca`]: the linear baseline;
@@ -10,11 +11,14 @@ mod affine;
 mod anomaly;
 mod autoencoder;
 mod classifier;
+mod container;
+mod dbn;
 mod error;
 mod file;
 mod gibbs;
 mod hashing;
 mod likelihood;
+mod machines;
 mod neighbours;
 mod network;
 mod noise;
@@ -28,8 +32,9 @@ pub use affine::{Affine, Convolution};
 pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use classifier::Classifier;
+pub use container::{Dtype, write_atomically};
+pub use dbn::Dbn;
 pub use error::{Error, Result};
-pub use file::{Dtype, write_atomically};
 pub use hashing::{BinaryCodes, medians};
 pub use likelihood::{Annealing, Partition};
 pub use neighbours::{nearest, retrieval, vote};

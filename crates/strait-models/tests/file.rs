@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{self, TensorView};
-use strait_compute::Activation;
-use strait_models::{Autoencoder, Classifier, Dtype, Vae, write_atomically};
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Groups};
+use strait_models::{Autoencoder, Classifier, Dbn, Dtype, Rbm, Stack, Units, Vae, write_atomically};
 
 fn net() -> Autoencoder {
     let mut net = Autoencoder::glorot(&[30, 20, 7], 3).expect("good sizes");
@@ -229,4 +230,67 @@ fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     sparse.top_k = Some(8);
     let error = sparse.save(&sparse_file, Dtype::F32, &notes()).expect_err("the code is smaller").to_string();
     assert!(error.contains("the 8 largest numbers cannot be taken of a code of 7"), "{error}");
+}
+
+fn machines() -> (Rbm, Stack, Dbn) {
+    let stream = &mut Stream::new(2, 0);
+    let mut first = Rbm::new((6, Units::Gaussian), (4, Units::Bernoulli), stream).expect("good sizes");
+    first.deviation = Some(vec![0.5, 1.0, 2.0, 0.1, 1.0, 3.0]);
+    let groups = Units::Softmax(Groups { first: 1, classes: 3 });
+    let second = Rbm::new((4, Units::Bernoulli), (7, groups), stream).expect("good sizes");
+    let below = Rbm::new((6, Units::Bernoulli), (4, Units::Bernoulli), stream).expect("good sizes");
+    let net = Dbn::on(&Stack { rbms: vec![below] }, 3, 5, stream).expect("it is made");
+    (second.clone(), Stack { rbms: vec![first, second] }, net)
+}
+
+#[test]
+fn machines_stacks_and_belief_nets_are_read_back_as_what_they_are() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("machines.safetensors");
+    let (rbm, stack, net) = machines();
+    let notes = BTreeMap::from([("data".to_owned(), "random".to_owned())]);
+    rbm.save(&path, Dtype::F32, &notes).expect("it is written");
+    let (read, kept) = Rbm::load(&path).expect("it is read");
+    assert_eq!((&read, &kept["data"]), (&rbm, &"random".to_owned()));
+    assert_eq!(Stack::load(&path).expect("a machine is a stack").0.rbms, [rbm]);
+    assert!(Dbn::load(&path).is_err() && Autoencoder::load(&path).is_err());
+    stack.save(&path, Dtype::F32, &notes).expect("it is written");
+    assert_eq!(Stack::load(&path).expect("it is read").0, stack);
+    assert!(Rbm::load(&path).expect_err("these are two").to_string().contains("a stack of 2 machines, not one"));
+    net.save(&path, Dtype::F32, &notes).expect("it is written");
+    assert_eq!(Dbn::load(&path).expect("it is read").0, net);
+    assert!(Stack::load(&path).is_err() && Rbm::load(&path).is_err());
+    let mut wrong = net.clone();
+    wrong.generative[0].outputs = 5;
+    assert!(wrong.save(&path, Dtype::F32, &notes).is_err());
+    assert_eq!(Dbn::load(&path).expect("the earlier file is whole").0, net);
+}
+
+#[test]
+fn lying_files_of_machines_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("machines.safetensors");
+    let (rbm, _, net) = machines();
+    for (write, replaced, by) in [
+        (true, "\\\"visible\\\":4", "\\\"visible\\\":5"),
+        (true, "\\\"classes\\\":3", "\\\"classes\\\":0"),
+        (true, "\\\"classes\\\":3", "\\\"classes\\\":4"),
+        (true, "bernoulli", "bernoulls"),
+        (false, "[6,4]", "[4,6]"),
+        (false, "\\\"classes\\\":3}", "\\\"classes\\\":2}"),
+    ] {
+        if write {
+            rbm.save(&path, Dtype::F32, &BTreeMap::new()).expect("it is written");
+        } else {
+            net.save(&path, Dtype::F32, &BTreeMap::new()).expect("it is written");
+        }
+        let bytes = std::fs::read(&path).expect("it is there");
+        let place = bytes.windows(replaced.len()).position(|part| part == replaced.as_bytes());
+        let place = place.unwrap_or_else(|| panic!("{replaced} is not in the file"));
+        let lying = [&bytes[..place], by.as_bytes(), &bytes[place + replaced.len()..]].concat();
+        std::fs::write(&path, lying).expect("it is written");
+        let error = if write { Rbm::load(&path).map(|_| ()) } else { Dbn::load(&path).map(|_| ()) };
+        let message = error.expect_err("it lies").to_string();
+        assert!(message.contains("machines.safetensors"), "{replaced} as {by}: {message}");
+    }
 }

@@ -27,6 +27,16 @@ pub struct ImageShift {
     pub pixels: u32,
 }
 
+impl ImageShift {
+    pub(crate) fn check(self) -> Result<()> {
+        if (self.pixels as usize) < self.width {
+            return Ok(());
+        }
+        let (setting, value) = ("the shift", self.pixels.to_string());
+        Err(Error::Setting { setting, value, expected: "it must be smaller than the images" })
+    }
+}
+
 /// The recipe of fine-tuning.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
@@ -347,22 +357,8 @@ impl FineTune {
                 }
             }
         }
-        if let Some(ImageShift { width, pixels }) = self.shift
-            && pixels as usize >= width
-        {
-            let (setting, value) = ("the shift", pixels.to_string());
-            return Err(Error::Setting { setting, value, expected: "it must be smaller than the images" });
-        }
-        match self.schedule {
-            Schedule::Constant => Ok(()),
-            Schedule::Step { epochs, factor } => {
-                positive("the epochs of the schedule", epochs)?;
-                positive_rate("the factor of the schedule", factor)
-            }
-            Schedule::Cosine { warmup } => {
-                below("the warm-up", warmup, self.epochs as f32, "it must be shorter than the run")
-            }
-        }
+        self.shift.map_or(Ok(()), ImageShift::check)?;
+        self.schedule.check(self.epochs)
     }
 
     /// Whether model and data fit together and are what the objective takes.

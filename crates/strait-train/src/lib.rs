@@ -1,6 +1,7 @@
 //! What learns.
 //!
 //! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
+//! * [`UpDown`]: fine-tuning of deep belief nets;
 //! * [`FineTune`]: back-propagation through any [`Trainable`] model, by Adam, by stochastic gradient descent with
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
 //! * [`Stacked`]: stacks of denoising autoencoders;
@@ -31,6 +32,7 @@ mod tape;
 mod test_set;
 mod trainable;
 mod tuning;
+mod updown;
 mod watch;
 
 pub use error::{Error, Result};
@@ -47,3 +49,4 @@ pub use schedule::Schedule;
 pub use stacked::{Stacked, StackedLayers};
 pub use tape::{Tape, Value};
 pub use trainable::Trainable;
+pub use updown::{UpDown, UpDownEpoch, UpDownTrained};

@@ -75,7 +75,7 @@ impl Recording<'_> {
 
 impl Layers {
     /// The hidden units' means, and states where these are wanted, at step `k`. Gives their total inputs where these are there.
-    fn up(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<Option<Tensor>> {
+    pub(crate) fn up(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<Option<Tensor>> {
         let input = to.centred(input, self.offsets.0)?;
         let total = TotalInput { input, weight: self.weight, transposed: false, bias: self.biases.1 };
         Ok(self.units.1.record(to.program, to.step, total, wanted)?)

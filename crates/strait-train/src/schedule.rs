@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::error::{below, positive, positive_rate};
+
 /// How the learning rate changes over a training run, as a factor to the rate that the optimiser names.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -24,6 +27,18 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Whether it is one for a run of so many epochs.
+    pub(crate) fn check(&self, epochs: usize) -> Result<()> {
+        match *self {
+            Self::Constant => Ok(()),
+            Self::Step { epochs, factor } => {
+                positive("the epochs of the schedule", epochs)?;
+                positive_rate("the factor of the schedule", factor)
+            }
+            Self::Cosine { warmup } => below("the warm-up", warmup, epochs as f32, "it must be shorter than the run"),
+        }
+    }
+
     /// The factor at a step of a run of `epochs` epochs of `steps` steps each.
     ///
     /// ```

@@ -1,0 +1,205 @@
+//! Named tensors with their architecture, as safetensors files.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use half::f16;
+use safetensors::tensor::{self, SafeTensors, TensorView};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserializer, Serialize};
+
+use crate::{Error, Result};
+
+/// How weights are stored in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dtype {
+    /// 32-bit floats, exact.
+    #[default]
+    F32,
+    /// 16-bit floats (IEEE half precision): half the size, three significant digits.
+    F16,
+}
+
+/// The metadata key of the architecture.
+const ARCHITECTURE: &str = "strait.arch";
+
+/// The metadata key of strait's version.
+const VERSION: &str = "strait.version";
+
+/// A tensor as it goes into a file.
+pub(crate) struct Named<'a> {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Cow<'a, [f32]>,
+}
+
+/// Writes tensors with what describes them.
+pub(crate) fn write(
+    path: &Path,
+    dtype: Dtype,
+    tensors: &[Named<'_>],
+    architecture: &impl Serialize,
+    notes: &BTreeMap<String, String>,
+) -> Result<()> {
+    let stored = match dtype {
+        Dtype::F32 => tensor::Dtype::F32,
+        Dtype::F16 => tensor::Dtype::F16,
+    };
+    let pack = |values: &[f32]| -> Vec<u8> {
+        match dtype {
+            Dtype::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Dtype::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+        }
+    };
+    let file = |message: String| Error::File { path: path.to_owned(), message };
+    let mut packed = Vec::new();
+    for Named { name, values, .. } in tensors {
+        let kept = |x: &f32| dtype == Dtype::F32 && x.is_finite() || f16::from_f32(*x).is_finite();
+        if let Some(x) = values.iter().find(|x| !kept(x)) {
+            return Err(file(format!("`{name}` holds {x}, which {dtype:?} cannot keep; nothing was written")));
+        }
+        packed.push(pack(values));
+    }
+    let wrong = |error: safetensors::SafeTensorError| file(error.to_string());
+    let mut views = Vec::new();
+    for (Named { name, shape, .. }, bytes) in tensors.iter().zip(&packed) {
+        views.push((name, TensorView::new(stored, shape.clone(), bytes).map_err(wrong)?));
+    }
+    let architecture = serde_json::to_string(architecture).map_err(|error| file(error.to_string()))?;
+    let mut metadata: std::collections::HashMap<String, String> =
+        notes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    metadata.insert(ARCHITECTURE.to_owned(), architecture);
+    metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    write_atomically(path, &safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
+}
+
+/// A file that was read, of which nothing is believed yet but that it is a safetensors file of strait's.
+pub(crate) struct Container {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    architecture: String,
+    pub(crate) notes: BTreeMap<String, String>,
+}
+
+impl Container {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let wrong = |message: String| Error::File { path: path.to_owned(), message };
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        // Asked before it is opened, since opening a pipe would wait for its writer.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(wrong("this is not a file".to_owned()));
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        let not = |error: safetensors::SafeTensorError| wrong(format!("this is no valid safetensors file ({error})"));
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(not)?;
+        SafeTensors::deserialize(&bytes).map_err(not)?;
+        unique_names(&bytes).map_err(|error| wrong(format!("its header cannot be trusted ({error})")))?;
+        let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        let architecture = notes
+            .remove(ARCHITECTURE)
+            .ok_or_else(|| wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")))?;
+        notes.remove("format");
+        Ok(Self { path: path.to_owned(), bytes, architecture, notes })
+    }
+
+    pub(crate) fn wrong(&self, message: impl Into<String>) -> Error {
+        Error::File { path: self.path.clone(), message: message.into() }
+    }
+
+    /// What it says of its tensors.
+    pub(crate) fn architecture<A: DeserializeOwned>(&self) -> Result<A> {
+        serde_json::from_str(&self.architecture)
+            .map_err(|error| self.wrong(format!("the architecture in its metadata cannot be read ({error})")))
+    }
+
+    /// The values of tensors of these names and shapes, which must be all that there are.
+    pub(crate) fn tensors(&self, wanted: &[(String, Vec<usize>)]) -> Result<Vec<Vec<f32>>> {
+        let not =
+            |error: safetensors::SafeTensorError| self.wrong(format!("this is no valid safetensors file ({error})"));
+        let file = SafeTensors::deserialize(&self.bytes).map_err(not)?;
+        let read =
+            |(name, shape): &(String, Vec<usize>)| values(&file, name, shape).map_err(|message| self.wrong(message));
+        let found = wanted.iter().map(read).collect::<Result<Vec<_>>>()?;
+        if file.len() != wanted.len() {
+            let (found, wanted) = (file.len(), wanted.len());
+            return Err(self.wrong(format!("it holds {found} tensors, but its architecture has {wanted}")));
+        }
+        Ok(found)
+    }
+}
+
+/// Refuses a header that names a tensor twice, of which the crate would silently take the last.
+fn unique_names(bytes: &[u8]) -> std::result::Result<(), serde_json::Error> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map of tensors")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+            let mut names = HashSet::new();
+            while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                if names.contains(&name) {
+                    return Err(A::Error::custom(format!("`{name}` is there twice")));
+                }
+                names.insert(name);
+            }
+            Ok(())
+        }
+    }
+    // The crate has checked that the first eight bytes hold the header's length.
+    let (length, rest) = bytes.split_at(8.min(bytes.len()));
+    let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    serde_json::Deserializer::from_slice(&rest[..length.min(rest.len())]).deserialize_map(Names)
+}
+
+/// The values of a tensor, which must have this shape and be finite.
+fn values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+    let view = file.tensor(name).map_err(|_| format!("it has no tensor `{name}`"))?;
+    if view.shape() != shape {
+        return Err(format!("tensor `{name}` has the shape {:?}, but the architecture wants {shape:?}", view.shape()));
+    }
+    let values: Vec<f32> = match view.dtype() {
+        tensor::Dtype::F32 => {
+            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        }
+        tensor::Dtype::F16 => view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+        other => {
+            return Err(format!("tensor `{name}` is of type {other:?}; F32 and F16 are read"));
+        }
+    };
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(i) => Err(format!("tensor `{name}` holds {} at position {i}", values[i])),
+        None => Ok(values),
+    }
+}
+
+/// Writes a file as a whole: to a temporary file beside it, synced, then renamed over it, so that an interruption or a
+/// full disk leaves the earlier file as it was.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // What a user's own programs would give a new file: all rights that the umask leaves.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(&folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    // The folder's entry too must survive a power cut; not every system can sync a folder.
+    #[cfg(unix)]
+    std::fs::File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! A deep belief net of MNIST digits (Hinton, Osindero & Teh 2006): 784-500-500-2000, of which the upper two layers, with ten
+//! units for the label, are a machine. It is pretrained layer by layer and fine-tuned by the up-down algorithm; then it reads
+//! digits by their free energy with each label, and draws digits of each class. Beside it one machine with labels among its
+//! visible units (Larochelle & Bengio 2008).
+//!
+//!     cargo run --release --example dbn
+//!     cargo run --release --example dbn -- --recipe long
+
+#[allow(dead_code, reason = "no example uses all of it")]
+mod shared;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde::{Deserialize, Serialize};
+use shared::{Learning, Member, Report, draw_filters, higher, lower, pictures};
+use strait::compute::philox::Stream;
+use strait::picture::{LabelledRow, labelled_rows};
+use strait::prelude::*;
+use strait::terminal::{Terminal, stopping};
+use strait::train::{FineTuned, ImageShift, UpDown};
+use strait::{Dbn, Groups};
+
+/// The digits.
+const CLASSES: usize = 10;
+
+/// Drawn digits of a class that are read by another net, and that are shown.
+const READ: usize = 100;
+const SHOWN: usize = 12;
+
+#[derive(Parser)]
+#[command(about = "Trains a deep belief net that reads and draws digits", allow_negative_numbers = true)]
+struct Options {
+    #[command(flatten)]
+    member: Member,
+    /// Steps of Gibbs sampling after which a digit is drawn
+    #[arg(long)]
+    gibbs: Option<usize>,
+    /// Where the results go
+    #[arg(long, default_value = "out/dbn")]
+    out: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+struct Recipe {
+    /// The sizes of the hidden layers.
+    hidden: Vec<usize>,
+    /// Steps of Gibbs sampling after which a digit is drawn.
+    gibbs: usize,
+    /// Hidden units of the machine that stands alone.
+    alone: usize,
+    /// Training of the lower machines, of the top one, and of the one that stands alone.
+    rbms: Pretrain,
+    top: Pretrain,
+    machine: Pretrain,
+    training: UpDown,
+    /// Training of the net that has to read the digits that are drawn.
+    reader: FineTune,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        let rbms = Pretrain { epochs: 10, code: Units::Bernoulli, ..Pretrain::default() };
+        Self {
+            hidden: vec![500, 500, 2000],
+            gibbs: 1000,
+            alone: 1000,
+            top: rbms.clone(),
+            machine: Pretrain { rate: 0.05, ..rbms.clone() },
+            rbms,
+            training: UpDown::default(),
+            reader: FineTune { epochs: 8, ..FineTune::default() },
+        }
+    }
+}
+
+impl shared::Recipe for Recipe {
+    fn named(name: &str) -> Option<Self> {
+        let quick = Self::default();
+        let shift = Some(ImageShift { width: 28, pixels: 1 });
+        let training = UpDown { epochs: 100, shift, ..quick.training };
+        (name == "long").then_some(Self { training, ..quick })
+    }
+
+    fn training(&mut self) -> Learning<'_> {
+        Learning::UpDown(&mut self.training)
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        for recipe in [&mut self.rbms, &mut self.top, &mut self.machine] {
+            recipe.precision = precision;
+        }
+        (self.training.precision, self.reader.precision) = (precision, precision);
+    }
+}
+
+fn main() -> ExitCode {
+    shared::main(|| run(&Options::parse()))
+}
+
+/// A machine's visible units: so many binary ones, and the label.
+fn with_label(units: usize) -> Units {
+    Units::Softmax(Groups { first: units, classes: CLASSES })
+}
+
+fn run(options: &Options) -> Result<()> {
+    let mut recipe: Recipe = options.member.recipe()?;
+    if let (Some(code), Some(last)) = (options.member.code, recipe.hidden.last_mut()) {
+        *last = code;
+    }
+    recipe.gibbs = options.gibbs.unwrap_or(recipe.gibbs);
+    if let Some(seed) = options.member.common.seed {
+        (recipe.rbms.seed, recipe.top.seed, recipe.machine.seed, recipe.reader.seed) = (seed, seed, seed, seed);
+    }
+    recipe.rbms.check().context("the recipe of the lower machines")?;
+    recipe.top.check().context("the recipe of the top machine")?;
+    recipe.machine.check().context("the recipe of the machine that stands alone")?;
+    recipe.reader.check().context("the recipe of the reader")?;
+    if recipe.hidden.len() < 2 || recipe.gibbs == 0 {
+        anyhow::bail!("the recipe needs two hidden layers or more, and a step of Gibbs sampling or more");
+    }
+    let mnist = Mnist::open(&options.member.common.data)?;
+    let (images, test) = options.member.common.rows(&mnist);
+    let (labels, test_labels) = (&mnist.train.labels[..images.count], &mnist.test.labels);
+    let sizes = [&[images.width], &recipe.hidden[..]].concat();
+    strait::models::check_sizes(&[&sizes[..], &[recipe.alone]].concat())?;
+    let labelled = Labelled::new(images, labels, CLASSES)?;
+    let device = options.member.begin(&options.out, &mut recipe)?;
+
+    let mut terminal = Terminal::new();
+    let mut seconds = 0.0;
+    let mut show = |event: &Event| terminal.show(event);
+    let mut learn = |training: &Pretrain, sizes: &[usize], rows: Rows<'_>| -> Result<Stack> {
+        let trained = training.fit(&device, sizes, rows, None, &mut show)?;
+        seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
+        Ok(trained.stack)
+    };
+    let mut measured = Vec::new();
+    let mut error = |who: &str, found: Vec<usize>, published: Option<f64>| {
+        let wrong = found.iter().zip(test_labels).filter(|(found, label)| **found != usize::from(**label)).count();
+        let what = format!("test images read wrongly, per cent, {who}");
+        measured.push(lower(what, 100.0 * wrong as f64 / found.len() as f64, published));
+    };
+    let whole = options.member.common.limit.is_none();
+    let machine = Pretrain { visible: with_label(images.width), ..recipe.machine.clone() };
+    let machine = learn(&machine, &[images.width + CLASSES, recipe.alone], labelled.rows())?;
+    if let (Some(rbm), false) = (machine.rbms.first(), stopping()) {
+        error("one machine", rbm.classify(&device, test)?, whole.then_some(3.39));
+    }
+    let below = learn(&recipe.rbms, &sizes[..sizes.len() - 1], images)?;
+    let mut report = Report::new(&device, recipe.training.precision, &recipe, images.count, FineTuned::default());
+    if stopping() {
+        report.stopped = true;
+        return report.finish(&options.out);
+    }
+    let (features, top) = (sizes[sizes.len() - 2], sizes[sizes.len() - 1]);
+    let mut net = Dbn::on(&below, CLASSES, top, &mut Stream::new(recipe.top.seed, 600))?;
+    let values = net.features(&device, images)?;
+    let rows = Labelled::new(Rows::numbers(&values, features)?, labels, CLASSES)?;
+    let greedy = Pretrain { visible: with_label(features), ..recipe.top.clone() };
+    net.top = learn(&greedy, &[features + CLASSES, top], rows.rows())?.rbms.swap_remove(0);
+    drop(values);
+    if !stopping() {
+        error("before the up-down algorithm", net.predict(&device, test)?, whole.then_some(2.49));
+        let tuned = recipe.training.fit(&device, &mut net, labelled.rows(), &mut show)?;
+        seconds += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+        error("after it", net.predict(&device, test)?, whole.then_some(1.25));
+    }
+    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    draw_filters(&options.out.join("filters.png"), &net.recognition[0], mnist.test.width)?;
+    if !stopping() {
+        println!("\na net that reads the digits that are drawn");
+        let mut reader = Classifier::glorot(&[images.width, 500, CLASSES], Activation::Relu, recipe.reader.seed)?;
+        recipe.reader.fit(&device, &mut reader, labelled.rows(), None, &mut show)?;
+        let (mut right, mut rows) = (0, Vec::new());
+        for (digit, label) in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].into_iter().enumerate() {
+            let seed = recipe.training.seed.wrapping_add(digit as u64);
+            let drawn = net.generate(&device, digit, READ, recipe.gibbs, seed)?;
+            let read = reader.predict(&device, Rows::numbers(&drawn, images.width)?)?;
+            right += read.iter().filter(|read| **read == digit).count();
+            rows.push(LabelledRow { label, images: pictures(&drawn[..SHOWN * images.width], images.width) });
+        }
+        let share = 100.0 * right as f64 / (CLASSES * READ) as f64;
+        let what = "drawn digits that a net trained on real ones reads as their label, per cent";
+        measured.push(higher(what, share, None));
+        let known = 100.0 * (1.0 - reader.error_rate(&device, test, test_labels)?);
+        measured.push(higher("test images that this net reads rightly, per cent", known, None));
+        labelled_rows(&options.out.join("digits.png"), mnist.test.width, &rows)?;
+    }
+    (report.seconds_train, report.stopped, report.measured) = (seconds, stopping(), measured);
+    report.finish(&options.out)
+}
