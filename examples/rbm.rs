@@ -1,7 +1,8 @@
 //! Restricted Boltzmann machines on binary MNIST: one so small that its likelihood can be summed, trained by contrastive
-//! divergence (Hinton 2002), with persistent chains (Tieleman 2008) and with fast weights on top (Tieleman & Hinton 2009), its
-//! partition function also estimated by annealed importance sampling (Salakhutdinov & Murray 2008); and a larger one, with its
-//! filters and what it believes in.
+//! divergence (Hinton 2002), with persistent chains (Tieleman 2008), with fast weights on top (Tieleman & Hinton 2009) and with
+//! chains at several temperatures (Desjardins et al. 2010), its partition function also estimated by annealed importance
+//! sampling (Salakhutdinov & Murray 2008); and a larger one, with its filters and what it believes in. While they learn, the
+//! free energies of test images are watched beside those of training images.
 //!
 //!     cargo run --release --example rbm
 
@@ -50,6 +51,9 @@ struct Recipe {
     code: usize,
     /// Temperatures of annealed importance sampling.
     temperatures: usize,
+    /// Temperatures of the tempered chains, and the lowest of their inverses.
+    temperatures_of_chains: usize,
+    hottest: f32,
     /// Training of the small machine, with either kind of chain.
     summed: Pretrain,
     /// Training of the larger one.
@@ -64,6 +68,8 @@ impl Default for Recipe {
             small: 20,
             code: 500,
             temperatures: 10_000,
+            temperatures_of_chains: 10,
+            hottest: 0.5,
             summed: Pretrain { epochs: 20, ..slow.clone() },
             training: Pretrain { epochs: 20, chain: Chain::Persistent, ..slow },
         }
@@ -122,7 +128,8 @@ fn run(options: &Options) -> Result<()> {
     let mut terminal = Terminal::new();
     let mut seconds = 0.0;
     let mut train = |recipe: &Pretrain, hidden: usize| -> Result<Option<Rbm>> {
-        let trained = recipe.fit(&device, &[rows.width, hidden], rows, None, &mut |event| terminal.show(event))?;
+        let trained =
+            recipe.fit(&device, &[rows.width, hidden], rows, Some(test), &mut |event| terminal.show(event))?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         Ok(trained.stack.rbms.into_iter().next())
     };
@@ -132,6 +139,7 @@ fn run(options: &Options) -> Result<()> {
         ("CD-1", Chain::Data),
         ("PCD-1", Chain::Persistent),
         ("FPCD-1", Chain::FastPersistent { rate: recipe.summed.rate }),
+        ("tempered", Chain::Tempered { chains: recipe.temperatures_of_chains, hottest: recipe.hottest }),
     ] {
         if stopping() {
             break;

@@ -20,6 +20,7 @@
 //! A training step is recorded once as a [`Program`] and replayed by a device for every minibatch of an epoch; see
 //! [`compute`] for how, and `ARCHITECTURE.md` in the repository for why.
 
+pub mod corpus;
 pub mod curves;
 pub mod hinton2006;
 #[cfg(feature = "pictures")]

@@ -69,14 +69,15 @@ impl Terminal {
                 let rest = if total == 0 { String::new() } else { format!("{speed:.0} images/s, {left:.0} s left") };
                 self.bar.set_message(format!("epoch {epoch}/{epochs}{}  {rest}", self.last_error));
             }
-            Event::Epoch { stage, epoch, epochs, error, test_error, seconds, rows } => {
+            Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows } => {
                 self.begin(stage, epochs.saturating_mul(*rows));
                 let test = test_error.map(|error| format!(", test error {}", shown(error))).unwrap_or_default();
+                let gap = free_energy_gap.map(|gap| format!(", free energy gap {gap:.3}")).unwrap_or_default();
                 let error = shown(*error);
                 self.last_error = format!("  error {error}{test}");
                 let speed = *rows as f64 / seconds;
                 let line = format!(
-                    "{stage}  epoch {epoch}/{epochs}  error {error}{test}  {seconds:.1} s  {speed:.0} images/s"
+                    "{stage}  epoch {epoch}/{epochs}  error {error}{test}{gap}  {seconds:.1} s  {speed:.0} images/s"
                 );
                 if self.bar.is_hidden() {
                     println!("{line}");

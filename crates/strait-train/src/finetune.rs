@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{Device, Kind, Noise, Precision, Program, Routine, Step, Tensor, Update, go_on};
-use strait_data::Rows;
+use strait_data::{Rows, Values};
 use strait_models::{Affine, Network, transpose};
 
 use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
@@ -194,7 +194,8 @@ impl FineTune {
             let (test_error, test_loss) = tuning.test()?.unzip();
             result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, test_loss, seconds, cost });
             let (stage, epochs, rows) = (stage.to_owned(), self.epochs, train.count);
-            let event = Event::Epoch { stage, epoch, epochs, error: loss, test_error, seconds, rows };
+            let (error, free_energy_gap) = (loss, None);
+            let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
                 result.stopped = epoch < self.epochs;
                 break;
@@ -379,6 +380,16 @@ impl FineTune {
         // Where rows are their own targets, these are probabilities.
         if self.objective == Objective::CrossEntropy && net.targets() == 0 {
             [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
+        }
+        let negative =
+            |rows: &Rows<'_>| matches!(rows.values, Values::Numbers(numbers) if numbers.iter().any(|x| *x < 0.0));
+        if self.objective == Objective::SoftmaxCrossEntropy && [Some(train), test].into_iter().flatten().any(negative) {
+            let (setting, value) = ("the data", "below 0".to_owned());
+            return Err(Error::Setting {
+                setting,
+                value,
+                expected: "softmax cross-entropy takes counts or probabilities",
+            });
         }
         Ok(())
     }

@@ -339,7 +339,8 @@ impl Machine {
             }
             let cost = HostCost::of(&metrics, steps.len());
             records.push(PretrainEpoch { epoch, error, free_energy_gap, seconds, cost });
-            let event = Event::Epoch { stage: stage.clone(), epoch, epochs, error, test_error: None, seconds, rows };
+            let (stage, test_error) = (stage.clone(), None);
+            let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
                 return Ok((records, true));
             }

@@ -11,6 +11,8 @@ pub enum Objective {
     CrossEntropy,
     /// Σ (x − x̂)²
     SquaredError,
+    /// −Σ x ln x̂ with x̂ = softmax(z), for linear outputs z: rows that count, such as bags of words.
+    SoftmaxCrossEntropy,
 }
 
 /// A penalty on the outputs y of a layer that makes them sparse, or that makes them change little with the input.

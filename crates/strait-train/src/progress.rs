@@ -52,6 +52,8 @@ pub enum Event {
         error: f64,
         /// The error on the test set, where there is one.
         test_error: Option<f64>,
+        /// The mean free energy of rows held out less that of rows trained on, where it is watched.
+        free_energy_gap: Option<f64>,
         /// Seconds of training alone.
         seconds: f64,
         /// Rows of an epoch.

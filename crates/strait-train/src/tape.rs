@@ -226,12 +226,13 @@ impl<'a> Tape<'a> {
         let mut value = input;
         for (i, layer) in layers.iter().enumerate() {
             // The cross-entropy is computed from logits.
-            let logits = i + 1 == layers.len() && objective == Objective::CrossEntropy;
+            let logits = i + 1 == layers.len() && objective != Objective::SquaredError;
             let activation = if logits { Activation::Linear } else { layer.activation };
             value = self.layer(value, Layer { activation, ..*layer })?;
         }
         let kind = match objective {
             Objective::CrossEntropy => LossKind::CrossEntropy,
+            Objective::SoftmaxCrossEntropy => LossKind::SoftmaxCrossEntropy,
             Objective::SquaredError => LossKind::SquaredError { activation: self.steps[value.0].activation },
         };
         let delta = self.learns.then(|| self.tensor("delta", self.width(value)));

@@ -157,9 +157,14 @@ pub(crate) fn reconstructs(layers: &[Affine], recipe: &FineTune) -> Result<()> {
             format!("the net has {} inputs but {} outputs, so it cannot reconstruct", first.inputs, last.outputs);
         return Err(strait_models::Error::Shape(message).into());
     }
-    if recipe.objective == Objective::CrossEntropy && last.activation != Activation::Logistic {
+    let wanted = match recipe.objective {
+        Objective::CrossEntropy => Some(Activation::Logistic),
+        Objective::SoftmaxCrossEntropy => Some(Activation::Linear),
+        Objective::SquaredError => None,
+    };
+    if wanted.is_some_and(|wanted| wanted != last.activation) {
         let (setting, value) = ("the activation of the last layer", last.activation.name().to_owned());
-        let expected = "the cross-entropy takes logistic outputs; use the squared error";
+        let expected = "the cross-entropy takes logistic outputs, that of softmax linear ones; use the squared error";
         return Err(Error::Setting { setting, value, expected });
     }
     Ok(())

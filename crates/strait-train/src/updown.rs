@@ -38,6 +38,9 @@ pub struct UpDown {
     pub cd_steps: usize,
     /// Whether these go on from where they ended in the step before instead of from the data.
     pub persistent: bool,
+    /// Whether the top machine climbs ln p(features, label) + ln p(label | features) instead of the first term alone: the hybrid
+    /// objective of Larochelle & Bengio (2008), the second term by contrastive divergence in which the features are held.
+    pub hybrid: bool,
     /// ε of all weights.
     pub rate: f32,
     /// How it changes.
@@ -62,6 +65,7 @@ impl Default for UpDown {
             batch: 100,
             cd_steps: 3,
             persistent: false,
+            hybrid: false,
             rate: 0.05,
             schedule: Schedule::Cosine { warmup: 0.0 },
             momentum: 0.5,
@@ -157,7 +161,8 @@ impl UpDown {
             }
             result.epochs.push(UpDownEpoch { epoch, error, seconds, cost });
             let (stage, epochs, rows) = ("up-down".to_owned(), self.epochs, rows.count);
-            let event = Event::Epoch { stage, epoch, epochs, error, test_error: None, seconds, rows };
+            let (test_error, free_energy_gap) = (None, None);
+            let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
                 result.stopped = epoch < self.epochs;
                 break;
@@ -321,8 +326,13 @@ fn record(
     to.step.push(Op::CopyColumns { input: wake[depth], first: 0, out: v0, to: 0, columns: features })?;
     to.step.push(Op::CopyColumns { input: y, first: 0, out: v0, to: features, columns: y.cols })?;
     let h0 = to.like("h0", chain);
-    let wanted = Wanted::mean(h0);
-    top.up(to, v0, if recipe.persistent { wanted } else { wanted.drawn(chain, FIRST_STREAM - 2) })?;
+    // Chains start at these states, or stay where they are.
+    let state = if recipe.persistent { to.like("h0 state", h0) } else { chain };
+    top.up(to, v0, Wanted::mean(h0).drawn(state, FIRST_STREAM - 2))?;
+    let mut updates = Vec::new();
+    if recipe.hybrid {
+        updates.push(tell_labels_apart(to, top, (v0, h0), state, features)?);
+    }
     let negative = top.gibbs(to, v0, chain, recipe.cd_steps)?;
     // Down: states by the generative weights, from those of the chain; the lowest stay means.
     let dream = to.like("dream", wake[depth]);
@@ -333,16 +343,39 @@ fn record(
         dreams.push(if number == 0 { mean } else { state });
     }
     dreams.reverse();
-    let mut updates = Vec::new();
     for number in 0..depth {
         updates.push(predict(to, wake[number + 1], &generative.layers[number], wake[number])?);
     }
     for number in 0..depth {
         updates.push(predict(to, dreams[number], &recognition.layers[number], dreams[number + 1])?);
     }
-    let parameters = [top.weight, top.biases.1, top.biases.0].map(|parameter| momentum(to, parameter));
-    updates.push(gradient((v0, h0), negative, parameters));
+    updates.push(learn(to, top, (v0, h0), negative));
     updates.into_iter().try_for_each(|op| Ok(to.step.push(op)?))
+}
+
+/// The gradient of the top machine between the statistics of two phases.
+fn learn(to: &mut Recording<'_>, top: &Layers, positive: (Tensor, Tensor), negative: (Tensor, Tensor)) -> Op {
+    let parameters = [top.weight, top.biases.1, top.biases.0].map(|parameter| momentum(to, parameter));
+    gradient(positive, negative, parameters)
+}
+
+/// Records a step of Gibbs sampling in which the features are held, and gives the operation by which the top machine learns to
+/// make another label than the right one less likely.
+fn tell_labels_apart(
+    to: &mut Recording<'_>,
+    top: &Layers,
+    (v0, h0): (Tensor, Tensor),
+    state: Tensor,
+    features: usize,
+) -> Result<Op> {
+    let [mean, drawn, other] = ["mean of v", "drawn v", "other label"].map(|name| to.like(name, v0));
+    top.down(to, state, Wanted::mean(mean).drawn(drawn, FIRST_STREAM - 4))?;
+    to.step.push(Op::CopyColumns { input: v0, first: 0, out: other, to: 0, columns: features })?;
+    let label = v0.cols - features;
+    to.step.push(Op::CopyColumns { input: drawn, first: features, out: other, to: features, columns: label })?;
+    let hidden = to.like("h of other label", h0);
+    top.up(to, other, Wanted::mean(hidden))?;
+    Ok(learn(to, top, (v0, h0), (other, hidden)))
 }
 
 /// The means of a layer's units, and their states.

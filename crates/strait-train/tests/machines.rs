@@ -217,6 +217,36 @@ fn the_gap_of_free_energies_is_watched() {
     assert!(trained.layers.iter().flatten().all(|epoch| epoch.free_energy_gap.is_some_and(f64::is_finite)));
 }
 
+/// A machine of words learns from documents which words go with which: given three of a topic's twenty, it expects the others.
+#[test]
+fn a_machine_of_words_finds_the_twenty_words_of_a_topic() {
+    const TOPICS: usize = 4;
+    const OWN: usize = 20;
+    let mut stream = Stream::new(6, 0);
+    let mut below = |end: usize| stream.next_word() as usize % end;
+    let mut values = vec![0.0f32; 1000 * TOPICS * OWN];
+    for (number, document) in values.chunks_exact_mut(TOPICS * OWN).enumerate() {
+        for _ in 0..20 + below(20) {
+            // One word in ten is any.
+            let word = if below(10) == 0 { below(TOPICS * OWN) } else { number % TOPICS * OWN + below(OWN) };
+            document[word] += 1.0;
+        }
+    }
+    let rows = Rows::numbers(&values, TOPICS * OWN).expect("whole rows");
+    let visible = Units::Softmax(Groups::one(TOPICS * OWN));
+    let recipe = Pretrain { epochs: 30, batch: 50, rate: 0.01, visible, ..slow(Units::Bernoulli) };
+    let rbm = fit(&recipe, 10, rows);
+    for topic in 0..TOPICS {
+        let mut query = vec![0.0; TOPICS * OWN];
+        query[topic * OWN..topic * OWN + 3].fill(8.0);
+        let query = Rows::numbers(&query, TOPICS * OWN).expect("a row");
+        let expected = rbm.expected(&device(), query).expect("it is computed");
+        let mut words: Vec<usize> = (0..TOPICS * OWN).collect();
+        words.sort_by(|&i, &j| expected[j].total_cmp(&expected[i]));
+        assert!(words[..OWN].iter().all(|word| word / OWN == topic), "topic {topic}: {:?}", &words[..OWN]);
+    }
+}
+
 #[test]
 fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     let rows = bars_and_stripes();

@@ -80,6 +80,10 @@ fn vae(outputs: Activation) -> Vae {
 fn gradients_of_autoencoders_agree_with_finite_differences() {
     let plain = FineTune::default();
     agrees_with_finite_differences("plain", &plain, &autoencoder(Activation::Linear));
+    let counts = FineTune { objective: Objective::SoftmaxCrossEntropy, ..plain.clone() };
+    let mut logits = autoencoder(Activation::Linear);
+    logits.layers[3].activation = Activation::Linear;
+    agrees_with_finite_differences("softmax cross-entropy", &counts, &logits);
     let missing = Noise::Missing(Missing { first: 2, share: 0.4 });
     for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.5), missing] {
         let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
