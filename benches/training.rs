@@ -27,8 +27,9 @@ fn main() -> anyhow::Result<()> {
     let mnist = Mnist::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/mnist"))?;
     let images = mnist.train.rows().first(suite.options.images);
     for (visible, hidden) in PAPER {
-        contrastive_divergence(&mut suite, images, visible, hidden)?;
+        contrastive_divergence(&mut suite, images, None, (visible, hidden))?;
     }
+    contrastive_divergence(&mut suite, images, Some(mnist.test.rows()), (SIZES[0], SIZES[1]))?;
     let optimizers = [
         (100, Optimizer::adam(1e-3)),
         (1000, Optimizer::adam(1e-3)),
@@ -85,9 +86,15 @@ fn pattern(count: usize, width: usize) -> Vec<u8> {
     (0..count * width).map(|i| ((i / width * 7919 + i % width * 104_729) % 251) as u8).collect()
 }
 
-/// An epoch of CD-1 at batch 100.
-fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, hidden: usize) -> anyhow::Result<()> {
-    let name = format!("CD-1 epoch {visible}x{hidden} batch 100");
+/// An epoch of CD-1 at batch 100, while the free energies of rows held out are watched where there are some.
+fn contrastive_divergence(
+    suite: &mut Suite,
+    images: Rows<'_>,
+    held_out: Option<Rows<'_>>,
+    (visible, hidden): (usize, usize),
+) -> anyhow::Result<()> {
+    let watched = if held_out.is_some() { " watched" } else { "" };
+    let name = format!("CD-1 epoch {visible}x{hidden} batch 100{watched}");
     if !suite.wants(&name) {
         return Ok(());
     }
@@ -107,7 +114,7 @@ fn contrastive_divergence(suite: &mut Suite, images: Rows<'_>, visible: usize, h
             ..Pretrain::default()
         };
         let mut memory = Memory { device: &device, most: 0 };
-        match recipe.fit(&device, &[visible, hidden], rows, None, &mut |_| memory.look()) {
+        match recipe.fit(&device, &[visible, hidden], rows, held_out, &mut |_| memory.look()) {
             Ok(trained) => {
                 // The first epoch warms up.
                 let epochs = &trained.layers[0][1..];
