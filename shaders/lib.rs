@@ -187,6 +187,8 @@ parts! {
     Threshold = "threshold.wgsl";
     /// Columns shifted and scaled.
     Standardize = "standardize.wgsl";
+    /// Free energies of classes.
+    ClassEnergies = "class_energies.wgsl";
     /// States that change places between chains.
     Exchange = "exchange.wgsl";
     /// Codes drawn from normal distributions.

@@ -174,12 +174,14 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     for column in [None, Some(b)] {
         routine.push(Op::Standardize { input: y, shift: column, scale: column, out: p })?;
     }
+    let labels = program.tensor("labels", 9, 3, Kind::Values);
     let replica = |program: &mut Program, name: &str| Replica {
         visible: program.tensor(format!("v {name}"), 9, 8, Kind::Values),
         inputs: program.tensor(format!("t {name}"), 9, 7, Kind::Values),
         hidden: program.tensor(format!("h {name}"), 9, 7, Kind::Values),
     };
     let chains = ["one", "two"].map(|name| replica(&mut program, name));
+    routine.push(Op::ClassEnergies { inputs: y, weight: w, bias: a, out: labels })?;
     routine.push(Op::Exchange { chains, bias: a, difference: 0.1, parity: 0, stream: 1 })?;
     routine.push(Op::Threshold { weight: w, threshold: 0.1 })?;
     for factors in [Factors::Step, Factors::Fixed(1.0, -1.0)] {

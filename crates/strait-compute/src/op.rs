@@ -1,4 +1,4 @@
-//! The vocabulary: twenty-six kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: twenty-seven kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
@@ -423,6 +423,18 @@ pub enum Op {
         /// [B, N]
         out: Tensor,
     },
+    /// z_c = a_c + Σⱼ ln(1 + e^(tⱼ + w_cj)): for each class the negative free energy of a row with its label, up to what is the
+    /// same for all, so that p(c | row) = softmax(z) (Larochelle & Bengio 2008). The classes are the last visible units.
+    ClassEnergies {
+        /// t, the total inputs of the hidden units without a label, [B, N].
+        inputs: Tensor,
+        /// W, [K, N], of which the last rows are those of the classes.
+        weight: Tensor,
+        /// a, [1, K].
+        bias: Tensor,
+        /// z, [B, classes].
+        out: Tensor,
+    },
     /// Swaps, row by row, the hidden states of two chains at the inverse temperatures β₁ and β₂ with probability
     /// min(1, e^((β₁ − β₂)(E₁ − E₂))), where −E = a·v + (b + v W)·h: parallel tempering (Geyer 1991; Desjardins et al. 2010).
     Exchange {
@@ -546,6 +558,7 @@ impl Op {
             Self::Threshold { .. } => "threshold",
             Self::Standardize { .. } => "standardize",
             Self::Exchange { .. } => "exchange",
+            Self::ClassEnergies { .. } => "class energies",
             Self::Penalty { .. } => "penalty",
             Self::Reparameterize { .. } => "reparameterize",
             Self::ReparameterizeBackward { .. } => "reparameterize backward",
@@ -604,6 +617,7 @@ impl Op {
             Self::Standardize { input, shift, scale, out } => {
                 ([Some(*input), *shift, *scale].into_iter().flatten().collect(), vec![*out])
             }
+            Self::ClassEnergies { inputs, weight, bias, out } => (vec![*inputs, *weight, *bias], vec![*out]),
             Self::Exchange { chains, bias, .. } => {
                 let reads = chains.iter().flat_map(|chain| [chain.visible, chain.inputs, chain.hidden]);
                 (reads.chain([*bias]).collect(), chains.map(|chain| chain.hidden).to_vec())

@@ -585,6 +585,13 @@ impl Run {
                 let element = |r: usize, c: usize| (x.at(r, c) - column(&shift, c, 0.0)) * column(&scale, c, 1.0);
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
+            Op::ClassEnergies { inputs, weight, bias, out } => {
+                let (t, w, a) = (self.get(*inputs), self.get(*weight), self.get(*bias));
+                let first = weight.rows - out.cols;
+                let soft = |r: usize, c: usize, j: usize| Activation::Softplus.apply(t.at(r, j) + w.at(first + c, j));
+                let energy = |r: usize, c: usize| a.at(0, first + c) + (0..t.cols).map(|j| soft(r, c, j)).sum::<f64>();
+                self.set(*out, matrix(out.rows, out.cols, energy));
+            }
             Op::Exchange { chains, bias, difference, parity, stream } => {
                 if step.counter % 2 != *parity {
                     return;

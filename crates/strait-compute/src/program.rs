@@ -362,6 +362,16 @@ fn check(op: &Op) -> Result<()> {
             columns.try_for_each(|tensor| same("the numbers of the columns", tensor, 1, input.cols))?;
             same("the result", *out, input.rows, input.cols)
         }
+        Op::ClassEnergies { inputs, weight, bias, out } => {
+            numbers(&reads)?;
+            numbers(&writes)?;
+            same("the hidden inputs", *inputs, out.rows, weight.cols)?;
+            same("the visible bias", *bias, 1, weight.rows)?;
+            if out.cols > weight.rows {
+                return fail(format!("{} classes are more than the {} visible units", out.cols, weight.rows));
+            }
+            Ok(())
+        }
         Op::Exchange { chains, bias, difference, .. } => {
             numbers(&reads)?;
             if !difference.is_finite() {

@@ -53,7 +53,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         inputs: values(&format!("t {name}"), 10, 2),
         hidden: values(&format!("h {name}"), 10, 2),
     });
-    let bias = values("a", 1, 3);
+    let (bias, across) = (values("a", 1, 3), values("across", 1, 30));
     let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
     let mut routine = Routine::new("all").in_precision(precision);
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
@@ -111,6 +111,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         },
         Op::CopyColumns { input: y, first: 1, out: spare, to: 2, columns: 3 },
         Op::Standardize { input: y, shift: Some(b), scale: Some(means), out: spare },
+        Op::ClassEnergies { inputs: y, weight: w, bias: across, out: code },
         Op::Exchange { chains, bias, difference: 0.1, parity: 0, stream: 4 },
         Op::Threshold { weight: w, threshold: 0.01 },
         Op::RowSums { input: y, columns: None },

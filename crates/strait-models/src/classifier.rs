@@ -8,7 +8,7 @@ use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
-use crate::dbn::mistakes;
+use crate::dbn::{largest, mistakes};
 use crate::file::{Code, Layered, Loaded};
 use crate::{Affine, Dtype, Error, Result, forward};
 
@@ -104,7 +104,6 @@ impl Classifier {
     /// If the rows do not fit, or the device fails.
     pub fn predict(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<usize>> {
         let logits = self.logits(device, rows)?;
-        let largest = |row: &[f32]| (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
         Ok(logits.chunks_exact(self.classes()).map(largest).collect())
     }
 

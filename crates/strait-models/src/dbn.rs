@@ -2,8 +2,9 @@
 
 use strait_compute::philox::{Stream, uniform};
 use strait_compute::{Activation, Device, Groups, Kind, Op, Program, Routine, Sample, Sampling, Step, go_on};
-use strait_data::{Labelled, Rows};
+use strait_data::Rows;
 
+use crate::network::{EVALUATION_BATCH, declare_rows, minibatches, parts, upload};
 use crate::{Affine, Error, Layer, Network, Rbm, Result, Stack, Units, forward};
 
 /// A deep belief net with labels: layers of binary units, of which the upper two, the lower of them with the label's units beside
@@ -172,22 +173,49 @@ pub(crate) fn mistakes(found: &[usize], labels: &[u8]) -> Result<f64> {
 /// For each row the class with which its free energy is the lowest, of a machine whose last visible units are a group: the label
 /// (Larochelle & Bengio 2008).
 fn classify(device: &Device, rbm: &Rbm, rows: Rows<'_>) -> Result<Vec<usize>> {
-    let Units::Softmax(Groups { first, classes }) = rbm.visible else {
-        return Err(Error::Shape("a machine that classifies has a group of visible units for the label".to_owned()));
+    let (Units::Softmax(Groups { first, classes }), Units::Bernoulli) = (rbm.visible, rbm.hidden) else {
+        let message = "a machine that classifies has binary hidden units, and a group of visible units for the label";
+        return Err(Error::Shape(message.to_owned()));
     };
-    if first != rows.width || rbm.visible_bias.len() != first + classes || classes > 256 {
+    if first != rows.width || rbm.visible_bias.len() != first + classes {
         return Err(Error::Width { expected: first, found: rows.width });
     }
-    let mut best = vec![(f64::INFINITY, 0); rows.count];
-    for class in 0..classes {
-        let labelled = Labelled::new(rows, &vec![class as u8; rows.count], classes)?;
-        for (best, energy) in best.iter_mut().zip(rbm.free_energies(device, labelled.rows())?) {
-            if energy < best.0 {
-                *best = (energy, class);
-            }
-        }
+    let hidden = rbm.hidden_bias.len();
+    let (of_rows, of_classes) = rbm.weight.split_at(first * hidden);
+    let mut found = Vec::with_capacity(rows.count);
+    for part in parts(device, rows, classes) {
+        let batch = EVALUATION_BATCH.min(part.count);
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "data", &part);
+        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+        let (input, inputs) = (values("x", batch, first), values("hidden inputs", batch, hidden));
+        let (weight, bias) = (values("w", first, hidden), values("b", 1, hidden));
+        let (label_weight, label_bias) = (values("u", classes, hidden), values("d", 1, classes));
+        let energies = values("energies", batch, classes);
+        let result = program.tensor("result", part.count, classes, Kind::Rows);
+        let mut routine = Routine::new("classes");
+        let activation = Activation::Linear;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
+        routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out: inputs, sample: None })?;
+        routine.push(Op::ClassEnergies { inputs, weight: label_weight, bias: label_bias, out: energies })?;
+        routine.push(Op::Scatter { input: energies, data: result })?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        execution.write(weight, of_rows)?;
+        execution.write(bias, &rbm.hidden_bias)?;
+        execution.write(label_weight, of_classes)?;
+        execution.write(label_bias, &rbm.visible_bias[first..])?;
+        upload(&mut *execution, data, &part)?;
+        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
+        execution.run(routine, &minibatches(part.count, batch).map(step).collect::<Vec<_>>(), &mut go_on)?;
+        found.extend(execution.read(result)?.chunks_exact(classes).map(largest));
     }
-    Ok(best.into_iter().map(|(_, class)| class).collect())
+    Ok(found)
+}
+
+/// Where the largest value is, the first of equal ones.
+pub(crate) fn largest(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }
 
 impl Rbm {

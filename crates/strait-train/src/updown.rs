@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Device, Execution, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Sample, Sampling, Shift,
-    Step, Tensor, Update,
+    Activation, Device, Draw, Execution, Groups, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Sample,
+    Sampling, Shift, Step, Tensor, Update,
 };
 use strait_data::Rows;
 use strait_models::{Dbn, Layer, Network, Wanted, minibatches};
@@ -39,7 +39,7 @@ pub struct UpDown {
     /// Whether these go on from where they ended in the step before instead of from the data.
     pub persistent: bool,
     /// Whether the top machine climbs ln p(features, label) + ln p(label | features) instead of the first term alone: the hybrid
-    /// objective of Larochelle & Bengio (2008), the second term by contrastive divergence in which the features are held.
+    /// objective of Larochelle & Bengio (2008), whose second term has an exact gradient.
     pub hybrid: bool,
     /// ε of all weights.
     pub rate: f32,
@@ -235,10 +235,10 @@ impl Training {
         };
         let [x, y] =
             [("x", net.recognition[0].inputs), ("y", net.classes)].map(|(name, cols)| values(name, batch, cols));
-        let chain = values("chain", batch, hidden);
+        let (chain, unlabelled) = (values("chain", batch, hidden), values("v without label", batch, visible));
         let mut step = Routine::new("up-down step");
         let to = &mut Recording { program: &mut program, step: &mut step };
-        record(to, recipe, (&recognition, &generative, &top), (x, y), chain)?;
+        record(to, recipe, (&recognition, &generative, &top), (x, y), (chain, unlabelled))?;
         let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: FIRST_STREAM - 1 });
         let mut steps = Vec::new();
         for place in 0..feed.places() {
@@ -258,6 +258,7 @@ impl Training {
         let mut stream = Stream::new(recipe.seed, 499);
         let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
         execution.write(chain, &bits)?;
+        execution.write(unlabelled, &vec![0.0; unlabelled.len()])?;
         Ok(Self { execution, feed, steps, recognition, generative, top, batch, rows: rows.count })
     }
 
@@ -312,7 +313,7 @@ fn record(
     recipe: &UpDown,
     (recognition, generative, top): (&Network, &Network, &Layers),
     (x, y): (Tensor, Tensor),
-    chain: Tensor,
+    (chain, unlabelled): (Tensor, Tensor),
 ) -> Result<()> {
     let depth = recognition.layers.len();
     let features = recognition.layers[depth - 1].weight.cols;
@@ -331,7 +332,7 @@ fn record(
     top.up(to, v0, Wanted::mean(h0).drawn(state, FIRST_STREAM - 2))?;
     let mut updates = Vec::new();
     if recipe.hybrid {
-        updates.push(tell_labels_apart(to, top, (v0, h0), state, features)?);
+        updates.push(tell_labels_apart(to, top, (v0, h0), (unlabelled, y.cols))?);
     }
     let negative = top.gibbs(to, v0, chain, recipe.cd_steps)?;
     // Down: states by the generative weights, from those of the chain; the lowest stay means.
@@ -359,21 +360,36 @@ fn learn(to: &mut Recording<'_>, top: &Layers, positive: (Tensor, Tensor), negat
     gradient(positive, negative, parameters)
 }
 
-/// Records a step of Gibbs sampling in which the features are held, and gives the operation by which the top machine learns to
-/// make another label than the right one less likely.
+/// Records a label for each row, drawn from p(label | features) as the top machine has it, and gives the operation by which it
+/// learns to make it less likely where it is not the right one: ⟨∂ ln p(label | features) / ∂θ⟩ exactly, on the mean.
 fn tell_labels_apart(
     to: &mut Recording<'_>,
     top: &Layers,
     (v0, h0): (Tensor, Tensor),
-    state: Tensor,
-    features: usize,
+    (unlabelled, classes): (Tensor, usize),
 ) -> Result<Op> {
-    let [mean, drawn, other] = ["mean of v", "drawn v", "other label"].map(|name| to.like(name, v0));
-    top.down(to, state, Wanted::mean(mean).drawn(drawn, FIRST_STREAM - 4))?;
+    let features = v0.cols - classes;
+    let inputs = to.like("inputs without label", h0);
+    let Layers { weight, biases, .. } = *top;
+    to.step.push(Op::CopyColumns { input: v0, first: 0, out: unlabelled, to: 0, columns: features })?;
+    let (activation, sample) = (Activation::Linear, None);
+    to.step.push(Op::Linear {
+        input: unlabelled,
+        weight,
+        transposed: false,
+        bias: biases.1,
+        activation,
+        out: inputs,
+        sample,
+    })?;
+    let [energies, mean, label] =
+        ["energies", "p(label)", "drawn label"].map(|name| to.program.tensor(name, v0.rows, classes, Kind::Values));
+    to.step.push(Op::ClassEnergies { inputs, weight, bias: biases.0, out: energies })?;
+    let (groups, states) = (Groups::one(classes), Some(Draw { out: label, stream: FIRST_STREAM - 3 }));
+    to.step.push(Op::Softmax { input: energies, groups, scale: 1.0, given: None, out: mean, states })?;
+    let (other, hidden) = (to.like("v of drawn label", v0), to.like("h of drawn label", h0));
     to.step.push(Op::CopyColumns { input: v0, first: 0, out: other, to: 0, columns: features })?;
-    let label = v0.cols - features;
-    to.step.push(Op::CopyColumns { input: drawn, first: features, out: other, to: features, columns: label })?;
-    let hidden = to.like("h of other label", h0);
+    to.step.push(Op::CopyColumns { input: label, first: 0, out: other, to: features, columns: classes })?;
     top.up(to, other, Wanted::mean(hidden))?;
     Ok(learn(to, top, (v0, h0), (other, hidden)))
 }

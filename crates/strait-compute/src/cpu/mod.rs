@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use chains::{Chain, Exchange, exchange};
 use dictionary::{max_norm, shrink, threshold};
-use exclusive::{Softmax, softmax};
+use exclusive::{Softmax, class_energies, softmax};
 use gradient::{Destination, Gradient, Plus, gradient, half_gradient};
 use half_product::HalfProduct;
 pub use isa::Isa;
@@ -399,6 +399,10 @@ impl Run {
             Op::Standardize { input, shift, scale, out } => {
                 let [shift, scale] = [shift, scale].map(|columns| columns.map(|columns| self.panels(columns)));
                 standardize(self.isa, self.panels(*input), shift, scale, self.panels(*out), share);
+            }
+            Op::ClassEnergies { inputs, weight, bias, out } => {
+                let [inputs, weight, bias] = [inputs, weight, bias].map(|tensor| self.panels(*tensor));
+                class_energies(self.isa, inputs, weight, bias, self.panels(*out), share);
             }
             Op::Exchange { parity, .. } if step.counter % 2 != *parity => {}
             Op::Exchange { chains, bias, difference, stream, .. } => {

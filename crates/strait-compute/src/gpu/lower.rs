@@ -262,6 +262,15 @@ impl Lowering<'_> {
                     ..by_element(op.name(), *out, vec![("COLS", out.cols as u32)])
                 }]
             }
+            Op::ClassEnergies { inputs, weight, bias, out } => vec![Kernel {
+                constants: vec![("CLASSES", out.cols as u32)],
+                parts: vec![Part::Prelude, Part::ClassEnergies],
+                sizes: [out.rows, weight.rows, weight.cols].map(|size| size as u32).to_vec(),
+                buffers: [operands(&[Some(*inputs), Some(*weight), Some(*bias)]), vec![(4, Access::Write, *out)]]
+                    .concat(),
+                workgroups: [out.rows as u32, 1, 1],
+                ..Kernel::named(op.name())
+            }],
             Op::Exchange { chains, bias, difference, parity, stream } => {
                 let mut buffers = vec![(7, Access::Read, *bias)];
                 for (first, chain) in [1, 4].into_iter().zip(chains) {

@@ -210,6 +210,15 @@ fn standardize(rows: usize, cols: usize) -> Case {
     b.finish(format!("standardize {rows}x{cols}"), ops, vec![step(rows.div_ceil(2))])
 }
 
+/// The labels of rows by their free energies.
+fn class_energies(rows: usize, hidden: usize, visible: usize, classes: usize) -> Case {
+    let mut b = Builder::new();
+    let (inputs, weight) = (b.values("t", rows, hidden), b.values("w", visible, hidden));
+    let (bias, out) = (b.values("a", 1, visible), b.values("z", rows, classes));
+    let op = Op::ClassEnergies { inputs, weight, bias, out };
+    b.finish(format!("class energies {rows}x{hidden}x{visible} {classes}"), vec![op], vec![step(rows)])
+}
+
 /// Chains whose energies are alike, in a step in which they may change places and in one in which they may not.
 fn exchange(rows: usize, visible: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
@@ -501,6 +510,7 @@ fn others() -> Vec<Case> {
     for (rows, visible, hidden) in [(1, 1, 1), (17, 33, 20), (98, 21, 41)] {
         cases.push(exchange(rows, visible, hidden));
         cases.push(copies(rows, visible, hidden));
+        cases.push(class_energies(rows, hidden, visible, visible.div_ceil(2)));
     }
     for (rows, first, classes, count) in [(7, 5, 10, 1), (9, 0, 5, 37), (4, 33, 3, 9), (5, 30, 70, 2)] {
         cases.push(softmax(rows, Groups { first, classes }, first + classes * count));
