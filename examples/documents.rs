@@ -34,6 +34,9 @@ struct Options {
     /// A file with the label of each document, where these are not in the first one
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// How many words are kept, of those that are in the most documents
+    #[arg(long)]
+    words: Option<usize>,
     /// Where the results go
     #[arg(long, default_value = "out/documents")]
     out: PathBuf,
@@ -148,6 +151,7 @@ fn run(options: &Options) -> Result<()> {
     if let (Some(code), Some(last)) = (options.member.code, recipe.hidden.last_mut()) {
         *last = code;
     }
+    recipe.words = options.words.unwrap_or(recipe.words);
     if let Some(seed) = options.member.common.seed {
         (recipe.bags.seed, recipe.pretrain.seed) = (seed, seed);
     }

@@ -8,7 +8,9 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 14] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 16] = [
+    ("dbn", &["--code", "30", "--gibbs", "20"], &["filters.png", "digits.png"]),
+    ("documents", &["--code", "3", "--words", "100"], &["retrieval.svg"]),
     ("sparse_rbm", &["--code", "20"], &["filters.png", "filters-free.png", "filters-patches.png"]),
     ("classifier", &["--code", "30"], &["filters.png"]),
     ("curves", &["--code", "3"], &["reconstructions.png", "filters.png"]),
@@ -64,7 +66,9 @@ fn examples_report_what_they_measure_and_draw_it() {
         assert_eq!(found["train_images"], 300);
         for picture in pictures {
             let bytes = std::fs::read(out.join(picture)).expect("the picture is there");
-            assert!(bytes.starts_with(b"\x89PNG"), "{name}: {picture}");
+            let drawn =
+                if picture.ends_with("svg") { bytes.starts_with(b"<svg") } else { bytes.starts_with(b"\x89PNG") };
+            assert!(drawn, "{name}: {picture}");
         }
         // The recipe beside the results gives the same results again.
         let again = folder.path().join("again");
@@ -85,6 +89,7 @@ fn wrong_input_gets_one_clear_sentence() {
         // Some make their data up.
         let reads = match name {
             "activations" => Some("--rows"),
+            "documents" => Some("--documents"),
             "curves" => None,
             _ => Some("--data"),
         };
@@ -112,6 +117,10 @@ fn wrong_input_gets_one_clear_sentence() {
         ("contractive", vec!["--weight", "-1"], "the weight of the penalty is -1"),
         ("sparse_rbm", vec!["--picture", &file, "--out", &folder], "this is no PNG picture"),
         ("sparse_rbm", vec!["--target", "1"], "the target of the sparsity is 1"),
+        ("dbn", vec!["--gibbs", "0"], "a step of Gibbs sampling or more"),
+        ("documents", vec!["--labels", &file], "it needs --documents as well"),
+        ("documents", vec!["--documents", &file], "a-file"),
+        ("documents", vec!["--words", "1"], "keep two words or more"),
         ("rbm", vec!["--small", "26"], "--small 26: a machine of 1 to 25 hidden units"),
         ("denoising", vec!["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
         ("denoising", vec!["--level", "1.5"], "a share must lie between 0 and 1"),

@@ -114,23 +114,41 @@ impl Dbn {
         mistakes(&self.predict(device, rows)?, labels)
     }
 
-    /// Rows of a class: so many steps of Gibbs sampling in the top machine while the label is held, from random features, then
-    /// drawn downwards; the lowest layer's means.
+    /// Rows of a class, as many as there are to start from: so many steps of Gibbs sampling in the top machine from the features
+    /// of those, while the label is held, then states drawn downwards; the lowest layer's means.
+    ///
+    /// ```
+    /// use strait_compute::philox::Stream;
+    /// use strait_models::{Dbn, Rbm, Stack, Units};
+    /// let stream = &mut Stream::new(1, 0);
+    /// let rbm = Rbm::new((4, Units::Bernoulli), (3, Units::Bernoulli), stream)?;
+    /// let net = Dbn::on(&Stack { rbms: vec![rbm] }, 2, 5, stream)?;
+    /// let starts = strait_data::Rows::bytes(&[0, 255, 0, 255, 255, 0, 255, 0], 4)?;
+    /// let drawn = net.generate(&strait_compute::Device::cpu()?, 1, starts, 10, 7)?;
+    /// assert_eq!(drawn.len(), 2 * 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// If there is no such class, or no steps or rows, or the device fails.
-    pub fn generate(&self, device: &Device, class: usize, count: usize, steps: usize, seed: u64) -> Result<Vec<f32>> {
+    /// If there is no such class, or no steps, the rows do not fit, or the device fails.
+    pub fn generate(
+        &self,
+        device: &Device,
+        class: usize,
+        starts: Rows<'_>,
+        steps: usize,
+        seed: u64,
+    ) -> Result<Vec<f32>> {
         self.check()?;
-        if class >= self.classes || count == 0 {
-            return Err(Error::Shape(format!("{count} rows of class {class} of {} cannot be drawn", self.classes)));
+        if class >= self.classes {
+            return Err(Error::Shape(format!("there is no class {class} of {}", self.classes)));
         }
         let width = self.top.visible_bias.len() - self.classes;
         let label: Vec<f32> = (0..self.classes).map(|other| if other == class { 1.0 } else { 0.0 }).collect();
         let held = self.top.held(width, &label)?;
-        let mut stream = Stream::new(seed, 107);
-        let starts: Vec<f32> = (0..count * width).map(|_| (stream.next_word() >> 31) as f32).collect();
-        let features = held.fantasies(device, Rows::numbers(&starts, width)?, steps, seed)?;
-        self.draw_down(device, &features, count, seed)
+        let features = self.features(device, starts)?;
+        let features = held.fantasies(device, Rows::numbers(&features, width)?, steps, seed)?;
+        self.draw_down(device, &features, starts.count, seed)
     }
 
     /// Draws the layers below from the means of the features; gives the means of the lowest.
