@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use strait_compute::{Activation, Cpu, Device, Gpu, Missing, Noise};
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Cpu, Device, Gpu, Groups, Missing, Noise};
 use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
-use strait_models::{Annealing, Autoencoder, Classifier, Rbm, Units, Vae};
+use strait_models::{Annealing, Autoencoder, Classifier, Dbn, Rbm, Units, Vae};
 use strait_train::{
     Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, Trainable, silent,
+    SparsityTarget, Trainable, UpDown, silent,
 };
 
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
@@ -160,6 +161,61 @@ fn a_gpu_trains_and_measures_machines_with_persistent_chains() {
         }
         let [one, other] = [likelihood(&cpu, &on_cpu), likelihood(&device(&gpu), &on_gpu)];
         assert!((one - other).abs() < 0.5, "{chain:?}: log-likelihoods of {one} on the CPU, {other} on the GPU");
+    }
+}
+
+#[test]
+fn a_gpu_trains_machines_of_every_kind_and_belief_nets() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let pixels: Vec<u8> = pixels().iter().map(|&x| if x > 127 { 255 } else { 0 }).collect();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let labels: Vec<u8> = (0..rows.count).map(|row| (row % 3) as u8).collect();
+    let labelled = Labelled::new(rows, &labels, 3).expect("a label for each");
+    let cpu = Device::new(Cpu::with_threads(2).expect("threads start"));
+    let visible = Units::Softmax(Groups { first: WIDTH, classes: 3 });
+    // The last minibatch is not full.
+    let base = Pretrain { epochs: 3, batch: 21, code: Units::Bernoulli, ..Pretrain::default() };
+    let tempered = Chain::Tempered { chains: 3, hottest: 0.5 };
+    for recipe in [
+        Pretrain { visible, chain: tempered, ..base.clone() },
+        Pretrain { visible, centred: true, absolute_cost: 0.001, ..base.clone() },
+        Pretrain { visible: Units::Gaussian, deviation_rate: Some(0.01), ..base.clone() },
+        Pretrain { visible, code: Units::Rectified, gaussian_rate: 0.01, ..base.clone() },
+    ] {
+        let rows = if recipe.visible == Units::Gaussian { rows } else { labelled.rows() };
+        let train = |device: &Device| {
+            let trained = recipe.fit(device, &[rows.width, 10], rows, Some(rows.first(20)), &mut silent);
+            let trained = trained.expect("it learns");
+            let epoch = trained.layers[0][2];
+            (epoch.error, epoch.free_energy_gap, trained.stack.rbms[0].weight.clone())
+        };
+        let [(error, gap, weight), (other, other_gap, other_weight)] = [&cpu, &device(&gpu)].map(train);
+        assert!((error - other).abs() < 0.02 * error, "{recipe:?}: errors of {error} and {other}");
+        // The same bits are drawn, of which few fall on the other side of a probability.
+        let far = weight.iter().zip(&other_weight).filter(|(x, y)| (*x - *y).abs() > 0.05).count();
+        assert!(far < weight.len() / 20, "{recipe:?}: {far} of {} weights differ", weight.len());
+        if let (Some(gap), Some(other)) = (gap, other_gap) {
+            assert!((gap - other).abs() < 0.1 * (1.0 + gap.abs()), "{recipe:?}: gaps of {gap} and {other}");
+        }
+    }
+    let below = base.fit(&cpu, &[WIDTH, 12], rows, None, &mut silent).expect("it learns").stack;
+    let net = Dbn::on(&below, 3, 16, &mut Stream::new(1, 0)).expect("it is made");
+    for persistent in [false, true] {
+        let recipe = UpDown { epochs: 3, batch: 21, persistent, hybrid: true, ..UpDown::default() };
+        let train = |device: &Device| {
+            let mut net = net.clone();
+            let trained = recipe.fit(device, &mut net, labelled.rows(), &mut silent).expect("it learns");
+            let read = net.predict(device, rows).expect("it reads");
+            let drawn = net.generate(device, 1, rows.first(10), 20, 3).expect("it draws");
+            (trained.epochs[2].error, read, drawn.iter().sum::<f32>())
+        };
+        let [(error, read, drawn), (other, other_read, other_drawn)] = [&cpu, &device(&gpu)].map(train);
+        assert!((error - other).abs() < 0.02 * error, "errors of {error} and {other}");
+        let same = read.iter().zip(&other_read).filter(|(x, y)| x == y).count();
+        assert!(same * 10 > read.len() * 9, "{same} of {} rows are read alike", read.len());
+        assert!((drawn - other_drawn).abs() < 0.2 * drawn, "{drawn} and {other_drawn} of all pixels drawn are on");
     }
 }
 
