@@ -1,5 +1,6 @@
 //! Sparse restricted Boltzmann machines (Lee, Ekanadham & Ng 2008): with hidden units that are seldom on, filters become parts.
-//! On MNIST, beside a machine without the target, and on whitened patches of a picture, or of MNIST where none is given.
+//! On MNIST, beside a machine without the target, and on whitened patches of a picture, or of MNIST where none is given; on
+//! the patches a second machine above the first, which combines its filters: a sparse deep belief net.
 //!
 //!     cargo run --release --example sparse_rbm
 //!     cargo run --release --example sparse_rbm -- --picture photo.png
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use shared::{Learning, Measured, Member, Report, lower};
 use strait::Rbm;
 use strait::compute::philox::Stream;
+use strait::models::forward;
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::{Terminal, stopping};
@@ -42,6 +44,8 @@ struct Options {
 struct Recipe {
     /// Hidden units.
     code: usize,
+    /// Hidden units of the second machine on patches.
+    second: usize,
     /// Pixels of an edge of a patch.
     edge: usize,
     /// How many patches are taken.
@@ -65,7 +69,7 @@ impl Default for Recipe {
         let sparsity = Some(SparsityTarget { weight: 1.0, target: 0.03 });
         let gaussian =
             Pretrain { visible: Units::Gaussian, gaussian_rate: 0.01, epochs: 15, sparsity, ..training.clone() };
-        Self { code: 300, edge: 12, patches: 50_000, floor: 0.01, training, patch_training: gaussian }
+        Self { code: 300, second: 100, edge: 12, patches: 50_000, floor: 0.01, training, patch_training: gaussian }
     }
 }
 
@@ -123,7 +127,7 @@ fn run(options: &Options) -> Result<()> {
     recipe.patch_training.check().context("the recipe of the patches")?;
     let mnist = Mnist::open(&options.member.common.data)?;
     let (images, _) = options.member.common.rows(&mnist);
-    strait::models::check_sizes(&[images.width, recipe.code, recipe.edge, recipe.patches])?;
+    strait::models::check_sizes(&[images.width, recipe.code, recipe.second, recipe.edge, recipe.patches])?;
     if recipe.edge > 64 {
         bail!("edge = {}: patches have at most 64 x 64 pixels", recipe.edge);
     }
@@ -151,24 +155,32 @@ fn run(options: &Options) -> Result<()> {
     let (mut seconds, mut measured) = (0.0, Vec::new());
     let free = Pretrain { sparsity: None, ..recipe.training.clone() };
     let runs = [
-        ("images, with the target", "filters.png", &recipe.training, images, mnist.train.width),
-        ("images, without it", "filters-free.png", &free, images, mnist.train.width),
-        ("patches", "filters-patches.png", &recipe.patch_training, Rows::numbers(&whitened, size)?, recipe.edge),
+        ("images, with the target", "filters", &recipe.training, images, mnist.train.width),
+        ("images, without it", "filters-free", &free, images, mnist.train.width),
+        ("patches", "filters-patches", &recipe.patch_training, Rows::numbers(&whitened, size)?, recipe.edge),
     ];
     for (name, file, training, rows, width) in runs {
         if stopping() {
             break;
         }
         println!("\n{name}");
-        let trained =
-            training.fit(&device, &[rows.width, recipe.code], rows, None, &mut |event| terminal.show(event))?;
+        let above = if name == "patches" { vec![recipe.second] } else { vec![] };
+        let sizes = [vec![rows.width, recipe.code], above].concat();
+        let trained = training.fit(&device, &sizes, rows, None, &mut |event| terminal.show(event))?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         let Some(rbm) = trained.stack.rbms.first() else { break };
-        let net = trained.stack.unroll();
-        let outputs = net.encode(&device, rows.first(10_000))?;
+        let outputs = forward(&device, &[rbm.up()], None, &rows.first(10_000))?;
         measured.extend(measure(name, rbm, &outputs, training));
         let drawn: Vec<Vec<f32>> = (0..recipe.code.min(200)).map(|unit| filter(rbm, unit)).collect();
-        filters(&options.out.join(file), width, &drawn)?;
+        filters(&options.out.join(format!("{file}.png")), width, &drawn)?;
+        trained.stack.save(options.out.join(format!("{file}.safetensors")), Dtype::F32, &Default::default())?;
+        if let Some(second) = trained.stack.rbms.get(1) {
+            let outputs = forward(&device, &[rbm.up(), second.up()], None, &rows.first(10_000))?;
+            let mean = outputs.iter().map(|&y| f64::from(y)).sum::<f64>() / outputs.len() as f64;
+            measured.push(lower("mean output of hidden units of the second machine, patches", mean, None));
+            let drawn: Vec<Vec<f32>> = (0..recipe.second.min(200)).map(|unit| combined(rbm, second, unit)).collect();
+            filters(&options.out.join("filters-second.png"), width, &drawn)?;
+        }
     }
     let mut report = Report::new(&device, recipe.training.precision, &recipe, images.count, FineTuned::default());
     (report.seconds_train, report.stopped) = (seconds, stopping());
@@ -201,6 +213,13 @@ fn patches(sources: &[Grey], recipe: &Recipe) -> Vec<f32> {
 
 fn filter(rbm: &Rbm, unit: usize) -> Vec<f32> {
     rbm.weight.iter().skip(unit).step_by(rbm.hidden_bias.len()).copied().collect()
+}
+
+/// The filters of the first machine, each as a unit of the second weighs it.
+fn combined(first: &Rbm, second: &Rbm, unit: usize) -> Vec<f32> {
+    let weights = filter(second, unit);
+    let sum = |row: &[f32]| row.iter().zip(&weights).map(|(w, weight)| w * weight).sum();
+    first.weight.chunks_exact(weights.len()).map(sum).collect()
 }
 
 fn measure(name: &str, rbm: &Rbm, outputs: &[f32], training: &Pretrain) -> [Measured; 2] {

@@ -11,7 +11,11 @@ use serde_json::Value;
 const EXAMPLES: [(&str, &[&str], &[&str]); 16] = [
     ("dbn", &["--code", "30", "--gibbs", "20"], &["filters.png", "digits.png"]),
     ("documents", &["--code", "3", "--words", "100"], &["retrieval.svg"]),
-    ("sparse_rbm", &["--code", "20"], &["filters.png", "filters-free.png", "filters-patches.png"]),
+    (
+        "sparse_rbm",
+        &["--code", "20"],
+        &["filters.png", "filters-free.png", "filters-patches.png", "filters-second.png"],
+    ),
     ("classifier", &["--code", "30"], &["filters.png"]),
     ("curves", &["--code", "3"], &["reconstructions.png", "filters.png"]),
     ("rbm", &["--code", "30", "--small", "8", "--temperatures", "50"], &["filters.png", "fantasies.png"]),
