@@ -106,6 +106,8 @@ fn run(options: &Options) -> Result<()> {
     }
     recipe.summed.seed = options.member.common.seed.unwrap_or(recipe.summed.seed);
     recipe.summed.check().context("the recipe of the machine that is summed")?;
+    let tempered = Chain::Tempered { chains: recipe.temperatures_of_chains, hottest: recipe.hottest };
+    Pretrain { chain: tempered, ..recipe.summed.clone() }.check()?;
     if recipe.temperatures == 0 {
         bail!("--temperatures 0: there must be at least one");
     }
@@ -139,7 +141,7 @@ fn run(options: &Options) -> Result<()> {
         ("CD-1", Chain::Data),
         ("PCD-1", Chain::Persistent),
         ("FPCD-1", Chain::FastPersistent { rate: recipe.summed.rate }),
-        ("tempered", Chain::Tempered { chains: recipe.temperatures_of_chains, hottest: recipe.hottest }),
+        ("tempered", tempered),
     ] {
         if stopping() {
             break;

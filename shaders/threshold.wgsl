@@ -5,6 +5,8 @@
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var i = id.x; i < size.count; i += size.invocations) {
         let w = weight[i];
-        weight[i] = sign(w) * max(abs(w) - bitcast<f32>(THRESHOLD), 0.0);
+        let left = abs(w) - bitcast<f32>(THRESHOLD);
+        // Written so that NaN stays.
+        weight[i] = select(sign(w) * left, 0.0, left < 0.0);
     }
 }

@@ -413,7 +413,8 @@ pub(crate) fn check_steps(routine: &Routine, steps: &[Step]) -> Result<()> {
             Op::Scatter { input, data } => (input.rows, Some(data.rows)),
             Op::Gradient { positive, positions, .. } => (positive.0.rows / positions, None),
             Op::SharedBias { delta, .. } => (delta.rows, None),
-            Op::Loss { input, .. } | Op::RowSums { input, .. } => (input.rows, None),
+            Op::Loss { input, .. } | Op::RowSums { input, .. } | Op::ColumnMeans { input, .. } => (input.rows, None),
+            Op::Contraction { output, .. } => (output.rows, None),
             _ => continue,
         };
         for (number, step) in steps.iter().enumerate() {

@@ -1,10 +1,9 @@
 //! Fantasies of a restricted Boltzmann machine.
 
-use strait_compute::{Activation, Device, Kind, Program, Routine, Step, go_on};
+use strait_compute::{Device, Kind, Program, Routine, Step, go_on};
 use strait_data::Rows;
 
-use crate::units::log_sum_exp;
-use crate::{Error, Rbm, Result, TotalInput, Units, Wanted, forward};
+use crate::{Error, Rbm, Result, TotalInput, Wanted, forward};
 
 impl Rbm {
     /// What the machine makes of these rows when its units are drawn in turn, hidden ones and visible ones, so many times: the
@@ -27,6 +26,7 @@ impl Rbm {
     pub fn fantasies(&self, device: &Device, rows: Rows<'_>, steps: usize, seed: u64) -> Result<Vec<f32>> {
         /// Steps whose numbers go to the device together.
         const RUN: usize = 1000;
+        self.check()?;
         let (visible, hidden) = (self.visible_bias.len(), self.hidden_bias.len());
         if rows.width != visible {
             return Err(Error::Width { expected: visible, found: rows.width });
@@ -83,22 +83,20 @@ impl Rbm {
     /// # Errors
     /// If the rows do not fit, or the device fails.
     pub fn expected(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
+        let code = self.hidden_means(device, rows)?;
+        let mut means = forward(device, &[self.down()], None, &Rows::numbers(&code, self.hidden_bias.len())?)?;
+        self.visible.finish(&mut means, rows.width);
+        Ok(means)
+    }
+
+    /// The means of the hidden units given these rows, row after row: the features that a machine above sees.
+    ///
+    /// # Errors
+    /// If the rows do not fit, or the device fails.
+    pub fn hidden_means(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        let down = self.down();
-        let code = forward(device, &[self.up()], None, &rows)?;
-        let Units::Softmax(groups) = self.visible else {
-            return forward(device, &[down], None, &Rows::numbers(&code, self.hidden_bias.len())?);
-        };
-        let mut inputs = forward(device, &[down], None, &Rows::numbers(&code, self.hidden_bias.len())?)?;
-        for row in inputs.chunks_exact_mut(rows.width) {
-            let (binary, grouped) = row.split_at_mut(groups.first);
-            binary.iter_mut().for_each(|x| *x = Activation::Logistic.apply(f64::from(*x)) as f32);
-            for group in grouped.chunks_exact_mut(groups.classes) {
-                let wide: Vec<f64> = group.iter().map(|&x| f64::from(x)).collect();
-                let normaliser = log_sum_exp(&wide);
-                group.iter_mut().zip(wide).for_each(|(mean, x)| *mean = (x - normaliser).exp() as f32);
-            }
-        }
-        Ok(inputs)
+        let mut means = forward(device, &[self.up()], None, &rows)?;
+        self.hidden.finish(&mut means, self.hidden_bias.len());
+        Ok(means)
     }
 }

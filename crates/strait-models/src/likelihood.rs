@@ -61,6 +61,7 @@ impl Rbm {
     /// # Errors
     /// If the rows do not fit, or the device fails.
     pub fn free_energies(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f64>> {
+        self.check()?;
         let expected = self.visible_bias.len();
         if rows.width != expected {
             return Err(Error::Width { expected, found: rows.width });
@@ -248,42 +249,42 @@ impl Rbm {
         let sites = groups.first + count;
         let others = if count > 0 { groups.classes.max(2) } else { 2 };
         let mut stream = Stream::new(seed, 106);
-        // What each row's chosen unit or group is, and else could be.
-        let mut variants = vec![rows.to_numbers(); others];
-        let mut alternatives = Vec::with_capacity(rows.count);
+        let values = rows.to_numbers();
+        // Of each row the unit or group that was chosen: where it starts, what it is, and how many things it can be.
+        let mut chosen = Vec::with_capacity(rows.count);
         for row in 0..rows.count {
             let site = (f64::from(uniform(stream.next_word())) * sites as f64) as usize;
-            let start = row * rows.width;
             if site < groups.first {
-                variants[1][start + site] = 1.0 - variants[1][start + site];
-                alternatives.push(2);
+                chosen.push((row * rows.width + site, 0, 2));
                 continue;
             }
-            let start = start + groups.first + (site - groups.first) * groups.classes;
-            let place = start..start + groups.classes;
-            let own = &variants[0][place.clone()];
-            let is = match own.iter().position(|&x| x != 0.0) {
-                None => {
-                    alternatives.push(1);
-                    continue;
+            let start = row * rows.width + groups.first + (site - groups.first) * groups.classes;
+            let own = &values[start..start + groups.classes];
+            match own.iter().position(|&x| x != 0.0) {
+                None => chosen.push((start, 0, 1)),
+                Some(is) if own[is] == 1.0 && own[is + 1..].iter().all(|&x| x == 0.0) => {
+                    chosen.push((start, is, groups.classes));
                 }
-                Some(is) if own[is] == 1.0 && own[is + 1..].iter().all(|&x| x == 0.0) => is,
-                Some(_) => {
-                    return Err(Error::Shape(format!("row {row}: a group has more than one unit, {own:?}")));
-                }
-            };
-            for (by, variant) in variants.iter_mut().enumerate().take(groups.classes) {
-                variant[place.clone()].fill(0.0);
-                variant[start + (is + by) % groups.classes] = 1.0;
+                Some(_) => return Err(Error::Shape(format!("row {row}: a group has more than one unit"))),
             }
-            alternatives.push(groups.classes);
         }
-        let mut energies = Vec::with_capacity(others);
-        for variant in &variants {
-            energies.push(self.free_energies(device, Rows::numbers(variant, rows.width)?)?);
+        let mut energies = vec![self.free_energies(device, rows)?];
+        for by in 1..others {
+            let mut variant = values.clone();
+            for (row, &(start, is, _)) in
+                chosen.iter().enumerate().filter(|(_, (_, _, alternatives))| by < *alternatives)
+            {
+                if start - row * rows.width < groups.first {
+                    variant[start] = 1.0 - variant[start];
+                } else {
+                    variant[start + is] = 0.0;
+                    variant[start + (is + by) % groups.classes] = 1.0;
+                }
+            }
+            energies.push(self.free_energies(device, Rows::numbers(&variant, rows.width)?)?);
         }
         let term = |row: usize| {
-            let logs: Vec<f64> = energies[..alternatives[row]].iter().map(|energies| -energies[row]).collect();
+            let logs: Vec<f64> = energies[..chosen[row].2].iter().map(|energies| -energies[row]).collect();
             logs[0] - log_sum_exp(&logs)
         };
         Ok(sites as f64 * (0..rows.count).map(term).sum::<f64>() / rows.count as f64)

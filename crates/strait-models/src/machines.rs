@@ -100,9 +100,13 @@ impl Stack {
     /// `hidden_bias` and, where it was learned, `deviation`. `notes` go into its metadata.
     ///
     /// # Errors
-    /// If a machine is not whole, or the file cannot be written.
+    /// If there is no machine, one is not whole or does not fit the one below, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
         self.rbms.iter().try_for_each(Rbm::check)?;
+        let chained = self.rbms.windows(2).all(|pair| pair[0].hidden_bias.len() == pair[1].visible_bias.len());
+        if self.rbms.is_empty() || !chained {
+            return Err(Error::Shape("these machines form no stack".to_owned()));
+        }
         let tensors: Vec<Named<'_>> =
             self.rbms.iter().enumerate().flat_map(|(number, rbm)| named(&name(number), rbm)).collect();
         let architecture = Architecture { machines: self.rbms.iter().map(Machine::of).collect(), below: None };

@@ -57,7 +57,10 @@ impl Rbm {
         let deviates = self.deviation.as_ref();
         let fits = visible.checked_mul(hidden) == Some(self.weight.len())
             && visible * hidden > 0
-            && deviates.is_none_or(|deviation| self.visible == Units::Gaussian && deviation.len() == visible);
+            && deviates.is_none_or(|deviation| {
+                let positive = |x: &f32| *x > 0.0 && x.is_finite();
+                self.visible == Units::Gaussian && deviation.len() == visible && deviation.iter().all(positive)
+            });
         if fits {
             return Ok(());
         }
@@ -109,8 +112,9 @@ impl Rbm {
     /// ```
     ///
     /// # Errors
-    /// If the vector has not one value for each visible unit, or these are rectified, whose states are no single number.
+    /// If the machine is not whole, the vector has not one value for each visible unit, or these are rectified, whose states are no single number.
     pub fn free_energy(&self, v: &[f32]) -> Result<f64> {
+        self.check()?;
         if v.len() != self.visible_bias.len() {
             return Err(Error::Width { expected: self.visible_bias.len(), found: v.len() });
         }

@@ -13,8 +13,9 @@ impl Stack {
     /// Unrolls the stack into an autoencoder (Hinton & Salakhutdinov 2006): the encoder takes the weights with the
     /// hidden biases, the decoder their transposes with the visible biases. From then on nothing is tied.
     ///
-    /// Each layer computes the mean of the units that it came from, so that the reconstruction has the activation of
-    /// the lowest visible units and the code that of the highest hidden ones.
+    /// Each layer computes the mean of the units that it came from, or of groups their total inputs: logits, such as the softmax
+    /// cross-entropy takes of a bag of words. So the reconstruction has the activation of the lowest visible units and the code
+    /// that of the highest hidden ones.
     pub fn unroll(&self) -> Autoencoder {
         let up = self.rbms.iter().map(Rbm::up);
         let down = self.rbms.iter().rev().map(Rbm::down);
@@ -23,7 +24,8 @@ impl Stack {
 }
 
 impl Rbm {
-    /// The layer that gives the means of the hidden units: act(v / σ W + b).
+    /// The layer that gives the means of the hidden units: act(v / σ W + b). The outputs of groups are their total inputs; for
+    /// their means see [`Rbm::hidden_means`].
     pub fn up(&self) -> Affine {
         let hidden = self.hidden_bias.len();
         let mut weight = self.weight.clone();

@@ -56,12 +56,14 @@ pub struct Wanted {
     pub given: Option<Tensor>,
     /// The inverse temperature, which multiplies the total input of binary units and of groups; then that is kept.
     pub scale: Option<f32>,
+    /// Where the total inputs go, where there is a place for them already.
+    pub total: Option<Tensor>,
 }
 
 impl Wanted {
     /// Means at temperature 1.
     pub fn mean(mean: Tensor) -> Self {
-        Self { mean, states: None, given: None, scale: None }
+        Self { mean, states: None, given: None, scale: None, total: None }
     }
 
     /// Also states.
@@ -74,9 +76,9 @@ impl Wanted {
         Self { given, ..self }
     }
 
-    /// At another temperature.
-    pub fn tempered(self, scale: f32) -> Self {
-        Self { scale: Some(scale), ..self }
+    /// At another temperature, with a place for the total inputs.
+    pub fn tempered(self, scale: f32, total: Tensor) -> Self {
+        Self { scale: Some(scale), total: Some(total), ..self }
     }
 }
 
@@ -104,8 +106,7 @@ impl Units {
         }
     }
 
-    /// Records their means, and states where they are wanted, given their total inputs. Gives the tensor of the total inputs
-    /// where that is there.
+    /// Records their means, and states where they are wanted, given their total inputs.
     ///
     /// # Errors
     /// If the shapes do not fit.
@@ -114,8 +115,8 @@ impl Units {
         program: &mut Program,
         routine: &mut Routine,
         TotalInput { input, weight, transposed, bias }: TotalInput,
-        Wanted { mean, states, given, scale }: Wanted,
-    ) -> Result<Option<Tensor>> {
+        Wanted { mean, states, given, scale, total }: Wanted,
+    ) -> Result<()> {
         let (sampling, groups) = match self {
             Self::Bernoulli => (Sampling::Bernoulli, Groups::none(mean.cols)),
             Self::Gaussian => (Sampling::Gaussian, Groups::none(mean.cols)),
@@ -126,21 +127,26 @@ impl Units {
             let sample = states.map(|Draw { out, stream }| Sample { sampling, out, stream });
             let activation = self.activation();
             routine.push(Op::Linear { input, weight, transposed, bias, activation, out: mean, sample })?;
-            return Ok(None);
+            return Ok(());
         }
         if matches!(self, Self::Gaussian | Self::Rectified) {
             return Err(Error::Shape("chains are tempered for binary units and groups of units only".to_owned()));
         }
-        let name = format!("total input of {}", program.name(mean));
-        let total = program.tensor(name, mean.rows, mean.cols, Kind::Values);
+        let total = total.unwrap_or_else(|| {
+            let name = format!("total input of {}", program.name(mean));
+            program.tensor(name, mean.rows, mean.cols, Kind::Values)
+        });
         let activation = Activation::Linear;
         routine.push(Op::Linear { input, weight, transposed, bias, activation, out: total, sample: None })?;
         routine.push(Op::Softmax { input: total, groups, scale: scale.unwrap_or(1.0), given, out: mean, states })?;
-        Ok(Some(total))
+        Ok(())
     }
 
     /// Σ ln Σₛ ρ(s) eˣˢ over units with these total inputs: what is left of a layer whose states are summed out. `given` is what
     /// their groups are given; one draw each without it.
+    ///
+    /// # Panics
+    /// If the inputs form no whole groups, or what is given is not one number for each.
     ///
     /// ```
     /// use strait_models::Units;
@@ -154,8 +160,13 @@ impl Units {
             Self::Bernoulli => inputs.iter().copied().map(softplus).sum(),
             Self::Gaussian => inputs.iter().map(|x| 0.5 * (x * x + std::f64::consts::TAU.ln())).sum(),
             Self::Rectified => {
-                let copies = |x: f64| (0..).map(move |i| softplus(x - f64::from(i) - 0.5));
-                let unit = |&x: &f64| copies(x).take_while(|term| *term > NEGLIGIBLE).sum::<f64>();
+                let unit = |&x: &f64| {
+                    // Of the first copies ln(1 + eʸ) is y itself.
+                    let sure = (x - 40.0).floor().max(0.0);
+                    let others = (0..).map(|i: u32| softplus(x - sure - f64::from(i) - 0.5));
+                    sure * x - 0.5 * sure * sure
+                        + others.take_while(|term| !(*term <= NEGLIGIBLE)).take(100).sum::<f64>()
+                };
                 inputs.iter().map(unit).sum()
             }
             Self::Softmax(Groups { first, classes }) => {
@@ -166,6 +177,23 @@ impl Units {
                     f64::from(given.map_or(1.0, own)) * log_sum_exp(inputs)
                 };
                 binary + groups.map(group).sum::<f64>()
+            }
+        }
+    }
+
+    /// Makes means of what a layer with [`Units::activation`] gives of them, row after row: total inputs of groups become
+    /// probabilities.
+    pub(crate) fn finish(self, values: &mut [f32], units: usize) {
+        let Self::Softmax(Groups { first, classes }) = self else {
+            return;
+        };
+        for row in values.chunks_exact_mut(units) {
+            let (binary, grouped) = row.split_at_mut(first);
+            binary.iter_mut().for_each(|x| *x = Activation::Logistic.apply(f64::from(*x)) as f32);
+            for group in grouped.chunks_exact_mut(classes) {
+                let wide: Vec<f64> = group.iter().map(|&x| f64::from(x)).collect();
+                let normaliser = log_sum_exp(&wide);
+                group.iter_mut().zip(wide).for_each(|(mean, x)| *mean = (x - normaliser).exp() as f32);
             }
         }
     }

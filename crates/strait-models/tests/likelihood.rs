@@ -9,7 +9,7 @@ const VISIBLE: usize = 7;
 const HIDDEN: usize = 5;
 
 fn device() -> Device {
-    Device::new(Cpu::with_threads(2).expect("threads start"))
+    Device::new(Cpu::with_threads(1).expect("threads start"))
 }
 
 fn machine(visible: Units, hidden: Units, scale: f32) -> Rbm {

@@ -64,6 +64,16 @@ pub(crate) fn positive(setting: &'static str, value: usize) -> Result<()> {
     Ok(())
 }
 
+/// Steps of Gibbs sampling for each minibatch.
+pub(crate) fn gibbs_steps(value: usize) -> Result<()> {
+    positive("cd-steps", value)?;
+    if value > 1000 {
+        let expected = "more than 1000 steps for each minibatch are not recorded";
+        return Err(Error::Setting { setting: "cd-steps", value: value.to_string(), expected });
+    }
+    Ok(())
+}
+
 /// A setting that has to be a finite number above zero.
 pub(crate) fn positive_rate(setting: &'static str, value: f32) -> Result<()> {
     if !(value.is_finite() && value > 0.0) {

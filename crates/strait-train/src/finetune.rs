@@ -117,7 +117,7 @@ pub struct FineTuneEpoch {
     /// The mean over the epoch of the loss that is minimised, summed over the values of a row.
     pub train_loss: f64,
     /// The mean squared error on the test set after the epoch, summed over the values of a row; the share of its rows that
-    /// are given a wrong class, of a classifier.
+    /// are given a wrong class, of a classifier, or whose largest value is elsewhere, with softmax cross-entropy.
     pub test_error: Option<f64>,
     /// The mean loss on the test set after the epoch, without noise and penalties.
     pub test_loss: Option<f64>,
@@ -383,7 +383,8 @@ impl FineTune {
         }
         let negative =
             |rows: &Rows<'_>| matches!(rows.values, Values::Numbers(numbers) if numbers.iter().any(|x| *x < 0.0));
-        if self.objective == Objective::SoftmaxCrossEntropy && [Some(train), test].into_iter().flatten().any(negative) {
+        let counts = self.objective == Objective::SoftmaxCrossEntropy && net.targets() == 0;
+        if counts && [Some(train), test].into_iter().flatten().any(negative) {
             let (setting, value) = ("the data", "below 0".to_owned());
             return Err(Error::Setting {
                 setting,

@@ -74,15 +74,15 @@ impl Recording<'_> {
 }
 
 impl Layers {
-    /// The hidden units' means, and states where these are wanted, at step `k`. Gives their total inputs where these are there.
-    pub(crate) fn up(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<Option<Tensor>> {
+    /// The hidden units' means, and states where these are wanted.
+    pub(crate) fn up(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<()> {
         let input = to.centred(input, self.offsets.0)?;
         let total = TotalInput { input, weight: self.weight, transposed: false, bias: self.biases.1 };
         Ok(self.units.1.record(to.program, to.step, total, wanted)?)
     }
 
     /// The same of the visible units.
-    pub(crate) fn down(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<Option<Tensor>> {
+    pub(crate) fn down(&self, to: &mut Recording<'_>, input: Tensor, wanted: Wanted) -> Result<()> {
         let input = to.centred(input, self.offsets.1)?;
         let total = TotalInput { input, weight: self.weight, transposed: true, bias: self.biases.0 };
         Ok(self.units.0.record(to.program, to.step, total, wanted)?)
@@ -193,26 +193,22 @@ impl Layers {
         for number in 0..chains {
             let [v, visible] = ["v", "v state"].map(|name| to.like(format!("{name} of chain {number}"), data.0));
             let [h, hidden] = ["h", "h state"].map(|name| to.like(format!("{name} of chain {number}"), data.1));
-            replicas.push((visible, hidden));
-            means.push((v, h));
+            let [above, below] = [data.1, data.0].map(|side| to.like(format!("total input of chain {number}"), side));
+            replicas.push(Replica { visible, inputs: above, hidden });
+            means.push((v, h, below));
         }
         for k in 0..steps {
-            let mut totals = Vec::new();
             for (number, &beta) in betas.iter().enumerate() {
-                let ((visible, hidden), (v, h)) = (replicas[number], means[number]);
+                let (Replica { visible, inputs, hidden }, (v, h, below)) = (replicas[number], means[number]);
                 let draw = k * chains + number + 1;
                 let of_visible = Wanted::mean(v).drawn(visible, self.visible_stream(draw)).given(Some(data.0));
-                self.down(to, hidden, of_visible.tempered(beta))?;
+                self.down(to, hidden, of_visible.tempered(beta, below))?;
                 let of_hidden = Wanted::mean(h).drawn(hidden, self.hidden_stream(draw));
-                totals.extend(self.up(to, visible, of_hidden.tempered(beta))?);
+                self.up(to, visible, of_hidden.tempered(beta, inputs))?;
             }
-            let replica = |number: usize| {
-                let (visible, hidden) = replicas[number];
-                Replica { visible, inputs: totals[number], hidden }
-            };
             for number in 1..chains {
                 to.step.push(Op::Exchange {
-                    chains: [replica(number - 1), replica(number)],
+                    chains: [replicas[number - 1], replicas[number]],
                     bias: self.biases.0,
                     difference: betas[number - 1] - betas[number],
                     // Of two neighbouring pairs only one exchanges in a step.
@@ -221,8 +217,8 @@ impl Layers {
                 })?;
             }
         }
-        let negative = (replicas[0].0, means[0].1);
-        let chains = replicas.into_iter().map(|(_, hidden)| hidden).collect();
+        let negative = (replicas[0].visible, means[0].1);
+        let chains = replicas.into_iter().map(|replica| replica.hidden).collect();
         Ok(Phases { step, reconstruction, negative, chains, driving: None })
     }
 }

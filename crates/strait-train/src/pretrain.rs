@@ -7,7 +7,7 @@ use strait_compute::{Device, Precision, Step};
 use strait_data::{Rows, Values};
 use strait_models::{Rbm, Stack, Units, check_sizes};
 
-use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::machine::{Features, Machine, Plan, Source};
 use crate::progress::HostCost;
@@ -150,7 +150,7 @@ pub struct PretrainEpoch {
     /// The mean free energy of rows held out less that of as many rows trained on, in nats, after the epoch: what grows when a
     /// machine overfits. For binary hidden units, where there are rows held out.
     pub free_energy_gap: Option<f64>,
-    /// Seconds.
+    /// Seconds, with what watching takes.
     pub seconds: f64,
     /// What it cost the host.
     #[serde(flatten)]
@@ -207,6 +207,7 @@ impl Pretrain {
             self.visible.check(rows.width)?;
             admissible(self.visible, &rows)?;
         }
+        self.check_layers(sizes)?;
         let machines = sizes.len() - 1;
         let order = Stream::new(self.seed, 1).permutation(rows.count);
         let largest = sizes.iter().max().copied().unwrap_or(0);
@@ -216,8 +217,7 @@ impl Pretrain {
         let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
         for (number, pair) in sizes.windows(2).enumerate() {
             let last = number + 1 == machines;
-            let visible = (pair[0], if number == 0 { self.visible } else { self.hidden });
-            let hidden = (pair[1], if last { self.code } else { self.hidden });
+            let [visible, hidden] = [0, 1].map(|i| (pair[i], self.units(number + i, machines)));
             let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
             let features = if last { Features::Dropped } else { above };
             let plan = Plan { recipe: self, number, rows: rows.count, features, watched: watched.as_ref() };
@@ -225,8 +225,9 @@ impl Pretrain {
             let (epochs, stopped) = machine.train(self, &rbm, &source, observer)?;
             machine.read(&mut rbm)?;
             let parameters = [&rbm.weight, &rbm.visible_bias, &rbm.hidden_bias];
-            let parameters = parameters.into_iter().chain(&rbm.deviation).flatten();
-            if let Some(x) = parameters.into_iter().find(|x| !x.is_finite()) {
+            let negative = |x: &&f32| !(x.is_finite() && **x > 0.0);
+            let deviations = rbm.deviation.iter().flatten().find(negative);
+            if let Some(x) = parameters.into_iter().flatten().find(|x| !x.is_finite()).or(deviations) {
                 let stage = format!("RBM {}-{}", pair[0], pair[1]);
                 let rate = f64::from(self.rate_of(&rbm));
                 return Err(Error::Diverged { stage, epoch: self.epochs, rate, error: f64::from(*x) });
@@ -279,15 +280,7 @@ impl Pretrain {
     pub fn check(&self) -> Result<()> {
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
-        positive("cd-steps", self.cd_steps)?;
-        if self.cd_steps > 1000 {
-            let (setting, value) = ("cd-steps", self.cd_steps.to_string());
-            return Err(Error::Setting {
-                setting,
-                value,
-                expected: "more than 1000 steps for each minibatch are not recorded",
-            });
-        }
+        gibbs_steps(self.cd_steps)?;
         positive_rate("rate", self.rate)?;
         positive_rate("gaussian-rate", self.gaussian_rate)?;
         decay("initial-momentum", self.initial_momentum)?;
@@ -295,6 +288,12 @@ impl Pretrain {
         self.max_norm.map_or(Ok(()), |norm| positive_rate("max-norm", norm))?;
         self.deviation_rate
             .map_or(Ok(()), |rate| below("deviation-rate", rate, 1.0, "it must be from 0 to less than 1"))?;
+        let deviates = self.deviation_rate.is_some();
+        if deviates && (self.visible != Units::Gaussian || self.centred) {
+            let (setting, value) = ("deviation-rate", "set".to_owned());
+            let expected = "deviations are learned of Gaussian visible units, and in machines that are not centred";
+            return Err(Error::Setting { setting, value, expected });
+        }
         below("absolute-cost", self.absolute_cost, f32::INFINITY, "it must be a number of at least 0")?;
         self.check_chain()?;
         if let Some(SparsityTarget { weight, target }) = self.sparsity {
@@ -307,7 +306,30 @@ impl Pretrain {
         weight_cost(self.weight_cost)
     }
 
-    /// Whether the chains make sense for such units.
+    /// The units of a layer, counted from the data, above which so many machines stand.
+    fn units(&self, layer: usize, machines: usize) -> Units {
+        match layer {
+            0 => self.visible,
+            _ if layer == machines => self.code,
+            _ => self.hidden,
+        }
+    }
+
+    /// Whether layers of these sizes can be of their kinds, before any is trained.
+    fn check_layers(&self, sizes: &[usize]) -> Result<()> {
+        for (layer, &size) in sizes.iter().enumerate() {
+            let units = self.units(layer, sizes.len() - 1);
+            units.check(size)?;
+            if matches!(self.chain, Chain::Tempered { .. }) && matches!(units, Units::Gaussian | Units::Rectified) {
+                let (setting, value) = ("the units of a tempered machine", format!("{units:?}").to_lowercase());
+                let expected = "chains are tempered for binary units and groups; see visible, hidden and code";
+                return Err(Error::Setting { setting, value, expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the chains make sense.
     fn check_chain(&self) -> Result<()> {
         match self.chain {
             Chain::FastPersistent { rate } => positive_rate("the rate of the fast weights", rate),
@@ -357,12 +379,20 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
         Units::Rectified if numbers.iter().any(|x| *x < 0.0) => refused("rectified units have no values below 0"),
         Units::Rectified => Ok(()),
         Units::Softmax(groups) => {
+            /// More draws than a document has words.
+            const MOST: f32 = 1e6;
+            let counted = |group: &[f32]| {
+                let sum: f32 = group.iter().sum();
+                group.iter().all(|x| *x >= 0.0) && sum <= MOST && (sum - sum.round()).abs() < 1e-3
+            };
             let wrong = |row: &[f32]| {
                 let (binary, grouped) = row.split_at(groups.first);
-                binary.iter().any(|x| !(0.0..=1.0).contains(x)) || grouped.iter().any(|x| *x < 0.0)
+                binary.iter().any(|x| !(0.0..=1.0).contains(x)) || !grouped.chunks_exact(groups.classes).all(counted)
             };
             if numbers.chunks_exact(rows.width).any(wrong) {
-                return refused("binary units take values from 0 to 1, groups of units are counted from 0 on");
+                return refused(
+                    "binary units take values from 0 to 1; the units of a group are counted, 1,000,000 at most in a group",
+                );
             }
             Ok(())
         }

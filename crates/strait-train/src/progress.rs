@@ -54,7 +54,7 @@ pub enum Event {
         test_error: Option<f64>,
         /// The mean free energy of rows held out less that of rows trained on, where it is watched.
         free_energy_gap: Option<f64>,
-        /// Seconds of training alone.
+        /// Seconds of training, with the watching of free energies.
         seconds: f64,
         /// Rows of an epoch.
         rows: usize,

@@ -12,7 +12,7 @@ use strait_compute::{
 use strait_data::Rows;
 use strait_models::{Dbn, Layer, Network, Wanted, minibatches};
 
-use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
 use crate::phases::{Layers, Recording, gradient};
@@ -47,7 +47,7 @@ pub struct UpDown {
     pub schedule: Schedule,
     /// Momentum.
     pub momentum: f32,
-    /// λ, the weight cost.
+    /// λ, the weight cost; with the hybrid objective each of its two terms has it.
     pub weight_cost: f32,
     /// Random shifts of the images, drawn anew for each row of each epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,12 +186,7 @@ impl UpDown {
     pub fn check(&self) -> Result<()> {
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
-        positive("cd-steps", self.cd_steps)?;
-        if self.cd_steps > 1000 {
-            let (setting, value) = ("cd-steps", self.cd_steps.to_string());
-            let expected = "more than 1000 steps for each minibatch are not recorded";
-            return Err(Error::Setting { setting, value, expected });
-        }
+        gibbs_steps(self.cd_steps)?;
         positive_rate("rate", self.rate)?;
         decay("momentum", self.momentum)?;
         self.schedule.check(self.epochs)?;

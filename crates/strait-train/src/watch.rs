@@ -5,7 +5,7 @@ use strait_compute::{
     Activation, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
 };
 use strait_data::Rows;
-use strait_models::{Rbm, Units, declare_rows, forward, upload};
+use strait_models::{Rbm, Units, declare_rows, upload};
 
 use crate::Result;
 use crate::phases::{Layers, Recording};
@@ -31,7 +31,7 @@ impl Watched {
     pub(crate) fn above(&self, device: &Device, rbm: &Rbm) -> Result<Self> {
         let up = |values: &[f32]| {
             let rows = Rows::numbers(values, self.width).map_err(strait_models::Error::from)?;
-            forward(device, &[rbm.up()], None, &rows)
+            rbm.hidden_means(device, rows)
         };
         Ok(Self { width: rbm.hidden_bias.len(), known: up(&self.known)?, unknown: up(&self.unknown)? })
     }

@@ -196,6 +196,7 @@ fn a_gpu_trains_machines_of_every_kind_and_belief_nets() {
         // The same bits are drawn, of which few fall on the other side of a probability.
         let far = weight.iter().zip(&other_weight).filter(|(x, y)| (*x - *y).abs() > 0.05).count();
         assert!(far < weight.len() / 20, "{recipe:?}: {far} of {} weights differ", weight.len());
+        assert_eq!(gap.is_some() && other_gap.is_some(), recipe.code == Units::Bernoulli);
         if let (Some(gap), Some(other)) = (gap, other_gap) {
             assert!((gap - other).abs() < 0.1 * (1.0 + gap.abs()), "{recipe:?}: gaps of {gap} and {other}");
         }

@@ -14,10 +14,11 @@ compile_for_each_isa!(max_norm = max_norm_kernel(weight: &Values, norm: f32, row
 
 compile_for_each_isa!(threshold = threshold_kernel(weight: &Values, threshold: f32, share: Taking<'_>));
 
-/// v, nearer to 0 by the threshold.
+/// v, nearer to 0 by the threshold; NaN stays.
 #[inline(always)]
 fn soft(v: f32, threshold: f32) -> f32 {
-    (v.abs() - threshold).max(0.0).copysign(v)
+    let left = v.abs() - threshold;
+    if left < 0.0 { 0.0 } else { left.copysign(v) }
 }
 
 #[inline(always)]
