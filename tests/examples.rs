@@ -8,7 +8,7 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 16] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 18] = [
     ("dbn", &["--code", "30", "--gibbs", "20"], &["filters.png", "digits.png"]),
     ("documents", &["--code", "3", "--words", "100"], &["retrieval.svg"]),
     (
@@ -18,6 +18,8 @@ const EXAMPLES: [(&str, &[&str], &[&str]); 16] = [
     ),
     ("classifier", &["--code", "30"], &["filters.png"]),
     ("curves", &["--code", "3"], &["reconstructions.png", "filters.png"]),
+    ("faces", &["--code", "5"], &["reconstructions.png", "filters.png"]),
+    ("ratings", &["--code", "20"], &["errors.svg"]),
     ("rbm", &["--code", "30", "--small", "8", "--temperatures", "50"], &["filters.png", "fantasies.png"]),
     ("convolutional", &["--code", "3", "--kernel", "5"], &["reconstructions.png", "maps.png"]),
     ("stacked_denoising", &["--code", "30"], &["filters.png", "mistakes.png"]),
@@ -94,6 +96,8 @@ fn wrong_input_gets_one_clear_sentence() {
         let reads = match name {
             "activations" => Some("--rows"),
             "documents" => Some("--documents"),
+            "faces" => Some("--faces"),
+            "ratings" => Some("--ratings"),
             "curves" => None,
             _ => Some("--data"),
         };
@@ -135,6 +139,11 @@ fn wrong_input_gets_one_clear_sentence() {
         ("multimodal", vec!["--share", "0.6"], "--share 0.6: it must lie from 0 to 0.5"),
         ("uses", vec!["--model", "absent.safetensors"], "absent.safetensors"),
         ("uses", vec!["--normal", "10"], "--normal 10: there are fewer than 4 training images"),
+        ("faces", vec!["--faces", &file], "neither a folder of pictures nor the Olivetti faces"),
+        ("faces", vec!["--code", "626"], "--code 626: PCA of patches has 625 components at most"),
+        ("faces", vec!["--limit", "0"], "0 patches: there must be 1 to 1000000"),
+        ("ratings", vec!["--ratings", &file], "all of them are 9, so that there is nothing to predict"),
+        ("ratings", vec!["--limit", "0"], "0 users and 200 items: there must be some of both"),
     ] {
         let run = run(name, &arguments);
         let message = String::from_utf8_lossy(&run.stderr);

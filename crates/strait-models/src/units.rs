@@ -165,7 +165,7 @@ impl Units {
                     let sure = (x - 40.0).floor().max(0.0);
                     let others = (0..).map(|i: u32| softplus(x - sure - f64::from(i) - 0.5));
                     sure * x - 0.5 * sure * sure
-                        + others.take_while(|term| !(*term <= NEGLIGIBLE)).take(100).sum::<f64>()
+                        + others.take_while(|term| term.is_nan() || *term > NEGLIGIBLE).take(100).sum::<f64>()
                 };
                 inputs.iter().map(unit).sum()
             }

@@ -174,8 +174,8 @@ impl Pretrain {
     ///
     /// The rows are shuffled once; the minibatches stay the same in all epochs, as in the paper's code. The data of a
     /// layer are the hidden probabilities that the one below had in its last epoch, minibatch by minibatch; they stay
-    /// on the device. The free energies of rows that are `held_out`, and of as many others (at most 1000), are compared after each
-    /// epoch.
+    /// on the device. The free energies of rows that are `held_out`, and of as many others (at most 1000, and of small data a
+    /// twentieth), are compared after each epoch.
     ///
     /// ```
     /// use strait_train::{Pretrain, silent};

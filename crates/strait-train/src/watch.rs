@@ -10,8 +10,9 @@ use strait_models::{Rbm, Units, declare_rows, upload};
 use crate::Result;
 use crate::phases::{Layers, Recording};
 
-/// Rows of either kind that are watched.
-const ROWS: usize = 1000;
+/// Rows of either kind that are watched: so many at most, and of small data a twentieth, so that watching takes little time; but
+/// not fewer than the second number, where there are as many.
+const ROWS: (usize, usize) = (1000, 100);
 
 /// The rows, as many that are known as unknown ones.
 pub(crate) struct Watched {
@@ -22,7 +23,8 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) fn new(known: Rows<'_>, unknown: Rows<'_>) -> Self {
-        let count = ROWS.min(known.count).min(unknown.count);
+        let (most, least) = ROWS;
+        let count = most.min((known.count / 20).max(least)).min(known.count).min(unknown.count);
         let [known, unknown] = [known, unknown].map(|rows| rows.first(count).to_numbers());
         Self { width: unknown.len() / count, known, unknown }
     }
@@ -48,6 +50,8 @@ pub(crate) struct Watch {
     routines: [RoutineId; 2],
     zero: Tensor,
     origin: Tensor,
+    /// Whether there are offsets of hidden units.
+    centred: bool,
     gaussian: bool,
 }
 
@@ -79,21 +83,29 @@ impl Watch {
             let v = if precision.is_some() { scaled } else { gathered };
             let input = Recording { program, step: &mut step }.centred(v, layers.offsets.0)?;
             let (weight, transposed, sample) = (layers.weight, false, None);
-            for (bias, activation, out) in
-                [(zero, Activation::Linear, total), (layers.biases.1, Activation::Softplus, soft)]
-            {
-                step.push(Op::Linear { input, weight, transposed, bias, activation, out, sample })?;
-            }
+            let linear =
+                |bias, activation, out| Op::Linear { input, weight, transposed, bias, activation, out, sample };
+            step.push(linear(layers.biases.1, Activation::Softplus, soft))?;
             step.push(Op::RowSums { input: soft, columns: None })?;
             step.push(Op::RowSums { input, columns: Some(layers.biases.0) })?;
-            step.push(Op::RowSums { input: total, columns: Some(layers.offsets.1.unwrap_or(zero)) })?;
+            if let Some(offset) = layers.offsets.1 {
+                step.push(linear(zero, Activation::Linear, total))?;
+                step.push(Op::RowSums { input: total, columns: Some(offset) })?;
+            }
             if gaussian {
                 let kind = LossKind::SquaredError { activation: Activation::Linear };
                 step.push(Op::Loss { kind, input: v, target: origin, output: None, delta: None })?;
             }
             routines.push(program.add(step));
         }
-        Ok(Self { data, routines: [routines[0], routines[1]], zero, origin, gaussian })
+        Ok(Self {
+            data,
+            routines: [routines[0], routines[1]],
+            zero,
+            origin,
+            centred: layers.offsets.1.is_some(),
+            gaussian,
+        })
     }
 
     /// Brings the rows to the device.
@@ -114,8 +126,9 @@ impl Watch {
             let rows = self.data[0].rows as u32;
             let metrics = execution.run(routine, &[Step { rows, ..Step::default() }], &mut go_on)?;
             let sum = |i: usize| metrics.losses[i].iter().map(|&x| f64::from(x)).sum::<f64>();
-            let squares = if self.gaussian { 0.5 * sum(3) } else { 0.0 };
-            *mean = (squares + sum(2) - sum(1) - sum(0)) / f64::from(rows);
+            let offset = if self.centred { sum(2) } else { 0.0 };
+            let squares = if self.gaussian { 0.5 * sum(metrics.losses.len() - 1) } else { 0.0 };
+            *mean = (squares + offset - sum(1) - sum(0)) / f64::from(rows);
         }
         Ok(means[1] - means[0])
     }

@@ -8,6 +8,11 @@ use strait_data::Rows;
 use strait_models::{Rbm, Units};
 use strait_train::{Chain, Event, Pretrain, SparsityTarget, silent};
 
+/// Nets so small leave several workers nothing to do but to wait for each other.
+fn one_thread() -> Device {
+    Device::new(Cpu::with_threads(1).expect("threads start"))
+}
+
 /// Bars and stripes: 4 x 4 images whose rows, or columns, are all on or all off.
 fn bars_and_stripes() -> Vec<f32> {
     let mut pixels = Vec::new();
@@ -22,12 +27,12 @@ fn bars_and_stripes() -> Vec<f32> {
 /// The mean exact log-likelihood of the rows.
 fn log_likelihood(rbm: &Rbm, rows: &[f32]) -> f64 {
     let energies = rows.chunks_exact(16).map(|row| rbm.free_energy(row).expect("16 values"));
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     -energies.sum::<f64>() / (rows.len() / 16) as f64 - rbm.log_partition(&device, None).expect("few hidden units")
 }
 
 fn trained(epochs: usize, cd_steps: usize) -> Rbm {
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let pixels = bars_and_stripes();
     let recipe = Pretrain {
         epochs,
@@ -58,7 +63,7 @@ fn exact_log_likelihood_rises_and_further_with_more_gibbs_steps() {
 
 #[test]
 fn gaussian_visible_units_find_the_mean() {
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let mut stream = Stream::new(11, 0);
     let mean = [3.0, -1.5, 0.25];
     let values: Vec<f32> = (0..3000).map(|i| mean[i % 3] + stream.next_normal()).collect();
@@ -103,7 +108,7 @@ fn the_seed_decides_every_bit() {
 
 #[test]
 fn wrong_settings_and_divergence_are_errors() {
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let values = vec![1e18; 40];
     let rows = Rows::numbers(&values, 4).expect("whole rows");
     let fit = |recipe: Pretrain, sizes: &[usize]| {
@@ -121,7 +126,7 @@ fn wrong_settings_and_divergence_are_errors() {
 /// Who stops the run gets the machines so far.
 #[test]
 fn a_stopped_run_leaves_the_machines_so_far() {
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let pixels: Vec<u8> = (0..200 * 12u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let rows = Rows::bytes(&pixels, 12).expect("whole rows");
     let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
@@ -146,7 +151,7 @@ fn a_stopped_run_leaves_the_machines_so_far() {
 #[test]
 fn persistent_chains_learn_what_contrastive_divergence_learns_and_more() {
     let pixels = bars_and_stripes();
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let rows = Rows::numbers(&pixels, 16).expect("whole rows");
     let likelihood = |chain: Chain| {
         let recipe = Pretrain {
@@ -173,7 +178,7 @@ fn persistent_chains_learn_what_contrastive_divergence_learns_and_more() {
 #[test]
 fn weights_stay_below_the_norm() {
     let pixels = bars_and_stripes();
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let rows = Rows::numbers(&pixels, 16).expect("whole rows");
     let longest = |max_norm: Option<f32>| {
         let recipe = Pretrain { epochs: 50, batch: 8, max_norm, code: Units::Bernoulli, ..Pretrain::default() };
@@ -190,7 +195,7 @@ fn weights_stay_below_the_norm() {
 fn hidden_units_are_on_as_often_as_they_shall_be() {
     let mut stream = Stream::new(7, 0);
     let values: Vec<f32> = (0..400 * 20).map(|_| if stream.next_normal() > 0.3 { 1.0 } else { 0.0 }).collect();
-    let device = Device::cpu().expect("threads start");
+    let device = one_thread();
     let rows = Rows::numbers(&values, 20).expect("whole rows");
     let mean = |sparsity: Option<SparsityTarget>| {
         let recipe = Pretrain { epochs: 60, batch: 20, sparsity, code: Units::Bernoulli, ..Pretrain::default() };
