@@ -285,6 +285,11 @@ fn plot(path: &Path, table: &Table, images: usize) -> Result<()> {
             ErrorBar::new_vertical(place(*depth), mean - deviation, mean, mean + deviation, colour.filled(), 8)
         }))?;
     }
-    chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .border_style(BLACK)
+        .background_style(WHITE)
+        .draw()?;
     Ok(area.present()?)
 }

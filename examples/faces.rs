@@ -310,11 +310,11 @@ fn folder(path: &Path) -> Result<Vec<Vec<f32>>> {
     let mut open = |file: &PathBuf| -> Result<Vec<f32>> {
         let shown = file.display();
         let image = image::open(file).with_context(|| format!("--faces {shown}: this is no PNG or PGM picture"))?;
-        let found = (image.width(), image.height());
-        let expected = *size.get_or_insert(found);
-        if found != expected {
+        let found = format!("{} x {}", image.width(), image.height());
+        let expected = size.get_or_insert_with(|| found.clone());
+        if found != *expected {
             bail!(
-                "--faces {shown}: it has {found:?} pixels, but the first picture has {expected:?}; all must be alike"
+                "--faces {shown}: it has {found} pixels, but the first picture has {expected}; all must be alike"
             );
         }
         if image.width().min(image.height()) < EDGE as u32 {
