@@ -313,9 +313,7 @@ fn folder(path: &Path) -> Result<Vec<Vec<f32>>> {
         let found = format!("{} x {}", image.width(), image.height());
         let expected = size.get_or_insert_with(|| found.clone());
         if found != *expected {
-            bail!(
-                "--faces {shown}: it has {found} pixels, but the first picture has {expected}; all must be alike"
-            );
+            bail!("--faces {shown}: it has {found} pixels, but the first picture has {expected}; all must be alike");
         }
         if image.width().min(image.height()) < EDGE as u32 {
             bail!("--faces {shown}: it has fewer than {EDGE} x {EDGE} pixels");
