@@ -245,8 +245,9 @@ impl Rbm {
     /// use strait_models::{Rbm, Units};
     /// let units = Units::Softmax(Groups { first: 1, classes: 2 });
     /// let mut rbm = Rbm::new((3, units), (1, Units::Bernoulli), &mut Stream::new(1, 0))?;
-    /// // The hidden unit is on if the first visible one is, and then wants the second class.
+    /// // The first class is the more frequent one, but the hidden unit, on if the first visible one is, wants the second.
     /// (rbm.weight, rbm.hidden_bias) = (vec![8.0, -4.0, 4.0], vec![-4.0]);
+    /// rbm.visible_bias = vec![0.0, 1.0, 0.0];
     /// let rows = strait_data::Rows::numbers(&[0.0, 1.0], 1)?;
     /// assert_eq!(rbm.classify(&strait_compute::Device::cpu()?, rows)?, [0, 1]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
