@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use shared::{Learning, Member, Report, draw_filters, higher, lower, pictures};
 use strait::compute::philox::Stream;
 use strait::data::Images;
+use strait::models::mistakes;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
 use strait::terminal::{Terminal, stopping};
@@ -149,16 +150,16 @@ fn run(options: &Options) -> Result<()> {
         Ok(trained.stack)
     };
     let mut measured = Vec::new();
-    let mut error = |who: &str, found: Vec<usize>, published: Option<f64>| {
-        let wrong = found.iter().zip(test_labels).filter(|(found, label)| **found != usize::from(**label)).count();
+    let mut error = |who: &str, found: &[usize], published: Option<f64>| -> Result<()> {
         let what = format!("test images read wrongly, per cent, {who}");
-        measured.push(lower(what, 100.0 * wrong as f64 / found.len() as f64, published));
+        measured.push(lower(what, 100.0 * mistakes(found, test_labels)?, published));
+        Ok(())
     };
     let whole = options.member.common.limit.is_none();
     let machine = Pretrain { visible: with_label(images.width), ..recipe.machine.clone() };
     let machine = learn(&machine, &[images.width + CLASSES, recipe.alone], labelled.rows())?;
     if let (Some(rbm), false) = (machine.rbms.first(), stopping()) {
-        error("one machine", rbm.classify(&device, test)?, whole.then_some(3.39));
+        error("one machine", &rbm.classify(&device, test)?, whole.then_some(3.39))?;
     }
     let below = learn(&recipe.rbms, &sizes[..sizes.len() - 1], images)?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, images.count, FineTuned::default());
@@ -174,14 +175,14 @@ fn run(options: &Options) -> Result<()> {
     net.top = learn(&greedy, &[features + CLASSES, top], rows.rows())?.rbms.swap_remove(0);
     drop(values);
     if !stopping() {
-        error("before the up-down algorithm", net.predict(&device, test)?, whole.then_some(2.49));
+        error("before the up-down algorithm", &net.predict(&device, test)?, whole.then_some(2.49))?;
         for (who, training) in [("after it", &recipe.training), ("after it with persistent chains", &recipe.refining)] {
             let tuned = training.fit(&device, &mut net, labelled.rows(), &mut show)?;
             seconds += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
             if stopping() {
                 break;
             }
-            error(who, net.predict(&device, test)?, whole.then_some(1.25));
+            error(who, &net.predict(&device, test)?, whole.then_some(1.25))?;
         }
     }
     net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;

@@ -15,9 +15,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Measured, Member, Report, higher, lower, pictures};
+use shared::{Learning, Measured, Member, Report, draw_filters, higher, lower, pictures};
 use strait::models::Annealing;
-use strait::picture::{LabelledRow, filters, labelled_rows};
+use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
 use strait::terminal::{Terminal, stopping};
 use strait::train::{Chain, FineTuned};
@@ -199,9 +199,7 @@ fn mean(values: &[f64]) -> f64 {
 
 /// The weights of hidden units, and what becomes of test images in chains of Gibbs sampling.
 fn draw(options: &Options, device: &Device, rbm: &Rbm, test: Rows<'_>, width: usize, seed: u64) -> Result<()> {
-    let hidden = rbm.hidden_bias.len();
-    let filter = |unit: usize| rbm.weight.iter().skip(unit).step_by(hidden).copied().collect();
-    filters(&options.out.join("filters.png"), width, &(0..hidden.min(200)).map(filter).collect::<Vec<_>>())?;
+    draw_filters(&options.out.join("filters.png"), &rbm.up(), width)?;
     let starts = test.first(DRAWN);
     let mut rows = vec![LabelledRow { label: "test images", images: pictures(&starts.to_numbers(), test.width) }];
     for (label, steps) in

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Measured, Member, Report, lower};
+use shared::{Learning, Measured, Member, Report, draw_filters, lower};
 use strait::Rbm;
 use strait::compute::philox::Stream;
 use strait::models::forward;
@@ -171,8 +171,7 @@ fn run(options: &Options) -> Result<()> {
         let Some(rbm) = trained.stack.rbms.first() else { break };
         let outputs = forward(&device, &[rbm.up()], None, &rows.first(10_000))?;
         measured.extend(measure(name, rbm, &outputs, training));
-        let drawn: Vec<Vec<f32>> = (0..recipe.code.min(200)).map(|unit| filter(rbm, unit)).collect();
-        filters(&options.out.join(format!("{file}.png")), width, &drawn)?;
+        draw_filters(&options.out.join(format!("{file}.png")), &rbm.up(), width)?;
         trained.stack.save(options.out.join(format!("{file}.safetensors")), Dtype::F32, &Default::default())?;
         if let Some(second) = trained.stack.rbms.get(1) {
             let outputs = forward(&device, &[rbm.up(), second.up()], None, &rows.first(10_000))?;

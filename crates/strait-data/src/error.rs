@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// A file cannot be opened or read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why: part of the message, and so no source, which would be printed once more.
+        cause: std::io::Error,
     },
     /// A folder holds no file of that name.
     #[error("{}: no file `{name}` or `{name}.gz` in this folder; it must hold the four MNIST files", folder.display())]
@@ -64,7 +64,7 @@ impl Error {
         Self::Format { path: path.to_owned(), message: message.into() }
     }
 
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_owned(), source }
+    pub(crate) fn io(path: &Path, cause: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), cause }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) struct Container {
 impl Container {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let wrong = |message: String| Error::File { path: path.to_owned(), message };
-        let io = |source| Error::Io { path: path.to_owned(), source };
+        let io = |cause| Error::Io { path: path.to_owned(), cause };
         // Asked before it is opened, since opening a pipe would wait for its writer.
         if !std::fs::metadata(path).map_err(io)?.is_file() {
             return Err(wrong("this is not a file".to_owned()));
@@ -185,7 +185,7 @@ fn values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::R
 /// # Errors
 /// [`Error::Io`] with the path.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let io = |source| Error::Io { path: path.to_owned(), source };
+    let io = |cause| Error::Io { path: path.to_owned(), cause };
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),

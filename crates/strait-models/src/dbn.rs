@@ -179,7 +179,15 @@ impl Dbn {
 }
 
 /// The share of rows that were given another class than their label.
-pub(crate) fn mistakes(found: &[usize], labels: &[u8]) -> Result<f64> {
+///
+/// ```
+/// assert_eq!(strait_models::mistakes(&[3, 1], &[3, 2])?, 0.5);
+/// # Ok::<(), strait_models::Error>(())
+/// ```
+///
+/// # Errors
+/// If there is not a label for each row.
+pub fn mistakes(found: &[usize], labels: &[u8]) -> Result<f64> {
     if labels.len() != found.len() {
         let message = format!("{} labels do not name the classes of {} rows", labels.len(), found.len());
         return Err(Error::Shape(message));

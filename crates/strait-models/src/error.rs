@@ -24,12 +24,12 @@ pub enum Error {
     #[error("{0}")]
     Shape(String),
     /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why: part of the message, and so no source, which would be printed once more.
+        cause: std::io::Error,
     },
     /// A file is not the model that it should be.
     #[error("{}: {message}", path.display())]

@@ -33,7 +33,7 @@ pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use classifier::Classifier;
 pub use container::{Dtype, write_atomically};
-pub use dbn::Dbn;
+pub use dbn::{Dbn, mistakes};
 pub use error::{Error, Result};
 pub use hashing::{BinaryCodes, medians};
 pub use likelihood::{Annealing, Partition};

@@ -23,8 +23,17 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
+    /// Places for all rows where the device holds them and a tensor of `width` numbers for each, else two places that take turns.
+    pub(crate) fn of(program: &mut Program, device: &Device, rows: &Rows<'_>, width: usize, batch: usize) -> Self {
+        if Self::fits(device, rows) && Self::room(device, rows.count, width) {
+            Self::resident(program, rows, batch)
+        } else {
+            Self::streamed(program, device, rows, width, batch)
+        }
+    }
+
     /// Whether rows of that many values take no more than the device's largest tensor.
-    pub(crate) fn fits(device: &Device, rows: &Rows<'_>) -> bool {
+    fn fits(device: &Device, rows: &Rows<'_>) -> bool {
         device.largest_tensor().is_none_or(|limit| (rows.count * rows.row_bytes()) as u64 <= limit)
     }
 
@@ -34,7 +43,7 @@ impl Feed {
     }
 
     /// Places for all rows, to be visited in an order.
-    pub(crate) fn resident(program: &mut Program, rows: &Rows<'_>, batch: usize) -> Self {
+    fn resident(program: &mut Program, rows: &Rows<'_>, batch: usize) -> Self {
         let data = declare_rows(program, "training data", rows);
         let index = program.tensor("order", 1, rows.count, Kind::Index);
         Self { places: vec![data], index: Some(index), rows: rows.count, batch }
@@ -47,13 +56,7 @@ impl Feed {
     }
 
     /// Two places that take turns. `width` is that of the widest tensor of as many rows.
-    pub(crate) fn streamed(
-        program: &mut Program,
-        device: &Device,
-        rows: &Rows<'_>,
-        width: usize,
-        batch: usize,
-    ) -> Self {
+    fn streamed(program: &mut Program, device: &Device, rows: &Rows<'_>, width: usize, batch: usize) -> Self {
         let most = device.largest_tensor().unwrap_or(PLACE_BYTES).min(PLACE_BYTES);
         let fitting = most / rows.row_bytes().max(4 * width) as u64;
         let steps = (fitting as usize / batch).max(1);

@@ -13,7 +13,7 @@ use strait_data::{Rows, Values};
 use strait_models::{Rbm, Units, Wanted, minibatches};
 
 use crate::feed::Feed;
-use crate::phases::{Fast, Layers, Phases, Recording, gradient, record_sparsity};
+use crate::phases::{Fast, Layers, Phases, Recording, gradient, record_sparsity, write_states};
 use crate::pretrain::{Chain, Pretrain, PretrainEpoch, SparsityTarget};
 use crate::progress::{HostCost, Progress};
 use crate::watch::{Watch, Watched};
@@ -96,10 +96,7 @@ impl Machine {
         let mut program = Program::default();
         let feed = match source.on_host() {
             None => Feed::given(&mut program, rows, visible, batch),
-            Some((data, _)) if Feed::fits(device, &data) && Feed::room(device, rows, hidden) => {
-                Feed::resident(&mut program, &data, batch)
-            }
-            Some((data, _)) => Feed::streamed(&mut program, device, &data, hidden, batch),
+            Some((data, _)) => Feed::of(&mut program, device, &data, hidden, batch),
         };
         let mut features = Vec::new();
         if kind != Features::Dropped {
@@ -121,8 +118,8 @@ impl Machine {
         );
         let deviates = recipe.deviation_rate.filter(|_| rbm.visible == Units::Gaussian);
         let precision = column(deviates.is_some(), "1 / deviation", visible);
-        let [data, v0] = ["data v", "v0"].map(|name| program.tensor(name, batch, visible, Kind::Values));
-        let gathered = if precision.is_some() { data } else { v0 };
+        let v0 = program.tensor("v0", batch, visible, Kind::Values);
+        let gathered = precision.map_or(v0, |_| program.tensor("data v", batch, visible, Kind::Values));
         let h0 = program.tensor("h0", batch, hidden, Kind::Values);
         let layers = Layers {
             units: (rbm.visible, rbm.hidden),
@@ -242,8 +239,7 @@ impl Machine {
         }
         let mut stream = Stream::new(recipe.seed, 500 + number as u32);
         for chain in chains {
-            let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
-            execution.write(chain, &bits)?;
+            write_states(&mut *execution, chain, &mut stream)?;
         }
         let keep = kind == Features::OnHost;
         let kept = Vec::new();

@@ -1,6 +1,9 @@
 //! The two phases of a step of an RBM's training, recorded.
 
-use strait_compute::{Activation, Factors, Kind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update};
+use strait_compute::philox::Stream;
+use strait_compute::{
+    Activation, Execution, Factors, Kind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update,
+};
 use strait_models::{TotalInput, Units, Wanted};
 
 use crate::Result;
@@ -221,6 +224,12 @@ impl Layers {
         let chains = replicas.into_iter().map(|replica| replica.hidden).collect();
         Ok(Phases { step, reconstruction, negative, chains, driving: None })
     }
+}
+
+/// Starts chains at random states.
+pub(crate) fn write_states(execution: &mut dyn Execution, chain: Tensor, stream: &mut Stream) -> Result<()> {
+    let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
+    Ok(execution.write(chain, &bits)?)
 }
 
 /// The gradient of all parameters, and what becomes of that of the weights, the hidden bias and the visible one.

@@ -41,11 +41,7 @@ impl<'a> Tuning<'a> {
     ) -> Result<Self> {
         let batch = recipe.batch.min(train.count);
         let mut program = Program::default();
-        let feed = if Feed::fits(device, &train) {
-            Feed::resident(&mut program, &train, batch)
-        } else {
-            Feed::streamed(&mut program, device, &train, 0, batch)
-        };
+        let feed = Feed::of(&mut program, device, &train, 0, batch);
         let minibatch = Minibatch::declare(&mut program, "", batch, net);
         let network = recipe.declare(&mut program, net.layers());
         let mut learn = Routine::new("fine-tuning step");

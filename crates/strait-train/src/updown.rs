@@ -15,7 +15,7 @@ use strait_models::{Dbn, Layer, Network, Wanted, minibatches};
 use crate::error::{decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
-use crate::phases::{Layers, Recording, gradient};
+use crate::phases::{Layers, Recording, gradient, write_states};
 use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Result, Schedule};
 
@@ -212,11 +212,7 @@ impl Training {
     fn load(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'_>) -> Result<Self> {
         let batch = recipe.batch.min(rows.count);
         let mut program = Program::default();
-        let feed = if Feed::fits(device, &rows) {
-            Feed::resident(&mut program, &rows, batch)
-        } else {
-            Feed::streamed(&mut program, device, &rows, 0, batch)
-        };
+        let feed = Feed::of(&mut program, device, &rows, 0, batch);
         let [recognition, generative] =
             [&net.recognition, &net.generative].map(|layers| Network::declare(&mut program, layers));
         let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
@@ -251,9 +247,7 @@ impl Training {
         execution.write(top.biases.0, &net.top.visible_bias)?;
         execution.write(top.biases.1, &net.top.hidden_bias)?;
         let mut stream = Stream::new(recipe.seed, 499);
-        let bits: Vec<f32> = (0..chain.len()).map(|_| (stream.next_word() >> 31) as f32).collect();
-        execution.write(chain, &bits)?;
-        execution.write(unlabelled, &vec![0.0; unlabelled.len()])?;
+        write_states(&mut *execution, chain, &mut stream)?;
         Ok(Self { execution, feed, steps, recognition, generative, top, batch, rows: rows.count })
     }
 

@@ -48,8 +48,6 @@ impl Watched {
 pub(crate) struct Watch {
     data: [Tensor; 2],
     routines: [RoutineId; 2],
-    zero: Tensor,
-    origin: Tensor,
     /// Whether there are offsets of hidden units.
     centred: bool,
     gaussian: bool,
@@ -71,6 +69,7 @@ impl Watch {
         let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
         let [gathered, scaled, origin] = ["watched data", "watched v", "origin"].map(|name| values(name, count, width));
         let [total, soft] = ["watched total", "watched softplus"].map(|name| values(name, count, layers.weight.cols));
+        // Nobody writes this and the origin, so that they stay zero.
         let zero = values("no hidden bias", 1, layers.weight.cols);
         let gaussian = layers.units.0 == Units::Gaussian;
         let mut routines = Vec::new();
@@ -98,21 +97,11 @@ impl Watch {
             }
             routines.push(program.add(step));
         }
-        Ok(Self {
-            data,
-            routines: [routines[0], routines[1]],
-            zero,
-            origin,
-            centred: layers.offsets.1.is_some(),
-            gaussian,
-        })
+        Ok(Self { data, routines: [routines[0], routines[1]], centred: layers.offsets.1.is_some(), gaussian })
     }
 
     /// Brings the rows to the device.
     pub(crate) fn write(&self, execution: &mut dyn Execution, watched: &Watched) -> Result<()> {
-        for zero in [self.zero, self.origin] {
-            execution.write(zero, &vec![0.0; zero.len()])?;
-        }
         for (data, rows) in self.data.into_iter().zip(watched.rows()) {
             upload(execution, data, &rows)?;
         }
