@@ -1,7 +1,7 @@
 //! A deep belief net of MNIST digits (Hinton, Osindero & Teh 2006): 784-500-500-2000, of which the upper two layers, with ten
 //! units for the label, are a machine. It is pretrained layer by layer and fine-tuned by the up-down algorithm; then it reads
 //! digits by their free energy with each label, and draws digits of each class. Beside it one machine with labels among its
-//! visible units (Larochelle & Bengio 2008).
+//! visible units, which learns by contrastive divergence, and one that climbs the hybrid objective (Larochelle & Bengio 2008).
 //!
 //!     cargo run --release --example dbn
 //!     cargo run --release --example dbn -- --recipe long
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Member, Report, draw_filters, higher, lower, pictures};
+use shared::{Learning, Measured, Member, Report, draw_filters, higher, lower, pictures};
 use strait::compute::philox::Stream;
 use strait::data::Images;
 use strait::models::mistakes;
@@ -54,10 +54,12 @@ struct Recipe {
     gibbs: usize,
     /// Hidden units of the machine that stands alone.
     alone: usize,
-    /// Training of the lower machines, of the top one, and of the one that stands alone.
+    /// Training of the lower machines and of the top one.
     rbms: Pretrain,
     top: Pretrain,
-    machine: Pretrain,
+    /// Training of the one that stands alone, generative and hybrid.
+    joint: Pretrain,
+    hybrid: UpDown,
     training: UpDown,
     /// The same again with chains that persist, which leave the top machine no places far from the data to be caught in.
     refining: UpDown,
@@ -73,10 +75,20 @@ impl Default for Recipe {
             gibbs: 1000,
             alone: 1000,
             top: rbms.clone(),
-            machine: Pretrain { rate: 0.05, ..rbms.clone() },
+            joint: Pretrain { rate: 0.05, ..rbms.clone() },
+            hybrid: UpDown {
+                epochs: 20,
+                cd_steps: 1,
+                rate: 0.3,
+                momentum: 0.9,
+                generative: 0.1,
+                discriminative: 1.0,
+                weight_cost: 3e-5,
+                ..UpDown::default()
+            },
             rbms,
-            training: UpDown { epochs: 6, rate: 0.1, momentum: 0.9, hybrid: true, ..UpDown::default() },
-            refining: UpDown { epochs: 8, rate: 0.03, persistent: true, hybrid: true, ..UpDown::default() },
+            training: UpDown { epochs: 6, rate: 0.1, momentum: 0.9, discriminative: 1.0, ..UpDown::default() },
+            refining: UpDown { epochs: 8, rate: 0.03, persistent: true, discriminative: 1.0, ..UpDown::default() },
             reader: FineTune { epochs: 8, ..FineTune::default() },
         }
     }
@@ -95,10 +107,12 @@ impl shared::Recipe for Recipe {
     }
 
     fn set_precision(&mut self, precision: Precision) {
-        for recipe in [&mut self.rbms, &mut self.top, &mut self.machine] {
+        for recipe in [&mut self.rbms, &mut self.top, &mut self.joint] {
             recipe.precision = precision;
         }
-        (self.training.precision, self.refining.precision) = (precision, precision);
+        for recipe in [&mut self.hybrid, &mut self.training, &mut self.refining] {
+            recipe.precision = precision;
+        }
         self.reader.precision = precision;
     }
 }
@@ -118,16 +132,19 @@ fn run(options: &Options) -> Result<()> {
         *last = code;
     }
     recipe.gibbs = options.gibbs.unwrap_or(recipe.gibbs);
-    recipe.refining.epochs = options.member.common.epochs.unwrap_or(recipe.refining.epochs);
+    for recipe in [&mut recipe.hybrid, &mut recipe.refining] {
+        recipe.epochs = options.member.common.epochs.unwrap_or(recipe.epochs);
+    }
     if let Some(seed) = options.member.common.seed {
-        for recipe in [&mut recipe.rbms, &mut recipe.top, &mut recipe.machine] {
+        for recipe in [&mut recipe.rbms, &mut recipe.top, &mut recipe.joint] {
             recipe.seed = seed;
         }
-        (recipe.refining.seed, recipe.reader.seed) = (seed, seed);
+        (recipe.hybrid.seed, recipe.refining.seed, recipe.reader.seed) = (seed, seed, seed);
     }
     recipe.rbms.check().context("the recipe of the lower machines")?;
     recipe.top.check().context("the recipe of the top machine")?;
-    recipe.machine.check().context("the recipe of the machine that stands alone")?;
+    recipe.joint.check().context("the recipe of the machine that stands alone")?;
+    recipe.hybrid.check().context("the hybrid recipe of the machine that stands alone")?;
     recipe.refining.check().context("the recipe of the refining")?;
     recipe.reader.check().context("the recipe of the reader")?;
     if recipe.hidden.len() < 2 || recipe.gibbs == 0 {
@@ -142,29 +159,38 @@ fn run(options: &Options) -> Result<()> {
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let mut terminal = Terminal::new();
-    let mut seconds = 0.0;
     let mut show = |event: &Event| terminal.show(event);
+    let whole = options.member.common.limit.is_none();
+    let read_wrongly = |who: &str, found: &[usize], published: f64| -> Result<Measured> {
+        let what = format!("test images read wrongly, per cent, {who}");
+        Ok(lower(what, 100.0 * mistakes(found, test_labels)?, whole.then_some(published)))
+    };
+    let mut measured = Vec::new();
+    let mut seconds = 0.0;
+    println!("one machine of {} hidden units", recipe.alone);
+    let joint = Pretrain { visible: with_label(images.width), ..recipe.joint.clone() };
+    let joint = joint.fit(&device, &[images.width + CLASSES, recipe.alone], labelled.rows(), None, &mut show)?;
+    seconds += joint.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
+    if let (Some(rbm), false) = (joint.stack.rbms.first(), stopping()) {
+        measured.push(read_wrongly("one machine of images and labels", &rbm.classify(&device, test)?, 3.39)?);
+        let stream = &mut Stream::new(recipe.hybrid.seed, 601);
+        let mut alone = Dbn::alone(images.width, CLASSES, recipe.alone, stream)?;
+        let tuned = recipe.hybrid.fit(&device, &mut alone, labelled.rows(), &mut show)?;
+        seconds += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+        if !stopping() {
+            measured.push(read_wrongly("one machine, hybrid objective", &alone.predict(&device, test)?, 1.28)?);
+        }
+    }
     let mut learn = |training: &Pretrain, sizes: &[usize], rows: Rows<'_>| -> Result<Stack> {
         let trained = training.fit(&device, sizes, rows, None, &mut show)?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         Ok(trained.stack)
     };
-    let mut measured = Vec::new();
-    let mut error = |who: &str, found: &[usize], published: Option<f64>| -> Result<()> {
-        let what = format!("test images read wrongly, per cent, {who}");
-        measured.push(lower(what, 100.0 * mistakes(found, test_labels)?, published));
-        Ok(())
-    };
-    let whole = options.member.common.limit.is_none();
-    let machine = Pretrain { visible: with_label(images.width), ..recipe.machine.clone() };
-    let machine = learn(&machine, &[images.width + CLASSES, recipe.alone], labelled.rows())?;
-    if let (Some(rbm), false) = (machine.rbms.first(), stopping()) {
-        error("one machine", &rbm.classify(&device, test)?, whole.then_some(3.39))?;
-    }
+    println!("\nthe deep belief net");
     let below = learn(&recipe.rbms, &sizes[..sizes.len() - 1], images)?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, images.count, FineTuned::default());
     if stopping() {
-        report.stopped = true;
+        (report.stopped, report.measured) = (true, measured);
         return report.finish(&options.out);
     }
     let (features, top) = (sizes[sizes.len() - 2], sizes[sizes.len() - 1]);
@@ -175,14 +201,14 @@ fn run(options: &Options) -> Result<()> {
     net.top = learn(&greedy, &[features + CLASSES, top], rows.rows())?.rbms.swap_remove(0);
     drop(values);
     if !stopping() {
-        error("before the up-down algorithm", &net.predict(&device, test)?, whole.then_some(2.49))?;
+        measured.push(read_wrongly("before the up-down algorithm", &net.predict(&device, test)?, 2.49)?);
         for (who, training) in [("after it", &recipe.training), ("after it with persistent chains", &recipe.refining)] {
             let tuned = training.fit(&device, &mut net, labelled.rows(), &mut show)?;
             seconds += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
             if stopping() {
                 break;
             }
-            error(who, &net.predict(&device, test)?, whole.then_some(1.25))?;
+            measured.push(read_wrongly(who, &net.predict(&device, test)?, 1.25)?);
         }
     }
     net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;

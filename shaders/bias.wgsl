@@ -10,5 +10,5 @@ fn bias(col: u32) {
         // The positive one of two phases is subtracted; for the products operand A carries the sign.
         sum += select(part, -part, PHASES == 2u && phase == 0u);
     }
-    apply_bias(col, sum / f32(step.rows), 0.0);
+    apply_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0);
 }

@@ -7,5 +7,5 @@ fn input_bias(col: u32) {
             sum += a_at(phase, row * size.m + col);
         }
     }
-    apply_input_bias(col, sum / f32(step.rows), 0.0);
+    apply_input_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0);
 }

@@ -89,6 +89,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
                 input_bias,
                 plus: None,
                 positions: 1,
+                scale: 1.0,
             })?;
         }
     }
@@ -105,6 +106,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
                 input_bias: bias,
                 plus,
                 positions: 1,
+                scale: 1.0,
             })?;
         }
     }

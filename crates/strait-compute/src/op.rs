@@ -292,6 +292,8 @@ pub enum Op {
         /// Rows of X and D for each row of the minibatch: 1, or the positions of a convolution. Sums go over the rows of
         /// all active rows of the minibatch, means are those over the minibatch.
         positions: usize,
+        /// What all of these gradients are multiplied with, before anything is added: the weight of a term of an objective.
+        scale: f32,
     },
     /// The windows of a map side by side (im2col): row b P + p of the result holds what the window sees at position p of
     /// row b, 0 outside of the map. With it a convolution is a product.

@@ -284,7 +284,7 @@ impl Run {
                 };
                 self.set(*out, matrix(out.rows, out.cols, element));
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale } => {
                 let all = active * positions;
                 let terms = |i: usize, j: usize| (0..all).map(move |r| [(r, i), (r, j)]);
                 let product = |(x, d): (Tensor, Tensor)| {
@@ -302,7 +302,7 @@ impl Run {
                         Some(negative) => negative.iter().zip(&positive).map(|(minus, plus)| minus - plus).collect(),
                         None => positive,
                     };
-                    difference.into_iter().map(|sum: f64| sum / active as f64).collect()
+                    difference.into_iter().map(|sum: f64| f64::from(*scale) * sum / active as f64).collect()
                 };
                 let mut gradient = mean(product(*positive), negative.map(product));
                 match plus {

@@ -266,7 +266,7 @@ fn check(op: &Op) -> Result<()> {
             same("the layer's output", *output, delta.rows, cols)?;
             same("the result", *out, delta.rows, cols)
         }
-        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions } => {
+        Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions, scale } => {
             numbers(&reads)?;
             numbers(&writes)?;
             if x.rows != d.rows {
@@ -282,6 +282,9 @@ fn check(op: &Op) -> Result<()> {
             each("the weight or its optimiser state", weight, x.cols, d.cols)?;
             if *positions == 0 || !x.rows.is_multiple_of(*positions) {
                 return fail(format!("{} rows cannot be {positions} for each row of a minibatch", x.rows));
+            }
+            if !scale.is_finite() {
+                return fail(format!("a gradient cannot be multiplied with {scale}"));
             }
             match plus {
                 None => {}

@@ -89,6 +89,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
             input_bias: None,
             plus: None,
             positions: 1,
+            scale: 1.0,
         },
         Op::Dot { x: w, y: w },
         Op::Unfold { input: x, window, out: seen },

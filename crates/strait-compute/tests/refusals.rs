@@ -35,6 +35,7 @@ fn an_operation_must_not_write_what_it_reads_or_writes() {
         input_bias: None,
         plus: None,
         positions: 1,
+        scale: 1.0,
     };
     let bias = values(&mut program, "b", 1, 4);
     let mut routine = Routine::new("r");
@@ -115,6 +116,7 @@ fn steps_and_indices_have_to_fit() {
         input_bias: None,
         plus: None,
         positions: 1,
+        scale: 1.0,
     };
     learn.push(op).expect("the shapes fit");
     let (gather, learn) = (program.add(gather), program.add(learn));
@@ -140,7 +142,7 @@ fn windows_columns_and_shared_rows_have_to_fit() {
     let data = program.tensor("data", 6, 4, Kind::Rows);
     let good = Window { height: 2, width: 3, channels: 2, kernel: 2, stride: 1, padding: 1 };
     let unfold = |window: Window| Op::Unfold { input: map, window, out: seen };
-    let gradient = |positions: usize, plus: Option<Addend>| Op::Gradient {
+    let scaled = |scale: f32, positions: usize, plus: Option<Addend>| Op::Gradient {
         positive: (x, d),
         negative: None,
         weight: Update::Store { gradient: w },
@@ -148,7 +150,9 @@ fn windows_columns_and_shared_rows_have_to_fit() {
         input_bias: None,
         plus,
         positions,
+        scale,
     };
+    let gradient = |positions: usize, plus: Option<Addend>| scaled(1.0, positions, plus);
     let mut routine = Routine::new("r");
     for (op, expected) in [
         (unfold(good), "the windows is [13, 8]"),
@@ -159,6 +163,7 @@ fn windows_columns_and_shared_rows_have_to_fit() {
         (gradient(0, None), "6 rows cannot be 0"),
         (gradient(4, None), "6 rows cannot be 4"),
         (gradient(1, Some(Addend::Gradient(w))), "it writes a tensor that it reads"),
+        (scaled(f32::NAN, 1, None), "cannot be multiplied with NaN"),
         (Op::Gather { data, index: None, first: 2, shift: None, out: x }, "no 3 columns from 2 on"),
         (Op::Gather { data, index: None, first: usize::MAX, shift: None, out: x }, "columns from"),
         (Op::MaxNorm { weight: w, norm: f32::NAN, rows: true }, "a norm of NaN"),
@@ -177,7 +182,7 @@ fn statistics_in_16_bits_have_one_number_of_positions() {
     for (gradient, positions) in [(w, 1), (other, 2)] {
         let weight = Update::Store { gradient };
         let (negative, bias, input_bias, plus) = (None, None, None, None);
-        let op = Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions };
+        let op = Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions, scale: 1.0 };
         routine.push(op).expect("the shapes fit");
     }
     program.add(routine);

@@ -10,7 +10,8 @@ use crate::{Affine, Error, Layer, Network, Rbm, Result, Stack, Units, forward};
 /// A deep belief net with labels: layers of binary units, of which the upper two, the lower of them with the label's units beside
 /// it, form a machine, and those below are drawn from above.
 ///
-/// p(v, h₁, …, h, y) = p(v | h₁) p(h₁ | h₂) … p(h_L, y, h), where the last factor is the machine's.
+/// p(v, h₁, …, h, y) = p(v | h₁) p(h₁ | h₂) … p(h_L, y, h), where the last factor is the machine's. Without layers below it is the
+/// classification RBM (Larochelle & Bengio 2008): a machine of the data and their labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dbn {
     /// What the features of a layer are inferred by from those below, from the data upwards: logistic layers.
@@ -41,13 +42,30 @@ impl Dbn {
     /// If the stack is empty or has other units, or there are no classes or hidden units.
     pub fn on(below: &Stack, classes: usize, hidden: usize, stream: &mut Stream) -> Result<Self> {
         let features = below.rbms.last().map_or(0, |rbm| rbm.hidden_bias.len());
-        let visible = (features + classes, Units::Softmax(Groups { first: features, classes }));
         let net = Self {
             recognition: below.rbms.iter().map(Rbm::up).collect(),
             generative: below.rbms.iter().map(Rbm::down).collect(),
-            top: Rbm::new(visible, (hidden, Units::Bernoulli), stream)?,
-            classes,
+            ..Self::alone(features, classes, hidden, stream)?
         };
+        net.check()?;
+        Ok(net)
+    }
+
+    /// A net that is one machine of binary data and their labels, which knows nothing yet.
+    ///
+    /// ```
+    /// let mut stream = strait_compute::philox::Stream::new(1, 0);
+    /// let net = strait_models::Dbn::alone(784, 10, 1500, &mut stream)?;
+    /// assert_eq!((net.sizes(), net.top.visible_bias.len()), (vec![784], 794));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no inputs, classes or hidden units.
+    pub fn alone(inputs: usize, classes: usize, hidden: usize, stream: &mut Stream) -> Result<Self> {
+        let visible = (inputs + classes, Units::Softmax(Groups { first: inputs, classes }));
+        let top = Rbm::new(visible, (hidden, Units::Bernoulli), stream)?;
+        let net = Self { recognition: Vec::new(), generative: Vec::new(), top, classes };
         net.check()?;
         Ok(net)
     }
@@ -60,14 +78,14 @@ impl Dbn {
         self.top.check()?;
         self.recognition.iter().chain(&self.generative).try_for_each(Affine::check)?;
         let sizes = self.sizes();
-        let features = sizes.last().copied().unwrap_or(0);
+        let features = sizes[sizes.len() - 1];
         let fits = |(number, (up, down)): (usize, (&Affine, &Affine))| {
             let plain = |layer: &Affine| layer.convolution.is_none() && layer.activation == Activation::Logistic;
             let pair = [up.inputs, up.outputs];
             plain(up) && plain(down) && pair == [down.outputs, down.inputs] && pair[0] == sizes[number]
         };
         let whole = self.recognition.len() == self.generative.len()
-            && !self.recognition.is_empty()
+            && features > 0
             && self.recognition.iter().zip(&self.generative).enumerate().all(fits)
             && self.top.visible == Units::Softmax(Groups { first: features, classes: self.classes })
             && self.top.visible_bias.len() == features + self.classes
@@ -80,11 +98,9 @@ impl Dbn {
 
     /// The sizes of the layers from the data to the features that the top machine sees.
     pub fn sizes(&self) -> Vec<usize> {
-        self.recognition
-            .iter()
-            .map(|layer| layer.inputs)
-            .chain(self.recognition.last().map(|layer| layer.outputs))
-            .collect()
+        let features = self.top.visible_bias.len().saturating_sub(self.classes);
+        let last = self.recognition.last().map_or(features, |layer| layer.outputs);
+        self.recognition.iter().map(|layer| layer.inputs).chain([last]).collect()
     }
 
     /// The features of these rows: the means of the highest layer below the top machine, inferred by means all the way.
@@ -93,6 +109,10 @@ impl Dbn {
     /// If the rows do not fit, or the device fails.
     pub fn features(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
+        let expected = self.sizes()[0];
+        if rows.width != expected {
+            return Err(Error::Width { expected, found: rows.width });
+        }
         forward(device, &self.recognition, None, &rows)
     }
 
@@ -148,11 +168,14 @@ impl Dbn {
         let held = self.top.held(width, &label)?;
         let features = self.features(device, starts)?;
         let features = held.fantasies(device, Rows::numbers(&features, width)?, steps, seed)?;
-        self.draw_down(device, &features, starts.count, seed)
+        self.draw_down(device, features, starts.count, seed)
     }
 
     /// Draws the layers below from the means of the features; gives the means of the lowest.
-    fn draw_down(&self, device: &Device, means: &[f32], count: usize, seed: u64) -> Result<Vec<f32>> {
+    fn draw_down(&self, device: &Device, means: Vec<f32>, count: usize, seed: u64) -> Result<Vec<f32>> {
+        if self.generative.is_empty() {
+            return Ok(means);
+        }
         let mut stream = Stream::new(seed, 108);
         let mut state = |&mean: &f32| if uniform(stream.next_word()) < mean { 1.0 } else { 0.0 };
         let features: Vec<f32> = means.iter().map(&mut state).collect();

@@ -204,7 +204,7 @@ impl Dbn {
         let ([machine], Some(Below { sizes, classes })) = (&machines[..], below) else {
             return Err(file.wrong("it holds no deep belief net"));
         };
-        if sizes.len() < 2 || !sensible(&[&sizes[..], &[machine.visible, machine.hidden, classes]].concat()) {
+        if sizes.is_empty() || !sensible(&[&sizes[..], &[machine.visible, machine.hidden, classes]].concat()) {
             return Err(file.wrong("the layers of its architecture do not form a deep belief net"));
         }
         let wanted = [layers(&sizes), machine.tensors(&name(0))].concat();

@@ -186,6 +186,7 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
         input_bias: None,
         plus: None,
         positions: 1,
+        scale: 1.0,
     })?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;

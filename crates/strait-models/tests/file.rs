@@ -260,6 +260,10 @@ fn machines_stacks_and_belief_nets_are_read_back_as_what_they_are() {
     net.save(&path, Dtype::F32, &notes).expect("it is written");
     assert_eq!(Dbn::load(&path).expect("it is read").0, net);
     assert!(Stack::load(&path).is_err() && Rbm::load(&path).is_err());
+    let alone = Dbn::alone(4, 3, 5, &mut Stream::new(3, 0)).expect("it is made");
+    alone.save(&path, Dtype::F32, &notes).expect("it is written");
+    assert_eq!(Dbn::load(&path).expect("it is read").0, alone);
+    net.save(&path, Dtype::F32, &notes).expect("it is written");
     let mut wrong = net.clone();
     wrong.generative[0].outputs = 5;
     assert!(wrong.save(&path, Dtype::F32, &notes).is_err());

@@ -174,7 +174,7 @@ impl Machine {
                 fast.learn(&mut program, statistics, updates, &driving)
             }
             _ => {
-                let first = std::iter::once(gradient(statistics.0, statistics.1, updates));
+                let first = std::iter::once(gradient(statistics.0, statistics.1, updates, 1.0));
                 first.chain(shrink).chain(recipe.max_norm.map(limit)).collect()
             }
         };

@@ -237,9 +237,10 @@ pub(crate) fn gradient(
     positive: (Tensor, Tensor),
     negative: (Tensor, Tensor),
     [weight, bias, input_bias]: [Update; 3],
+    scale: f32,
 ) -> Op {
     let (bias, input_bias) = (Some(bias), Some(input_bias));
-    Op::Gradient { positive, negative: Some(negative), weight, bias, input_bias, plus: None, positions: 1 }
+    Op::Gradient { positive, negative: Some(negative), weight, bias, input_bias, plus: None, positions: 1, scale }
 }
 
 /// Records the hidden statistics of the positive phase less the derivative of the divergence of their means from a target.
@@ -283,7 +284,7 @@ impl Fast {
     ) -> Vec<Op> {
         let mut like = |name: &str, other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
         let gradients = updates.map(|update| like("gradient", update.target()));
-        let mut ops = vec![gradient(positive, negative, gradients.map(|gradient| Update::Store { gradient }))];
+        let mut ops = vec![gradient(positive, negative, gradients.map(|gradient| Update::Store { gradient }), 1.0)];
         for (i, update) in updates.into_iter().enumerate() {
             let (parameter, gradient, total) = (update.target(), gradients[i], driving.parameters()[i]);
             let [velocity, fast] = ["velocity", "fast"].map(|name| like(name, parameter));

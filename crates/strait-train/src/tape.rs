@@ -388,7 +388,16 @@ impl<'a> Tape<'a> {
             let (positive, bias, input_bias) =
                 if transposed { ((delta, output), None, Some(bias)) } else { ((output, delta), Some(bias), None) };
             let negative = None;
-            self.routine.push(Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions: 1 })?;
+            self.routine.push(Op::Gradient {
+                positive,
+                negative,
+                weight,
+                bias,
+                input_bias,
+                plus,
+                positions: 1,
+                scale: 1.0,
+            })?;
             return Ok(());
         };
         let pixels = window.pixels(used.cols);
@@ -419,6 +428,7 @@ impl<'a> Tape<'a> {
             input_bias: None,
             plus,
             positions: window.positions(),
+            scale: 1.0,
         })?;
         Ok(self.routine.push(Op::SharedBias { delta, bias })?)
     }

@@ -12,7 +12,7 @@ use strait_compute::{
 use strait_data::Rows;
 use strait_models::{Dbn, Layer, Network, Wanted, minibatches};
 
-use crate::error::{decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{below, decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
 use crate::phases::{Layers, Recording, gradient, write_states};
@@ -22,7 +22,8 @@ use crate::{Error, Event, Observer, Result, Schedule};
 /// The first stream of the random numbers that are drawn; those below are taken by others.
 const FIRST_STREAM: u32 = 1 << 17;
 
-/// The recipe of the up-down algorithm: contrastive wake-sleep.
+/// The recipe of the up-down algorithm: contrastive wake-sleep. Of a net that is one machine ([`Dbn::alone`]) it is the
+/// training of a classification RBM (Larochelle & Bengio 2008).
 ///
 /// In the way up, states drawn by the recognition weights are what the generative weights learn to draw the layer below from.
 /// The top machine learns by contrastive divergence between these features, with the label, and what so many steps of its chain
@@ -38,16 +39,18 @@ pub struct UpDown {
     pub cd_steps: usize,
     /// Whether these go on from where they ended in the step before instead of from the data.
     pub persistent: bool,
-    /// Whether the top machine climbs ln p(features, label) + ln p(label | features) instead of the first term alone: the hybrid
-    /// objective of Larochelle & Bengio (2008), whose second term has an exact gradient.
-    pub hybrid: bool,
+    /// α of the objective of the top machine, α ln p(features, label) + β ln p(label | features) (Larochelle & Bengio 2008).
+    pub generative: f32,
+    /// β of the same: above 0 it is the hybrid objective, and with α = 0 the machine only learns to tell labels apart. The
+    /// gradient of this term is exact on the mean.
+    pub discriminative: f32,
     /// ε of all weights.
     pub rate: f32,
     /// How it changes.
     pub schedule: Schedule,
     /// Momentum.
     pub momentum: f32,
-    /// λ, the weight cost; with the hybrid objective each of its two terms has it.
+    /// λ, the weight cost; of the top machine each term of its objective that is not 0 has it.
     pub weight_cost: f32,
     /// Random shifts of the images, drawn anew for each row of each epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +68,8 @@ impl Default for UpDown {
             batch: 100,
             cd_steps: 3,
             persistent: false,
-            hybrid: false,
+            generative: 1.0,
+            discriminative: 0.0,
             rate: 0.05,
             schedule: Schedule::Cosine { warmup: 0.0 },
             momentum: 0.5,
@@ -82,7 +86,8 @@ impl Default for UpDown {
 pub struct UpDownEpoch {
     /// Counted from 1.
     pub epoch: usize,
-    /// The squared error of the rows given the states of the lowest features, summed over a row and averaged over the rows.
+    /// The squared error of the rows given the states of the lowest features, summed over a row and averaged over the rows. Of a
+    /// machine alone that of rows and labels given its hidden means.
     pub error: f64,
     /// Seconds.
     pub seconds: f64,
@@ -134,7 +139,7 @@ impl UpDown {
     ) -> Result<UpDownTrained> {
         self.check()?;
         net.check()?;
-        let expected = net.recognition[0].inputs + net.classes;
+        let expected = net.sizes()[0] + net.classes;
         if rows.width != expected {
             return Err(strait_models::Error::Width { expected, found: rows.width }.into());
         }
@@ -191,6 +196,14 @@ impl UpDown {
         decay("momentum", self.momentum)?;
         self.schedule.check(self.epochs)?;
         self.shift.map_or(Ok(()), ImageShift::check)?;
+        let terms = [("generative", self.generative), ("discriminative", self.discriminative)];
+        terms
+            .into_iter()
+            .try_for_each(|(name, weight)| below(name, weight, f32::INFINITY, "it must be a number of at least 0"))?;
+        if terms.iter().all(|(_, weight)| *weight == 0.0) {
+            let (setting, value) = ("generative and discriminative", "0".to_owned());
+            return Err(Error::Setting { setting, value, expected: "one of them must be above 0" });
+        }
         weight_cost(self.weight_cost)
     }
 }
@@ -224,8 +237,7 @@ impl Training {
             offsets: (None, None),
             stream: FIRST_STREAM,
         };
-        let [x, y] =
-            [("x", net.recognition[0].inputs), ("y", net.classes)].map(|(name, cols)| values(name, batch, cols));
+        let [x, y] = [("x", net.sizes()[0]), ("y", net.classes)].map(|(name, cols)| values(name, batch, cols));
         let (chain, unlabelled) = (values("chain", batch, hidden), values("v without label", batch, visible));
         let mut step = Routine::new("up-down step");
         let to = &mut Recording { program: &mut program, step: &mut step };
@@ -305,7 +317,7 @@ fn record(
     (chain, unlabelled): (Tensor, Tensor),
 ) -> Result<()> {
     let depth = recognition.layers.len();
-    let features = recognition.layers[depth - 1].weight.cols;
+    let features = top.weight.rows - y.cols;
     // Up: states by the recognition weights.
     let mut wake = vec![x];
     for (number, layer) in recognition.layers.iter().enumerate() {
@@ -320,14 +332,45 @@ fn record(
     let state = if recipe.persistent { to.like("h0 state", h0) } else { chain };
     top.up(to, v0, Wanted::mean(h0).drawn(state, FIRST_STREAM - 2))?;
     let mut updates = Vec::new();
-    if recipe.hybrid {
-        updates.push(tell_labels_apart(to, top, (v0, h0), (unlabelled, y.cols))?);
+    if recipe.discriminative > 0.0 {
+        let drawn = tell_labels_apart(to, top, (v0, h0), (unlabelled, y.cols))?;
+        updates.push(learn(to, top, (v0, h0), drawn, recipe.discriminative));
     }
-    let negative = top.gibbs(to, v0, chain, recipe.cd_steps)?;
+    if depth == 0 {
+        let reconstruction = to.like("reconstruction", v0);
+        top.down(to, h0, Wanted::mean(reconstruction).given(Some(v0)))?;
+        to.step.push(Op::Loss {
+            kind: LossKind::SquaredError { activation: Activation::Linear },
+            input: reconstruction,
+            target: v0,
+            output: None,
+            delta: None,
+        })?;
+    }
+    if depth > 0 || recipe.generative > 0.0 {
+        let negative = top.gibbs(to, v0, chain, recipe.cd_steps)?;
+        updates.extend(dream(to, (recognition, generative), &wake, negative.0)?);
+        if recipe.generative > 0.0 {
+            updates.push(learn(to, top, (v0, h0), negative, recipe.generative));
+        }
+    }
+    updates.into_iter().try_for_each(|op| Ok(to.step.push(op)?))
+}
+
+/// Draws the layers below from the features of the top machine's chain, and gives the operations by which these layers learn:
+/// the generative weights from the states inferred from the data, the recognition weights from those that were drawn.
+fn dream(
+    to: &mut Recording<'_>,
+    (recognition, generative): (&Network, &Network),
+    wake: &[Tensor],
+    visible: Tensor,
+) -> Result<Vec<Op>> {
+    let depth = recognition.layers.len();
+    let features = wake[depth];
+    let mut updates = Vec::new();
     // Down: states by the generative weights, from those of the chain; the lowest stay means.
-    let dream = to.like("dream", wake[depth]);
-    to.step.push(Op::CopyColumns { input: negative.0, first: 0, out: dream, to: 0, columns: features })?;
-    let mut dreams = vec![dream];
+    let mut dreams = vec![to.like("dream", features)];
+    to.step.push(Op::CopyColumns { input: visible, first: 0, out: dreams[0], to: 0, columns: features.cols })?;
     for (number, layer) in generative.layers.iter().enumerate().rev() {
         let (mean, state) = draw(to, dreams[dreams.len() - 1], layer, FIRST_STREAM + (1 << 17) + number as u32)?;
         dreams.push(if number == 0 { mean } else { state });
@@ -339,24 +382,29 @@ fn record(
     for number in 0..depth {
         updates.push(predict(to, dreams[number], &recognition.layers[number], dreams[number + 1])?);
     }
-    updates.push(learn(to, top, (v0, h0), negative));
-    updates.into_iter().try_for_each(|op| Ok(to.step.push(op)?))
+    Ok(updates)
 }
 
-/// The gradient of the top machine between the statistics of two phases.
-fn learn(to: &mut Recording<'_>, top: &Layers, positive: (Tensor, Tensor), negative: (Tensor, Tensor)) -> Op {
+/// The gradient of the top machine between the statistics of two phases, by so much.
+fn learn(
+    to: &mut Recording<'_>,
+    top: &Layers,
+    positive: (Tensor, Tensor),
+    negative: (Tensor, Tensor),
+    scale: f32,
+) -> Op {
     let parameters = [top.weight, top.biases.1, top.biases.0].map(|parameter| momentum(to, parameter));
-    gradient(positive, negative, parameters)
+    gradient(positive, negative, parameters, scale)
 }
 
-/// Records a label for each row, drawn from p(label | features) as the top machine has it, and gives the operation by which it
-/// learns to make it less likely where it is not the right one: ⟨∂ ln p(label | features) / ∂θ⟩ exactly, on the mean.
+/// Records a label for each row, drawn from p(label | features) as the top machine has it. Gives the rows with it and the hidden
+/// means then: the statistics less which those with the right label are ∂ ln p(label | features) / ∂θ, exactly on the mean.
 fn tell_labels_apart(
     to: &mut Recording<'_>,
     top: &Layers,
     (v0, h0): (Tensor, Tensor),
     (unlabelled, classes): (Tensor, usize),
-) -> Result<Op> {
+) -> Result<(Tensor, Tensor)> {
     let features = v0.cols - classes;
     let inputs = to.like("inputs without label", h0);
     let Layers { weight, biases, .. } = *top;
@@ -380,7 +428,7 @@ fn tell_labels_apart(
     to.step.push(Op::CopyColumns { input: v0, first: 0, out: other, to: 0, columns: features })?;
     to.step.push(Op::CopyColumns { input: label, first: 0, out: other, to: features, columns: classes })?;
     top.up(to, other, Wanted::mean(hidden))?;
-    Ok(learn(to, top, (v0, h0), (other, hidden)))
+    Ok((other, hidden))
 }
 
 /// The means of a layer's units, and their states.
@@ -408,6 +456,7 @@ fn predict(to: &mut Recording<'_>, input: Tensor, layer: &Layer, target: Tensor)
         input_bias: None,
         plus: None,
         positions: 1,
+        scale: 1.0,
     })
 }
 

@@ -204,7 +204,7 @@ fn a_gpu_trains_machines_of_every_kind_and_belief_nets() {
     let below = base.fit(&cpu, &[WIDTH, 12], rows, None, &mut silent).expect("it learns").stack;
     let net = Dbn::on(&below, 3, 16, &mut Stream::new(1, 0)).expect("it is made");
     for persistent in [false, true] {
-        let recipe = UpDown { epochs: 3, batch: 21, persistent, hybrid: true, ..UpDown::default() };
+        let recipe = UpDown { epochs: 3, batch: 21, persistent, discriminative: 0.5, ..UpDown::default() };
         let train = |device: &Device| {
             let mut net = net.clone();
             let trained = recipe.fit(device, &mut net, labelled.rows(), &mut silent).expect("it learns");

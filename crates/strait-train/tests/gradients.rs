@@ -86,6 +86,7 @@ fn gradient(
             input_bias: None,
             plus: None,
             positions: 1,
+            scale: 1.0,
         });
     }
     let routine = program.add(routine);

@@ -244,6 +244,63 @@ fn a_machine_of_words_finds_the_twenty_words_of_a_topic() {
     }
 }
 
+/// ln p(label | row) of a machine with labels, summed over its hidden units in double precision.
+fn log_posterior(rbm: &Rbm, row: &[f32], label: usize, classes: usize) -> f64 {
+    let hidden = rbm.hidden_bias.len();
+    let with = |class: usize| {
+        let units = (0..hidden).map(|j| {
+            let weight = |i: usize| f64::from(rbm.weight[i * hidden + j]);
+            let input: f64 = row.iter().enumerate().map(|(i, x)| f64::from(*x) * weight(i)).sum();
+            (f64::from(rbm.hidden_bias[j]) + input + weight(row.len() + class)).exp().ln_1p()
+        });
+        f64::from(rbm.visible_bias[row.len() + class]) + units.sum::<f64>()
+    };
+    with(label) - (0..classes).map(|class| with(class).exp()).sum::<f64>().ln()
+}
+
+#[test]
+fn the_discriminative_gradient_is_that_of_the_posterior() {
+    const COPIES: usize = 20_000;
+    let (inputs, classes, hidden, rate) = (3, 3, 4, 0.5);
+    let mut net = Dbn::alone(inputs, classes, hidden, &mut Stream::new(3, 0)).expect("it is made");
+    net.top.weight.iter_mut().enumerate().for_each(|(i, w)| *w = ((i * 37 % 23) as f32 - 11.0) / 8.0);
+    net.top.hidden_bias.iter_mut().enumerate().for_each(|(j, b)| *b = 0.3 * j as f32 - 0.4);
+    net.top.visible_bias[inputs..].copy_from_slice(&[0.5, -0.2, 0.0]);
+    let before = net.clone();
+    let (rows, labels) = ([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0f32]], [0u8, 2]);
+    let values = rows.concat().repeat(COPIES);
+    let labelled = Labelled::new(Rows::numbers(&values, inputs).expect("whole rows"), &labels.repeat(COPIES), classes)
+        .expect("a label for each");
+    // One step, whose drawn labels are as many as there are rows.
+    let recipe = UpDown { epochs: 1, batch: 2 * COPIES, rate, momentum: 0.0, generative: 0.0, ..UpDown::default() };
+    let recipe = UpDown { discriminative: 2.0, ..recipe };
+    recipe.fit(&device(), &mut net, labelled.rows(), &mut silent).expect("it learns");
+    let objective = |net: &Dbn| -> f64 {
+        rows.iter()
+            .zip(labels)
+            .map(|(row, label)| log_posterior(&net.top, row, usize::from(label), classes))
+            .sum::<f64>()
+    };
+    type Parameters = fn(&mut Rbm) -> &mut Vec<f32>;
+    let parameters: [Parameters; 3] = [|rbm| &mut rbm.weight, |rbm| &mut rbm.hidden_bias, |rbm| &mut rbm.visible_bias];
+    let mut largest = 0.0f64;
+    for of in parameters {
+        for i in 0..of(&mut net.top).len() {
+            let moved = |by: f32| {
+                let mut net = before.clone();
+                of(&mut net.top)[i] += by;
+                objective(&net)
+            };
+            // The mean over the two rows, by the term's weight of 2.
+            let slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+            let step = f64::from((of(&mut net.top)[i] - of(&mut before.clone().top)[i]) / rate);
+            assert!((slope - step).abs() < 0.01, "parameter {i}: {step} along a slope of {slope}");
+            largest = largest.max(slope.abs());
+        }
+    }
+    assert!(largest > 0.2, "the slopes are too flat to tell");
+}
+
 #[test]
 fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     let rows = bars_and_stripes();
@@ -275,7 +332,22 @@ fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     }
     assert!(good > 80, "{good} of 100 drawn images are of their class");
 
+    // One machine is a net too.
+    let mut alone = Dbn::alone(9, 2, 30, &mut Stream::new(1, 0)).expect("it is made");
+    assert_eq!(alone.features(&device, images).expect("they are the data"), images.to_numbers());
+    let hybrid = UpDown { epochs: 200, generative: 0.2, discriminative: 1.0, ..training.clone() };
+    let trained = hybrid.fit(&device, &mut alone, labelled.rows(), &mut silent).expect("it learns");
+    assert_eq!(alone.error_rate(&device, images, &labels).expect("it reads"), 0.0);
+    assert!(trained.epochs[199].error < 0.5 * trained.epochs[0].error);
+    assert_eq!(alone.generate(&device, 0, images.first(3), 5, 1).expect("it draws").len(), 27);
+
     let narrow = Rows::numbers(&[0.0; 9], 9).expect("a row");
+    let nothing = UpDown { generative: 0.0, ..training.clone() };
+    let negative = UpDown { discriminative: -1.0, ..training.clone() };
+    for recipe in [nothing, negative] {
+        assert!(recipe.fit(&device, &mut alone, labelled.rows(), &mut silent).is_err());
+    }
+    assert!(alone.features(&device, Rows::numbers(&[0.0; 8], 8).expect("a row")).is_err());
     assert!(training.fit(&device, &mut net, narrow, &mut silent).is_err());
     assert!(net.generate(&device, 2, narrow, 1, 1).is_err() && net.generate(&device, 0, narrow, 0, 1).is_err());
 }

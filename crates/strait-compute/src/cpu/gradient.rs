@@ -28,6 +28,7 @@ pub(super) struct Gradient<'a> {
     pub(super) input_bias: Option<Destination<'a>>,
     pub(super) plus: Option<Plus<'a>>,
     pub(super) positions: usize,
+    pub(super) scale: f32,
 }
 
 impl Gradient<'_> {
@@ -35,6 +36,12 @@ impl Gradient<'_> {
     #[inline(always)]
     fn terms(&self, step: &Step) -> Range<usize> {
         0..step.rows as usize * self.positions
+    }
+
+    /// What a sum is multiplied with.
+    #[inline(always)]
+    fn factor(&self, step: &Step) -> f32 {
+        self.scale / step.rows as f32
     }
 }
 
@@ -54,7 +61,7 @@ compile_for_each_multiplier!(
 #[inline(always)]
 fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
     let active = job.terms(step);
-    let inverse = 1.0 / step.rows as f32;
+    let factor = job.factor(step);
     let (x, d) = job.positive;
     let across = x.count();
     for unit in share.of(across * d.count()) {
@@ -66,13 +73,13 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
         let each = if job.negative.is_some() { 8 } else { 22 };
         let mut block = block_product::<T>(x_panel, d_panel, || lines.prefetch::<T>(each));
         match job.negative {
-            None => block.iter_mut().for_each(|row| *row = scaled::<T>(inverse, T::load(row))),
+            None => block.iter_mut().for_each(|row| *row = scaled::<T>(factor, T::load(row))),
             Some((v, h)) => {
                 // SAFETY: the statistics are only read.
                 let (v, h) = unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) };
                 let minus = block_product::<T>(v, h, || lines.prefetch::<T>(each));
                 for (row, minus) in block.iter_mut().zip(&minus) {
-                    *row = scaled::<T>(inverse, T::accumulate(-1.0, T::load(row), T::load(minus)));
+                    *row = scaled::<T>(factor, T::accumulate(-1.0, T::load(row), T::load(minus)));
                 }
             }
         }
@@ -101,8 +108,8 @@ struct GradientTail<'a> {
 impl Tail for GradientTail<'_> {
     #[inline(always)]
     fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize) {
-        let inverse = 1.0 / self.step.rows as f32;
-        tile.iter_mut().for_each(|row| *row = scaled::<T>(inverse, T::load(row)));
+        let factor = self.job.factor(self.step);
+        tile.iter_mut().for_each(|row| *row = scaled::<T>(factor, T::load(row)));
         // SAFETY: this block is this worker's.
         unsafe { finish::<T>(self.job, tile, row / WIDTH, panel, self.step) };
     }
@@ -128,7 +135,7 @@ fn scaled<T: Target>(factor: f32, sums: T::Sums) -> Lanes {
 #[inline(always)]
 unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j: usize, step: &Step) {
     let active = job.terms(step);
-    let inverse = 1.0 / step.rows as f32;
+    let factor = job.factor(step);
     let (x, d) = job.positive;
     let rows = i * WIDTH..i * WIDTH + block.len();
     match job.plus {
@@ -156,14 +163,14 @@ unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j
     if let Some(bias) = job.bias.filter(|_| i == 0) {
         // SAFETY: the statistics are only read.
         let panels = unsafe { (d.panel(j, active.clone()), job.negative.map(|(_, h)| h.panel(j, active.clone()))) };
-        let mean = [column_means(panels.0, panels.1, inverse)];
+        let mean = [column_means(panels.0, panels.1, factor)];
         // SAFETY: the caller's promise.
         unsafe { update::<T>(bias, &mean, j, 0, step, 0.0) };
     }
     if let Some(bias) = job.input_bias.filter(|_| j == 0) {
         // SAFETY: the statistics are only read.
         let panels = unsafe { (x.panel(i, active.clone()), job.negative.map(|(v, _)| v.panel(i, active.clone()))) };
-        let mean = [column_means(panels.0, panels.1, inverse)];
+        let mean = [column_means(panels.0, panels.1, factor)];
         // SAFETY: the caller's promise.
         unsafe { update::<T>(bias, &mean, i, 0, step, 0.0) };
     }
@@ -206,7 +213,7 @@ impl<'a> Lines<'a> {
 
 /// The means of a panel's columns, or those of the negative phase less those of the positive one.
 #[inline(always)]
-fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, inverse: f32) -> Lanes {
+fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, factor: f32) -> Lanes {
     let sum = |rows: &[Lanes]| {
         let mut sum = Lanes::ZERO;
         for row in rows {
@@ -220,7 +227,7 @@ fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, inverse: f32) ->
     let minus = negative.map(sum);
     let mut mean = Lanes::ZERO;
     for c in 0..WIDTH {
-        mean.0[c] = inverse * minus.map_or(plus.0[c], |minus| minus.0[c] - plus.0[c]);
+        mean.0[c] = factor * minus.map_or(plus.0[c], |minus| minus.0[c] - plus.0[c]);
     }
     mean
 }

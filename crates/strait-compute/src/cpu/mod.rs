@@ -292,7 +292,7 @@ impl Run {
                     }
                 }
             }
-            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions } => {
+            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale } => {
                 let job = Gradient {
                     positive: pair(*positive),
                     negative: negative.map(pair),
@@ -304,6 +304,7 @@ impl Run {
                         Addend::Gradient(gradient) => Plus::Gradient(self.panels(gradient)),
                     }),
                     positions: *positions,
+                    scale: *scale,
                 };
                 match half_product {
                     Some(product) => half_gradient(self.isa, &job, &product, step, share),

@@ -484,7 +484,7 @@ impl Lowering<'_> {
     }
 
     fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
-        let Op::Gradient { positive: (x, d), negative, weight, plus, positions, .. } = op else {
+        let Op::Gradient { positive: (x, d), negative, weight, plus, positions, scale, .. } = op else {
             unreachable!("called for gradients");
         };
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
@@ -567,7 +567,12 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
         Kernel {
             name: format!("{name} {}", tile.name()),
             extensions: if with_product { tile.extensions() } else { &[] },
-            constants: vec![("PHASES", phases), ("LANES", lanes), ("POSITIONS", *positions as u32)],
+            constants: vec![
+                ("PHASES", phases),
+                ("LANES", lanes),
+                ("POSITIONS", *positions as u32),
+                ("SCALE", scale.to_bits()),
+            ],
             parts,
             main,
             sizes: words,

@@ -82,6 +82,7 @@ fn tied(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
         input_bias,
         plus,
         positions: 1,
+        scale: 1.0,
     };
     let activation = Activation::Tanh;
     let ops = vec![
@@ -134,6 +135,7 @@ fn convolution(batch: usize, window: Window, filters: usize, kind: usize) -> Cas
             input_bias: None,
             plus: None,
             positions,
+            scale: 1.0,
         },
         Op::SharedBias { delta: below, bias: shared },
         Op::Fold { input: y, window: window.pixels(filters), tail: FoldTail::Sum, out: flat },
@@ -298,6 +300,7 @@ fn contractive(batch: usize, inputs: usize, units: usize, activation: Activation
             input_bias: None,
             plus: Some(Addend::Decay { weight: w, costs }),
             positions: 1,
+            scale: 0.6,
         },
     ];
     let name = format!("contractive {batch}x{inputs}x{units} {} update {update}", activation.name());
@@ -394,6 +397,7 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
             input_bias: Some(visible_bias),
             plus: None,
             positions: 1,
+            scale: 1.0,
         },
     ];
     let steps = [0, batch as u32].map(|offset| Step { offset, counter: offset, ..step(batch) });
@@ -429,6 +433,7 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
         input_bias: None,
         plus: None,
         positions: 1,
+        scale: 1.0,
     };
     let activation = Activation::Softplus;
     let ops = vec![

@@ -158,7 +158,8 @@ pub(crate) fn gradient(batch: usize, inner: usize, cols: usize, kind: usize, con
     let weight = b.update(kind, "w", inner, cols);
     let bias = Some(b.update(kind, "b", 1, cols));
     let input_bias = contrastive.then(|| b.update(kind, "a", 1, inner));
-    let op = Op::Gradient { positive, negative, weight, bias, input_bias, plus: None, positions: 1 };
+    let scale = if contrastive { 0.3 } else { 1.0 };
+    let op = Op::Gradient { positive, negative, weight, bias, input_bias, plus: None, positions: 1, scale };
     let name = format!("gradient {batch}({active})x{inner}x{cols} update {kind} contrastive={contrastive}");
     b.finish(name, vec![op], vec![step(active), step(active)])
 }
