@@ -22,6 +22,10 @@ const BLOCK: usize = 96;
 const TERMS: usize = 16;
 /// Terms from which on the sums are cut into parts.
 const LONG: usize = 4 * TERMS;
+/// Terms that are added to sums in registers without a branch between them.
+const UNROLLED: usize = 4;
+/// How many terms ahead of its use a row of W is asked for, where it comes from the second cache.
+const AHEAD: usize = 24;
 /// Panels of W that take turns with one part of X, where the sums are cut.
 const GROUP: usize = 4;
 
@@ -171,17 +175,36 @@ fn sums<T: Target, const M: usize>(
     row: usize,
     columns: &[Lanes],
 ) -> [Lanes; M] {
-    let mut sums = start.map(|lanes| T::load(&lanes));
+    let mut sums = [T::zero(); M];
+    for r in 0..M {
+        sums[r] = T::load(&start[r]);
+    }
     for (x, w) in x.chunks_exact(stride).zip(columns.chunks(WIDTH)) {
         let x = &x[row..row + M];
-        for (k, w) in w.iter().enumerate() {
-            let w = T::load(w);
-            for r in 0..M {
-                sums[r] = T::accumulate(x[r].0[k % WIDTH], w, sums[r]);
+        // The rows of the next panel lie so far away that the processor does not foresee them.
+        (0..M).for_each(|r| T::prefetch(x.as_ptr().wrapping_add(stride + r)));
+        let (whole, rest) = w.as_chunks::<UNROLLED>();
+        for (i, w) in whole.iter().enumerate() {
+            for (k, w) in w.iter().enumerate() {
+                T::prefetch(std::ptr::from_ref(w).wrapping_add(AHEAD));
+                sums = add_term::<T, M>(sums, x, i * UNROLLED + k, w);
             }
         }
+        for (k, w) in rest.iter().enumerate() {
+            sums = add_term::<T, M>(sums, x, whole.len() * UNROLLED + k, w);
+        }
     }
-    sums.map(T::store)
+    stored::<T, M>(&sums)
+}
+
+/// Adds the products of one term: of row `w` of W with column k of X.
+#[inline(always)]
+fn add_term<T: Target, const M: usize>(mut sums: [T::Sums; M], x: &[Lanes], k: usize, w: &Lanes) -> [T::Sums; M] {
+    let w = T::load(w);
+    for r in 0..M {
+        sums[r] = T::accumulate(x[r].0[k % WIDTH], w, sums[r]);
+    }
+    sums
 }
 
 /// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns. `before` is
@@ -207,11 +230,34 @@ pub(super) fn block_product<T: Target>(x: &[Lanes], d: &[Lanes], mut before: imp
 #[inline(always)]
 fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize) -> [Lanes; M] {
     let mut rows = [T::zero(); M];
-    for (x, d) in x.iter().zip(d) {
-        let d = T::load(d);
-        for r in 0..M {
-            rows[r] = T::accumulate(x.0[start + r], d, rows[r]);
+    let (x, d) = (x.as_chunks::<UNROLLED>(), d.as_chunks::<UNROLLED>());
+    for (x, d) in x.0.iter().zip(d.0) {
+        for (x, d) in x.iter().zip(d) {
+            rows = add_row::<T, M>(rows, x, start, d);
         }
     }
-    rows.map(T::store)
+    for (x, d) in x.1.iter().zip(d.1) {
+        rows = add_row::<T, M>(rows, x, start, d);
+    }
+    stored::<T, M>(&rows)
+}
+
+/// Adds the products of one row of X, of which M lanes from `start` on count, with that of D.
+#[inline(always)]
+fn add_row<T: Target, const M: usize>(mut rows: [T::Sums; M], x: &Lanes, start: usize, d: &Lanes) -> [T::Sums; M] {
+    let d = T::load(d);
+    for r in 0..M {
+        rows[r] = T::accumulate(x.0[start + r], d, rows[r]);
+    }
+    rows
+}
+
+/// The sums in memory. A loop: `map` would be compiled apart, without the instruction set.
+#[inline(always)]
+fn stored<T: Target, const M: usize>(sums: &[T::Sums; M]) -> [Lanes; M] {
+    let mut lanes = [Lanes::ZERO; M];
+    for r in 0..M {
+        lanes[r] = T::store(sums[r]);
+    }
+    lanes
 }
