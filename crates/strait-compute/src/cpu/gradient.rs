@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::half_product::HalfProduct;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
 use super::multiplier::Multiplier;
-use super::product::{Tail, block_product};
+use super::product::Tail;
 use super::storage::{Lanes, Panels, Values, WIDTH};
+use super::tile::block_product;
 use super::workers::Taking;
 use crate::Step;
 

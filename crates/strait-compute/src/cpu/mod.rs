@@ -22,6 +22,7 @@ mod random;
 mod rows;
 mod sparsity;
 mod storage;
+mod tile;
 mod vector;
 mod windows;
 mod workers;

@@ -20,9 +20,8 @@ impl Worker<'_> {
     /// Pieces of work for this worker out of `units`, which all workers take from the same counter until none are
     /// left: a worker whose core is busy elsewhere takes fewer.
     fn share<'a>(&self, counter: &'a AtomicUsize, units: usize) -> Share<'a> {
-        /// Times that a worker comes for work, if all are equally fast.
-        const VISITS: usize = 16;
-        Share { counter, units, chunk: (units / (self.count * VISITS)).max(1), taken: 0..0 }
+        let chunk = (units / (self.count * Share::VISITS)).max(1);
+        Share { counter, units, workers: self.count, chunk, taken: 0..0 }
     }
 
     /// Waits for all workers of the job.
@@ -57,8 +56,19 @@ impl<'a> Taking<'a> {
 pub(super) struct Share<'a> {
     counter: &'a AtomicUsize,
     units: usize,
+    workers: usize,
     chunk: usize,
     taken: Range<usize>,
+}
+
+impl Share<'_> {
+    /// Times that a worker comes for work, if all are equally fast.
+    pub(super) const VISITS: usize = 16;
+
+    /// The units that each worker takes, if all are equally fast.
+    pub(super) fn each(&self) -> usize {
+        self.units / self.workers
+    }
 }
 
 impl Iterator for Share<'_> {

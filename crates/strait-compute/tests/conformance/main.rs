@@ -6,7 +6,8 @@ mod table;
 use std::sync::Mutex;
 
 use strait_compute::{
-    Backend, Cpu, Fragments, Gpu, Isa, Kind, Matrices, Metrics, Operands, Oracle, Precision, Shape, Tile, Tiles, go_on,
+    Activation, Backend, Cpu, Fragments, Gpu, Isa, Kind, Matrices, Metrics, Operands, Oracle, Precision, Shape, Tile,
+    Tiles, go_on,
 };
 use strait_device::{Checks, Options, Selector};
 use table::{Case, PAPER};
@@ -111,11 +112,17 @@ fn cpu_conforms_with_operands_in_two_parts() {
     conform_in(Precision::Split, &cpus(), cases::products(&[]));
 }
 
+/// A product whose sums the CPU cuts into parts, of rows that it packs where few threads share it.
+fn long() -> Case {
+    table::linear(30, 1100, 300, false, Activation::Logistic, None)
+}
+
 #[test]
 fn cpu_conforms_in_the_papers_layers() {
     for precision in [Precision::F32, Precision::Mixed] {
         let layers = PAPER.iter().flat_map(|&(inputs, units)| table::layer(100, inputs, units));
-        conform(&cpus(), &layers.map(|case| case.in_precision(precision)).collect::<Vec<_>>());
+        let cases = layers.chain([long()]);
+        conform(&cpus(), &cases.map(|case| case.in_precision(precision)).collect::<Vec<_>>());
     }
 }
 
@@ -242,7 +249,7 @@ fn gpu_conforms_with_tensors_in_pieces() {
 fn cpu_is_the_same_for_any_number_of_threads() {
     let backends = [1, 2, 4].map(|threads| Cpu::with_threads(threads).expect("threads start"));
     let rounded = cases::products(&PAPER[1..]).into_iter().map(|case| case.in_precision(Precision::Mixed));
-    for case in cases::all(&PAPER).into_iter().chain(rounded) {
+    for case in cases::all(&PAPER).into_iter().chain(rounded).chain([long()]) {
         let [one, two, four] = [0, 1, 2].map(|i: usize| run(&backends[i], &case));
         for other in [two, four] {
             let bits = |outcome: &Outcome| -> Vec<Vec<u32>> {

@@ -1,0 +1,188 @@
+//! Tiles of products, summed in registers.
+
+use std::ops::Range;
+
+use super::isa::Target;
+use super::storage::{Lanes, WIDTH};
+
+/// Terms that are added to sums in registers without a branch between them.
+const UNROLLED: usize = 4;
+/// How many terms ahead of its use a row of W is asked for, where it comes from the second cache.
+const AHEAD: usize = 24;
+
+/// Something that is done with tiles of M rows.
+pub(super) trait Tiled {
+    fn tile<T: Target, const M: usize>(&mut self, row: usize);
+}
+
+/// Cuts rows into tiles of the largest sizes that fit.
+#[inline(always)]
+pub(super) fn for_each_tile<T: Target>(rows: Range<usize>, job: &mut impl Tiled) {
+    let mut row = rows.start;
+    while row < rows.end {
+        let left = (rows.end - row).min(T::ROWS);
+        row += match left {
+            12.. => tile::<T, 12>(job, row),
+            8..=11 => tile::<T, 8>(job, row),
+            6..=7 => tile::<T, 6>(job, row),
+            4..=5 => tile::<T, 4>(job, row),
+            2..=3 => tile::<T, 2>(job, row),
+            _ => tile::<T, 1>(job, row),
+        };
+    }
+}
+
+#[inline(always)]
+fn tile<T: Target, const M: usize>(job: &mut impl Tiled, row: usize) -> usize {
+    job.tile::<T, M>(row);
+    M
+}
+
+/// A block of rows of X, as its tiles read it.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// The panels of X.
+    Panels { lanes: &'a [Lanes], stride: usize },
+    /// What [`Packing`] made of them.
+    Packed { numbers: &'a [f32], first: usize, terms: usize },
+}
+
+/// Lays a block of rows down tile by tile, the numbers of a term side by side. Each is broadcast to a register, and those
+/// of many lines of memory, at the same place in each, would get in each other's way.
+pub(super) struct Packing<'a> {
+    pub(super) lanes: &'a [Lanes],
+    pub(super) stride: usize,
+    /// The first of the rows.
+    pub(super) first: usize,
+    pub(super) terms: usize,
+    pub(super) numbers: &'a mut [f32],
+}
+
+impl Tiled for Packing<'_> {
+    #[inline(always)]
+    fn tile<T: Target, const M: usize>(&mut self, row: usize) {
+        let tile = &mut self.numbers[(row - self.first) * self.terms..][..M * self.terms];
+        for (x, tile) in self.lanes.chunks_exact(self.stride).zip(tile.chunks_mut(WIDTH * M)) {
+            let x = &x[row..row + M];
+            for (k, numbers) in tile.as_chunks_mut::<M>().0.iter_mut().enumerate() {
+                for r in 0..M {
+                    numbers[r] = x[r].0[k % WIDTH];
+                }
+            }
+        }
+    }
+}
+
+/// The sums of a tile, added to `start`: of the terms in `columns`, the first of which is term `from`.
+#[inline(always)]
+pub(super) fn sums<T: Target, const M: usize>(
+    start: [Lanes; M],
+    left: Left<'_>,
+    row: usize,
+    from: usize,
+    columns: &[Lanes],
+) -> [Lanes; M] {
+    let mut sums = [T::zero(); M];
+    for r in 0..M {
+        sums[r] = T::load(&start[r]);
+    }
+    match left {
+        Left::Packed { numbers, first, terms } => {
+            let x = &numbers[(row - first) * terms + from * M..][..columns.len() * M];
+            let (x, rest_of_x) = x.as_chunks::<M>().0.as_chunks::<UNROLLED>();
+            let (w, rest_of_w) = columns.as_chunks::<UNROLLED>();
+            for (x, w) in x.iter().zip(w) {
+                for (x, w) in x.iter().zip(w) {
+                    sums = add::<T, M>(sums, x, w);
+                }
+            }
+            for (x, w) in rest_of_x.iter().zip(rest_of_w) {
+                sums = add::<T, M>(sums, x, w);
+            }
+        }
+        Left::Panels { lanes, stride } => {
+            let panels = lanes[from / WIDTH * stride..].chunks_exact(stride);
+            for (x, w) in panels.zip(columns.chunks(WIDTH)) {
+                let x = &x[row..row + M];
+                // The rows of the next panel lie so far away that the processor does not foresee them.
+                (0..M).for_each(|r| T::prefetch(x.as_ptr().wrapping_add(stride + r)));
+                let (whole, rest) = w.as_chunks::<UNROLLED>();
+                for (i, w) in whole.iter().enumerate() {
+                    for (k, w) in w.iter().enumerate() {
+                        T::prefetch(std::ptr::from_ref(w).wrapping_add(AHEAD));
+                        sums = add_term::<T, M>(sums, x, i * UNROLLED + k, w);
+                    }
+                }
+                for (k, w) in rest.iter().enumerate() {
+                    sums = add_term::<T, M>(sums, x, whole.len() * UNROLLED + k, w);
+                }
+            }
+        }
+    }
+    stored::<T, M>(&sums)
+}
+
+/// Adds the products of M numbers with a row.
+#[inline(always)]
+fn add<T: Target, const M: usize>(mut sums: [T::Sums; M], x: &[f32], w: &Lanes) -> [T::Sums; M] {
+    let w = T::load(w);
+    for r in 0..M {
+        sums[r] = T::accumulate(x[r], w, sums[r]);
+    }
+    sums
+}
+
+/// Adds the products of one term: of row `w` of W with column k of X.
+#[inline(always)]
+fn add_term<T: Target, const M: usize>(mut sums: [T::Sums; M], x: &[Lanes], k: usize, w: &Lanes) -> [T::Sums; M] {
+    let w = T::load(w);
+    for r in 0..M {
+        sums[r] = T::accumulate(x[r].0[k % WIDTH], w, sums[r]);
+    }
+    sums
+}
+
+/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns. `before` is
+/// called before each of the parts that the block is cut into, while the processor still works on the one before.
+#[inline(always)]
+pub(super) fn block_product<T: Target>(x: &[Lanes], d: &[Lanes], mut before: impl FnMut()) -> [Lanes; WIDTH] {
+    let mut block = [Lanes::ZERO; WIDTH];
+    if T::ROWS >= 12 {
+        before();
+        block = block_rows::<T, 16>(x, d, 0);
+    } else {
+        before();
+        block[..6].copy_from_slice(&block_rows::<T, 6>(x, d, 0));
+        before();
+        block[6..12].copy_from_slice(&block_rows::<T, 6>(x, d, 6));
+        before();
+        block[12..].copy_from_slice(&block_rows::<T, 4>(x, d, 12));
+    }
+    block
+}
+
+/// M rows of a block of Xᵀ D, from `start` on.
+#[inline(always)]
+fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize) -> [Lanes; M] {
+    let mut rows = [T::zero(); M];
+    let (x, d) = (x.as_chunks::<UNROLLED>(), d.as_chunks::<UNROLLED>());
+    for (x, d) in x.0.iter().zip(d.0) {
+        for (x, d) in x.iter().zip(d) {
+            rows = add::<T, M>(rows, &x.0[start..start + M], d);
+        }
+    }
+    for (x, d) in x.1.iter().zip(d.1) {
+        rows = add::<T, M>(rows, &x.0[start..start + M], d);
+    }
+    stored::<T, M>(&rows)
+}
+
+/// The sums in memory. A loop: `map` would be compiled apart, without the instruction set.
+#[inline(always)]
+fn stored<T: Target, const M: usize>(sums: &[T::Sums; M]) -> [Lanes; M] {
+    let mut lanes = [Lanes::ZERO; M];
+    for r in 0..M {
+        lanes[r] = T::store(sums[r]);
+    }
+    lanes
+}
