@@ -24,7 +24,7 @@ const TERMS: usize = 16;
 /// Terms from which on the sums are cut into parts.
 const LONG: usize = 4 * TERMS;
 /// Panels for which a worker has to use a block of X so that packing it pays.
-const WORTH: usize = 8;
+const WORTH: usize = 16;
 /// Numbers of a block that may be packed.
 const LARGEST: usize = 1 << 21;
 /// Panels of W that take turns with one part of X, where the sums are cut.
