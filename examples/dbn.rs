@@ -22,7 +22,7 @@ use strait::models::mistakes;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
 use strait::terminal::{Terminal, stopping};
-use strait::train::FineTuned;
+use strait::train::{FineTuned, ImageShift};
 use strait::{Dbn, Groups};
 
 /// The digits.
@@ -95,11 +95,13 @@ impl Default for Recipe {
 }
 
 impl shared::Recipe for Recipe {
+    /// With shifted images for the machine that stands alone, which are more data than the published one had.
     fn named(name: &str) -> Option<Self> {
         let quick = Self::default();
+        let hybrid = UpDown { shift: Some(ImageShift { width: 28, pixels: 1 }), ..quick.hybrid };
         let training = UpDown { epochs: 25, ..quick.training };
         let refining = UpDown { epochs: 40, ..quick.refining };
-        (name == "long").then_some(Self { training, refining, ..quick })
+        (name == "long").then_some(Self { hybrid, training, refining, ..quick })
     }
 
     fn training(&mut self) -> Learning<'_> {
@@ -151,6 +153,9 @@ fn run(options: &Options) -> Result<()> {
         anyhow::bail!("the recipe needs two hidden layers or more, and a step of Gibbs sampling or more");
     }
     let mnist = Mnist::open(&options.member.common.data)?;
+    if let Some(shift) = &mut recipe.hybrid.shift {
+        shift.width = mnist.train.width;
+    }
     let (images, test) = options.member.common.rows(&mnist);
     let (labels, test_labels) = (&mnist.train.labels[..images.count], &mnist.test.labels);
     let sizes = [&[images.width], &recipe.hidden[..]].concat();
