@@ -5,15 +5,12 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use strait_compute::philox::Stream;
-use strait_compute::{
-    Activation, Buffer, Device, Execution, Factors, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor,
-    Update,
-};
+use strait_compute::{Buffer, Device, Execution, Factors, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update};
 use strait_data::{Rows, Values};
 use strait_models::{Rbm, Units, Wanted, minibatches};
 
 use crate::feed::Feed;
-use crate::phases::{Fast, Layers, Phases, Recording, gradient, record_sparsity, write_states};
+use crate::phases::{Fast, Layers, Phases, Recording, gradient, record_sparsity, squared_error, write_states};
 use crate::pretrain::{Chain, Pretrain, PretrainEpoch, SparsityTarget};
 use crate::progress::{HostCost, Progress};
 use crate::watch::{Watch, Watched};
@@ -154,13 +151,7 @@ impl Machine {
             Ok((to.centred(v, offsets.0)?, to.centred(h, offsets.1)?))
         };
         let statistics = (centred(positive)?, centred(negative)?);
-        let error = Op::Loss {
-            kind: LossKind::SquaredError { activation: Activation::Linear },
-            input: reconstruction,
-            target: v0,
-            output: None,
-            delta: None,
-        };
+        let error = squared_error(reconstruction, v0);
         let updates = [weight, hidden_bias, visible_bias];
         let limit = |norm| Op::MaxNorm { weight: weight.target(), norm, rows: false };
         let shrink = Op::Threshold { weight: weight.target(), threshold: recipe.rate_of(rbm) * recipe.absolute_cost };

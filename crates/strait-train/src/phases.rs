@@ -2,7 +2,7 @@
 
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Execution, Factors, Kind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update,
+    Activation, Execution, Factors, Kind, LossKind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update,
 };
 use strait_models::{TotalInput, Units, Wanted};
 
@@ -224,6 +224,12 @@ impl Layers {
         let chains = replicas.into_iter().map(|replica| replica.hidden).collect();
         Ok(Phases { step, reconstruction, negative, chains, driving: None })
     }
+}
+
+/// The squared distance of each row from its target.
+pub(crate) fn squared_error(input: Tensor, target: Tensor) -> Op {
+    let kind = LossKind::SquaredError { activation: Activation::Linear };
+    Op::Loss { kind, input, target, output: None, delta: None }
 }
 
 /// Starts chains at random states.

@@ -15,7 +15,7 @@ use strait_models::{Dbn, Layer, Network, Wanted, minibatches};
 use crate::error::{below, decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
-use crate::phases::{Layers, Recording, gradient, write_states};
+use crate::phases::{Layers, Recording, gradient, squared_error, write_states};
 use crate::progress::{HostCost, Progress};
 use crate::{Error, Event, Observer, Result, Schedule};
 
@@ -339,13 +339,7 @@ fn record(
     if depth == 0 {
         let reconstruction = to.like("reconstruction", v0);
         top.down(to, h0, Wanted::mean(reconstruction).given(Some(v0)))?;
-        to.step.push(Op::Loss {
-            kind: LossKind::SquaredError { activation: Activation::Linear },
-            input: reconstruction,
-            target: v0,
-            output: None,
-            delta: None,
-        })?;
+        to.step.push(squared_error(reconstruction, v0))?;
     }
     if depth > 0 || recipe.generative > 0.0 {
         let negative = top.gibbs(to, v0, chain, recipe.cd_steps)?;

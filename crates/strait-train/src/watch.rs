@@ -1,14 +1,12 @@
 //! The free energies of rows that a machine is trained on and of rows that it is not: their gap tells of overfitting (Hinton
 //! 2012, section 6).
 
-use strait_compute::{
-    Activation, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
-};
+use strait_compute::{Activation, Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::Rows;
 use strait_models::{Rbm, Units, declare_rows, upload};
 
 use crate::Result;
-use crate::phases::{Layers, Recording};
+use crate::phases::{Layers, Recording, squared_error};
 
 /// Rows of either kind that are watched: so many at most, and of small data a twentieth, so that watching takes little time; but
 /// not fewer than the second number, where there are as many.
@@ -92,8 +90,7 @@ impl Watch {
                 step.push(Op::RowSums { input: total, columns: Some(offset) })?;
             }
             if gaussian {
-                let kind = LossKind::SquaredError { activation: Activation::Linear };
-                step.push(Op::Loss { kind, input: v, target: origin, output: None, delta: None })?;
+                step.push(squared_error(v, origin))?;
             }
             routines.push(program.add(step));
         }

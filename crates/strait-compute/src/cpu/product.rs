@@ -94,7 +94,7 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
         if x.count() <= LONG {
             for panel in panels {
                 // SAFETY: the caller's promise.
-                let columns = unsafe { w.panel(panel, 0..w.rows) };
+                let columns = unsafe { w.panel(panel, 0..terms) };
                 for_each_tile::<T>(rows.clone(), &mut Whole { left, from: 0, columns, panel, tail });
             }
             continue;
@@ -103,10 +103,10 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
         let parts = x.count().div_ceil(TERMS);
         for part in 0..parts {
             let from = part * TERMS * WIDTH;
-            let terms = from..(from + TERMS * WIDTH).min(terms);
+            let of_part = from..(from + TERMS * WIDTH).min(terms);
             for (panel, sums) in panels.clone().zip(&mut sums) {
                 // SAFETY: the caller's promise.
-                let columns = unsafe { w.panel(panel, terms.clone()) };
+                let columns = unsafe { w.panel(panel, of_part.clone()) };
                 let whole = Whole { left, from, columns, panel, tail };
                 let job = &mut Part { whole, first: rows.start, sums, last: part + 1 == parts };
                 for_each_tile::<T>(rows.clone(), job);

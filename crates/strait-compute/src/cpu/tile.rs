@@ -93,11 +93,11 @@ pub(super) fn sums<T: Target, const M: usize>(
             let (w, rest_of_w) = columns.as_chunks::<UNROLLED>();
             for (x, w) in x.iter().zip(w) {
                 for (x, w) in x.iter().zip(w) {
-                    sums = add::<T, M>(sums, x, w);
+                    sums = add::<T, M>(sums, w, |r| x[r]);
                 }
             }
             for (x, w) in rest_of_x.iter().zip(rest_of_w) {
-                sums = add::<T, M>(sums, x, w);
+                sums = add::<T, M>(sums, w, |r| x[r]);
             }
         }
         Left::Panels { lanes, stride } => {
@@ -110,11 +110,11 @@ pub(super) fn sums<T: Target, const M: usize>(
                 for (i, w) in whole.iter().enumerate() {
                     for (k, w) in w.iter().enumerate() {
                         T::prefetch(std::ptr::from_ref(w).wrapping_add(AHEAD));
-                        sums = add_term::<T, M>(sums, x, i * UNROLLED + k, w);
+                        sums = add::<T, M>(sums, w, |r| x[r].0[(i * UNROLLED + k) % WIDTH]);
                     }
                 }
                 for (k, w) in rest.iter().enumerate() {
-                    sums = add_term::<T, M>(sums, x, whole.len() * UNROLLED + k, w);
+                    sums = add::<T, M>(sums, w, |r| x[r].0[(whole.len() * UNROLLED + k) % WIDTH]);
                 }
             }
         }
@@ -122,22 +122,12 @@ pub(super) fn sums<T: Target, const M: usize>(
     stored::<T, M>(&sums)
 }
 
-/// Adds the products of M numbers with a row.
+/// Adds the products of a row with M numbers, one for each of the sums.
 #[inline(always)]
-fn add<T: Target, const M: usize>(mut sums: [T::Sums; M], x: &[f32], w: &Lanes) -> [T::Sums; M] {
+fn add<T: Target, const M: usize>(mut sums: [T::Sums; M], w: &Lanes, x: impl Fn(usize) -> f32) -> [T::Sums; M] {
     let w = T::load(w);
     for r in 0..M {
-        sums[r] = T::accumulate(x[r], w, sums[r]);
-    }
-    sums
-}
-
-/// Adds the products of one term: of row `w` of W with column k of X.
-#[inline(always)]
-fn add_term<T: Target, const M: usize>(mut sums: [T::Sums; M], x: &[Lanes], k: usize, w: &Lanes) -> [T::Sums; M] {
-    let w = T::load(w);
-    for r in 0..M {
-        sums[r] = T::accumulate(x[r].0[k % WIDTH], w, sums[r]);
+        sums[r] = T::accumulate(x(r), w, sums[r]);
     }
     sums
 }
@@ -168,11 +158,11 @@ fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize)
     let (x, d) = (x.as_chunks::<UNROLLED>(), d.as_chunks::<UNROLLED>());
     for (x, d) in x.0.iter().zip(d.0) {
         for (x, d) in x.iter().zip(d) {
-            rows = add::<T, M>(rows, &x.0[start..start + M], d);
+            rows = add::<T, M>(rows, d, |r| x.0[start + r]);
         }
     }
     for (x, d) in x.1.iter().zip(d.1) {
-        rows = add::<T, M>(rows, &x.0[start..start + M], d);
+        rows = add::<T, M>(rows, d, |r| x.0[start + r]);
     }
     stored::<T, M>(&rows)
 }
