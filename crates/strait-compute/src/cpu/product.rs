@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::isa::Target;
 use super::storage::{Lanes, Panels, WIDTH};
-use super::tile::{Left, Packing, Tiled, for_each_tile, sums};
+use super::tile::{Left, Tiled, for_each_tile, pack, sums};
 use super::workers::Share;
 
 /// What is done with a tile of M rows x 16 columns of a product.
@@ -82,8 +82,7 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
         let rows = block * blocking.rows..((block + 1) * blocking.rows).min(x.rows);
         if packs && packed != Some(block) {
             numbers.resize(numbers.len().max(blocking.rows * terms), 0.0);
-            let job = &mut Packing { lanes: all, stride, first: rows.start, terms, numbers: &mut numbers };
-            for_each_tile::<T>(rows.clone(), job);
+            pack::<T>(all, stride, rows.clone(), terms, &mut numbers);
             packed = Some(block);
         }
         let left = match packed {

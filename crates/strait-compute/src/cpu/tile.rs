@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::isa::Target;
-use super::storage::{Lanes, WIDTH};
+use super::storage::{Lanes, WIDTH, transpose_four};
 
 /// Terms that are added to sums in registers without a branch between them.
 const UNROLLED: usize = 4;
@@ -43,31 +43,53 @@ fn tile<T: Target, const M: usize>(job: &mut impl Tiled, row: usize) -> usize {
 pub(super) enum Left<'a> {
     /// The panels of X.
     Panels { lanes: &'a [Lanes], stride: usize },
-    /// What [`Packing`] made of them.
+    /// What [`pack`] made of them.
     Packed { numbers: &'a [f32], first: usize, terms: usize },
 }
 
 /// Lays a block of rows down tile by tile, the numbers of a term side by side. Each is broadcast to a register, and those
 /// of many lines of memory, at the same place in each, would get in each other's way.
-pub(super) struct Packing<'a> {
-    pub(super) lanes: &'a [Lanes],
-    pub(super) stride: usize,
+#[inline(always)]
+pub(super) fn pack<T: Target>(lanes: &[Lanes], stride: usize, rows: Range<usize>, terms: usize, numbers: &mut [f32]) {
+    // Panel by panel, so that memory is read line after line.
+    for (panel, from) in lanes.chunks_exact(stride).zip((0..terms).step_by(WIDTH)) {
+        let job = &mut Packing { panel, first: rows.start, terms, from, numbers };
+        for_each_tile::<T>(rows.clone(), job);
+    }
+}
+
+/// What [`pack`] does with a panel of X.
+struct Packing<'a> {
+    panel: &'a [Lanes],
     /// The first of the rows.
-    pub(super) first: usize,
-    pub(super) terms: usize,
-    pub(super) numbers: &'a mut [f32],
+    first: usize,
+    terms: usize,
+    /// The first of the panel's terms.
+    from: usize,
+    numbers: &'a mut [f32],
 }
 
 impl Tiled for Packing<'_> {
     #[inline(always)]
     fn tile<T: Target, const M: usize>(&mut self, row: usize) {
-        let tile = &mut self.numbers[(row - self.first) * self.terms..][..M * self.terms];
-        for (x, tile) in self.lanes.chunks_exact(self.stride).zip(tile.chunks_mut(WIDTH * M)) {
-            let x = &x[row..row + M];
-            for (k, numbers) in tile.as_chunks_mut::<M>().0.iter_mut().enumerate() {
-                for r in 0..M {
-                    numbers[r] = x[r].0[k % WIDTH];
+        let x = &self.panel[row..row + M];
+        let width = WIDTH.min(self.terms - self.from);
+        let numbers = &mut self.numbers[(row - self.first) * self.terms + self.from * M..][..width * M];
+        let (whole, rest) = numbers.as_chunks_mut::<M>().0.as_chunks_mut::<4>();
+        for (k, numbers) in whole.iter_mut().enumerate() {
+            for r in (0..M).step_by(4) {
+                let four = std::array::from_fn(|i| {
+                    if r + i < M { std::array::from_fn(|j| x[r + i].0[4 * k + j]) } else { [0.0; 4] }
+                });
+                let height = (M - r).min(4);
+                for (numbers, turned) in numbers.iter_mut().zip(transpose_four(four)) {
+                    numbers[r..r + height].copy_from_slice(&turned[..height]);
                 }
+            }
+        }
+        for (k, numbers) in rest.iter_mut().enumerate() {
+            for r in 0..M {
+                numbers[r] = x[r].0[4 * whole.len() + k];
             }
         }
     }
