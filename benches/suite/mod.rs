@@ -152,7 +152,12 @@ impl Suite {
         }
         // The last ten are criterion's samples; those before warmed up.
         let keep = samples.len().min(10);
-        let mut samples = samples.split_off(samples.len() - keep);
+        let samples = samples.split_off(samples.len() - keep);
+        self.add(work, samples, notes);
+    }
+
+    /// Adds a row of the table: the seconds that repetitions of some work took, at least one.
+    pub(crate) fn add(&mut self, work: &Work, mut samples: Vec<f64>, mut notes: Notes) {
         samples.sort_by(f64::total_cmp);
         let quantile = |q: f64| samples[((samples.len() - 1) as f64 * q).round() as usize];
         let seconds = quantile(0.5);
