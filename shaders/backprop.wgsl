@@ -1,12 +1,12 @@
 // out = (delta W^T) * act'(y)
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
 fn terms() -> u32 { return size.k; }
-fn a_at(phase: u32, i: u32) -> f32 { return a[i]; }
-fn b_at(phase: u32, i: u32) -> f32 { return b[i]; }
+fn a_at(phase: u32, i: u32) -> f32 { return element_of_a(i); }
+fn b_at(phase: u32, i: u32) -> f32 { return element_of_b(i); }
+fn a_four(phase: u32, i: u32) -> vec4<f32> { return four_of_a(i); }
+fn b_four(phase: u32, i: u32) -> vec4<f32> { return four_of_b(i); }
 
 fn tail(row: u32, col: u32, sums: vec4<f32>) {
     let start = row * size.n + col;

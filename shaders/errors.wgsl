@@ -5,7 +5,8 @@ var<workgroup> error_parts: array<f32, LANES>;
 fn errors(row: u32, lane: u32) {
     var part = 0.0;
     for (var col = lane; col < size.m; col += LANES) {
-        let difference = v[row * size.m + col] - x[row * size.m + col];
+        // Operand A of the positive phase has the sign turned.
+        let difference = a_at(1u, row * size.m + col) + a_at(0u, row * size.m + col);
         part += difference * difference;
     }
     error_parts[lane] = part;

@@ -1,6 +1,6 @@
 //! The main function of a matrix product on cooperative matrices: f16 operands, f32 sums.
 
-use crate::staging::{self, Parts};
+use crate::staging::{self, Operand, Parts, Stage};
 
 /// How a product is cut into cooperative matrices. A subgroup computes `rows` x `cols` of them, each of `edge` x `edge`
 /// elements; a workgroup is `x` x `y` subgroups.
@@ -60,13 +60,16 @@ impl Fragments {
 const PADDING: u32 = 8;
 
 /// The main function of C = Σ over `phases` of A B, for the same functions as [`product`](crate::product).
-pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
+pub(crate) fn main(shape: Fragments, phases: u32, [a, b]: [Operand; 2], others: bool) -> String {
     let Fragments { edge, subgroup, rows, cols, x, depth, .. } = shape;
     let (height, width, threads) = (shape.height(), shape.width(), shape.invocations());
     // Lines of either operand: a row of A or a column of B, with its terms side by side.
     let line = (depth + PADDING) / 4;
-    let mut text = stage("a", shape, height, a_along_k, ["size.m", "size.a_m", "size.a_k"]);
-    text += &stage("b", shape, width, b_along_k, ["size.n", "size.b_n", "size.b_k"]);
+    let stage = |name: &str, lines: u32, operand: Operand, sizes: [&str; 3]| {
+        Stage { name, operand, lines, depth, along_k: true, stride: line, teams: 1, element: "f16", sizes }.text()
+    };
+    let mut text = stage("a", height, a, ["size.m", "size.a_m", "size.a_k"]);
+    text += &stage("b", width, b, ["size.n", "size.b_n", "size.b_k"]);
     // Where each subgroup lays down one matrix of its sums at a time.
     let sums = edge * edge;
     text += &format!("var<workgroup> tile_c: array<f32, {}>;\n", sums * threads / subgroup);
@@ -126,31 +129,4 @@ pub(crate) fn main(shape: Fragments, phases: u32, a_along_k: bool, b_along_k: bo
         );
     }
     text + "}\n"
-}
-
-/// The workgroup memory of an operand, and the functions that bring a part of it there by way of registers, four terms
-/// of a line at a time.
-fn stage(name: &str, shape: Fragments, across: u32, along_k: bool, [count, step, step_k]: [&str; 3]) -> String {
-    let (quads, stride) = (shape.depth / 4, (shape.depth + PADDING) / 4);
-    let size = across * stride;
-    // Neighbouring invocations read neighbours in memory.
-    let [quad, line] = if along_k {
-        [format!("i % {quads}u"), format!("i / {quads}u")]
-    } else {
-        [format!("i / {across}u"), format!("i % {across}u")]
-    };
-    format!(
-        "var<workgroup> tile_{name}: array<vec4<f16>, {size}>;
-fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f16> {{
-    let k = start + 4u * ({quad});
-    let row = first + {line};
-    let at = row * {step} + k * {step_k};
-{}    return vec4<f16>(value);
-}}
-fn keep_{name}(team: u32, i: u32, value: vec4<f16>) {{
-    tile_{name}[team * {size}u + ({line}) * {stride}u + {quad}] = value;
-}}
-",
-        staging::four(name, step_k, &format!("row < {count}"), "k", "terms()")
-    )
 }

@@ -1,14 +1,17 @@
 // The gradient of contrastive divergence: phase 0 is the positive one, which is subtracted.
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> d: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> h: array<f32>;
-
 fn a_at(phase: u32, i: u32) -> f32 {
-    if phase == 0u { return -x[i]; }
-    return v[i];
+    if phase == 0u { return -element_of_x(i); }
+    return element_of_v(i);
 }
 fn b_at(phase: u32, i: u32) -> f32 {
-    if phase == 0u { return d[i]; }
-    return h[i];
+    if phase == 0u { return element_of_d(i); }
+    return element_of_h(i);
+}
+fn a_four(phase: u32, i: u32) -> vec4<f32> {
+    if phase == 0u { return -four_of_x(i); }
+    return four_of_v(i);
+}
+fn b_four(phase: u32, i: u32) -> vec4<f32> {
+    if phase == 0u { return four_of_d(i); }
+    return four_of_h(i);
 }

@@ -11,6 +11,7 @@ mod staging;
 pub use fragments::Fragments;
 pub use pieces::Pieces;
 pub use product::{Tile, product};
+pub use staging::{Operand, operand};
 
 /// How a product is computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

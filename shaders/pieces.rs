@@ -7,7 +7,7 @@ pub struct Pieces {
     pub binding: u32,
     /// The bindings of the other pieces.
     pub others: Vec<u32>,
-    /// Words of each piece but the last: a power of two.
+    /// Words of each piece but the last: a power of two, at least four.
     pub words: u32,
 }
 
@@ -72,7 +72,8 @@ impl Pieces {
             text +=
                 &format!("@group(0) @binding({binding}) var<storage, {access}> {name}_{piece}: array<{element}>;\n");
         }
-        let (shift, mask) = (words.ilog2(), words - 1);
+        let elements = if element == "vec4<f32>" { words / 4 } else { *words };
+        let (shift, mask) = (elements.ilog2(), elements - 1);
         let mut choose = |head: String, each: &dyn Fn(usize) -> String| {
             text += &format!("{head} {{\n    let at = i & {mask}u;\n    switch i >> {shift}u {{\n");
             for (piece, _) in bindings().skip(1) {

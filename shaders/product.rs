@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::staging::{self, Parts};
+use crate::staging::{self, Operand, Parts, Stage};
 use crate::{Shape, fragments};
 
 /// How a product is cut into tiles. An invocation computes `rows` x (4 `vectors`) elements of C; a workgroup is
@@ -53,22 +53,22 @@ impl Tile {
 }
 
 /// The main function of C = Σ over `phases` of A B. It reads operands by `a_at(phase, index)` and `b_at(phase, index)`,
-/// the number of terms by `terms()`, and gives four elements at a time to `tail(row, col, sums)`. `a_along_k` and
-/// `b_along_k` say whether neighbouring terms are neighbours in memory. With `others`, workgroups behind those of the
-/// product call `other(number, invocation)`.
-pub fn product(shape: Shape, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
+/// or four neighbours by `a_four` and `b_four`, the number of terms by `terms()`, and gives four elements at a time to
+/// `tail(row, col, sums)`. `operands` are A and B. With `others`, workgroups behind those of the product call
+/// `other(number, invocation)`.
+pub fn product(shape: Shape, phases: u32, operands: [Operand; 2], others: bool) -> String {
     match shape {
-        Shape::Tile(tile) => sums(tile, phases, a_along_k, b_along_k, others),
-        Shape::Fragments(fragments) => fragments::main(fragments, phases, a_along_k, b_along_k, others),
+        Shape::Tile(tile) => sums(tile, phases, operands, others),
+        Shape::Fragments(fragments) => fragments::main(fragments, phases, operands, others),
     }
 }
 
-fn sums(tile: Tile, phases: u32, a_along_k: bool, b_along_k: bool, others: bool) -> String {
+fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2], others: bool) -> String {
     let mut text = String::new();
     let (height, width) = (tile.height(), tile.width());
     if tile.depth > 0 {
-        text += &stage("a", tile, height, a_along_k, ["size.m", "size.a_m", "size.a_k"]);
-        text += &stage("b", tile, width, b_along_k, ["size.n", "size.b_n", "size.b_k"]);
+        text += &stage("a", tile, height, a, ["size.m", "size.a_m", "size.a_k"]);
+        text += &stage("b", tile, width, b, ["size.n", "size.b_n", "size.b_k"]);
     }
     if tile.teams > 1 {
         text += &laid_down(tile);
@@ -127,35 +127,10 @@ fn brought(tile: Tile, across: u32) -> u32 {
     tile.depth * across / 4 / (tile.x * tile.y)
 }
 
-/// Term and vector of the `i`th vector of a part, so that neighbouring invocations read neighbours in memory.
-fn place(tile: Tile, across: u32, along_k: bool) -> [String; 2] {
-    if along_k {
-        [format!("i % {}u", tile.depth), format!("i / {}u", tile.depth)]
-    } else {
-        [format!("i / {}u", across / 4), format!("i % {}u", across / 4)]
-    }
-}
-
-/// The workgroup memory of an operand, and the functions that bring a part of it there by way of registers.
-fn stage(name: &str, tile: Tile, across: u32, along_k: bool, [count, step, step_k]: [&str; 3]) -> String {
-    let [term, vector] = place(tile, across, along_k);
-    let stride = stride(across);
-    let team = tile.depth * stride;
-    let size = team * tile.teams;
-    format!(
-        "var<workgroup> tile_{name}: array<vec4<f32>, {size}>;
-fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<f32> {{
-    let k = start + {term};
-    let row = first + 4u * ({vector});
-    let at = row * {step} + k * {step_k};
-{}    return value;
-}}
-fn keep_{name}(team: u32, i: u32, value: vec4<f32>) {{
-    tile_{name}[team * {team}u + ({term}) * {stride}u + {vector}] = value;
-}}
-",
-        staging::four(name, step, "k < terms()", "row", count)
-    )
+fn stage(name: &str, tile: Tile, lines: u32, operand: Operand, sizes: [&str; 3]) -> String {
+    let Tile { depth, teams, .. } = tile;
+    let stride = stride(lines);
+    Stage { name, operand, lines, depth, along_k: false, stride, teams, element: "f32", sizes }.text()
 }
 
 /// The sums over terms that are staged in workgroup memory.

@@ -10,13 +10,118 @@ pub(crate) fn place(height: u32, width: u32, others: bool) -> String {
     text + &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n")
 }
 
-/// Four elements of the operand `name`, `step` apart from `at` on, as `value`: those at `first` and behind it, as far as
-/// they are below `end`, where `outer` holds; else zeros.
-pub(crate) fn four(name: &str, step: &str, outer: &str, first: &str, end: &str) -> String {
+/// How an operand of a product lies in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Operand {
+    /// Whether neighbouring terms are neighbours in memory; else neighbouring rows of A, or columns of B, are.
+    pub along_k: bool,
+    /// Whether it is read four neighbours at a time, for which there has to be a multiple of four of them.
+    pub wide: bool,
+}
+
+/// The buffer of an operand at a binding, with functions that give its element `i`, `element_of_NAME(i)`, and the four from
+/// there on, `four_of_NAME(i)`. In a `wide` one, these may start at multiples of four only.
+///
+/// ```
+/// let text = strait_shaders::operand("a", 1, true);
+/// assert!(text.starts_with("@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;"));
+/// ```
+pub fn operand(name: &str, binding: u32, wide: bool) -> String {
+    let (element, one, four) = if wide {
+        ("vec4<f32>", format!("{name}[i / 4u][i % 4u]"), format!("{name}[i / 4u]"))
+    } else {
+        let four = format!("vec4<f32>({name}[i], {name}[i + 1u], {name}[i + 2u], {name}[i + 3u])");
+        ("f32", format!("{name}[i]"), four)
+    };
+    format!(
+        "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;
+fn element_of_{name}(i: u32) -> f32 {{ return {one}; }}
+fn four_of_{name}(i: u32) -> vec4<f32> {{ return {four}; }}
+"
+    )
+}
+
+/// The part of an operand that a workgroup sums at once, in its memory.
+pub(crate) struct Stage<'a> {
+    /// `a` or `b`.
+    pub(crate) name: &'a str,
+    pub(crate) operand: Operand,
+    /// Rows of A or columns of B: its lines.
+    pub(crate) lines: u32,
+    /// Terms.
+    pub(crate) depth: u32,
+    /// Whether vectors of four hold neighbouring terms of a line; else a term of neighbouring lines.
+    pub(crate) along_k: bool,
+    /// Vectors from a line to the next, or from a term to the next.
+    pub(crate) stride: u32,
+    pub(crate) teams: u32,
+    /// The type of the elements.
+    pub(crate) element: &'static str,
+    /// The number of lines of the whole operand, and the distances of lines and of terms in memory.
+    pub(crate) sizes: [&'a str; 3],
+}
+
+impl Stage<'_> {
+    /// The workgroup memory, and the functions that bring a part of the operand there by way of registers, four elements
+    /// at a time. Neighbouring invocations read neighbours in memory.
+    pub(crate) fn text(&self) -> String {
+        let Self { name, operand, lines, depth, along_k, stride, teams, element, sizes: [count, step, step_k] } = *self;
+        // Four that are read at once are neighbours in memory; else they are what a vector here will hold.
+        let read_along_k = if operand.wide { operand.along_k } else { along_k };
+        let [terms, across] = if read_along_k { [depth / 4, lines] } else { [depth, lines / 4] };
+        let [term, line] = if operand.along_k {
+            [format!("i % {terms}u"), format!("i / {terms}u")]
+        } else {
+            [format!("i / {across}u"), format!("i % {across}u")]
+        };
+        let [term, line] =
+            if read_along_k { [format!("4u * ({term})"), line] } else { [term, format!("4u * ({line})")] };
+        let read = match (operand.wide, read_along_k) {
+            (true, _) => format!("    if row < {count} && k < terms() {{ value = {name}_four(phase, at); }}\n"),
+            (false, true) => one_by_one(name, step_k, &format!("row < {count}"), "k", "terms()"),
+            (false, false) => one_by_one(name, step, "k < terms()", "row", count),
+        };
+        let team = stride * if along_k { lines } else { depth };
+        let place = |term: &str, line: &str| {
+            let [vectors, four] = if along_k { [line, term] } else { [term, line] };
+            format!("tile_{name}[team * {team}u + ({vectors}) * {stride}u + ({four}) / 4u]")
+        };
+        let keep = if along_k == read_along_k {
+            format!("    {} = value;\n", place(&term, &line))
+        } else {
+            // What lies side by side in memory goes to different vectors here.
+            (0..4)
+                .map(|j| {
+                    let next = |first: &str| format!("{first} + {j}u");
+                    let (at, component) =
+                        if along_k { (place(&term, &next(&line)), &term) } else { (place(&next(&term), &line), &line) };
+                    format!("    {at}[({component}) % 4u] = value[{j}];\n")
+                })
+                .collect()
+        };
+        format!(
+            "var<workgroup> tile_{name}: array<vec4<{element}>, {}>;
+fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<{element}> {{
+    let k = start + {term};
+    let row = first + {line};
+    let at = row * {step} + k * {step_k};
+    var value = vec4<f32>(0.0);
+{read}    return vec4<{element}>(value);
+}}
+fn keep_{name}(team: u32, i: u32, value: vec4<{element}>) {{
+{keep}}}
+",
+            team * teams
+        )
+    }
+}
+
+/// Reads four elements of the operand `name`, `step` apart from `at` on: those at `first` and behind it, as far as they
+/// are below `end`, where `outer` holds.
+fn one_by_one(name: &str, step: &str, outer: &str, first: &str, end: &str) -> String {
     let element = |i: u32| format!("{name}_at(phase, at + {i}u * {step})");
     format!(
-        "    var value = vec4<f32>(0.0);
-    if {outer} {{
+        "    if {outer} {{
         if {first} + 3u < {end} {{
             value = vec4<f32>({}, {}, {}, {});
         }} else {{

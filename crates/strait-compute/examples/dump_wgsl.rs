@@ -78,8 +78,20 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     let weights = updates(&mut program, 8, 7);
     let biases = updates(&mut program, 1, 7);
     let inputs = updates(&mut program, 1, 8);
-    for negative in [None, Some((wide, s))] {
-        for i in 0..3 {
+    // Products whose operands are all read four numbers at a time.
+    let [y4, s4, w4] =
+        [("y4", 9), ("s4", 9), ("w4", 8)].map(|(name, rows)| program.tensor(name, rows, 8, Kind::Values));
+    let activation = Activation::Logistic;
+    let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s4, stream: 1 });
+    for transposed in [false, true] {
+        let (input, weight) = (x, w4);
+        routine.push(Op::Linear { input, weight, transposed, bias: a, activation, out: y4, sample })?;
+        routine.push(Op::Backprop { delta: y4, weight, transposed, output: x, activation, out: wide })?;
+    }
+    let weights4 = updates(&mut program, 8, 8);
+    let biases4 = updates(&mut program, 1, 8);
+    for (y, s, weights, biases) in [(y, s, weights, biases), (y4, s4, weights4, biases4)] {
+        for (negative, i) in [None, Some((wide, s))].into_iter().flat_map(|two| (0..3).map(move |i| (two, i))) {
             let (weight, bias, input_bias) = (weights[i], Some(biases[i]), Some(inputs[i]));
             routine.push(Op::Gradient {
                 positive: (x, y),

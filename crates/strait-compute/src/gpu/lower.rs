@@ -1,10 +1,11 @@
 //! From operations to kernels: which parts, which tile, which buffers.
 
-use strait_device::{Access, Bindings, Buffer, Dispatch, Matrices};
-use strait_shaders::{Fragments, Part, Pieces, Shape, Tile, assemble, product};
+use strait_device::{Access, Matrices};
+use strait_shaders::{Part, Shape};
 
-use crate::op::{Addend, DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Update};
-use crate::{Activation, Error, Kind, Missing, Noise, Result, Sampling, Tensor, Window};
+use super::kernel::{Kernel, activation_code, by_element, groups, optional, reads, update_code};
+use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
+use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
 
 /// How products are cut into tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,9 +27,6 @@ pub struct Cooperation {
     pub memory: u32,
 }
 
-/// Kernels number their own bindings below this.
-const FIRST_FREE_BINDING: u32 = 32;
-
 /// What lowering needs to know of a routine.
 pub(super) struct Lowering<'a> {
     pub(super) tiles: Tiles,
@@ -42,161 +40,14 @@ pub(super) struct Lowering<'a> {
     pub(super) pieces: &'a dyn Fn(Tensor) -> usize,
 }
 
-/// Small work that goes with the product of a gradient.
-#[derive(Clone, Copy)]
-enum Role {
-    Bias(Update),
-    InputBias(Update),
-    /// The squared errors of the reconstructions, whose numbers start there in the metrics of a step.
-    Errors(usize),
-}
-
-/// A kernel before it is compiled.
-pub(super) struct Kernel {
-    name: String,
-    extensions: &'static [&'static str],
-    constants: Vec<(&'static str, u32)>,
-    parts: Vec<Part>,
-    main: String,
-    sizes: Vec<u32>,
-    buffers: Vec<(u32, Access, Tensor)>,
-    metrics: bool,
-    workgroups: [u32; 3],
-}
-
-/// The sizes of C = A B, with the strides of A and B.
-struct Sizes {
-    m: usize,
-    n: usize,
-    k: usize,
-    a: [usize; 2],
-    b: [usize; 2],
-}
-
-impl Sizes {
-    fn words(&self) -> Vec<u32> {
-        [self.m, self.n, self.k, self.a[0], self.a[1], self.b[0], self.b[1]].map(|size| size as u32).to_vec()
-    }
-}
-
-fn activation_code(activation: Activation) -> u32 {
-    match activation {
-        Activation::Linear => 0,
-        Activation::Logistic => 1,
-        Activation::Tanh => 2,
-        Activation::Relu => 3,
-        Activation::Softplus => 4,
-    }
-}
-
-fn update_code(update: &Update) -> strait_shaders::Update {
-    match update {
-        Update::Store { .. } => strait_shaders::Update::Store,
-        Update::Momentum { .. } => strait_shaders::Update::Momentum,
-        Update::Adam { .. } => strait_shaders::Update::Adam,
-    }
-}
-
-fn groups(count: usize, each: usize) -> u32 {
-    count.div_ceil(each) as u32
-}
-
-impl Kernel {
-    /// A kernel that does nothing yet.
-    fn named(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            extensions: &[],
-            constants: vec![],
-            parts: vec![],
-            main: String::new(),
-            sizes: vec![],
-            buffers: vec![],
-            metrics: false,
-            workgroups: [1; 3],
-        }
-    }
-
-    /// The kernel's name and its WGSL text.
-    pub(super) fn source(&self) -> (String, String) {
-        (self.name.clone(), assemble(self.extensions, &self.constants, &self.parts, &self.main))
-    }
-
-    /// The kernel on a device, bound to the buffers of its tensors.
-    pub(super) fn compile(&self, gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Dispatch> {
-        let (name, mut text) = self.source();
-        let (mut accesses, mut bound) = (Vec::new(), Vec::new());
-        // Bindings behind those that kernels number themselves.
-        let mut free = FIRST_FREE_BINDING..;
-        for &(binding, access, tensor) in &self.buffers {
-            let pieces = buffers[tensor.id].pieces();
-            let others: Vec<u32> = free.by_ref().take(pieces.len() - 1).collect();
-            bound.extend(std::iter::once(binding).chain(others.iter().copied()).zip(pieces));
-            accesses.extend(std::iter::once(binding).chain(others.iter().copied()).map(|binding| (binding, access)));
-            if !others.is_empty() {
-                text = Pieces { binding, others, words: gpu.piece_words() }.apply(&text);
-            }
-        }
-        let most = gpu.most_buffers();
-        if bound.len() + usize::from(self.metrics) > most {
-            return Err(Error::Pieces { kernel: name, needed: bound.len(), most });
-        }
-        let pipeline = gpu.pipeline(&name, &text, &Bindings { buffers: accesses, metrics: self.metrics })?;
-        Ok(gpu.dispatch(&pipeline, &self.sizes, &bound, self.workgroups)?)
-    }
-
-    /// The buffers that it binds, where tensors lie in so many pieces.
-    fn bound(&self, pieces: &dyn Fn(Tensor) -> usize) -> usize {
-        self.buffers.iter().map(|&(_, _, tensor)| pieces(tensor)).sum::<usize>() + usize::from(self.metrics)
-    }
-}
-
 impl Lowering<'_> {
-    /// How a product with a result of m x n and k terms is computed.
-    fn choose(&self, Sizes { m, n, k, .. }: &Sizes) -> Shape {
-        /// Workgroups that keep a large GPU busy.
-        const BUSY: usize = 128;
-        /// Terms from which on teams share them.
-        const LONG: usize = 64;
-        let busy = |shape: &Shape| m.div_ceil(shape.height() as usize) * n.div_ceil(shape.width() as usize) >= BUSY;
-        match (self.tiles, self.cooperation) {
-            (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
-            (Tiles::Fixed(shape), _) => shape,
-            (_, Some(Cooperation { matrices: Matrices { edge, subgroup }, memory })) => {
-                let large = Fragments::large(edge, subgroup);
-                let fits = large.workgroup_memory() <= memory;
-                let large = Some(Shape::Fragments(large)).filter(|shape| fits && busy(shape));
-                large.unwrap_or(Shape::Fragments(Fragments::small(edge, subgroup)))
-            }
-            (Tiles::Hardware, None) => {
-                let alone = [Tile::HUGE, Tile::LARGE, Tile::SMALL].map(Shape::Tile);
-                // Sharing pays if each team has some parts to sum.
-                let few = if *k >= LONG { Tile::SHARED } else { Tile::SMALL };
-                alone.into_iter().find(busy).unwrap_or(Shape::Tile(few))
-            }
-            (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
-        }
-    }
-
     /// The kernels of an operation. `start` is where its numbers start in the metrics of a step.
     pub(super) fn lower(&self, op: &Op, start: usize) -> Vec<Kernel> {
         match op {
             Op::Gather { .. } => vec![gather(op)],
             Op::Scatter { input, data } => vec![scatter(*input, *data)],
             Op::Linear { .. } => vec![self.linear(op)],
-            Op::Backprop { delta, weight, transposed, output, activation, out } => {
-                let strides = if *transposed { [weight.cols, 1] } else { [1, weight.cols] };
-                let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: strides };
-                let buffers = vec![
-                    (1, Access::Read, *delta),
-                    (2, Access::Read, *weight),
-                    (3, Access::Read, *output),
-                    (4, Access::Write, *out),
-                ];
-                let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Backprop];
-                let constants = vec![("ACTIVATION", activation_code(*activation))];
-                vec![self.product("backprop", constants, parts, 1, sizes, buffers)]
-            }
+            Op::Backprop { .. } => vec![self.backprop(op)],
             Op::Gradient { .. } => self.gradient(op, None),
             Op::Unfold { input, window, out } => vec![Kernel {
                 parts: vec![Part::Prelude, Part::Elements, Part::Unfold],
@@ -266,8 +117,7 @@ impl Lowering<'_> {
                 constants: vec![("CLASSES", out.cols as u32)],
                 parts: vec![Part::Prelude, Part::ClassEnergies],
                 sizes: [out.rows, weight.rows, weight.cols].map(|size| size as u32).to_vec(),
-                buffers: [operands(&[Some(*inputs), Some(*weight), Some(*bias)]), vec![(4, Access::Write, *out)]]
-                    .concat(),
+                buffers: [reads(&[Some(*inputs), Some(*weight), Some(*bias)]), vec![(4, Access::Write, *out)]].concat(),
                 workgroups: [out.rows as u32, 1, 1],
                 ..Kernel::named(op.name())
             }],
@@ -348,7 +198,7 @@ impl Lowering<'_> {
                 let read = [*code, *overlap, *correlation, *prediction].map(Some);
                 vec![Kernel {
                     parts: vec![Part::Prelude, Part::Elements, Part::Shrink],
-                    buffers: [operands(&read), vec![(5, Access::Write, *out)]].concat(),
+                    buffers: [reads(&read), vec![(5, Access::Write, *out)]].concat(),
                     ..by_element(op.name(), *out, constants.map(|(name, x)| (name, x.to_bits())).to_vec())
                 }]
             }
@@ -356,7 +206,7 @@ impl Lowering<'_> {
                 let given = if columns.is_some() { Part::ColumnGiven } else { Part::ColumnNone };
                 vec![Kernel {
                     parts: vec![Part::Prelude, Part::Row, given, Part::RowSums],
-                    buffers: operands(&[Some(*input), *columns]),
+                    buffers: reads(&[Some(*input), *columns]),
                     metrics: true,
                     ..self.by_row(op.name(), *input, start)
                 }]
@@ -386,7 +236,7 @@ impl Lowering<'_> {
                 constants: vec![("WEIGHT", kl_weight.to_bits())],
                 parts: vec![Part::Prelude, Part::ReparameterizeBackward],
                 sizes: vec![delta.rows as u32, delta.cols as u32],
-                buffers: [operands(&[Some(*delta), Some(*moments), Some(*noise)]), vec![(4, Access::Write, *out)]]
+                buffers: [reads(&[Some(*delta), Some(*moments), Some(*noise)]), vec![(4, Access::Write, *out)]]
                     .concat(),
                 workgroups: [groups(delta.cols, 64), delta.rows as u32, 1],
                 ..Kernel::named(op.name())
@@ -409,176 +259,6 @@ impl Lowering<'_> {
             sizes: [input.rows, input.cols, self.width, start].map(|size| size as u32).to_vec(),
             workgroups: [input.rows as u32, 1, 1],
             ..Kernel::named(name)
-        }
-    }
-
-    fn product(
-        &self,
-        name: &str,
-        constants: Vec<(&'static str, u32)>,
-        parts: Vec<Part>,
-        phases: u32,
-        sizes: Sizes,
-        buffers: Vec<(u32, Access, Tensor)>,
-    ) -> Kernel {
-        let tile = self.choose(&sizes);
-        Kernel {
-            extensions: tile.extensions(),
-            name: format!("{name} {}", tile.name()),
-            constants,
-            parts,
-            main: product(tile, phases, sizes.a[1] == 1, sizes.b[0] == 1, false),
-            sizes: [sizes.words(), vec![0; 4]].concat(),
-            buffers,
-            metrics: false,
-            workgroups: [groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize), 1],
-        }
-    }
-
-    fn linear(&self, op: &Op) -> Kernel {
-        let Op::Linear { input, weight, transposed, bias, activation, out, sample } = op else {
-            unreachable!("called for linear operations");
-        };
-        let strides = if *transposed { [1, weight.cols] } else { [weight.cols, 1] };
-        let sizes = Sizes { m: out.rows, n: out.cols, k: input.cols, a: [input.cols, 1], b: strides };
-        let mut buffers = vec![
-            (1, Access::Read, *input),
-            (2, Access::Read, *weight),
-            (3, Access::Read, *bias),
-            (4, Access::Write, *out),
-        ];
-        let mut constants = vec![("ACTIVATION", activation_code(*activation))];
-        let draw = match sample {
-            None => Part::DrawNone,
-            Some(sample) => {
-                let code = match sample.sampling {
-                    Sampling::Bernoulli => 1,
-                    Sampling::Gaussian => 2,
-                    Sampling::Rectified => 3,
-                };
-                constants.extend([("SAMPLING", code), ("STREAM", sample.stream)]);
-                buffers.push((5, Access::Write, sample.out));
-                Part::Draw
-            }
-        };
-        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Linear, draw];
-        self.product("linear", constants, parts, 1, sizes, buffers)
-    }
-
-    /// A gradient, with the squared errors of its reconstructions where they are wanted: one kernel if the adapter can
-    /// bind that many buffers, else one for each part.
-    pub(super) fn gradient(&self, op: &Op, errors: Option<usize>) -> Vec<Kernel> {
-        let Op::Gradient { bias, input_bias, .. } = op else {
-            unreachable!("called for gradients");
-        };
-        let roles: Vec<Role> = [bias.map(Role::Bias), input_bias.map(Role::InputBias), errors.map(Role::Errors)]
-            .into_iter()
-            .flatten()
-            .collect();
-        let whole = self.gradient_kernel(op, true, &roles);
-        if whole.bound(self.pieces) <= self.most_buffers {
-            return vec![whole];
-        }
-        let alone = roles.iter().map(|role| self.gradient_kernel(op, false, std::slice::from_ref(role)));
-        std::iter::once(self.gradient_kernel(op, true, &[])).chain(alone).collect()
-    }
-
-    fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
-        let Op::Gradient { positive: (x, d), negative, weight, plus, positions, scale, .. } = op else {
-            unreachable!("called for gradients");
-        };
-        let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
-        let tile = self.choose(&sizes);
-        let lanes = tile.invocations();
-        let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
-        let mut buffers = operands(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
-        let mut main = String::new();
-        let mut parts = vec![Part::Prelude, Part::Product];
-        parts.push(if negative.is_some() { Part::GradientTwo } else { Part::GradientOne });
-        let mut update = |name: &str, update: &Update, binding: u32, main: &mut String| {
-            *main += &update_code(update).text(name, binding);
-            let tensors = update.tensors().into_iter().enumerate();
-            buffers.extend(tensors.map(|(i, tensor)| (binding + i as u32, Access::Write, tensor)));
-        };
-        if with_product {
-            update("weight", weight, 5, &mut main);
-            let added = match plus {
-                None => Part::PlusNone,
-                Some(Addend::Decay { .. }) => Part::PlusDecay,
-                Some(Addend::Gradient(_)) => Part::PlusGradient,
-            };
-            parts.extend([Part::Gradient, added]);
-        }
-        let mut other = String::new();
-        let (mut count, mut start) = (0, 0);
-        for role in roles {
-            let (part, call, each) = match role {
-                Role::Bias(bias) => {
-                    update("bias", bias, 8, &mut main);
-                    (Part::Bias, format!("bias((role - {count}u) * {lanes}u + lane)"), groups(sizes.n, lanes as usize))
-                }
-                Role::InputBias(bias) => {
-                    update("input_bias", bias, 11, &mut main);
-                    let call = format!("input_bias((role - {count}u) * {lanes}u + lane)");
-                    (Part::InputBias, call, groups(sizes.m, lanes as usize))
-                }
-                Role::Errors(at) => {
-                    start = *at;
-                    (Part::Errors, format!("errors(role - {count}u, lane)"), sizes.k as u32)
-                }
-            };
-            parts.push(part);
-            count += each;
-            other += &format!("    if role < {count}u {{ {call}; return; }}\n");
-        }
-        match plus.filter(|_| with_product) {
-            None => {}
-            Some(Addend::Gradient(gradient)) => buffers.push((14, Access::Read, gradient)),
-            Some(Addend::Decay { weight: decaying, costs }) => {
-                buffers.push((14, Access::Read, costs));
-                // A buffer that is written must not be bound a second time.
-                main += if weight.tensors().contains(&decaying) {
-                    "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n"
-                } else {
-                    buffers.push((15, Access::Read, decaying));
-                    "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
-fn weight_at(i: u32) -> f32 { return decaying[i]; }
-"
-                };
-            }
-        }
-        if !roles.is_empty() {
-            main += &format!("fn other(role: u32, lane: u32) {{\n{other}}}\n");
-        }
-        let phases = if negative.is_some() { 2 } else { 1 };
-        let workgroups = if with_product {
-            main += &product(tile, phases, false, false, !roles.is_empty());
-            [across + count.div_ceil(down), down, 1]
-        } else {
-            main += &format!("@compute @workgroup_size({lanes})\n");
-            main += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n";
-            main += "    other(group.x, lane);\n}\n";
-            [count, 1, 1]
-        };
-        let metrics = roles.iter().any(|role| matches!(role, Role::Errors(_)));
-        let mut words = sizes.words();
-        words.extend([across, down, self.width as u32, start as u32]);
-        let name = if with_product { "gradient" } else { "beside the gradient" };
-        Kernel {
-            name: format!("{name} {}", tile.name()),
-            extensions: if with_product { tile.extensions() } else { &[] },
-            constants: vec![
-                ("PHASES", phases),
-                ("LANES", lanes),
-                ("POSITIONS", *positions as u32),
-                ("SCALE", scale.to_bits()),
-            ],
-            parts,
-            main,
-            sizes: words,
-            buffers,
-            metrics,
-            workgroups,
         }
     }
 
@@ -643,31 +323,6 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
     }
 }
 
-/// A function `name` of an element of a tensor that may be missing: then it is `none` everywhere.
-fn optional(
-    name: &str,
-    binding: u32,
-    tensor: Option<Tensor>,
-    none: &str,
-    buffers: &mut Vec<(u32, Access, Tensor)>,
-) -> String {
-    let Some(tensor) = tensor else {
-        return format!("fn {name}(i: u32) -> f32 {{ return {none}; }}\n");
-    };
-    buffers.push((binding, Access::Read, tensor));
-    format!(
-        "@group(0) @binding({binding}) var<storage, read> of_{name}: array<f32>;
-fn {name}(i: u32) -> f32 {{ return of_{name}[i]; }}
-"
-    )
-}
-
-/// Operands that are read, at bindings 1, 2, ...
-fn operands(tensors: &[Option<Tensor>]) -> Vec<(u32, Access, Tensor)> {
-    let numbered = tensors.iter().enumerate();
-    numbered.filter_map(|(i, tensor)| tensor.map(|tensor| (i as u32 + 1, Access::Read, tensor))).collect()
-}
-
 /// The constants that describe a window.
 fn window_constants(window: &Window) -> Vec<(&'static str, u32)> {
     let [down, across] = window.steps();
@@ -684,17 +339,6 @@ fn window_constants(window: &Window) -> Vec<(&'static str, u32)> {
         ("POSITIONS", window.positions()),
     ];
     constants.map(|(name, value)| (name, value as u32)).to_vec()
-}
-
-/// A kernel whose invocations take the elements of a tensor in turn.
-fn by_element(name: &str, out: Tensor, constants: Vec<(&'static str, u32)>) -> Kernel {
-    let workgroups = groups(out.len(), 64).min(4096);
-    Kernel {
-        constants,
-        sizes: vec![out.len() as u32, 64 * workgroups],
-        workgroups: [workgroups, 1, 1],
-        ..Kernel::named(name)
-    }
 }
 
 fn gather(op: &Op) -> Kernel {

@@ -3,12 +3,15 @@
 //! A routine becomes a list of dispatches with their bind groups made in advance; a run encodes them once for each
 //! step, in slices short enough for a display driver's watchdog, with the next slice encoded while the last one runs.
 
+mod kernel;
 mod lower;
+mod products;
 mod trial;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use kernel::Kernel;
 use lower::Lowering;
 pub use lower::{Cooperation, Tiles};
 use strait_device::{Checks, Dispatch, Options, Selector, Table};
@@ -77,7 +80,7 @@ fn lower(
     cooperation: Option<Cooperation>,
     most_buffers: usize,
     pieces: &dyn Fn(Tensor) -> usize,
-) -> Vec<Vec<lower::Kernel>> {
+) -> Vec<Vec<Kernel>> {
     let cooperation = cooperation.filter(|_| routine.precision() == Precision::Mixed);
     let lowering = Lowering { tiles, cooperation, width: routine.metrics(), most_buffers, pieces };
     let (mut start, mut kernels) = (0, Vec::new());

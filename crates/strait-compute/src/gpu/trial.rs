@@ -3,12 +3,13 @@
 
 use crate::{Activation, Backend, Kind, Op, Oracle, Precision, Program, Result, Routine, Step, go_on};
 
-/// Rows, terms and columns: more than a matrix, and no multiple of one.
-const SIZE: [usize; 3] = [19, 37, 21];
+/// Rows, terms and columns: more than a matrix, and no multiple of one; operands that are read number by number, and such
+/// that are read four at a time.
+const SIZES: [[usize; 3]; 2] = [[19, 37, 21], [19, 36, 20]];
 
 /// Whether the back end multiplies as the oracle does.
 pub(super) fn succeeds(backend: &dyn Backend) -> bool {
-    match (product(backend), product(&Oracle::like(backend))) {
+    SIZES.into_iter().all(|size| match (product(backend, size), product(&Oracle::like(backend), size)) {
         (Ok(found), Ok(expected)) => {
             let pairs = || found.iter().zip(&expected);
             let error: f32 = pairs().map(|(x, y)| (x - y) * (x - y)).sum();
@@ -16,11 +17,10 @@ pub(super) fn succeeds(backend: &dyn Backend) -> bool {
             error <= 1e-8 * expected.iter().map(|y| y * y).sum::<f32>()
         }
         _ => false,
-    }
+    })
 }
 
-fn product(backend: &dyn Backend) -> Result<Vec<f32>> {
-    let [rows, terms, cols] = SIZE;
+fn product(backend: &dyn Backend, [rows, terms, cols]: [usize; 3]) -> Result<Vec<f32>> {
     let mut program = Program::default();
     let input = program.tensor("x", rows, terms, Kind::Values);
     let weight = program.tensor("w", terms, cols, Kind::Values);

@@ -204,7 +204,7 @@ fn gpu_conforms_in_small_tiles() {
 
 #[test]
 fn gpu_conforms_in_small_tiles_without_checks() {
-    gpu_conforms(Tile::SMALL, trusted(), cases::products);
+    gpu_conforms(Tile::SMALL, trusted(), |_| cases::some_products());
 }
 
 #[test]
@@ -235,13 +235,15 @@ fn gpu_conforms_in_small_fragments_without_checks() {
 /// With no more storage buffers for a kernel than WebGPU promises, gradients fall into several kernels.
 #[test]
 fn gpu_conforms_with_few_buffers() {
-    gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() }, cases::products);
+    gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() }, |_| cases::some_products());
 }
 
 /// With buffers so small that the larger tensors lie in several.
 #[test]
 fn gpu_conforms_with_tensors_in_pieces() {
-    gpu_conforms(Tile::SOFTWARE, Options { buffer_limit: Some(17_000), ..Options::default() }, |_| cases::small());
+    let options = Options { buffer_limit: Some(17_000), ..Options::default() };
+    gpu_conforms(Tile::SOFTWARE, options, |_| cases::small());
+    gpu_conforms(Tile::SMALL, options, |_| cases::large_products());
 }
 
 /// The number of workers changes no bit.

@@ -1,0 +1,265 @@
+//! From products to kernels: which tile, how operands are read, and what goes along with a gradient.
+
+use strait_device::{Access, Matrices};
+use strait_shaders::{Fragments, Operand, Part, Shape, Tile, operand, product};
+
+use super::kernel::{Kernel, activation_code, groups, reads, update_code};
+use super::lower::{Cooperation, Lowering, Tiles};
+use crate::op::{Addend, Op, Update};
+use crate::{Sampling, Tensor};
+
+/// Small work that goes with the product of a gradient.
+#[derive(Clone, Copy)]
+enum Role {
+    Bias(Update),
+    InputBias(Update),
+    /// The squared errors of the reconstructions, whose numbers start there in the metrics of a step.
+    Errors(usize),
+}
+
+/// The sizes of C = A B, with the strides of A and B.
+struct Sizes {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: [usize; 2],
+    b: [usize; 2],
+}
+
+impl Sizes {
+    fn words(&self) -> Vec<u32> {
+        [self.m, self.n, self.k, self.a[0], self.a[1], self.b[0], self.b[1]].map(|size| size as u32).to_vec()
+    }
+
+    /// How A and B are read by a product of this shape: four at a time where all their rows in memory start at multiples
+    /// of four. Adapters that are really a CPU read single numbers anyway.
+    fn operands(&self, shape: Shape) -> [Operand; 2] {
+        let staged = !matches!(shape, Shape::Tile(Tile { depth: 0, .. }));
+        let ([a_m, a_k], [b_k, b_n]) = (self.a, self.b);
+        [[a_m, a_k], [b_n, b_k]].map(|[step, step_k]| {
+            let along_k = step_k == 1;
+            let row = if along_k { step } else { step_k };
+            Operand { along_k, wide: staged && row.is_multiple_of(4) }
+        })
+    }
+}
+
+impl Lowering<'_> {
+    /// How a product with a result of m x n and k terms is computed.
+    fn choose(&self, Sizes { m, n, k, .. }: &Sizes) -> Shape {
+        /// Workgroups that keep a large GPU busy.
+        const BUSY: usize = 128;
+        /// Terms from which on teams share them.
+        const LONG: usize = 64;
+        let busy = |shape: &Shape| m.div_ceil(shape.height() as usize) * n.div_ceil(shape.width() as usize) >= BUSY;
+        match (self.tiles, self.cooperation) {
+            (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
+            (Tiles::Fixed(shape), _) => shape,
+            (_, Some(Cooperation { matrices: Matrices { edge, subgroup }, memory })) => {
+                let large = Fragments::large(edge, subgroup);
+                let fits = large.workgroup_memory() <= memory;
+                let large = Some(Shape::Fragments(large)).filter(|shape| fits && busy(shape));
+                large.unwrap_or(Shape::Fragments(Fragments::small(edge, subgroup)))
+            }
+            (Tiles::Hardware, None) => {
+                let alone = [Tile::HUGE, Tile::LARGE, Tile::SMALL].map(Shape::Tile);
+                // Sharing pays if each team has some parts to sum.
+                let few = if *k >= LONG { Tile::SHARED } else { Tile::SMALL };
+                alone.into_iter().find(busy).unwrap_or(Shape::Tile(few))
+            }
+            (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
+        }
+    }
+
+    fn product(
+        &self,
+        name: &str,
+        constants: Vec<(&'static str, u32)>,
+        parts: Vec<Part>,
+        sizes: Sizes,
+        buffers: Vec<(u32, Access, Tensor)>,
+    ) -> Kernel {
+        let tile = self.choose(&sizes);
+        let operands = sizes.operands(tile);
+        let [a, b] = operands.map(|operand| operand.wide);
+        Kernel {
+            extensions: tile.extensions(),
+            name: format!("{name} {}", tile.name()),
+            constants,
+            parts,
+            main: operand("a", 1, a) + &operand("b", 2, b) + &product(tile, 1, operands, false),
+            sizes: [sizes.words(), vec![0; 4]].concat(),
+            buffers,
+            metrics: false,
+            workgroups: [groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize), 1],
+        }
+    }
+
+    pub(super) fn linear(&self, op: &Op) -> Kernel {
+        let Op::Linear { input, weight, transposed, bias, activation, out, sample } = op else {
+            unreachable!("called for linear operations");
+        };
+        let strides = if *transposed { [1, weight.cols] } else { [weight.cols, 1] };
+        let sizes = Sizes { m: out.rows, n: out.cols, k: input.cols, a: [input.cols, 1], b: strides };
+        let mut buffers = vec![
+            (1, Access::Read, *input),
+            (2, Access::Read, *weight),
+            (3, Access::Read, *bias),
+            (4, Access::Write, *out),
+        ];
+        let mut constants = vec![("ACTIVATION", activation_code(*activation))];
+        let draw = match sample {
+            None => Part::DrawNone,
+            Some(sample) => {
+                let code = match sample.sampling {
+                    Sampling::Bernoulli => 1,
+                    Sampling::Gaussian => 2,
+                    Sampling::Rectified => 3,
+                };
+                constants.extend([("SAMPLING", code), ("STREAM", sample.stream)]);
+                buffers.push((5, Access::Write, sample.out));
+                Part::Draw
+            }
+        };
+        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Linear, draw];
+        self.product("linear", constants, parts, sizes, buffers)
+    }
+
+    pub(super) fn backprop(&self, op: &Op) -> Kernel {
+        let Op::Backprop { delta, weight, transposed, output, activation, out } = op else {
+            unreachable!("called for back-propagation");
+        };
+        let strides = if *transposed { [weight.cols, 1] } else { [1, weight.cols] };
+        let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: strides };
+        let buffers = vec![
+            (1, Access::Read, *delta),
+            (2, Access::Read, *weight),
+            (3, Access::Read, *output),
+            (4, Access::Write, *out),
+        ];
+        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Backprop];
+        let constants = vec![("ACTIVATION", activation_code(*activation))];
+        self.product("backprop", constants, parts, sizes, buffers)
+    }
+
+    /// A gradient, with the squared errors of its reconstructions where they are wanted: one kernel if the adapter can
+    /// bind that many buffers, else one for each part.
+    pub(super) fn gradient(&self, op: &Op, errors: Option<usize>) -> Vec<Kernel> {
+        let Op::Gradient { bias, input_bias, .. } = op else {
+            unreachable!("called for gradients");
+        };
+        let roles: Vec<Role> = [bias.map(Role::Bias), input_bias.map(Role::InputBias), errors.map(Role::Errors)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let whole = self.gradient_kernel(op, true, &roles);
+        if whole.bound(self.pieces) <= self.most_buffers {
+            return vec![whole];
+        }
+        let alone = roles.iter().map(|role| self.gradient_kernel(op, false, std::slice::from_ref(role)));
+        std::iter::once(self.gradient_kernel(op, true, &[])).chain(alone).collect()
+    }
+
+    fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
+        let Op::Gradient { positive: (x, d), negative, weight, plus, positions, scale, .. } = op else {
+            unreachable!("called for gradients");
+        };
+        let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
+        let tile = self.choose(&sizes);
+        let lanes = tile.invocations();
+        let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
+        let mut buffers = reads(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
+        let [a, b] = sizes.operands(tile);
+        let mut main = operand("x", 1, a.wide) + &operand("d", 2, b.wide);
+        if negative.is_some() {
+            main += &(operand("v", 3, a.wide) + &operand("h", 4, b.wide));
+        }
+        let mut parts = vec![Part::Prelude, Part::Product];
+        parts.push(if negative.is_some() { Part::GradientTwo } else { Part::GradientOne });
+        let mut update = |name: &str, update: &Update, binding: u32, main: &mut String| {
+            *main += &update_code(update).text(name, binding);
+            let tensors = update.tensors().into_iter().enumerate();
+            buffers.extend(tensors.map(|(i, tensor)| (binding + i as u32, Access::Write, tensor)));
+        };
+        if with_product {
+            update("weight", weight, 5, &mut main);
+            let added = match plus {
+                None => Part::PlusNone,
+                Some(Addend::Decay { .. }) => Part::PlusDecay,
+                Some(Addend::Gradient(_)) => Part::PlusGradient,
+            };
+            parts.extend([Part::Gradient, added]);
+        }
+        let mut other = String::new();
+        let (mut count, mut start) = (0, 0);
+        for role in roles {
+            let (part, call, each) = match role {
+                Role::Bias(bias) => {
+                    update("bias", bias, 8, &mut main);
+                    (Part::Bias, format!("bias((role - {count}u) * {lanes}u + lane)"), groups(sizes.n, lanes as usize))
+                }
+                Role::InputBias(bias) => {
+                    update("input_bias", bias, 11, &mut main);
+                    let call = format!("input_bias((role - {count}u) * {lanes}u + lane)");
+                    (Part::InputBias, call, groups(sizes.m, lanes as usize))
+                }
+                Role::Errors(at) => {
+                    start = *at;
+                    (Part::Errors, format!("errors(role - {count}u, lane)"), sizes.k as u32)
+                }
+            };
+            parts.push(part);
+            count += each;
+            other += &format!("    if role < {count}u {{ {call}; return; }}\n");
+        }
+        match plus.filter(|_| with_product) {
+            None => {}
+            Some(Addend::Gradient(gradient)) => buffers.push((14, Access::Read, gradient)),
+            Some(Addend::Decay { weight: decaying, costs }) => {
+                buffers.push((14, Access::Read, costs));
+                // A buffer that is written must not be bound a second time.
+                main += if weight.tensors().contains(&decaying) {
+                    "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n"
+                } else {
+                    buffers.push((15, Access::Read, decaying));
+                    "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
+fn weight_at(i: u32) -> f32 { return decaying[i]; }
+"
+                };
+            }
+        }
+        if !roles.is_empty() {
+            main += &format!("fn other(role: u32, lane: u32) {{\n{other}}}\n");
+        }
+        let phases = if negative.is_some() { 2 } else { 1 };
+        let workgroups = if with_product {
+            main += &product(tile, phases, [a, b], !roles.is_empty());
+            [across + count.div_ceil(down), down, 1]
+        } else {
+            main += &format!("@compute @workgroup_size({lanes})\n");
+            main += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n";
+            main += "    other(group.x, lane);\n}\n";
+            [count, 1, 1]
+        };
+        let metrics = roles.iter().any(|role| matches!(role, Role::Errors(_)));
+        let mut words = sizes.words();
+        words.extend([across, down, self.width as u32, start as u32]);
+        let name = if with_product { "gradient" } else { "beside the gradient" };
+        Kernel {
+            name: format!("{name} {}", tile.name()),
+            extensions: if with_product { tile.extensions() } else { &[] },
+            constants: vec![
+                ("PHASES", phases),
+                ("LANES", lanes),
+                ("POSITIONS", *positions as u32),
+                ("SCALE", scale.to_bits()),
+            ],
+            parts,
+            main,
+            sizes: words,
+            buffers,
+            metrics,
+            workgroups,
+        }
+    }
+}
