@@ -1,7 +1,4 @@
 // out = (delta W^T) * act'(y)
-@group(0) @binding(3) var<storage, read> y: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-
 fn terms() -> u32 { return size.k; }
 fn a_at(phase: u32, i: u32) -> f32 { return element_of_a(i); }
 fn b_at(phase: u32, i: u32) -> f32 { return element_of_b(i); }
@@ -9,8 +6,5 @@ fn a_four(phase: u32, i: u32) -> vec4<f32> { return four_of_a(i); }
 fn b_four(phase: u32, i: u32) -> vec4<f32> { return four_of_b(i); }
 
 fn tail(row: u32, col: u32, sums: vec4<f32>) {
-    let start = row * size.n + col;
-    for (var i = 0u; i < min(4u, size.n - col); i += 1u) {
-        out[start + i] = sums[i] * derivative(vec4<f32>(y[start + i])).x;
-    }
+    put_out(row, col, sums * derivative(get_y(row, col)));
 }

@@ -1,6 +1,4 @@
 // Random states with the given means, from the stream STREAM. SAMPLING: 1 Bernoulli, 2 Gaussian, 3 rectified.
-@group(0) @binding(5) var<storage, read_write> states: array<f32>;
-
 fn draw(row: u32, col: u32, mean: vec4<f32>) {
     let words = philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, STREAM));
     var state = mean;
@@ -17,8 +15,5 @@ fn draw(row: u32, col: u32, mean: vec4<f32>) {
             state = max(x + normal * sqrt(max(logistic, vec4<f32>(0.0))), vec4<f32>(0.0));
         }
     }
-    let start = row * size.n + col;
-    for (var i = 0u; i < min(4u, size.n - col); i += 1u) {
-        states[start + i] = state[i];
-    }
+    put_states(row, col, state);
 }

@@ -4,14 +4,16 @@
 //! constants and, for matrix products, a main function generated for a [`Tile`] shape.
 
 mod fragments;
+mod matrices;
 mod pieces;
 mod product;
 mod staging;
 
 pub use fragments::Fragments;
+pub use matrices::{given, operand, result};
 pub use pieces::Pieces;
 pub use product::{Tile, product};
-pub use staging::{Operand, operand};
+pub use staging::Operand;
 
 /// How a product is computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -102,6 +104,10 @@ parts! {
     Backprop = "backprop.wgsl";
     /// The gradient of weights.
     Gradient = "gradient.wgsl";
+    /// Its elements one at a time.
+    GradientNarrow = "gradient_narrow.wgsl";
+    /// Its elements four at a time.
+    GradientWide = "gradient_wide.wgsl";
     /// Weight costs for each column that are added to it.
     PlusDecay = "plus_decay.wgsl";
     /// Another use's gradient that is added to it.
@@ -218,13 +224,14 @@ pub enum Update {
 }
 
 impl Update {
-    /// The function `apply_NAME(element, gradient, weight cost)`, with its tensors at bindings from `binding` on.
+    /// The function `apply_NAME(element, gradient, weight cost)`, with its tensors at bindings from `binding` on. Where these
+    /// are `wide`, an element is four numbers.
     ///
     /// ```
-    /// let text = strait_shaders::Update::Store.text("weight", 5);
-    /// assert!(text.contains("@binding(5)") && text.contains("fn apply_weight(i: u32"));
+    /// let text = strait_shaders::Update::Store.text("weight", 5, false);
+    /// assert!(text.contains("@binding(5)") && text.contains("fn apply_weight(i: u32, g: f32"));
     /// ```
-    pub fn text(self, name: &str, binding: u32) -> String {
+    pub fn text(self, name: &str, binding: u32, wide: bool) -> String {
         let text = match self {
             Self::Store => include_str!("update_store.wgsl"),
             Self::Momentum => include_str!("update_momentum.wgsl"),
@@ -232,7 +239,7 @@ impl Update {
         };
         let numbered =
             (0..3).fold(text.to_owned(), |text, i| text.replace(&format!("${i}"), &(binding + i).to_string()));
-        numbered.replace('$', &format!("_{name}"))
+        numbered.replace('$', &format!("_{name}")).replace('#', matrices::element(wide))
     }
 }
 

@@ -19,28 +19,6 @@ pub struct Operand {
     pub wide: bool,
 }
 
-/// The buffer of an operand at a binding, with functions that give its element `i`, `element_of_NAME(i)`, and the four from
-/// there on, `four_of_NAME(i)`. In a `wide` one, these may start at multiples of four only.
-///
-/// ```
-/// let text = strait_shaders::operand("a", 1, true);
-/// assert!(text.starts_with("@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;"));
-/// ```
-pub fn operand(name: &str, binding: u32, wide: bool) -> String {
-    let (element, one, four) = if wide {
-        ("vec4<f32>", format!("{name}[i / 4u][i % 4u]"), format!("{name}[i / 4u]"))
-    } else {
-        let four = format!("vec4<f32>({name}[i], {name}[i + 1u], {name}[i + 2u], {name}[i + 3u])");
-        ("f32", format!("{name}[i]"), four)
-    };
-    format!(
-        "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;
-fn element_of_{name}(i: u32) -> f32 {{ return {one}; }}
-fn four_of_{name}(i: u32) -> vec4<f32> {{ return {four}; }}
-"
-    )
-}
-
 /// The part of an operand that a workgroup sums at once, in its memory.
 pub(crate) struct Stage<'a> {
     /// `a` or `b`.

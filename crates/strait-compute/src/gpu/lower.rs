@@ -77,7 +77,7 @@ impl Lowering<'_> {
                 buffers.extend(updated.map(|(i, tensor)| (2 + i as u32, Access::Write, tensor)));
                 vec![Kernel {
                     parts: vec![Part::Prelude, Part::SharedBias],
-                    main: update_code(bias).text("bias", 2),
+                    main: update_code(bias).text("bias", 2, false),
                     sizes: [delta.cols, channels].map(|size| size as u32).to_vec(),
                     buffers,
                     workgroups: [channels as u32, 1, 1],

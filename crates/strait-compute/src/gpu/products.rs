@@ -1,7 +1,7 @@
 //! From products to kernels: which tile, how operands are read, and what goes along with a gradient.
 
 use strait_device::{Access, Matrices};
-use strait_shaders::{Fragments, Operand, Part, Shape, Tile, operand, product};
+use strait_shaders::{Fragments, Operand, Part, Shape, Tile, given, operand, product, result};
 
 use super::kernel::{Kernel, activation_code, groups, reads, update_code};
 use super::lower::{Cooperation, Lowering, Tiles};
@@ -31,17 +31,20 @@ impl Sizes {
         [self.m, self.n, self.k, self.a[0], self.a[1], self.b[0], self.b[1]].map(|size| size as u32).to_vec()
     }
 
-    /// How A and B are read by a product of this shape: four at a time where all their rows in memory start at multiples
-    /// of four. Adapters that are really a CPU read single numbers anyway.
+    /// How A and B are read by a product of this shape.
     fn operands(&self, shape: Shape) -> [Operand; 2] {
-        let staged = !matches!(shape, Shape::Tile(Tile { depth: 0, .. }));
         let ([a_m, a_k], [b_k, b_n]) = (self.a, self.b);
         [[a_m, a_k], [b_n, b_k]].map(|[step, step_k]| {
             let along_k = step_k == 1;
-            let row = if along_k { step } else { step_k };
-            Operand { along_k, wide: staged && row.is_multiple_of(4) }
+            Operand { along_k, wide: is_wide(shape, if along_k { step } else { step_k }) }
         })
     }
+}
+
+/// Whether a product of this shape reads and writes a matrix with so many columns four numbers at a time. Adapters that are
+/// really a CPU take single numbers anyway.
+fn is_wide(shape: Shape, columns: usize) -> bool {
+    columns.is_multiple_of(4) && !matches!(shape, Shape::Tile(Tile { depth: 0, .. }))
 }
 
 impl Lowering<'_> {
@@ -78,16 +81,18 @@ impl Lowering<'_> {
         parts: Vec<Part>,
         sizes: Sizes,
         buffers: Vec<(u32, Access, Tensor)>,
+        of_tail: impl Fn(bool) -> String,
     ) -> Kernel {
         let tile = self.choose(&sizes);
         let operands = sizes.operands(tile);
         let [a, b] = operands.map(|operand| operand.wide);
+        let operands_text = operand("a", 1, a) + &operand("b", 2, b);
         Kernel {
             extensions: tile.extensions(),
             name: format!("{name} {}", tile.name()),
             constants,
             parts,
-            main: operand("a", 1, a) + &operand("b", 2, b) + &product(tile, 1, operands, false),
+            main: operands_text + &of_tail(is_wide(tile, sizes.n)) + &product(tile, 1, operands, false),
             sizes: [sizes.words(), vec![0; 4]].concat(),
             buffers,
             metrics: false,
@@ -122,7 +127,11 @@ impl Lowering<'_> {
             }
         };
         let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Linear, draw];
-        self.product("linear", constants, parts, sizes, buffers)
+        let of_tail = |wide: bool| {
+            let states = sample.map(|_| result("states", 5, wide)).unwrap_or_default();
+            given("bias", 3, wide) + &result("out", 4, wide) + &states
+        };
+        self.product("linear", constants, parts, sizes, buffers, of_tail)
     }
 
     pub(super) fn backprop(&self, op: &Op) -> Kernel {
@@ -139,7 +148,8 @@ impl Lowering<'_> {
         ];
         let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Backprop];
         let constants = vec![("ACTIVATION", activation_code(*activation))];
-        self.product("backprop", constants, parts, sizes, buffers)
+        let of_tail = |wide: bool| given("y", 3, wide) + &result("out", 4, wide);
+        self.product("backprop", constants, parts, sizes, buffers, of_tail)
     }
 
     /// A gradient, with the squared errors of its reconstructions where they are wanted: one kernel if the adapter can
@@ -176,30 +186,32 @@ impl Lowering<'_> {
         }
         let mut parts = vec![Part::Prelude, Part::Product];
         parts.push(if negative.is_some() { Part::GradientTwo } else { Part::GradientOne });
-        let mut update = |name: &str, update: &Update, binding: u32, main: &mut String| {
-            *main += &update_code(update).text(name, binding);
+        let wide = is_wide(tile, sizes.n);
+        let mut update = |name: &str, update: &Update, binding: u32, wide: bool, main: &mut String| {
+            *main += &update_code(update).text(name, binding, wide);
             let tensors = update.tensors().into_iter().enumerate();
             buffers.extend(tensors.map(|(i, tensor)| (binding + i as u32, Access::Write, tensor)));
         };
         if with_product {
-            update("weight", weight, 5, &mut main);
+            update("weight", weight, 5, wide, &mut main);
             let added = match plus {
                 None => Part::PlusNone,
                 Some(Addend::Decay { .. }) => Part::PlusDecay,
                 Some(Addend::Gradient(_)) => Part::PlusGradient,
             };
-            parts.extend([Part::Gradient, added]);
+            let tail = if wide { Part::GradientWide } else { Part::GradientNarrow };
+            parts.extend([Part::Gradient, tail, added]);
         }
         let mut other = String::new();
         let (mut count, mut start) = (0, 0);
         for role in roles {
             let (part, call, each) = match role {
                 Role::Bias(bias) => {
-                    update("bias", bias, 8, &mut main);
+                    update("bias", bias, 8, false, &mut main);
                     (Part::Bias, format!("bias((role - {count}u) * {lanes}u + lane)"), groups(sizes.n, lanes as usize))
                 }
                 Role::InputBias(bias) => {
-                    update("input_bias", bias, 11, &mut main);
+                    update("input_bias", bias, 11, false, &mut main);
                     let call = format!("input_bias((role - {count}u) * {lanes}u + lane)");
                     (Part::InputBias, call, groups(sizes.m, lanes as usize))
                 }
@@ -218,13 +230,16 @@ impl Lowering<'_> {
             Some(Addend::Decay { weight: decaying, costs }) => {
                 buffers.push((14, Access::Read, costs));
                 // A buffer that is written must not be bound a second time.
-                main += if weight.tensors().contains(&decaying) {
-                    "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n"
-                } else {
-                    buffers.push((15, Access::Read, decaying));
-                    "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
+                let own = weight.tensors().contains(&decaying);
+                main += match (own, wide) {
+                    (true, true) => "fn weight_at(i: u32) -> f32 { return parameter_weight[i / 4u][i % 4u]; }\n",
+                    (true, false) => "fn weight_at(i: u32) -> f32 { return parameter_weight[i]; }\n",
+                    (false, _) => {
+                        buffers.push((15, Access::Read, decaying));
+                        "@group(0) @binding(15) var<storage, read> decaying: array<f32>;
 fn weight_at(i: u32) -> f32 { return decaying[i]; }
 "
+                    }
                 };
             }
         }
