@@ -9,7 +9,7 @@ use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, los
 
 /// Ragged shapes (batch, inner, columns): ones, primes, tile edges and their neighbours, the paper's layers scaled down. GPUs
 /// read rows of multiples of four in other kernels, which software adapters take seconds to compile: both operands
-/// are such or neither is, but for the paper's layers.
+/// are such or neither is, but for [`MIXED`] and the paper's layers.
 const SHAPES: [(usize, usize, usize); 19] = [
     (1, 1, 1),
     (2, 3, 5),
@@ -31,6 +31,9 @@ const SHAPES: [(usize, usize, usize); 19] = [
     (30, 36, 132),
     (23, 140, 20),
 ];
+
+/// Shapes with rows of multiples of four in one operand only.
+const MIXED: [(usize, usize, usize); 2] = [(17, 20, 30), (30, 33, 40)];
 
 fn rows(kind: Kind, indexed: bool) -> Case {
     let mut b = Builder::new();
@@ -488,7 +491,7 @@ fn products_of(shapes: &[(usize, usize, usize)]) -> Vec<Case> {
 
 /// The whole table.
 pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
-    [products(layers), others(), by_row(100, 784), steps()].concat()
+    [products(layers), products_of(&MIXED), others(), by_row(100, 784), steps()].concat()
 }
 
 /// Every kind of operation, on tensors of 21,000 elements at most.

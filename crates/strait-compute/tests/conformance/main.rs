@@ -142,9 +142,9 @@ fn adapter(options: Options) -> Option<strait_device::Gpu> {
     }
 }
 
-/// The layers to run in full: software adapters would take minutes over the two large ones.
+/// The layers to run in full: software adapters would take minutes over the large ones, and over compiling the kernels of the third.
 fn layers(gpu: &strait_device::Gpu) -> &'static [(usize, usize)] {
-    if gpu.is_software() { &PAPER[2..] } else { &PAPER[..] }
+    if gpu.is_software() { &PAPER[3..] } else { &PAPER[..] }
 }
 
 fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Vec<Case>) {
@@ -214,7 +214,7 @@ fn gpu_conforms_in_tiles_for_software() {
 
 #[test]
 fn gpu_conforms_in_tiles_for_software_without_checks() {
-    gpu_conforms(Tile::SOFTWARE, trusted(), cases::products);
+    gpu_conforms(Tile::SOFTWARE, trusted(), |_| cases::some_products());
 }
 
 #[test]
