@@ -94,6 +94,8 @@ parts! {
     Activation = "activation.wgsl";
     /// The sizes of a product.
     Product = "product.wgsl";
+    /// Its operands.
+    OnePhase = "one_phase.wgsl";
     /// A layer.
     Linear = "linear.wgsl";
     /// Random states of a layer.
@@ -114,10 +116,8 @@ parts! {
     PlusGradient = "plus_gradient.wgsl";
     /// Nothing that is added to it.
     PlusNone = "plus_none.wgsl";
-    /// Its operands for a loss.
-    GradientOne = "gradient_one.wgsl";
-    /// Its operands for contrastive divergence.
-    GradientTwo = "gradient_two.wgsl";
+    /// The operands of contrastive divergence.
+    TwoPhases = "two_phases.wgsl";
     /// The gradient of the units' bias.
     Bias = "bias.wgsl";
     /// The gradient of the inputs' bias.

@@ -126,7 +126,7 @@ impl Lowering<'_> {
                 Part::Draw
             }
         };
-        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Linear, draw];
+        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::OnePhase, Part::Linear, draw];
         let of_tail = |wide: bool| {
             let states = sample.map(|_| result("states", 5, wide)).unwrap_or_default();
             given("bias", 3, wide) + &result("out", 4, wide) + &states
@@ -146,7 +146,7 @@ impl Lowering<'_> {
             (3, Access::Read, *output),
             (4, Access::Write, *out),
         ];
-        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::Backprop];
+        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::OnePhase, Part::Backprop];
         let constants = vec![("ACTIVATION", activation_code(*activation))];
         let of_tail = |wide: bool| given("y", 3, wide) + &result("out", 4, wide);
         self.product("backprop", constants, parts, sizes, buffers, of_tail)
@@ -180,12 +180,12 @@ impl Lowering<'_> {
         let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
         let mut buffers = reads(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
         let [a, b] = sizes.operands(tile);
-        let mut main = operand("x", 1, a.wide) + &operand("d", 2, b.wide);
+        let mut main = operand("a", 1, a.wide) + &operand("b", 2, b.wide);
         if negative.is_some() {
             main += &(operand("v", 3, a.wide) + &operand("h", 4, b.wide));
         }
         let mut parts = vec![Part::Prelude, Part::Product];
-        parts.push(if negative.is_some() { Part::GradientTwo } else { Part::GradientOne });
+        parts.push(if negative.is_some() { Part::TwoPhases } else { Part::OnePhase });
         let wide = is_wide(tile, sizes.n);
         let mut update = |name: &str, update: &Update, binding: u32, wide: bool, main: &mut String| {
             *main += &update_code(update).text(name, binding, wide);
