@@ -1,11 +1,12 @@
 //! `gradient`: products over the rows of a minibatch with the optimiser's update applied to each block.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
 use super::half_product::HalfProduct;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
 use super::multiplier::Multiplier;
+use super::present::Present;
 use super::product::Tail;
 use super::storage::{Lanes, Panels, Values, WIDTH};
 use super::tile::block_product;
@@ -54,6 +55,11 @@ pub(super) enum Plus<'a> {
     Gradient(&'a Panels),
 }
 
+thread_local! {
+    /// What a worker knows of the zeros in the statistics of both phases, in memory that it keeps.
+    static PRESENT: Cell<Option<[Present; 2]>> = const { Cell::new(None) };
+}
+
 compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
 compile_for_each_multiplier!(
     half_gradient = half_gradient_kernel(job: &Gradient<'_>, product: &HalfProduct<'_>, step: &Step, share: Taking<'_>)
@@ -65,20 +71,28 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
     let factor = job.factor(step);
     let (x, d) = job.positive;
     let across = x.count();
-    for unit in share.of(across * d.count()) {
+    let units = share.of(across * d.count());
+    let uses = units.each() / across;
+    let [mut of_positive, mut of_negative] = PRESENT.take().unwrap_or_default();
+    of_positive.of(x, active.len(), uses);
+    if let Some((v, _)) = job.negative {
+        of_negative.of(v, active.len(), uses);
+    }
+    for unit in units {
         let (j, i) = (unit / across, unit % across);
         // SAFETY: the statistics are only read.
         let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };
         // The parameters come from memory while the products keep the processor busy, a few lines at a time.
         let mut lines = Lines::of(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
         let each = if job.negative.is_some() { 8 } else { 22 };
-        let mut block = block_product::<T>(x_panel, d_panel, || lines.prefetch::<T>(each));
+        let mut block =
+            block_product::<T>(x_panel, d_panel, of_positive.rows::<T>(i, x_panel), || lines.prefetch::<T>(each));
         match job.negative {
             None => block.iter_mut().for_each(|row| *row = scaled::<T>(factor, T::load(row))),
             Some((v, h)) => {
                 // SAFETY: the statistics are only read.
                 let (v, h) = unsafe { (v.panel(i, active.clone()), h.panel(j, active.clone())) };
-                let minus = block_product::<T>(v, h, || lines.prefetch::<T>(each));
+                let minus = block_product::<T>(v, h, of_negative.rows::<T>(i, v), || lines.prefetch::<T>(each));
                 for (row, minus) in block.iter_mut().zip(&minus) {
                     *row = scaled::<T>(factor, T::accumulate(-1.0, T::load(row), T::load(minus)));
                 }
@@ -87,6 +101,7 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
         // SAFETY: this block is this worker's.
         unsafe { finish::<T>(job, &mut block[..x.width(i)], i, j, step) };
     }
+    PRESENT.set(Some([of_positive, of_negative]));
 }
 
 /// The same with operands of 16 bits; `product` is Xᵀ D, or what the negative phase has more than the positive one.

@@ -119,6 +119,8 @@ pub(super) trait Target {
     fn load(lanes: &Lanes) -> Self::Sums;
     /// a b + c, lane by lane.
     fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums;
+    /// A bit for each lane that is this number.
+    fn equal(lanes: &Lanes, number: f32) -> u32;
     /// The first and the second bf16 of each word.
     fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums);
     /// To memory.
@@ -149,6 +151,11 @@ impl Target for Portable {
             *c = multiply_add::<Self>(a, b, *c);
         }
         c
+    }
+
+    #[inline(always)]
+    fn equal(lanes: &Lanes, number: f32) -> u32 {
+        lanes.0.iter().rev().fold(0, |bits, &x| 2 * bits + u32::from(x == number))
     }
 
     #[inline(always)]
@@ -199,6 +206,18 @@ mod x86 {
             unsafe {
                 let a = _mm256_set1_ps(a);
                 [_mm256_fmadd_ps(a, b[0], c[0]), _mm256_fmadd_ps(a, b[1], c[1])]
+            }
+        }
+
+        #[inline(always)]
+        fn equal(lanes: &Lanes, number: f32) -> u32 {
+            let [low, high] = Self::load(lanes);
+            // SAFETY: only called where AVX2 has been detected.
+            unsafe {
+                let number = _mm256_set1_ps(number);
+                let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(low, number)) as u32;
+                let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(high, number)) as u32;
+                low | high << 8
             }
         }
 
@@ -257,6 +276,13 @@ mod x86 {
         fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums {
             // SAFETY: only called where AVX-512 F has been detected.
             unsafe { _mm512_fmadd_ps(_mm512_set1_ps(a), b, c) }
+        }
+
+        #[inline(always)]
+        fn equal(lanes: &Lanes, number: f32) -> u32 {
+            let x = Self::load(lanes);
+            // SAFETY: only called where AVX-512 F has been detected.
+            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, _mm512_set1_ps(number)) }.into()
         }
 
         #[inline(always)]

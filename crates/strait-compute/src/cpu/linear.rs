@@ -1,5 +1,8 @@
 //! `linear` and `backprop`: a product of rows with the layer's tail.
 
+use std::sync::atomic::Ordering;
+
+use super::binary::{self, Lookups, binary_product};
 use super::half_product::HalfProduct;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
 use super::math::{activate, times_derivative};
@@ -26,7 +29,9 @@ pub(super) struct Backprop<'a> {
 }
 
 compile_for_each_isa!(
-    linear = linear_kernel(job: &Linear<'_>, x: &Panels, w: &Panels, step: &Step, share: Taking<'_>)
+    linear = linear_kernel(
+        job: &Linear<'_>, x: &Panels, lookups: Option<&Lookups>, w: &Panels, step: &Step, share: Taking<'_>
+    )
 );
 compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, delta: &Panels, w: &Panels, share: Taking<'_>));
 compile_for_each_multiplier!(
@@ -37,10 +42,31 @@ compile_for_each_multiplier!(
 );
 
 #[inline(always)]
-fn linear_kernel<T: Target>(job: &Linear<'_>, x: &Panels, w: &Panels, step: &Step, share: Taking<'_>) {
-    let units = share.of(units::<T>(x, w));
-    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
-    unsafe { rows_product::<T>(x, w, units, &LinearTail { job, step }) }
+fn linear_kernel<T: Target>(
+    job: &Linear<'_>,
+    x: &Panels,
+    lookups: Option<&Lookups>,
+    w: &Panels,
+    step: &Step,
+    share: Taking<'_>,
+) {
+    let tail = &LinearTail { job, step };
+    let units = units::<T>(x, w);
+    let Some(lookups) = lookups else {
+        // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
+        return unsafe { rows_product::<T>(x, w, share.of(units), tail) };
+    };
+    // SAFETY: as above, and each worker has its own look-ups until all meet.
+    unsafe { lookups.take::<T>(x, share.of(x.count()), &share.counters.others) };
+    share.worker.meet();
+    // SAFETY: as above.
+    unsafe {
+        if share.counters.others.load(Ordering::Relaxed) {
+            rows_product::<T>(x, w, share.second(units), tail);
+        } else {
+            binary_product::<T>(x, lookups, w, share.second(binary::units(x, w)), tail);
+        }
+    }
 }
 
 #[inline(always)]

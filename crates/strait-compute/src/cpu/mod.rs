@@ -3,6 +3,7 @@
 //! Each operation's work is split into units that do not depend on the number of workers, so that the results do not
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
+mod binary;
 mod chains;
 mod dictionary;
 mod exclusive;
@@ -16,7 +17,9 @@ mod math;
 mod multiplier;
 mod noise;
 mod pack;
+mod packed;
 mod plan;
+mod present;
 mod product;
 mod random;
 mod rows;
@@ -30,6 +33,7 @@ mod workers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use binary::Lookups;
 use chains::{Chain, Exchange, exchange};
 use dictionary::{max_norm, shrink, threshold};
 use exclusive::{Softmax, class_energies, softmax};
@@ -240,15 +244,24 @@ impl Run {
     /// One worker's part of a piece of work.
     fn perform(&self, work: &Work, routine: &Routine, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
         match work {
-            Work::Operation(number) => {
-                self.execute(&routine.ops()[*number], routine.precision(), step, metrics, share);
+            Work::Operation(number, lookups) => {
+                let op = &routine.ops()[*number];
+                self.execute(op, lookups.as_ref(), routine.precision(), step, metrics, share);
             }
             Work::Pack(copies) => pack(self.isa, copies, &self.storage, step, share),
         }
     }
 
     /// One worker's part of an operation.
-    fn execute(&self, op: &Op, precision: Precision, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
+    fn execute(
+        &self,
+        op: &Op,
+        lookups: Option<&Lookups>,
+        precision: Precision,
+        step: &Step,
+        metrics: (&Shared<f32>, usize),
+        share: Taking<'_>,
+    ) {
         let pair = |(a, b): (Tensor, Tensor)| (self.panels(a), self.panels(b));
         let half_product = self.half_product(op, precision, step);
         match op {
@@ -281,7 +294,7 @@ impl Run {
                     return half_linear(self.isa, &job, &product, step, share);
                 }
                 let weight = if *transposed { self.transposed(*weight) } else { self.panels(*weight) };
-                linear(self.isa, &job, self.panels(*input), weight, step, share);
+                linear(self.isa, &job, self.panels(*input), lookups, weight, step, share);
             }
             Op::Backprop { delta, weight, transposed, output, activation, out } => {
                 let job = Backprop { output: self.panels(*output), activation: *activation, out: self.panels(*out) };
@@ -436,7 +449,7 @@ impl Execution for Run {
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
         self.indices.admit(&self.program, &routine)?;
         self.keep_copies(&routine)?;
-        self.plans.push(Plan::new(&routine));
+        self.plans.push(Plan::new(&self.program, &routine)?);
         Ok(self.program.add(routine))
     }
 
@@ -545,7 +558,7 @@ impl Execution for Run {
             // Copies count to the operation that wants them first.
             match planned.work {
                 Work::Pack(_) => packing = start.elapsed(),
-                Work::Operation(_) => times.push(std::mem::take(&mut packing) + start.elapsed()),
+                Work::Operation(..) => times.push(std::mem::take(&mut packing) + start.elapsed()),
             }
             metric += planned.metrics(routine);
         }

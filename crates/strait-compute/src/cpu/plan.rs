@@ -1,18 +1,17 @@
 //! What the workers do for a step of a routine, in order, and where they meet.
 
-use std::sync::atomic::Ordering;
-
+use super::binary::{FEWEST, Lookups};
 use super::halves::Layout;
 use super::workers::Counters;
 use crate::op::Op;
-use crate::{Precision, Routine, Tensor};
+use crate::{Precision, Program, Result, Routine, Sampling, Tensor};
 
 /// A piece of work that the workers share.
 pub(super) enum Work {
     /// Making copies in 16 bits.
     Pack(Vec<Copied>),
-    /// The operation of this number.
-    Operation(usize),
+    /// The operation of this number, with room for the look-ups of its product if that may be one of zeros and ones.
+    Operation(usize, Option<Lookups>),
 }
 
 /// A piece of work with what the workers need to share it.
@@ -28,7 +27,7 @@ impl Planned {
     /// Numbers that it adds to the metrics of a step.
     pub(super) fn metrics(&self, routine: &Routine) -> usize {
         match self.work {
-            Work::Operation(number) => routine.ops()[number].metrics(),
+            Work::Operation(number, _) => routine.ops()[number].metrics(),
             Work::Pack(_) => 0,
         }
     }
@@ -97,7 +96,10 @@ type Place = (Tensor, Option<Layout>);
 
 impl Plan {
     /// Copies are made as late as possible, and then all that the step still needs of a tensor as it is.
-    pub(super) fn new(routine: &Routine) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::HostMemory`](crate::Error::HostMemory) if there is no room for look-ups.
+    pub(super) fn new(program: &Program, routine: &Routine) -> Result<Self> {
         let mut plan = Self { works: Vec::new() };
         let (mut read, mut written): (Vec<Place>, Vec<Place>) = (Vec::new(), Vec::new());
         let mut fresh: Vec<Copied> = Vec::new();
@@ -133,16 +135,15 @@ impl Plan {
             fresh.retain(|copied| !writes.contains(&copied.tensor));
             let tensors = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| (tensor, None));
             let reads = tensors(reads).chain(wanted.iter().map(copy)).collect();
-            add(Work::Operation(number), reads, tensors(writes).collect());
+            let lookups = states(routine, op).map(|x| Lookups::new(x.rows, x.cols, program.name(x))).transpose()?;
+            add(Work::Operation(number, lookups), reads, tensors(writes).collect());
         }
-        plan
+        Ok(plan)
     }
 
     /// Prepares the counters for a step, while another one with the other set may be under way.
     pub(super) fn reset(&self, step: usize) {
-        for counter in self.works.iter().flat_map(|planned| &planned.counters[step % 2]) {
-            counter.store(0, Ordering::Relaxed);
-        }
+        self.works.iter().for_each(|planned| planned.counters[step % 2].reset());
     }
 }
 
@@ -156,4 +157,20 @@ fn needed(ops: &[Op], tensor: Tensor, precision: Precision) -> Vec<Copied> {
         }
     }
     copies
+}
+
+/// The left operand of a product if it may hold nothing but zeros and ones, and has rows enough for that to be of use: states
+/// of binary units, and data.
+fn states(routine: &Routine, op: &Op) -> Option<Tensor> {
+    let Op::Linear { input, .. } = *op else {
+        return None;
+    };
+    let mut writers = routine.ops().iter().filter(|op| op.tensors().1.contains(&input)).peekable();
+    let may_be_binary = |op: &Op| match op {
+        Op::Linear { sample: Some(sample), .. } => sample.out == input && sample.sampling == Sampling::Bernoulli,
+        Op::Gather { .. } | Op::Exchange { .. } => true,
+        _ => false,
+    };
+    let binary = writers.peek().is_some() && writers.all(may_be_binary);
+    (routine.precision() == Precision::F32 && input.rows >= FEWEST && binary).then_some(input)
 }

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use super::isa::Target;
+use super::packed::Packed;
 use super::storage::{Lanes, Panels, WIDTH};
-use super::tile::{Left, Tiled, for_each_tile, pack, sums};
+use super::tile::{Left, Tiled, for_each_tile, sums};
 use super::workers::Share;
 
 /// What is done with a tile of M rows x 16 columns of a product.
@@ -32,7 +33,7 @@ const GROUP: usize = 4;
 
 thread_local! {
     /// A worker's packed block, in memory that it keeps.
-    static PACKED: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    static PACKED: Cell<Option<Packed>> = const { Cell::new(None) };
 }
 
 /// How the product of X and W is cut into units of work: blocks of rows by groups of panels.
@@ -75,20 +76,16 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
     let (stride, terms) = (x.stride(), w.rows);
     let visits = x.rows.div_ceil(blocking.rows).min(Share::VISITS);
     let packs = blocking.rows * terms <= LARGEST && units.each() * blocking.panels >= WORTH * visits;
-    let mut numbers = PACKED.take();
-    let mut packed = None;
+    let mut packed = PACKED.take().unwrap_or_default();
+    let mut which = None;
     for unit in units {
         let (block, group) = (unit / blocking.groups, unit % blocking.groups);
         let rows = block * blocking.rows..((block + 1) * blocking.rows).min(x.rows);
-        if packs && packed != Some(block) {
-            numbers.resize(numbers.len().max(blocking.rows * terms), 0.0);
-            pack::<T>(all, stride, rows.clone(), terms, &mut numbers);
-            packed = Some(block);
+        if packs && which != Some(block) {
+            packed.pack::<T>(all, stride, rows.clone(), terms);
+            which = Some(block);
         }
-        let left = match packed {
-            Some(_) => Left::Packed { numbers: &numbers, first: rows.start, terms },
-            None => Left::Panels { lanes: all, stride },
-        };
+        let left = if packs { Left::Packed(&packed) } else { Left::Panels { lanes: all, stride } };
         let panels = group * blocking.panels..((group + 1) * blocking.panels).min(w.count());
         if x.count() <= LONG {
             for panel in panels {
@@ -112,7 +109,7 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
             }
         }
     }
-    PACKED.set(numbers);
+    PACKED.set(Some(packed));
 }
 
 /// A panel of the product, summed at once.

@@ -14,6 +14,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::halves::Copies;
+use super::isa::Target;
 use crate::{Error, Result};
 
 /// Columns of a panel.
@@ -24,8 +25,17 @@ pub(super) const WIDTH: usize = 16;
 #[repr(C, align(64))]
 pub(super) struct Lanes(pub(super) [f32; WIDTH]);
 
+/// A bit for each lane.
+pub(super) const ALL_LANES: u32 = (1 << WIDTH) - 1;
+
 impl Lanes {
     pub(super) const ZERO: Self = Self([0.0; WIDTH]);
+
+    /// A bit for each lane that is not zero.
+    #[inline(always)]
+    pub(super) fn nonzero<T: Target>(&self) -> u32 {
+        T::equal(self, 0.0) ^ ALL_LANES
+    }
 }
 
 /// Memory that the workers of one operation share. They write disjoint parts of it between two barriers.

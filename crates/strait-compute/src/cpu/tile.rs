@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::isa::Target;
-use super::storage::{Lanes, WIDTH, transpose_four};
+use super::packed::{Packed, Tile};
+use super::present::{Rows, columns};
+use super::storage::{Lanes, WIDTH};
 
 /// Terms that are added to sums in registers without a branch between them.
 const UNROLLED: usize = 4;
@@ -42,57 +44,11 @@ fn tile<T: Target, const M: usize>(job: &mut impl Tiled, row: usize) -> usize {
 #[derive(Clone, Copy)]
 pub(super) enum Left<'a> {
     /// The panels of X.
-    Panels { lanes: &'a [Lanes], stride: usize },
-    /// What [`pack`] made of them.
-    Packed { numbers: &'a [f32], first: usize, terms: usize },
-}
-
-/// Lays a block of rows down tile by tile, the numbers of a term side by side. Each is broadcast to a register, and those
-/// of many lines of memory, at the same place in each, would get in each other's way.
-#[inline(always)]
-pub(super) fn pack<T: Target>(lanes: &[Lanes], stride: usize, rows: Range<usize>, terms: usize, numbers: &mut [f32]) {
-    // Panel by panel, so that memory is read line after line.
-    for (panel, from) in lanes.chunks_exact(stride).zip((0..terms).step_by(WIDTH)) {
-        let job = &mut Packing { panel, first: rows.start, terms, from, numbers };
-        for_each_tile::<T>(rows.clone(), job);
-    }
-}
-
-/// What [`pack`] does with a panel of X.
-struct Packing<'a> {
-    panel: &'a [Lanes],
-    /// The first of the rows.
-    first: usize,
-    terms: usize,
-    /// The first of the panel's terms.
-    from: usize,
-    numbers: &'a mut [f32],
-}
-
-impl Tiled for Packing<'_> {
-    #[inline(always)]
-    fn tile<T: Target, const M: usize>(&mut self, row: usize) {
-        let x = &self.panel[row..row + M];
-        let width = WIDTH.min(self.terms - self.from);
-        let numbers = &mut self.numbers[(row - self.first) * self.terms + self.from * M..][..width * M];
-        let (whole, rest) = numbers.as_chunks_mut::<M>().0.as_chunks_mut::<4>();
-        for (k, numbers) in whole.iter_mut().enumerate() {
-            for r in (0..M).step_by(4) {
-                let four = std::array::from_fn(|i| {
-                    if r + i < M { std::array::from_fn(|j| x[r + i].0[4 * k + j]) } else { [0.0; 4] }
-                });
-                let height = (M - r).min(4);
-                for (numbers, turned) in numbers.iter_mut().zip(transpose_four(four)) {
-                    numbers[r..r + height].copy_from_slice(&turned[..height]);
-                }
-            }
-        }
-        for (k, numbers) in rest.iter_mut().enumerate() {
-            for r in 0..M {
-                numbers[r] = x[r].0[4 * whole.len() + k];
-            }
-        }
-    }
+    Panels {
+        lanes: &'a [Lanes],
+        stride: usize,
+    },
+    Packed(&'a Packed),
 }
 
 /// The sums of a tile, added to `start`: of the terms in `columns`, the first of which is term `from`.
@@ -109,19 +65,32 @@ pub(super) fn sums<T: Target, const M: usize>(
         sums[r] = T::load(&start[r]);
     }
     match left {
-        Left::Packed { numbers, first, terms } => {
-            let x = &numbers[(row - first) * terms + from * M..][..columns.len() * M];
-            let (x, rest_of_x) = x.as_chunks::<M>().0.as_chunks::<UNROLLED>();
-            let (w, rest_of_w) = columns.as_chunks::<UNROLLED>();
-            for (x, w) in x.iter().zip(w) {
+        Left::Packed(packed) => match packed.tile::<M>(row, from..from + columns.len()) {
+            Tile::Whole(x) => {
+                let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
+                let (w, rest_of_w) = columns.as_chunks::<UNROLLED>();
                 for (x, w) in x.iter().zip(w) {
+                    for (x, w) in x.iter().zip(w) {
+                        sums = add::<T, M>(sums, w, |r| x[r]);
+                    }
+                }
+                for (x, w) in rest_of_x.iter().zip(rest_of_w) {
                     sums = add::<T, M>(sums, w, |r| x[r]);
                 }
             }
-            for (x, w) in rest_of_x.iter().zip(rest_of_w) {
-                sums = add::<T, M>(sums, w, |r| x[r]);
+            Tile::Some(x, terms) => {
+                let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
+                let (terms, rest_of_terms) = terms.as_chunks::<UNROLLED>();
+                for (x, terms) in x.iter().zip(terms) {
+                    for (x, &term) in x.iter().zip(terms) {
+                        sums = add::<T, M>(sums, &columns[term as usize - from], |r| x[r]);
+                    }
+                }
+                for (x, &term) in rest_of_x.iter().zip(rest_of_terms) {
+                    sums = add::<T, M>(sums, &columns[term as usize - from], |r| x[r]);
+                }
             }
-        }
+        },
         Left::Panels { lanes, stride } => {
             let panels = lanes[from / WIDTH * stride..].chunks_exact(stride);
             for (x, w) in panels.zip(columns.chunks(WIDTH)) {
@@ -154,12 +123,30 @@ fn add<T: Target, const M: usize>(mut sums: [T::Sums; M], w: &Lanes, x: impl Fn(
     sums
 }
 
-/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns. `before` is
-/// called before each of the parts that the block is cut into, while the processor still works on the one before.
+/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns, and `present` the
+/// rows of X that count, if that is not all of them. `before` is called before each of the parts that the block is cut into,
+/// while the processor still works on the one before.
 #[inline(always)]
-pub(super) fn block_product<T: Target>(x: &[Lanes], d: &[Lanes], mut before: impl FnMut()) -> [Lanes; WIDTH] {
+pub(super) fn block_product<T: Target>(
+    x: &[Lanes],
+    d: &[Lanes],
+    present: Option<Rows<'_>>,
+    mut before: impl FnMut(),
+) -> [Lanes; WIDTH] {
     let mut block = [Lanes::ZERO; WIDTH];
-    if T::ROWS >= 12 {
+    if let Some(rows) = present {
+        for (group, rows) in rows.iter().enumerate() {
+            before();
+            let columns = columns::<T>(group);
+            let sums = &mut block[columns.clone()];
+            match columns.len() {
+                8 => sums.copy_from_slice(&some_block_rows::<T, 8>(x, d, columns.start, rows)),
+                6 => sums.copy_from_slice(&some_block_rows::<T, 6>(x, d, columns.start, rows)),
+                4 => sums.copy_from_slice(&some_block_rows::<T, 4>(x, d, columns.start, rows)),
+                _ => {}
+            }
+        }
+    } else if T::ROWS >= 12 {
         before();
         block = block_rows::<T, 16>(x, d, 0);
     } else {
@@ -185,6 +172,22 @@ fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize)
     }
     for (x, d) in x.1.iter().zip(d.1) {
         rows = add::<T, M>(rows, d, |r| x.0[start + r]);
+    }
+    stored::<T, M>(&rows)
+}
+
+/// The same of these terms alone.
+#[inline(always)]
+fn some_block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize, terms: &[u32]) -> [Lanes; M] {
+    let mut rows = [T::zero(); M];
+    let (whole, rest) = terms.as_chunks::<UNROLLED>();
+    for terms in whole {
+        for &term in terms {
+            rows = add::<T, M>(rows, &d[term as usize], |r| x[term as usize].0[start + r]);
+        }
+    }
+    for &term in rest {
+        rows = add::<T, M>(rows, &d[term as usize], |r| x[term as usize].0[start + r]);
     }
     stored::<T, M>(&rows)
 }

@@ -30,8 +30,21 @@ impl Worker<'_> {
     }
 }
 
-/// The counters of an operation: most have one round of work, some a second one after a barrier.
-pub(super) type Counters = [AtomicUsize; 2];
+/// What the workers of an operation tell each other.
+#[derive(Default)]
+pub(super) struct Counters {
+    /// Work taken: most operations have one round of it, some a second one after a barrier.
+    rounds: [AtomicUsize; 2],
+    /// Whether an operand that may hold nothing but zeros and ones holds other numbers.
+    pub(super) others: AtomicBool,
+}
+
+impl Counters {
+    pub(super) fn reset(&self) {
+        self.rounds.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+        self.others.store(false, Ordering::Relaxed);
+    }
+}
 
 /// A worker that takes work of one operation.
 #[derive(Clone, Copy)]
@@ -43,12 +56,12 @@ pub(super) struct Taking<'a> {
 impl<'a> Taking<'a> {
     /// Its share of the operation's work.
     pub(super) fn of(&self, units: usize) -> Share<'a> {
-        self.worker.share(&self.counters[0], units)
+        self.worker.share(&self.counters.rounds[0], units)
     }
 
     /// Its share of the second round of work.
     pub(super) fn second(&self, units: usize) -> Share<'a> {
-        self.worker.share(&self.counters[1], units)
+        self.worker.share(&self.counters.rounds[1], units)
     }
 }
 

@@ -489,6 +489,57 @@ fn products_of(shapes: &[(usize, usize, usize)]) -> Vec<Case> {
     cases
 }
 
+/// A layer's products for data of that name, which says what they are like: up, with states, and its gradient.
+fn data(name: &str, batch: usize, inputs: usize, units: usize, active: usize) -> Case {
+    let mut b = Builder::new();
+    let data = b.tensor(name, batch, inputs, Kind::Rows);
+    let x = b.values("x", batch, inputs);
+    let [y, states] = ["y", "states"].map(|name| b.values(name, batch, units));
+    let [back, w] = [("back", batch), ("w", units)].map(|(name, rows)| b.values(name, rows, inputs));
+    let bias = b.values("b", 1, units);
+    let input_bias = b.values("a", 1, inputs);
+    let sample = |out| Some(Sample { sampling: Sampling::Bernoulli, out, stream: 3 });
+    let activation = Activation::Logistic;
+    let up = Op::Linear { input: x, weight: w, transposed: true, bias, activation, out: y, sample: sample(states) };
+    let weight = b.update(1, "v", inputs, units);
+    let ops = vec![
+        Op::Gather { data, index: None, first: 0, shift: None, out: x },
+        up,
+        Op::Linear {
+            input: states,
+            weight: w,
+            transposed: false,
+            bias: input_bias,
+            activation,
+            out: back,
+            sample: None,
+        },
+        Op::Gradient {
+            positive: (x, y),
+            negative: Some((back, states)),
+            weight,
+            bias: None,
+            input_bias: None,
+            plus: None,
+            positions: 1,
+            scale: 1.0,
+        },
+    ];
+    b.finish(format!("{name} {batch}({active})x{inputs}x{units}"), ops, vec![step(active), step(batch)])
+}
+
+/// Products of numbers of which many are zero, or all are zero or one, of sizes at which the CPU makes use of that.
+pub(crate) fn zeros() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for name in ["images", "bits", "bits and a half"] {
+        cases.extend(
+            [(33, 30, 20, 33), (70, 130, 600, 64), (131, 65, 145, 7), (300, 1100, 70, 299)]
+                .map(|(batch, inputs, units, active)| data(name, batch, inputs, units, active)),
+        );
+    }
+    cases
+}
+
 /// The whole table.
 pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
     [products(layers), products_of(&MIXED), others(), by_row(100, 784), steps()].concat()

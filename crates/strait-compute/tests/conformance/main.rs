@@ -121,7 +121,7 @@ fn long() -> Case {
 fn cpu_conforms_in_the_papers_layers() {
     for precision in [Precision::F32, Precision::Mixed] {
         let layers = PAPER.iter().flat_map(|&(inputs, units)| table::layer(100, inputs, units));
-        let cases = layers.chain([long()]);
+        let cases = layers.chain([long()]).chain(cases::zeros());
         conform(&cpus(), &cases.map(|case| case.in_precision(precision)).collect::<Vec<_>>());
     }
 }
@@ -251,7 +251,7 @@ fn gpu_conforms_with_tensors_in_pieces() {
 fn cpu_is_the_same_for_any_number_of_threads() {
     let backends = [1, 2, 4].map(|threads| Cpu::with_threads(threads).expect("threads start"));
     let rounded = cases::products(&PAPER[1..]).into_iter().map(|case| case.in_precision(Precision::Mixed));
-    for case in cases::all(&PAPER).into_iter().chain(rounded).chain([long()]) {
+    for case in cases::all(&PAPER).into_iter().chain(rounded).chain([long()]).chain(cases::zeros()) {
         let [one, two, four] = [0, 1, 2].map(|i: usize| run(&backends[i], &case));
         for other in [two, four] {
             let bits = |outcome: &Outcome| -> Vec<Vec<u32>> {

@@ -202,16 +202,23 @@ fn fill_tensor(execution: &mut dyn Execution, case: &Case, tensor: Tensor, numbe
         }
         Kind::Index => execution.write_index(tensor, &stream.permutation(tensor.len())),
         Kind::Values | Kind::Rows => {
-            // Second moments are not negative, targets are probabilities.
-            let draw = |stream: &mut Stream| match name {
+            // Second moments are not negative, targets are probabilities. Of images, whole patches are zero, in images that
+            // follow each other.
+            let draw = |stream: &mut Stream, row: usize, col: usize| match name {
                 _ if !input => f32::NAN,
+                "images" if !(row / 9 + col / 20).is_multiple_of(3) => 0.0,
+                "images" => (stream.next_word() >> 24).saturating_sub(128) as f32 / 127.0,
+                "bits" => (stream.next_word() >> 31) as f32,
+                "bits and a half" if (row + 1, col + 1) == (tensor.rows, tensor.cols) => 0.5,
+                "bits and a half" => (stream.next_word() >> 31) as f32,
                 _ if name.ends_with("second") => stream.next_normal().abs(),
                 // How often units were given: mostly not at all.
                 "given" => (stream.next_word() >> 29).saturating_sub(5) as f32,
                 "target" => stream.next_word() as f32 / u32::MAX as f32,
                 _ => 0.5 * stream.next_normal(),
             };
-            let values: Vec<f32> = (0..tensor.len()).map(|_| draw(&mut stream)).collect();
+            let values: Vec<f32> =
+                (0..tensor.len()).map(|i| draw(&mut stream, i / tensor.cols, i % tensor.cols)).collect();
             execution.write(tensor, &values)
         }
     };

@@ -1,0 +1,141 @@
+//! A block of rows as the tiles of a product read them.
+
+use std::ops::Range;
+
+use super::isa::Target;
+use super::storage::{ALL_LANES, Lanes, WIDTH, transpose_four};
+use super::tile::{Tiled, for_each_tile};
+
+/// A block of rows laid down tile by tile, the numbers of a term side by side. Each is broadcast to a register, and those of
+/// many lines of memory, at the same place in each, would get in each other's way.
+///
+/// Terms that are zero in all rows of a tile are left out: of images and documents most are. A product with zero adds
+/// nothing, so that no bit of a sum depends on it, as long as the other factor is a number.
+#[derive(Default)]
+pub(super) struct Packed {
+    /// The first of the rows.
+    first: usize,
+    /// Terms of a row.
+    terms: usize,
+    /// A tile's numbers start where they would if no term were left out.
+    numbers: Vec<f32>,
+    /// The terms that each tile keeps, from where its first row's would start.
+    kept: Vec<u32>,
+    /// How many these are, where the tile's first row is.
+    counts: Vec<usize>,
+}
+
+/// A tile's numbers.
+pub(super) enum Tile<'a, const M: usize> {
+    /// Those of all terms.
+    Whole(&'a [[f32; M]]),
+    /// Those of some terms, and which.
+    Some(&'a [[f32; M]], &'a [u32]),
+}
+
+impl Packed {
+    /// Packs these rows of the panels of a matrix, each `stride` lanes after the one before.
+    #[inline(always)]
+    pub(super) fn pack<T: Target>(&mut self, lanes: &[Lanes], stride: usize, rows: Range<usize>, terms: usize) {
+        let size = rows.len() * terms;
+        (self.first, self.terms) = (rows.start, terms);
+        self.numbers.resize(self.numbers.len().max(size), 0.0);
+        self.kept.resize(self.kept.len().max(size), 0);
+        self.counts.clear();
+        self.counts.resize(rows.len(), 0);
+        // Panel by panel, so that memory is read line after line.
+        for (panel, from) in lanes.chunks_exact(stride).zip((0..terms).step_by(WIDTH)) {
+            for_each_tile::<T>(rows.clone(), &mut Packing { panel, from, packed: self });
+        }
+    }
+
+    /// The numbers of the terms `terms` in the tile whose first row this is.
+    #[inline(always)]
+    pub(super) fn tile<const M: usize>(&self, row: usize, terms: Range<usize>) -> Tile<'_, M> {
+        let start = (row - self.first) * self.terms;
+        let count = self.counts[row - self.first];
+        let numbers = self.numbers[start..][..count * M].as_chunks::<M>().0;
+        if count == self.terms {
+            return Tile::Whole(&numbers[terms]);
+        }
+        let kept = &self.kept[start..][..count];
+        if terms.len() == self.terms {
+            return Tile::Some(numbers, kept);
+        }
+        let place = |term: usize| kept.partition_point(|&kept| (kept as usize) < term);
+        let places = place(terms.start)..place(terms.end);
+        Tile::Some(&numbers[places.clone()], &kept[places])
+    }
+}
+
+/// What [`Packed::pack`] does with a panel.
+struct Packing<'a> {
+    panel: &'a [Lanes],
+    /// The first of its terms.
+    from: usize,
+    packed: &'a mut Packed,
+}
+
+impl Tiled for Packing<'_> {
+    #[inline(always)]
+    fn tile<T: Target, const M: usize>(&mut self, row: usize) {
+        let x = &self.panel[row..row + M];
+        let packed = &mut *self.packed;
+        let mut nonzero = 0;
+        for x in x {
+            nonzero |= x.nonzero::<T>();
+            if nonzero == ALL_LANES {
+                break;
+            }
+        }
+        if nonzero == 0 {
+            return;
+        }
+        let first = row - packed.first;
+        let start = first * packed.terms;
+        let count = packed.counts[first];
+        let numbers = &mut packed.numbers[start..][..packed.terms * M].as_chunks_mut::<M>().0[count..];
+        let kept = &mut packed.kept[start..][..packed.terms][count..];
+        if let (ALL_LANES, Some(numbers)) = (nonzero, numbers.first_chunk_mut()) {
+            turn::<M>(x, numbers);
+            for (lane, kept) in kept[..WIDTH].iter_mut().enumerate() {
+                *kept = (self.from + lane) as u32;
+            }
+        } else {
+            let mut columns = [[0.0; M]; WIDTH];
+            turn::<M>(x, &mut columns);
+            let mut left = nonzero;
+            for (numbers, kept) in numbers.iter_mut().zip(kept) {
+                if left == 0 {
+                    break;
+                }
+                let lane = left.trailing_zeros() as usize % WIDTH;
+                *numbers = columns[lane];
+                *kept = (self.from + lane) as u32;
+                left &= left - 1;
+            }
+        }
+        packed.counts[first] = count + nonzero.count_ones() as usize;
+    }
+}
+
+/// Gives the columns of some rows.
+#[inline(always)]
+fn turn<const M: usize>(x: &[Lanes], columns: &mut [[f32; M]; WIDTH]) {
+    for (k, columns) in columns.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        for r in (0..M).step_by(4) {
+            let four =
+                std::array::from_fn(
+                    |i| {
+                        if r + i < M { std::array::from_fn(|j| x[r + i].0[4 * k + j]) } else { [0.0; 4] }
+                    },
+                );
+            let turned = transpose_four(four);
+            for (column, turned) in columns.iter_mut().zip(&turned) {
+                for (number, turned) in column[r..].iter_mut().zip(turned) {
+                    *number = *turned;
+                }
+            }
+        }
+    }
+}
