@@ -17,7 +17,7 @@ use strait::compute::Hardware;
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
 use strait::prelude::*;
-use strait::train::HostCost;
+use strait::train::{Chain, HostCost};
 use strait::{Missing, Trainable};
 use suite::{Notes, Suite, Work};
 use table::PAPER;
@@ -27,9 +27,10 @@ fn main() -> anyhow::Result<()> {
     let mnist = Mnist::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/mnist"))?;
     let images = mnist.train.rows().first(suite.options.images);
     for (visible, hidden) in PAPER {
-        contrastive_divergence(&mut suite, images, None, (visible, hidden))?;
+        boltzmann_machine(&mut suite, Chain::Data, images, None, (visible, hidden))?;
     }
-    contrastive_divergence(&mut suite, images, Some(mnist.test.rows()), (SIZES[0], SIZES[1]))?;
+    boltzmann_machine(&mut suite, Chain::Data, images, Some(mnist.test.rows()), PAPER[0])?;
+    boltzmann_machine(&mut suite, Chain::Persistent, images, None, PAPER[0])?;
     let optimizers = [
         (100, Optimizer::adam(1e-3)),
         (1000, Optimizer::adam(1e-3)),
@@ -86,15 +87,18 @@ fn pattern(count: usize, width: usize) -> Vec<u8> {
     (0..count * width).map(|i| ((i / width * 7919 + i % width * 104_729) % 251) as u8).collect()
 }
 
-/// An epoch of CD-1 at batch 100, while the free energies of rows held out are watched where there are some.
-fn contrastive_divergence(
+/// An epoch of contrastive divergence or of persistent chains at batch 100, while the free energies of rows held out are
+/// watched where there are some.
+fn boltzmann_machine(
     suite: &mut Suite,
+    chain: Chain,
     images: Rows<'_>,
     held_out: Option<Rows<'_>>,
     (visible, hidden): (usize, usize),
 ) -> anyhow::Result<()> {
     let watched = if held_out.is_some() { " watched" } else { "" };
-    let name = format!("CD-1 epoch {visible}x{hidden} batch 100{watched}");
+    let kind = if chain == Chain::Data { "CD-1" } else { "PCD-1" };
+    let name = format!("{kind} epoch {visible}x{hidden} batch 100{watched}");
     if !suite.wants(&name) {
         return Ok(());
     }
@@ -102,13 +106,16 @@ fn contrastive_divergence(
     let rows = if visible == images.width { images } else { Rows::bytes(&made, visible)? };
     let (count, device) = (rows.count as f64, suite.device.clone());
     let precision = suite.precision;
-    // Three products of rows with the weights, and two of statistics.
-    let flops = 10.0 * count * visible as f64 * hidden as f64;
+    // Three products of rows with the weights, and two of statistics; beside chains that persist one more, for the error.
+    let products = if chain == Chain::Data { 5.0 } else { 6.0 };
+    let flops = 2.0 * products * count * visible as f64 * hidden as f64;
     let work = Work { name, flops, steps: (count / 100.0).ceil(), rows: count, ..Work::default() };
     let mut failure = None;
     suite.measure(&work, |epochs| {
         let recipe = Pretrain {
             epochs: epochs as usize + 1,
+            chain,
+            rate: if chain == Chain::Data { Pretrain::default().rate } else { 0.01 },
             code: if hidden == SIZES[4] { Units::Gaussian } else { Units::Bernoulli },
             precision,
             ..Pretrain::default()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use strait::Device;
-use strait::compute::{Activation, Factors, Hardware, Kind, Op, Program, Routine, Step, go_on};
+use strait::compute::{Activation, Factors, Hardware, Kind, Op, Program, Routine, Step, Tensor, go_on};
 
 /// The side of the square product.
 const SIDE: usize = 2048;
@@ -34,13 +34,15 @@ impl Ceilings {
             let mut square = |name: &str, rows: usize| program.tensor(name, rows, side, Kind::Values);
             let (input, weight, bias, out) = (square("x", side), square("w", side), square("b", 1), square("y", side));
             let activation = Activation::Linear;
-            routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out, sample: None })
+            routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out, sample: None })?;
+            Ok(vec![input, weight])
         })?;
         let length = if slow { 1 << 20 } else { 1 << 26 };
         let copy = time(device, 1, |program, routine| {
             let mut vector = |name: &str| program.tensor(name, length / 1024, 1024, Kind::Values);
             let (x, out) = (vector("x"), vector("y"));
-            routine.push(Op::Combine { x, y: x, factors: Factors::Step, out })
+            routine.push(Op::Combine { x, y: x, factors: Factors::Step, out })?;
+            Ok(Vec::new())
         })?;
         const CHAIN: usize = 64;
         let empty = time(device, 1, |program, routine| {
@@ -50,7 +52,8 @@ impl Ceilings {
             (0..CHAIN / 2).try_for_each(|_| {
                 routine.push(Op::Combine { x, y: x, factors, out: y })?;
                 routine.push(Op::Combine { x: y, y, factors, out: x })
-            })
+            })?;
+            Ok(Vec::new())
         })?;
         Ok(Self {
             own_product_gflops: flops / product * 1e-9,
@@ -66,17 +69,20 @@ impl Ceilings {
     }
 }
 
-/// The fastest repetition of a routine within half a second, in seconds.
+/// The fastest repetition of a routine within half a second, in seconds. `record` gives the operands that must not be zero.
 fn time(
     device: &Device,
     steps: usize,
-    record: impl FnOnce(&mut Program, &mut Routine) -> strait::compute::Result<()>,
+    record: impl FnOnce(&mut Program, &mut Routine) -> strait::compute::Result<Vec<Tensor>>,
 ) -> anyhow::Result<f64> {
     let mut program = Program::default();
     let mut routine = Routine::new("ceiling");
-    record(&mut program, &mut routine)?;
+    let operands = record(&mut program, &mut routine)?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;
+    for operand in operands {
+        execution.write(operand, &vec![0.5; operand.len()])?;
+    }
     let steps = vec![Step { rows: 1, alpha: 1.0, ..Step::default() }; steps];
     let (begin, mut best) = (Instant::now(), f64::INFINITY);
     let mut repetitions = 0;

@@ -9,8 +9,16 @@
 //! * a uniform number is the word's upper 24 bits times 2⁻²⁴, in [0, 1);
 //! * a normal number comes from words `2i` and `2i + 1` by the method of Box and Muller.
 
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+pub(crate) const ROUNDS: usize = 10;
+
+/// The key of the next round.
+#[inline(always)]
+pub(crate) fn next_key(key: [u32; 2]) -> [u32; 2] {
+    [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])]
+}
 
 /// Four random words for one counter and key.
 ///
@@ -26,7 +34,7 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 /// `N` counters at once, one word position per array, in the form that compilers turn into vector instructions.
 #[inline(always)]
 pub(crate) fn philox_blocks<const N: usize>(mut counter: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32; N]; 4] {
-    for _ in 0..10 {
+    for _ in 0..ROUNDS {
         let [c0, c1, c2, c3] = counter;
         for i in 0..N {
             let p0 = u64::from(c0[i]) * u64::from(MULTIPLIERS[0]);
@@ -36,7 +44,7 @@ pub(crate) fn philox_blocks<const N: usize>(mut counter: [[u32; N]; 4], mut key:
             counter[2][i] = (p0 >> 32) as u32 ^ c3[i] ^ key[1];
             counter[3][i] = p0 as u32;
         }
-        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+        key = next_key(key);
     }
     counter
 }

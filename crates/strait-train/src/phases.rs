@@ -136,11 +136,12 @@ impl Layers {
         [self.weight, self.biases.1, self.biases.0]
     }
 
-    /// The hidden units given the data, and the reconstruction from their means.
+    /// The hidden units given the data, and the reconstruction from their states, as in the first step of contrastive divergence.
     fn record_data(&self, to: &mut Recording<'_>, (v0, h0): (Tensor, Tensor)) -> Result<Tensor> {
-        let reconstruction = to.like("reconstruction", v0);
-        self.up(to, v0, Wanted::mean(h0))?;
-        self.down(to, h0, Wanted::mean(reconstruction).given(Some(v0)))?;
+        let [state, reconstruction] =
+            [("h0 state", h0), ("reconstruction", v0)].map(|(name, other)| to.like(name, other));
+        self.up(to, v0, Wanted::mean(h0).drawn(state, self.hidden_stream(0)))?;
+        self.down(to, state, Wanted::mean(reconstruction).given(Some(v0)))?;
         Ok(reconstruction)
     }
 

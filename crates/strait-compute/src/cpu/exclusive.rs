@@ -63,7 +63,7 @@ fn softmax_kernel<T: Target>(job: &Softmax<'_>, step: &Step, share: Taking<'_>) 
         }
         if let Some((states, stream)) = job.states {
             for panel in 0..job.groups.first.div_ceil(WIDTH) {
-                let words = random_words(step, stream, panel, rows.start);
+                let words = random_words::<T>(step, stream, panel, rows.start);
                 for r in rows.clone() {
                     // SAFETY: this row is this worker's, in the means and in the states.
                     unsafe {

@@ -1,6 +1,7 @@
 //! Instruction sets: detection, and the compilation of one kernel for each of them.
 
 use super::storage::{Lanes, WIDTH};
+use crate::philox::philox_blocks;
 
 /// The instruction sets for which the kernels are compiled, each with those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -121,6 +122,8 @@ pub(super) trait Target {
     fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums;
     /// A bit for each lane that is this number.
     fn equal(lanes: &Lanes, number: f32) -> u32;
+    /// The random words of the counters from this one on, four in each of two rows, one word for each lane.
+    fn philox(counter: [u32; 4], key: [u32; 2]) -> [[u32; WIDTH]; 2];
     /// The first and the second bf16 of each word.
     fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums);
     /// To memory.
@@ -159,6 +162,23 @@ impl Target for Portable {
     }
 
     #[inline(always)]
+    fn philox([column, row, step, high]: [u32; 4], key: [u32; 2]) -> [[u32; WIDTH]; 2] {
+        let mut counters = [[0; 8], [0; 8], [step; 8], [high; 8]];
+        for i in 0..8 {
+            counters[0][i] = column + i as u32 % 4;
+            counters[1][i] = row + i as u32 / 4;
+        }
+        let blocks = philox_blocks(counters, key);
+        let mut words = [[0; WIDTH]; 2];
+        for i in 0..8 {
+            for (word, block) in blocks.iter().enumerate() {
+                words[i / 4][i % 4 * 4 + word] = block[i];
+            }
+        }
+        words
+    }
+
+    #[inline(always)]
     fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums) {
         (words.map(|word| f32::from_bits(word << 16)), words.map(|word| f32::from_bits(word & 0xffff_0000)))
     }
@@ -173,148 +193,7 @@ impl Target for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    use super::{Lanes, Target, WIDTH};
-
-    // The functions of these targets are inlined into functions compiled for their instruction sets, and are called
-    // from nowhere else: see `compile_for_each_isa`.
-
-    pub(in crate::cpu) struct Avx2;
-    impl Target for Avx2 {
-        const ROWS: usize = 6;
-        const FUSED: bool = true;
-        type Sums = [__m256; 2];
-
-        #[inline(always)]
-        fn zero() -> Self::Sums {
-            // SAFETY: only called where AVX2 has been detected.
-            unsafe { [_mm256_setzero_ps(); 2] }
-        }
-
-        #[inline(always)]
-        fn load(lanes: &Lanes) -> Self::Sums {
-            let start = lanes.0.as_ptr();
-            // SAFETY: only called where AVX2 has been detected; `Lanes` holds 16 floats, aligned to 64 bytes.
-            unsafe { [_mm256_load_ps(start), _mm256_load_ps(start.add(8))] }
-        }
-
-        #[inline(always)]
-        fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums {
-            // SAFETY: only called where AVX2 and FMA have been detected.
-            unsafe {
-                let a = _mm256_set1_ps(a);
-                [_mm256_fmadd_ps(a, b[0], c[0]), _mm256_fmadd_ps(a, b[1], c[1])]
-            }
-        }
-
-        #[inline(always)]
-        fn equal(lanes: &Lanes, number: f32) -> u32 {
-            let [low, high] = Self::load(lanes);
-            // SAFETY: only called where AVX2 has been detected.
-            unsafe {
-                let number = _mm256_set1_ps(number);
-                let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(low, number)) as u32;
-                let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(high, number)) as u32;
-                low | high << 8
-            }
-        }
-
-        #[inline(always)]
-        fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums) {
-            // SAFETY: only called where AVX2 has been detected; there are sixteen words.
-            unsafe {
-                let start = words.as_ptr().cast::<__m256i>();
-                let words = [_mm256_loadu_si256(start), _mm256_loadu_si256(start.add(1))];
-                let second = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-                (
-                    words.map(|words| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))),
-                    words.map(|words| _mm256_castsi256_ps(_mm256_and_si256(words, second))),
-                )
-            }
-        }
-
-        #[inline(always)]
-        fn store(sums: Self::Sums) -> Lanes {
-            let mut lanes = Lanes::ZERO;
-            let start = lanes.0.as_mut_ptr();
-            // SAFETY: as in `load`.
-            unsafe {
-                _mm256_store_ps(start, sums[0]);
-                _mm256_store_ps(start.add(8), sums[1]);
-            }
-            lanes
-        }
-
-        #[inline(always)]
-        fn prefetch(lanes: *const Lanes) {
-            // SAFETY: every x86-64 processor has SSE, and a prefetch may name any address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(lanes.cast()) };
-        }
-    }
-
-    pub(in crate::cpu) struct Avx512;
-    impl Target for Avx512 {
-        const ROWS: usize = 12;
-        const FUSED: bool = true;
-        type Sums = __m512;
-
-        #[inline(always)]
-        fn zero() -> Self::Sums {
-            // SAFETY: only called where AVX-512 F has been detected.
-            unsafe { _mm512_setzero_ps() }
-        }
-
-        #[inline(always)]
-        fn load(lanes: &Lanes) -> Self::Sums {
-            // SAFETY: only called where AVX-512 F has been detected; `Lanes` holds 16 floats, aligned to 64 bytes.
-            unsafe { _mm512_load_ps(lanes.0.as_ptr()) }
-        }
-
-        #[inline(always)]
-        fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums {
-            // SAFETY: only called where AVX-512 F has been detected.
-            unsafe { _mm512_fmadd_ps(_mm512_set1_ps(a), b, c) }
-        }
-
-        #[inline(always)]
-        fn equal(lanes: &Lanes, number: f32) -> u32 {
-            let x = Self::load(lanes);
-            // SAFETY: only called where AVX-512 F has been detected.
-            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, _mm512_set1_ps(number)) }.into()
-        }
-
-        #[inline(always)]
-        fn widen(words: &[u32; WIDTH]) -> (Self::Sums, Self::Sums) {
-            // SAFETY: only called where AVX-512 F has been detected; there are sixteen words.
-            unsafe {
-                let words = _mm512_loadu_si512(words.as_ptr().cast());
-                let second = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-                (
-                    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words)),
-                    _mm512_castsi512_ps(_mm512_and_si512(words, second)),
-                )
-            }
-        }
-
-        #[inline(always)]
-        fn store(sums: Self::Sums) -> Lanes {
-            let mut lanes = Lanes::ZERO;
-            // SAFETY: as in `load`.
-            unsafe { _mm512_store_ps(lanes.0.as_mut_ptr(), sums) };
-            lanes
-        }
-
-        #[inline(always)]
-        fn prefetch(lanes: *const Lanes) {
-            // SAFETY: every x86-64 processor has SSE, and a prefetch may name any address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(lanes.cast()) };
-        }
-    }
-}
-#[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use super::x86::{Avx2, Avx512};
 
 /// a b + c
 #[inline(always)]

@@ -41,7 +41,7 @@ fn reparameterize_kernel<T: Target>(
     for unit in share.of(out.rows.div_ceil(2)) {
         let mut divergences = [0.0; 2];
         for panel in 0..out.count() {
-            let words = random_words(step, stream, panel, 2 * unit);
+            let words = random_words::<T>(step, stream, panel, 2 * unit);
             for (i, r) in (2 * unit..out.rows).take(2).enumerate() {
                 let (mut z, mut epsilon) = (Lanes::ZERO, normals::<T>(&words[i]));
                 epsilon.0[out.width(panel)..].fill(0.0);

@@ -120,7 +120,7 @@ impl Tail for LinearTail<'_> {
             // Two rows at a time make eight counters: two vectors of products.
             let pairs = tile.chunks(2).zip(states.chunks_mut(2));
             for (i, (means, states)) in pairs.enumerate() {
-                let words = random_words(self.step, stream, panel, row + 2 * i);
+                let words = random_words::<T>(self.step, stream, panel, row + 2 * i);
                 for (r, (mean, state)) in means.iter().zip(states).enumerate() {
                     *state = draw::<T>(sampling, mean, &words[r]);
                     state.0[width..].fill(0.0);

@@ -29,6 +29,8 @@ mod tile;
 mod vector;
 mod windows;
 mod workers;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

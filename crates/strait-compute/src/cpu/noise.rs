@@ -18,7 +18,7 @@ compile_for_each_isa!(
 fn corrupt_kernel<T: Target>(input: &Panels, noise: Noise, stream: u32, out: &Panels, step: &Step, share: Taking<'_>) {
     for unit in share.of(out.rows.div_ceil(2)) {
         for panel in 0..out.count() {
-            let words = random_words(step, stream, panel, 2 * unit);
+            let words = random_words::<T>(step, stream, panel, 2 * unit);
             for (r, words) in (2 * unit..out.rows).zip(&words) {
                 let mut lanes = Lanes::ZERO;
                 if r < step.rows as usize {

@@ -3,25 +3,14 @@
 use super::isa::Target;
 use super::math::{exp, ln, sin_cos_turns};
 use super::storage::{Lanes, WIDTH};
-use crate::philox::{philox_blocks, uniform};
+use crate::philox::uniform;
 use crate::{Sampling, Step};
 
 /// The random words of rows `row` and `row + 1` of a panel, one for each lane.
 #[inline(always)]
-pub(super) fn random_words(step: &Step, stream: u32, panel: usize, row: usize) -> [[u32; WIDTH]; 2] {
-    let mut counter = [[0; 8], [0; 8], [step.counter; 8], [step.seed_high; 8]];
-    for i in 0..8 {
-        counter[0][i] = (panel * WIDTH / 4 + i % 4) as u32;
-        counter[1][i] = (row + i / 4) as u32;
-    }
-    let blocks = philox_blocks(counter, [step.seed_low, stream]);
-    let mut words = [[0; WIDTH]; 2];
-    for i in 0..8 {
-        for (word, block) in blocks.iter().enumerate() {
-            words[i / 4][i % 4 * 4 + word] = block[i];
-        }
-    }
-    words
+pub(super) fn random_words<T: Target>(step: &Step, stream: u32, panel: usize, row: usize) -> [[u32; WIDTH]; 2] {
+    let column = (panel * WIDTH / 4) as u32;
+    T::philox([column, row as u32, step.counter, step.seed_high], [step.seed_low, stream])
 }
 
 /// The states of stochastic units with these means.
