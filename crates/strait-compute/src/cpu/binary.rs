@@ -27,16 +27,17 @@ pub(super) const FEWEST: usize = 32;
 /// The sums of each choice of four rows of a panel of W.
 type Table = [Lanes; 1 << TOGETHER];
 
-/// For each panel of a matrix, and each of its rows, where in their tables its terms are found, in bytes.
+/// For each panel of a matrix, and each of its rows, where in their tables its terms are found: four places, in bytes, of 16
+/// bits each.
 pub(super) struct Lookups {
-    places: Shared<[u16; LOOKUPS]>,
+    places: Shared<u64>,
     rows: usize,
 }
 
 impl Lookups {
     /// Room for those of a matrix.
     pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
-        Ok(Self { places: Shared::new([0; LOOKUPS], rows * cols.div_ceil(WIDTH), tensor)?, rows })
+        Ok(Self { places: Shared::new(0, rows * cols.div_ceil(WIDTH), tensor)?, rows })
     }
 
     /// Looks at panels of the matrix, and says in `others` if it holds other numbers than zero and one.
@@ -57,10 +58,12 @@ impl Lookups {
                 if ones | T::equal(lanes, 0.0) != ALL_LANES {
                     others.store(true, Ordering::Relaxed);
                 }
+                let mut four = 0;
                 for i in 0..LOOKUPS {
                     let sum = ones >> (TOGETHER * i) & ((1 << TOGETHER) - 1);
-                    places[i] = (sum as usize * size_of::<Lanes>()) as u16;
+                    four |= (u64::from(sum) * size_of::<Lanes>() as u64) << (16 * i);
                 }
+                *places = four;
             }
         }
     }
@@ -135,7 +138,7 @@ struct Adding<'a> {
     first: usize,
     panels: usize,
     /// Their look-ups, each panel's so many after those of the one before.
-    places: &'a [[u16; LOOKUPS]],
+    places: &'a [u64],
     stride: usize,
     tables: &'a [Table; PART * LOOKUPS],
     sums: &'a mut [Lanes; BLOCK + 12],
@@ -155,7 +158,7 @@ impl Tiled for Adding<'_> {
             for i in 0..LOOKUPS {
                 for r in 0..M {
                     // SAFETY: `Lookups::take` wrote the place of a sum in its table.
-                    let sum = unsafe { &*tables[i].as_ptr().byte_add(usize::from(places[r][i])) };
+                    let sum = unsafe { &*tables[i].as_ptr().byte_add((places[r] >> (16 * i)) as u16 as usize) };
                     new[r] = T::accumulate(1.0, T::load(sum), new[r]);
                 }
             }
