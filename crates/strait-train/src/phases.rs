@@ -136,7 +136,8 @@ impl Layers {
         [self.weight, self.biases.1, self.biases.0]
     }
 
-    /// The hidden units given the data, and the reconstruction from their states, as in the first step of contrastive divergence.
+    /// The hidden units given the data, and the reconstruction from their states, as in the first step of contrastive
+    /// divergence.
     fn record_data(&self, to: &mut Recording<'_>, (v0, h0): (Tensor, Tensor)) -> Result<Tensor> {
         let [state, reconstruction] =
             [("h0 state", h0), ("reconstruction", v0)].map(|(name, other)| to.like(name, other));

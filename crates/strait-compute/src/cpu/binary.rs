@@ -17,7 +17,7 @@ use crate::Result;
 const TOGETHER: usize = 4;
 /// Look-ups for the terms of a panel of X.
 const LOOKUPS: usize = WIDTH / TOGETHER;
-/// Panels of X that take turns with the tables of their terms, which fill half the first cache.
+/// Panels of X whose tables exist at once: they fill half the first cache.
 const PART: usize = 4;
 /// Rows of a block, whose sums lie in the first cache beside the tables.
 const BLOCK: usize = 128;
@@ -27,17 +27,16 @@ pub(super) const FEWEST: usize = 32;
 /// The sums of each choice of four rows of a panel of W.
 type Table = [Lanes; 1 << TOGETHER];
 
-/// For each panel of a matrix, and each of its rows, where in their tables its terms are found: four places, in bytes, of 16
-/// bits each.
+/// For each panel of a matrix, and each of its rows, where in their four tables its terms are found: places of 16 bits, in
+/// bytes.
 pub(super) struct Lookups {
     places: Shared<u64>,
-    rows: usize,
 }
 
 impl Lookups {
     /// Room for those of a matrix.
     pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
-        Ok(Self { places: Shared::new(0, rows * cols.div_ceil(WIDTH), tensor)?, rows })
+        Ok(Self { places: Shared::new(0, rows * cols.div_ceil(WIDTH), tensor)? })
     }
 
     /// Looks at panels of the matrix, and says in `others` if it holds other numbers than zero and one.
@@ -47,7 +46,7 @@ impl Lookups {
     #[inline(always)]
     pub(super) unsafe fn take<T: Target>(&self, x: &Panels, panels: Share<'_>, others: &AtomicBool) {
         for panel in panels {
-            let all = panel * self.rows..(panel + 1) * self.rows;
+            let all = panel * x.rows..(panel + 1) * x.rows;
             // SAFETY: the caller's promise.
             let (lanes, places) = unsafe { (x.panel(panel, 0..x.rows), self.places.slice_mut(all)) };
             for (lanes, places) in lanes.iter().zip(places) {
@@ -56,7 +55,7 @@ impl Lookups {
                 }
                 let ones = T::equal(lanes, 1.0);
                 if ones | T::equal(lanes, 0.0) != ALL_LANES {
-                    others.store(true, Ordering::Relaxed);
+                    return others.store(true, Ordering::Relaxed);
                 }
                 let mut four = 0;
                 for i in 0..LOOKUPS {
@@ -98,23 +97,24 @@ pub(super) unsafe fn binary_product<T: Target>(
     for unit in units {
         let (block, panel) = (unit / w.count(), unit % w.count());
         let rows = (block * each).min(x.rows)..((block + 1) * each).min(x.rows);
+        if rows.is_empty() {
+            continue;
+        }
         sums[..rows.len()].fill(Lanes::ZERO);
         for start in (0..x.count()).step_by(PART) {
             let of_x = start..(start + PART).min(x.count());
             let terms = start * WIDTH..(of_x.end * WIDTH).min(w.rows);
             // SAFETY: the caller's promise.
             let (columns, places) = unsafe {
-                let all = of_x.start * lookups.rows..of_x.end * lookups.rows;
+                let all = of_x.start * x.rows..of_x.end * x.rows;
                 (w.panel(panel, terms), lookups.places.slice(all))
             };
             fill::<T>(&mut tables, columns);
-            let (first, panels, stride) = (rows.start, of_x.len(), lookups.rows);
+            let (first, panels, stride) = (rows.start, of_x.len(), x.rows);
             let job = &mut Adding { first, panels, places, stride, tables: &tables, sums: &mut sums };
             for_each_tile::<T>(rows.clone(), job);
         }
-        if !rows.is_empty() {
-            tail.apply::<T>(&mut sums[..rows.len()], panel, rows.start);
-        }
+        tail.apply::<T>(&mut sums[..rows.len()], panel, rows.start);
     }
 }
 

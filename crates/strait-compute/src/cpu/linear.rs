@@ -136,9 +136,10 @@ impl Tail for Backprop<'_> {
         let rows = row..row + tile.len();
         // SAFETY: the layer's outputs are only read, and this tile of the result is this worker's.
         let (y, out) = unsafe { (self.output.panel(panel, rows.clone()), self.out.panel_mut(panel, rows)) };
+        let width = self.out.width(panel);
         for ((lanes, y), out) in tile.iter_mut().zip(y).zip(out) {
-            // Lanes behind the last column stay zero: the transposed copy of W has zeros there.
             times_derivative::<T, WIDTH>(self.activation, &mut lanes.0, &y.0);
+            lanes.0[width..].fill(0.0);
             *out = *lanes;
         }
     }

@@ -4,6 +4,7 @@
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
 mod binary;
+mod block;
 mod chains;
 mod dictionary;
 mod exclusive;
@@ -17,7 +18,6 @@ mod math;
 mod multiplier;
 mod noise;
 mod pack;
-mod packed;
 mod plan;
 mod present;
 mod product;

@@ -19,7 +19,7 @@ pub(super) struct Planned {
     pub(super) work: Work,
     /// Whether they meet before it.
     pub(super) meet: bool,
-    /// The counters of work taken, in two sets: one for steps of even number, one for odd ones.
+    /// What they tell each other in the course of it, in two sets: one for steps of even number, one for odd ones.
     pub(super) counters: [Counters; 2],
 }
 
@@ -135,13 +135,14 @@ impl Plan {
             fresh.retain(|copied| !writes.contains(&copied.tensor));
             let tensors = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| (tensor, None));
             let reads = tensors(reads).chain(wanted.iter().map(copy)).collect();
-            let lookups = states(routine, op).map(|x| Lookups::new(x.rows, x.cols, program.name(x))).transpose()?;
+            let lookups =
+                may_be_binary(routine, op).map(|x| Lookups::new(x.rows, x.cols, program.name(x))).transpose()?;
             add(Work::Operation(number, lookups), reads, tensors(writes).collect());
         }
         Ok(plan)
     }
 
-    /// Prepares the counters for a step, while another one with the other set may be under way.
+    /// Clears what the workers tell each other in a step, while another one with the other set may be under way.
     pub(super) fn reset(&self, step: usize) {
         self.works.iter().for_each(|planned| planned.counters[step % 2].reset());
     }
@@ -159,18 +160,19 @@ fn needed(ops: &[Op], tensor: Tensor, precision: Precision) -> Vec<Copied> {
     copies
 }
 
-/// The left operand of a product if it may hold nothing but zeros and ones, and has rows enough for that to be of use: states
-/// of binary units, and data.
-fn states(routine: &Routine, op: &Op) -> Option<Tensor> {
+/// The left operand of a product if it may hold nothing but zeros and ones, and has rows enough for that to be of use:
+/// states that the routine draws, and data that it gathers.
+fn may_be_binary(routine: &Routine, op: &Op) -> Option<Tensor> {
     let Op::Linear { input, .. } = *op else {
         return None;
     };
     let mut writers = routine.ops().iter().filter(|op| op.tensors().1.contains(&input)).peekable();
-    let may_be_binary = |op: &Op| match op {
+    let draws = |op: &Op| match op {
         Op::Linear { sample: Some(sample), .. } => sample.out == input && sample.sampling == Sampling::Bernoulli,
+        Op::Softmax { states, .. } => states.is_some_and(|states| states.out == input),
         Op::Gather { .. } | Op::Exchange { .. } => true,
         _ => false,
     };
-    let binary = writers.peek().is_some() && writers.all(may_be_binary);
+    let binary = writers.peek().is_some() && writers.all(draws);
     (routine.precision() == Precision::F32 && input.rows >= FEWEST && binary).then_some(input)
 }

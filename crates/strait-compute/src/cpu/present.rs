@@ -28,7 +28,7 @@ enum Zeros {
 }
 
 /// The rows of a matrix X that count in Xᵀ D, panel by panel. In most images most pixels are zero; a product with zero adds
-/// nothing, so that no bit of a sum depends on it, as long as the other factor is a number.
+/// nothing, so that no bit of a sum depends on it, as long as the other factor is finite.
 #[derive(Default)]
 pub(super) struct Present {
     /// For each panel and each of its groups, room for all rows.

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
+use super::block::Block;
 use super::isa::Target;
-use super::packed::Packed;
 use super::storage::{Lanes, Panels, WIDTH};
 use super::tile::{Left, Tiled, for_each_tile, sums};
 use super::workers::Share;
@@ -33,7 +33,7 @@ const GROUP: usize = 4;
 
 thread_local! {
     /// A worker's packed block, in memory that it keeps.
-    static PACKED: Cell<Option<Packed>> = const { Cell::new(None) };
+    static PACKED: Cell<Option<Block>> = const { Cell::new(None) };
 }
 
 /// How the product of X and W is cut into units of work: blocks of rows by groups of panels.
@@ -78,6 +78,9 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
     let packs = blocking.rows * terms <= LARGEST && units.each() * blocking.panels >= WORTH * visits;
     let mut packed = PACKED.take().unwrap_or_default();
     let mut which = None;
+    if packs {
+        packed.reserve(blocking.rows, terms);
+    }
     for unit in units {
         let (block, group) = (unit / blocking.groups, unit % blocking.groups);
         let rows = block * blocking.rows..((block + 1) * blocking.rows).min(x.rows);

@@ -20,7 +20,8 @@ pub(super) fn draw<T: Target>(sampling: Sampling, mean: &Lanes, words: &[u32; WI
     match sampling {
         Sampling::Bernoulli => {
             for c in 0..WIDTH {
-                state.0[c] = if uniform(words[c]) < mean.0[c] { 1.0 } else { 0.0 };
+                // A mean that is no number leaves none: a sum of looked-up states would not tell.
+                state.0[c] = if uniform(words[c]) < mean.0[c] { 1.0 } else { 0.0 * mean.0[c] };
             }
         }
         Sampling::Gaussian => {

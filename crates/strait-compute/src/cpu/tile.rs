@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::block::{Block, Tile};
 use super::isa::Target;
-use super::packed::{Packed, Tile};
 use super::present::{Rows, columns};
 use super::storage::{Lanes, WIDTH};
 
@@ -48,7 +48,7 @@ pub(super) enum Left<'a> {
         lanes: &'a [Lanes],
         stride: usize,
     },
-    Packed(&'a Packed),
+    Packed(&'a Block),
 }
 
 /// The sums of a tile, added to `start`: of the terms in `columns`, the first of which is term `from`.
@@ -65,7 +65,7 @@ pub(super) fn sums<T: Target, const M: usize>(
         sums[r] = T::load(&start[r]);
     }
     match left {
-        Left::Packed(packed) => match packed.tile::<M>(row, from..from + columns.len()) {
+        Left::Packed(block) => match block.tile::<M>(row, from..from + columns.len()) {
             Tile::Whole(x) => {
                 let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
                 let (w, rest_of_w) = columns.as_chunks::<UNROLLED>();
@@ -78,7 +78,7 @@ pub(super) fn sums<T: Target, const M: usize>(
                     sums = add::<T, M>(sums, w, |r| x[r]);
                 }
             }
-            Tile::Some(x, terms) => {
+            Tile::Kept(x, terms) => {
                 let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
                 let (terms, rest_of_terms) = terms.as_chunks::<UNROLLED>();
                 for (x, terms) in x.iter().zip(terms) {

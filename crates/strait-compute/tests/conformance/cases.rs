@@ -528,6 +528,23 @@ fn data(name: &str, batch: usize, inputs: usize, units: usize, active: usize) ->
     b.finish(format!("{name} {batch}({active})x{inputs}x{units}"), ops, vec![step(active), step(batch)])
 }
 
+/// Derivatives of which some are infinite on their way through two layers, as when training diverges.
+pub(crate) fn infinite() -> Case {
+    let mut b = Builder::new();
+    let (batch, top, middle, bottom) = (100, 70, 1000, 500);
+    let delta = b.values("infinite", batch, top);
+    let [w, y, dx] =
+        [("w", middle, top), ("y", batch, middle), ("dx", batch, middle)].map(|(n, r, c)| b.values(n, r, c));
+    let [w2, x, out] =
+        [("w2", bottom, middle), ("x", batch, bottom), ("out", batch, bottom)].map(|(n, r, c)| b.values(n, r, c));
+    let activation = Activation::Linear;
+    let ops = vec![
+        Op::Backprop { delta, weight: w, transposed: false, output: y, activation, out: dx },
+        Op::Backprop { delta: dx, weight: w2, transposed: false, output: x, activation, out },
+    ];
+    b.finish("infinite derivatives".to_owned(), ops, vec![step(batch)])
+}
+
 /// Products of numbers of which many are zero, or all are zero or one, of sizes at which the CPU makes use of that.
 pub(crate) fn zeros() -> Vec<Case> {
     let mut cases = Vec::new();

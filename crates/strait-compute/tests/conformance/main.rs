@@ -121,7 +121,7 @@ fn long() -> Case {
 fn cpu_conforms_in_the_papers_layers() {
     for precision in [Precision::F32, Precision::Mixed] {
         let layers = PAPER.iter().flat_map(|&(inputs, units)| table::layer(100, inputs, units));
-        let cases = layers.chain([long()]).chain(cases::zeros());
+        let cases = layers.chain([long(), cases::infinite()]).chain(cases::zeros());
         conform(&cpus(), &cases.map(|case| case.in_precision(precision)).collect::<Vec<_>>());
     }
 }

@@ -208,6 +208,7 @@ fn fill_tensor(execution: &mut dyn Execution, case: &Case, tensor: Tensor, numbe
                 _ if !input => f32::NAN,
                 "images" if !(row / 9 + col / 20).is_multiple_of(3) => 0.0,
                 "images" => (stream.next_word() >> 24).saturating_sub(128) as f32 / 127.0,
+                "infinite" if (row * tensor.cols + col).is_multiple_of(97) => f32::INFINITY,
                 "bits" => (stream.next_word() >> 31) as f32,
                 "bits and a half" if (row + 1, col + 1) == (tensor.rows, tensor.cols) => 0.5,
                 "bits and a half" => (stream.next_word() >> 31) as f32,

@@ -10,9 +10,9 @@ use super::tile::{Tiled, for_each_tile};
 /// many lines of memory, at the same place in each, would get in each other's way.
 ///
 /// Terms that are zero in all rows of a tile are left out: of images and documents most are. A product with zero adds
-/// nothing, so that no bit of a sum depends on it, as long as the other factor is a number.
+/// nothing, so that no bit of a sum depends on it, as long as the other factor is finite.
 #[derive(Default)]
-pub(super) struct Packed {
+pub(super) struct Block {
     /// The first of the rows.
     first: usize,
     /// Terms of a row.
@@ -30,22 +30,25 @@ pub(super) enum Tile<'a, const M: usize> {
     /// Those of all terms.
     Whole(&'a [[f32; M]]),
     /// Those of some terms, and which.
-    Some(&'a [[f32; M]], &'a [u32]),
+    Kept(&'a [[f32; M]], &'a [u32]),
 }
 
-impl Packed {
+impl Block {
+    /// Makes room for so many rows of so many terms.
+    pub(super) fn reserve(&mut self, rows: usize, terms: usize) {
+        self.numbers.resize(self.numbers.len().max(rows * terms), 0.0);
+        self.kept.resize(self.kept.len().max(rows * terms), 0);
+        self.counts.resize(self.counts.len().max(rows), 0);
+    }
+
     /// Packs these rows of the panels of a matrix, each `stride` lanes after the one before.
     #[inline(always)]
     pub(super) fn pack<T: Target>(&mut self, lanes: &[Lanes], stride: usize, rows: Range<usize>, terms: usize) {
-        let size = rows.len() * terms;
         (self.first, self.terms) = (rows.start, terms);
-        self.numbers.resize(self.numbers.len().max(size), 0.0);
-        self.kept.resize(self.kept.len().max(size), 0);
-        self.counts.clear();
-        self.counts.resize(rows.len(), 0);
+        self.counts[..rows.len()].fill(0);
         // Panel by panel, so that memory is read line after line.
         for (panel, from) in lanes.chunks_exact(stride).zip((0..terms).step_by(WIDTH)) {
-            for_each_tile::<T>(rows.clone(), &mut Packing { panel, from, packed: self });
+            for_each_tile::<T>(rows.clone(), &mut Packing { panel, from, block: self });
         }
     }
 
@@ -60,27 +63,28 @@ impl Packed {
         }
         let kept = &self.kept[start..][..count];
         if terms.len() == self.terms {
-            return Tile::Some(numbers, kept);
+            return Tile::Kept(numbers, kept);
         }
         let place = |term: usize| kept.partition_point(|&kept| (kept as usize) < term);
         let places = place(terms.start)..place(terms.end);
-        Tile::Some(&numbers[places.clone()], &kept[places])
+        Tile::Kept(&numbers[places.clone()], &kept[places])
     }
 }
 
-/// What [`Packed::pack`] does with a panel.
+/// What [`Block::pack`] does with a panel.
 struct Packing<'a> {
     panel: &'a [Lanes],
     /// The first of its terms.
     from: usize,
-    packed: &'a mut Packed,
+    block: &'a mut Block,
 }
 
 impl Tiled for Packing<'_> {
     #[inline(always)]
     fn tile<T: Target, const M: usize>(&mut self, row: usize) {
         let x = &self.panel[row..row + M];
-        let packed = &mut *self.packed;
+        let width = WIDTH.min(self.block.terms - self.from);
+        let block = &mut *self.block;
         let mut nonzero = 0;
         for x in x {
             nonzero |= x.nonzero::<T>();
@@ -88,14 +92,16 @@ impl Tiled for Packing<'_> {
                 break;
             }
         }
+        // Lanes behind the last column may hold what is no number.
+        nonzero &= (1 << width) - 1;
         if nonzero == 0 {
             return;
         }
-        let first = row - packed.first;
-        let start = first * packed.terms;
-        let count = packed.counts[first];
-        let numbers = &mut packed.numbers[start..][..packed.terms * M].as_chunks_mut::<M>().0[count..];
-        let kept = &mut packed.kept[start..][..packed.terms][count..];
+        let first = row - block.first;
+        let start = first * block.terms;
+        let count = block.counts[first];
+        let numbers = &mut block.numbers[start..][..block.terms * M].as_chunks_mut::<M>().0[count..];
+        let kept = &mut block.kept[start..][..block.terms][count..];
         if let (ALL_LANES, Some(numbers)) = (nonzero, numbers.first_chunk_mut()) {
             turn::<M>(x, numbers);
             for (lane, kept) in kept[..WIDTH].iter_mut().enumerate() {
@@ -115,7 +121,7 @@ impl Tiled for Packing<'_> {
                 left &= left - 1;
             }
         }
-        packed.counts[first] = count + nonzero.count_ones() as usize;
+        block.counts[first] = count + nonzero.count_ones() as usize;
     }
 }
 
