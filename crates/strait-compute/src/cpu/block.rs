@@ -130,12 +130,10 @@ impl Tiled for Packing<'_> {
 fn turn<const M: usize>(x: &[Lanes], columns: &mut [[f32; M]; WIDTH]) {
     for (k, columns) in columns.as_chunks_mut::<4>().0.iter_mut().enumerate() {
         for r in (0..M).step_by(4) {
-            let four =
-                std::array::from_fn(
-                    |i| {
-                        if r + i < M { std::array::from_fn(|j| x[r + i].0[4 * k + j]) } else { [0.0; 4] }
-                    },
-                );
+            let mut four = [[0.0; 4]; 4];
+            for (four, x) in four.iter_mut().zip(&x[r..]) {
+                four.copy_from_slice(&x.0[4 * k..4 * k + 4]);
+            }
             let turned = transpose_four(four);
             for (column, turned) in columns.iter_mut().zip(&turned) {
                 for (number, turned) in column[r..].iter_mut().zip(turned) {
