@@ -30,7 +30,7 @@ impl Ceilings {
         let slow = device.hardware() == Hardware::SoftwareGpu;
         let side = if slow { SIDE / 8 } else { SIDE };
         let flops = 2.0 * (side as f64).powi(3);
-        let product = time(device, 1, |program, routine| {
+        let product = time(device, |program, routine| {
             let mut square = |name: &str, rows: usize| program.tensor(name, rows, side, Kind::Values);
             let (input, weight, bias, out) = (square("x", side), square("w", side), square("b", 1), square("y", side));
             let activation = Activation::Linear;
@@ -38,14 +38,14 @@ impl Ceilings {
             Ok(vec![input, weight])
         })?;
         let length = if slow { 1 << 20 } else { 1 << 26 };
-        let copy = time(device, 1, |program, routine| {
+        let copy = time(device, |program, routine| {
             let mut vector = |name: &str| program.tensor(name, length / 1024, 1024, Kind::Values);
             let (x, out) = (vector("x"), vector("y"));
             routine.push(Op::Combine { x, y: x, factors: Factors::Step, out })?;
             Ok(Vec::new())
         })?;
         const CHAIN: usize = 64;
-        let empty = time(device, 1, |program, routine| {
+        let empty = time(device, |program, routine| {
             let mut number = |name: &str| program.tensor(name, 1, 1, Kind::Values);
             let (x, y) = (number("x"), number("y"));
             let factors = Factors::Step;
@@ -72,7 +72,6 @@ impl Ceilings {
 /// The fastest repetition of a routine within half a second, in seconds. `record` gives the operands that must not be zero.
 fn time(
     device: &Device,
-    steps: usize,
     record: impl FnOnce(&mut Program, &mut Routine) -> strait::compute::Result<Vec<Tensor>>,
 ) -> anyhow::Result<f64> {
     let mut program = Program::default();
@@ -83,13 +82,13 @@ fn time(
     for operand in operands {
         execution.write(operand, &vec![0.5; operand.len()])?;
     }
-    let steps = vec![Step { rows: 1, alpha: 1.0, ..Step::default() }; steps];
+    let step = Step { rows: 1, alpha: 1.0, ..Step::default() };
     let (begin, mut best) = (Instant::now(), f64::INFINITY);
     let mut repetitions = 0;
     while repetitions < 3 || begin.elapsed() < Duration::from_millis(500) {
         let start = Instant::now();
-        execution.run(routine, &steps, &mut go_on)?;
-        best = best.min(start.elapsed().as_secs_f64() / steps.len() as f64);
+        execution.run(routine, &[step], &mut go_on)?;
+        best = best.min(start.elapsed().as_secs_f64());
         repetitions += 1;
     }
     Ok(best)

@@ -52,20 +52,19 @@ fn linear_kernel<T: Target>(
 ) {
     let tail = &LinearTail { job, step };
     let units = units::<T>(x, w);
-    let Some(lookups) = lookups else {
-        // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
-        return unsafe { rows_product::<T>(x, w, share.of(units), tail) };
-    };
-    // SAFETY: as above, and each worker has its own look-ups until all meet.
-    unsafe { lookups.take::<T>(x, share.of(x.count()), &share.counters.others) };
-    share.worker.meet();
-    // SAFETY: as above.
+    let mut round = share.of(units);
+    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results, and its own
+    // look-ups until all meet.
     unsafe {
-        if share.counters.others.load(Ordering::Relaxed) {
-            rows_product::<T>(x, w, share.second(units), tail);
-        } else {
-            binary_product::<T>(x, lookups, w, share.second(binary::units(x, w)), tail);
+        if let Some(lookups) = lookups {
+            lookups.take::<T>(x, share.of(x.count()), &share.counters.others);
+            share.worker.meet();
+            if !share.counters.others.load(Ordering::Relaxed) {
+                return binary_product::<T>(x, lookups, w, share.second(binary::units(x, w)), tail);
+            }
+            round = share.second(units);
         }
+        rows_product::<T>(x, w, round, tail);
     }
 }
 

@@ -66,29 +66,9 @@ pub(super) fn sums<T: Target, const M: usize>(
     }
     match left {
         Left::Packed(block) => match block.tile::<M>(row, from..from + columns.len()) {
-            Tile::Whole(x) => {
-                let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
-                let (w, rest_of_w) = columns.as_chunks::<UNROLLED>();
-                for (x, w) in x.iter().zip(w) {
-                    for (x, w) in x.iter().zip(w) {
-                        sums = add::<T, M>(sums, w, |r| x[r]);
-                    }
-                }
-                for (x, w) in rest_of_x.iter().zip(rest_of_w) {
-                    sums = add::<T, M>(sums, w, |r| x[r]);
-                }
-            }
+            Tile::Whole(x) => sums = add_all::<T, _, _, M>(sums, x, columns, |x, r| x[r], |w| w),
             Tile::Kept(x, terms) => {
-                let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
-                let (terms, rest_of_terms) = terms.as_chunks::<UNROLLED>();
-                for (x, terms) in x.iter().zip(terms) {
-                    for (x, &term) in x.iter().zip(terms) {
-                        sums = add::<T, M>(sums, &columns[term as usize - from], |r| x[r]);
-                    }
-                }
-                for (x, &term) in rest_of_x.iter().zip(rest_of_terms) {
-                    sums = add::<T, M>(sums, &columns[term as usize - from], |r| x[r]);
-                }
+                sums = add_all::<T, _, _, M>(sums, x, terms, |x, r| x[r], |&term| &columns[term as usize - from]);
             }
         },
         Left::Panels { lanes, stride } => {
@@ -123,6 +103,28 @@ fn add<T: Target, const M: usize>(mut sums: [T::Sums; M], w: &Lanes, x: impl Fn(
     sums
 }
 
+/// Adds the products of pairs, of which `number` takes M numbers from one and `row` a row from the other.
+#[inline(always)]
+fn add_all<'a, T: Target, X, W, const M: usize>(
+    mut sums: [T::Sums; M],
+    x: &[X],
+    w: &'a [W],
+    number: impl Fn(&X, usize) -> f32,
+    row: impl Fn(&'a W) -> &'a Lanes,
+) -> [T::Sums; M] {
+    let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
+    let (w, rest_of_w) = w.as_chunks::<UNROLLED>();
+    for (x, w) in x.iter().zip(w) {
+        for (x, w) in x.iter().zip(w) {
+            sums = add::<T, M>(sums, row(w), |r| number(x, r));
+        }
+    }
+    for (x, w) in rest_of_x.iter().zip(rest_of_w) {
+        sums = add::<T, M>(sums, row(w), |r| number(x, r));
+    }
+    sums
+}
+
 /// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns, and `present` the
 /// rows of X that count, if that is not all of them. `before` is called before each of the parts that the block is cut into,
 /// while the processor still works on the one before.
@@ -134,62 +136,52 @@ pub(super) fn block_product<T: Target>(
     mut before: impl FnMut(),
 ) -> [Lanes; WIDTH] {
     let mut block = [Lanes::ZERO; WIDTH];
-    if let Some(rows) = present {
-        for (group, rows) in rows.iter().enumerate() {
-            before();
-            let columns = columns::<T>(group);
-            let sums = &mut block[columns.clone()];
-            match columns.len() {
-                8 => sums.copy_from_slice(&some_block_rows::<T, 8>(x, d, columns.start, rows)),
-                6 => sums.copy_from_slice(&some_block_rows::<T, 6>(x, d, columns.start, rows)),
-                4 => sums.copy_from_slice(&some_block_rows::<T, 4>(x, d, columns.start, rows)),
-                _ => {}
-            }
+    if T::ROWS >= 12 {
+        before();
+        if present.is_none() {
+            return block_rows::<T, WIDTH>(x, d, 0, None);
         }
-    } else if T::ROWS >= 12 {
+        group::<T, 8>(x, d, present, 0, &mut block);
         before();
-        block = block_rows::<T, 16>(x, d, 0);
+        group::<T, 8>(x, d, present, 1, &mut block);
     } else {
+        // Spelled out: a loop, whose parts differ in size, costs 4 % of a step.
         before();
-        block[..6].copy_from_slice(&block_rows::<T, 6>(x, d, 0));
+        group::<T, 6>(x, d, present, 0, &mut block);
         before();
-        block[6..12].copy_from_slice(&block_rows::<T, 6>(x, d, 6));
+        group::<T, 6>(x, d, present, 1, &mut block);
         before();
-        block[12..].copy_from_slice(&block_rows::<T, 4>(x, d, 12));
+        group::<T, 4>(x, d, present, 2, &mut block);
     }
     block
 }
 
-/// M rows of a block of Xᵀ D, from `start` on.
+/// The rows of a block that belong to a group of M columns of X.
 #[inline(always)]
-fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize) -> [Lanes; M] {
-    let mut rows = [T::zero(); M];
-    let (x, d) = (x.as_chunks::<UNROLLED>(), d.as_chunks::<UNROLLED>());
-    for (x, d) in x.0.iter().zip(d.0) {
-        for (x, d) in x.iter().zip(d) {
-            rows = add::<T, M>(rows, d, |r| x.0[start + r]);
-        }
-    }
-    for (x, d) in x.1.iter().zip(d.1) {
-        rows = add::<T, M>(rows, d, |r| x.0[start + r]);
-    }
-    stored::<T, M>(&rows)
+fn group<T: Target, const M: usize>(
+    x: &[Lanes],
+    d: &[Lanes],
+    present: Option<Rows<'_>>,
+    group: usize,
+    block: &mut [Lanes; WIDTH],
+) {
+    let columns = columns::<T>(group);
+    let some = present.map(|rows| rows[group]);
+    block[columns.clone()].copy_from_slice(&block_rows::<T, M>(x, d, columns.start, some));
 }
 
-/// The same of these terms alone.
+/// M rows of a block of Xᵀ D, from `start` on, summed over all terms or some.
 #[inline(always)]
-fn some_block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize, terms: &[u32]) -> [Lanes; M] {
-    let mut rows = [T::zero(); M];
-    let (whole, rest) = terms.as_chunks::<UNROLLED>();
-    for terms in whole {
-        for &term in terms {
-            rows = add::<T, M>(rows, &d[term as usize], |r| x[term as usize].0[start + r]);
+fn block_rows<T: Target, const M: usize>(x: &[Lanes], d: &[Lanes], start: usize, some: Option<&[u32]>) -> [Lanes; M] {
+    let sums = [T::zero(); M];
+    let sums = match some {
+        None => add_all::<T, _, _, M>(sums, x, d, |x, r| x.0[start + r], |d| d),
+        Some(terms) => {
+            let number = |&term: &u32, r: usize| x[term as usize].0[start + r];
+            add_all::<T, _, _, M>(sums, terms, terms, number, |&term| &d[term as usize])
         }
-    }
-    for &term in rest {
-        rows = add::<T, M>(rows, &d[term as usize], |r| x[term as usize].0[start + r]);
-    }
-    stored::<T, M>(&rows)
+    };
+    stored::<T, M>(&sums)
 }
 
 /// The sums in memory. A loop: `map` would be compiled apart, without the instruction set.

@@ -49,9 +49,43 @@ impl Target for Avx2 {
         }
     }
 
+    // Four counters in a vector, every word in the lower half of 64 bits, whose upper half no product looks at.
     #[inline(always)]
-    fn philox(counter: [u32; 4], key: [u32; 2]) -> [[u32; WIDTH]; 2] {
-        philox(counter, key)
+    fn philox(counter: [u32; 4], mut key: [u32; 2]) -> [[u32; WIDTH]; 2] {
+        let mut random = [[0; WIDTH]; 2];
+        // SAFETY: only called where AVX2 has been detected; there are sixteen words to a row.
+        unsafe {
+            let all = |word: u32| _mm256_set1_epi64x(word.into());
+            let columns = _mm256_add_epi64(all(counter[0]), _mm256_set_epi64x(3, 2, 1, 0));
+            let row = |row: u32| [columns, all(row), all(counter[2]), all(counter[3])];
+            let mut rows = [row(counter[1]), row(counter[1].wrapping_add(1))];
+            let multipliers = [all(MULTIPLIERS[0]), all(MULTIPLIERS[1])];
+            for _ in 0..ROUNDS {
+                let keys = [all(key[0]), all(key[1])];
+                for words in &mut rows {
+                    let products =
+                        [_mm256_mul_epu32(words[0], multipliers[0]), _mm256_mul_epu32(words[2], multipliers[1])];
+                    words[0] =
+                        _mm256_xor_si256(_mm256_srli_epi64::<32>(products[1]), _mm256_xor_si256(words[1], keys[0]));
+                    words[1] = products[1];
+                    words[2] =
+                        _mm256_xor_si256(_mm256_srli_epi64::<32>(products[0]), _mm256_xor_si256(words[3], keys[1]));
+                    words[3] = products[0];
+                }
+                key = next_key(key);
+            }
+            for (random, words) in random.iter_mut().zip(rows) {
+                // The first two words of each counter, and the last two.
+                let first = _mm256_blend_epi32::<0b1010_1010>(words[0], _mm256_slli_epi64::<32>(words[1]));
+                let last = _mm256_blend_epi32::<0b1010_1010>(words[2], _mm256_slli_epi64::<32>(words[3]));
+                // Counters 0 and 2, and counters 1 and 3.
+                let (even, odd) = (_mm256_unpacklo_epi64(first, last), _mm256_unpackhi_epi64(first, last));
+                let start = random.as_mut_ptr().cast::<__m256i>();
+                _mm256_storeu_si256(start, _mm256_permute2x128_si256::<0x20>(even, odd));
+                _mm256_storeu_si256(start.add(1), _mm256_permute2x128_si256::<0x31>(even, odd));
+            }
+        }
+        random
     }
 
     #[inline(always)]
@@ -120,7 +154,7 @@ impl Target for Avx512 {
 
     #[inline(always)]
     fn philox(counter: [u32; 4], key: [u32; 2]) -> [[u32; WIDTH]; 2] {
-        philox(counter, key)
+        Avx2::philox(counter, key)
     }
 
     #[inline(always)]
@@ -143,44 +177,6 @@ impl Target for Avx512 {
 
     #[inline(always)]
     fn prefetch(lanes: *const Lanes) {
-        // SAFETY: every x86-64 processor has SSE, and a prefetch may name any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(lanes.cast()) };
+        Avx2::prefetch(lanes);
     }
-}
-
-/// [`Target::philox`] in vectors of AVX2: four counters each, every word in the lower half of 64 bits, whose upper half no
-/// product looks at.
-#[inline(always)]
-fn philox(counter: [u32; 4], mut key: [u32; 2]) -> [[u32; WIDTH]; 2] {
-    let mut random = [[0; WIDTH]; 2];
-    // SAFETY: only called where AVX2 has been detected; there are sixteen words to a row.
-    unsafe {
-        let all = |word: u32| _mm256_set1_epi64x(word.into());
-        let columns = _mm256_add_epi64(all(counter[0]), _mm256_set_epi64x(3, 2, 1, 0));
-        let row = |row: u32| [columns, all(row), all(counter[2]), all(counter[3])];
-        let mut rows = [row(counter[1]), row(counter[1].wrapping_add(1))];
-        let multipliers = [all(MULTIPLIERS[0]), all(MULTIPLIERS[1])];
-        for _ in 0..ROUNDS {
-            let keys = [all(key[0]), all(key[1])];
-            for words in &mut rows {
-                let products = [_mm256_mul_epu32(words[0], multipliers[0]), _mm256_mul_epu32(words[2], multipliers[1])];
-                words[0] = _mm256_xor_si256(_mm256_srli_epi64::<32>(products[1]), _mm256_xor_si256(words[1], keys[0]));
-                words[1] = products[1];
-                words[2] = _mm256_xor_si256(_mm256_srli_epi64::<32>(products[0]), _mm256_xor_si256(words[3], keys[1]));
-                words[3] = products[0];
-            }
-            key = next_key(key);
-        }
-        for (random, words) in random.iter_mut().zip(rows) {
-            // The first two words of each counter, and the last two.
-            let first = _mm256_blend_epi32::<0b1010_1010>(words[0], _mm256_slli_epi64::<32>(words[1]));
-            let last = _mm256_blend_epi32::<0b1010_1010>(words[2], _mm256_slli_epi64::<32>(words[3]));
-            // Counters 0 and 2, and counters 1 and 3.
-            let (even, odd) = (_mm256_unpacklo_epi64(first, last), _mm256_unpackhi_epi64(first, last));
-            let start = random.as_mut_ptr().cast::<__m256i>();
-            _mm256_storeu_si256(start, _mm256_permute2x128_si256::<0x20>(even, odd));
-            _mm256_storeu_si256(start.add(1), _mm256_permute2x128_si256::<0x31>(even, odd));
-        }
-    }
-    random
 }
