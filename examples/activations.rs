@@ -5,15 +5,12 @@
 //!     cargo run --release --example activations -- --model out/hinton2006/model.safetensors --layer 2
 //!     cargo run --release --example activations -- --rows activations.npy
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use shared::{Learning, Member, Report, higher, lower};
+use shared::{Member, Report, higher, lower};
 use strait::compute::philox::Stream;
 use strait::data::Table;
 use strait::models::forward;
@@ -54,12 +51,6 @@ struct Source {
     test: Vec<f32>,
     /// The directions that they were made of, where these are known.
     directions: Vec<Vec<f32>>,
-}
-
-impl shared::Recipe for KSparse {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
-    }
 }
 
 fn main() -> ExitCode {

@@ -6,9 +6,6 @@
 //!     cargo run --release --example classifier -- --study --limit 10000
 //!     cargo run --release --example classifier -- --recipe long
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

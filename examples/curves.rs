@@ -4,9 +4,6 @@
 //!     cargo run --release --example curves
 //!     cargo run --release --example curves -- --recipe long
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 

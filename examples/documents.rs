@@ -5,9 +5,6 @@
 //!     cargo run --release --example documents
 //!     cargo run --release --example documents -- --documents train.data --labels train.label
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -6,9 +6,6 @@
 //!     cargo run --release --example faces -- --faces olivettifaces.mat
 //!     cargo run --release --example faces
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

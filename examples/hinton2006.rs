@@ -4,9 +4,6 @@
 //!
 //!     cargo run --release --example hinton2006
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

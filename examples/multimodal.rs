@@ -3,9 +3,6 @@
 //!
 //!     cargo run --release --example multimodal
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,9 +3,6 @@
 //!
 //!     cargo run --release --example pca
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -6,9 +6,6 @@
 //!     cargo run --release --example ratings -- --ratings ml-100k/u.data
 //!     cargo run --release --example ratings
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

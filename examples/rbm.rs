@@ -6,9 +6,6 @@
 //!
 //!     cargo run --release --example rbm
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 

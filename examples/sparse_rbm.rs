@@ -5,9 +5,6 @@
 //!     cargo run --release --example sparse_rbm
 //!     cargo run --release --example sparse_rbm -- --picture photo.png
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

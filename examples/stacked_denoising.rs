@@ -4,9 +4,6 @@
 //!     cargo run --release --example stacked_denoising
 //!     cargo run --release --example stacked_denoising -- --recipe long
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

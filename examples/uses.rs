@@ -5,9 +5,6 @@
 //!     cargo run --release --example uses -- --model out/hinton2006/model.safetensors
 //!     cargo run --release --example uses
 
-#[allow(dead_code, reason = "no example uses all of it")]
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 

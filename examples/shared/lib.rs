@@ -14,41 +14,44 @@ use strait::models::write_atomically;
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
-use strait::train::{FineTuneEpoch, FineTuned, Trainable, UpDown};
+use strait::train::{FineTuneEpoch, FineTuned, KSparse, Trainable, UpDown};
 
 /// The options of every example.
 #[derive(Args)]
-pub(crate) struct Common {
+pub struct Common {
     /// auto (a GPU if there is one, else the CPU), cpu (or cpu:N for N threads), gpu, or the number or a part of the name
     /// of an adapter
     #[arg(long, default_value = "auto")]
-    pub(crate) device: String,
+    pub device: String,
     /// A folder with the four MNIST files, gzipped or not
     #[arg(long, default_value = "data/mnist")]
-    pub(crate) data: PathBuf,
+    pub data: PathBuf,
     /// Train on the first N images only
     #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    pub limit: Option<usize>,
     /// Seed of the weights, of the order of the images and of all that is drawn
     #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    pub seed: Option<u64>,
     /// Epochs of training
     #[arg(long)]
-    pub(crate) epochs: Option<usize>,
+    pub epochs: Option<usize>,
     /// auto (the fastest that costs no accuracy on the device), f32, mixed (products of 16-bit numbers, where the device
     /// has fast ones) or split (each number as two of 16 bits); without it auto, or what a recipe's file says
     #[arg(long)]
-    pub(crate) precision: Option<String>,
+    pub precision: Option<String>,
 }
 
 impl Common {
     /// The training images, as many as are wanted, and the test images.
-    pub(crate) fn rows<'a>(&self, mnist: &'a Mnist) -> (Rows<'a>, Rows<'a>) {
+    pub fn rows<'a>(&self, mnist: &'a Mnist) -> (Rows<'a>, Rows<'a>) {
         (mnist.train.rows().first(self.limit.unwrap_or(usize::MAX)), mnist.test.rows())
     }
 
     /// The precision of the products on a device. `recipe` is what a recipe's file says, where there is one.
-    pub(crate) fn precision(&self, device: &Device, recipe: Option<Precision>) -> Result<Precision> {
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn precision(&self, device: &Device, recipe: Option<Precision>) -> Result<Precision> {
         let precision = match (self.precision.as_deref(), recipe) {
             (None, Some(precision)) => precision,
             (name, _) => {
@@ -68,19 +71,20 @@ impl Common {
 
 /// The options of the members of the family.
 #[derive(Args)]
-pub(crate) struct Member {
+pub struct Member {
+    /// Those of every example.
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub common: Common,
     /// A recipe as --out writes it, or the name of one
     #[arg(long = "recipe", value_name = "FILE")]
-    pub(crate) recipe_file: Option<PathBuf>,
+    pub recipe_file: Option<PathBuf>,
     /// Size of the code
     #[arg(long)]
-    pub(crate) code: Option<usize>,
+    pub code: Option<usize>,
 }
 
 /// All that a run depends on, beside the data.
-pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
+pub trait Recipe: Default + Serialize + DeserializeOwned {
     /// The recipe of this name, if there is one beside the default.
     fn named(_: &str) -> Option<Self> {
         None
@@ -95,10 +99,19 @@ pub(crate) trait Recipe: Default + Serialize + DeserializeOwned {
     }
 }
 
+impl Recipe for KSparse {
+    fn training(&mut self) -> Learning<'_> {
+        Learning::FineTune(&mut self.training)
+    }
+}
+
 /// The recipe of a trainer.
-pub(crate) enum Learning<'a> {
+pub enum Learning<'a> {
+    /// Back-propagation.
     FineTune(&'a mut FineTune),
+    /// Boltzmann machines.
     Pretrain(&'a mut Pretrain),
+    /// Deep belief nets.
     UpDown(&'a mut UpDown),
 }
 
@@ -123,7 +136,10 @@ impl Learning<'_> {
 
 impl Member {
     /// The recipe in the file that is named, else the default, with the changes that the options make to its training.
-    pub(crate) fn recipe<R: Recipe>(&self) -> Result<R> {
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no recipe, or a setting makes no sense.
+    pub fn recipe<R: Recipe>(&self) -> Result<R> {
         let named = self.recipe_file.as_ref().and_then(|file| file.to_str()).and_then(R::named);
         let mut recipe = match (&self.recipe_file, named) {
             (None, _) => R::default(),
@@ -144,7 +160,10 @@ impl Member {
     }
 
     /// Makes the folder for the results and opens the device, in which precision the recipe then is; prints and keeps it.
-    pub(crate) fn begin<R: Recipe>(&self, out: &Path, recipe: &mut R) -> Result<Device> {
+    ///
+    /// # Errors
+    /// If no file can be written there, or there is no such device or precision.
+    pub fn begin<R: Recipe>(&self, out: &Path, recipe: &mut R) -> Result<Device> {
         prepare(out)?;
         stop_on_ctrl_c()?;
         let device = Device::named(&self.common.device)?;
@@ -159,7 +178,7 @@ impl Member {
 }
 
 /// Runs an example, and tells of its error in one sentence.
-pub(crate) fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
+pub fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
     match run() {
         // As shells report it of a process that Ctrl-C ended.
         Ok(()) if stopping() => ExitCode::from(130),
@@ -173,7 +192,10 @@ pub(crate) fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
 }
 
 /// Makes the folder for the results, and finds out before training whether files can be written there.
-pub(crate) fn prepare(out: &Path) -> Result<()> {
+///
+/// # Errors
+/// If they cannot.
+pub fn prepare(out: &Path) -> Result<()> {
     let refused = || format!("--out {}: no file can be written there", out.display());
     std::fs::create_dir_all(out).with_context(refused)?;
     tempfile::tempfile_in(out).with_context(refused)?;
@@ -181,14 +203,20 @@ pub(crate) fn prepare(out: &Path) -> Result<()> {
 }
 
 /// Prints the recipe, and keeps it beside the results.
-pub(crate) fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
+///
+/// # Errors
+/// If it cannot be written.
+pub fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
     let toml = toml::to_string_pretty(recipe)?;
     println!("\n{toml}");
     Ok(write_atomically(&out.join("recipe.toml"), toml.as_bytes())?)
 }
 
 /// Trains a model and shows how it goes.
-pub(crate) fn train(
+///
+/// # Errors
+/// Those of [`FineTune::fit`].
+pub fn train(
     device: &Device,
     recipe: &FineTune,
     model: &mut impl Trainable,
@@ -201,49 +229,53 @@ pub(crate) fn train(
 
 /// A result, with the published one where there is one.
 #[derive(Serialize)]
-pub(crate) struct Measured {
-    pub(crate) what: String,
-    pub(crate) value: f64,
-    pub(crate) published: Option<f64>,
-    pub(crate) higher_is_better: bool,
+pub struct Measured {
+    /// Its name.
+    pub what: String,
+    /// Its value in this run.
+    pub value: f64,
+    /// The published one.
+    pub published: Option<f64>,
+    /// Whether more is better.
+    pub higher_is_better: bool,
 }
 
 /// A result for which less is better.
-pub(crate) fn lower(what: impl Into<String>, value: f64, published: Option<f64>) -> Measured {
+pub fn lower(what: impl Into<String>, value: f64, published: Option<f64>) -> Measured {
     Measured { what: what.into(), value, published, higher_is_better: false }
 }
 
 /// A result for which more is better.
-pub(crate) fn higher(what: impl Into<String>, value: f64, published: Option<f64>) -> Measured {
+pub fn higher(what: impl Into<String>, value: f64, published: Option<f64>) -> Measured {
     Measured { what: what.into(), value, published, higher_is_better: true }
 }
 
 /// What results.json holds.
 #[derive(Serialize)]
-pub(crate) struct Report<'a, R> {
-    pub(crate) device: String,
-    /// The precision of the products of training, and the numbers that they multiply on this device. Results are always
-    /// evaluated in f32.
-    pub(crate) precision: Precision,
-    pub(crate) operands: String,
-    pub(crate) recipe: &'a R,
-    pub(crate) train_images: usize,
-    pub(crate) seconds_train: f64,
+pub struct Report<'a, R> {
+    /// What trained.
+    pub device: String,
+    /// The precision of the products of training. Results are always evaluated in f32.
+    pub precision: Precision,
+    /// The numbers that these multiply on this device.
+    pub operands: String,
+    /// What it was trained by.
+    pub recipe: &'a R,
+    /// How many images it was trained on.
+    pub train_images: usize,
+    /// How long that took.
+    pub seconds_train: f64,
     /// Whether Ctrl-C ended the run early.
-    pub(crate) stopped: bool,
-    pub(crate) measured: Vec<Measured>,
-    pub(crate) epochs: Vec<FineTuneEpoch>,
+    pub stopped: bool,
+    /// The results.
+    pub measured: Vec<Measured>,
+    /// How training went.
+    pub epochs: Vec<FineTuneEpoch>,
 }
 
 impl<'a, R: Serialize> Report<'a, R> {
     /// A report of training without results yet.
-    pub(crate) fn new(
-        device: &Device,
-        precision: Precision,
-        recipe: &'a R,
-        train_images: usize,
-        tuned: FineTuned,
-    ) -> Self {
+    pub fn new(device: &Device, precision: Precision, recipe: &'a R, train_images: usize, tuned: FineTuned) -> Self {
         Self {
             device: device.describe(),
             precision,
@@ -258,7 +290,10 @@ impl<'a, R: Serialize> Report<'a, R> {
     }
 
     /// Prints the results beside the published ones, and writes them.
-    pub(crate) fn finish(&self, out: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn finish(&self, out: &Path) -> Result<()> {
         let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
         println!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
         for Measured { what, value, published, .. } in &self.measured {
@@ -281,19 +316,22 @@ impl<'a, R: Serialize> Report<'a, R> {
 }
 
 /// Draws the weights of a first layer's units, at most 200 of them.
-pub(crate) fn draw_filters(path: &Path, first: &Affine, width: usize) -> Result<()> {
+///
+/// # Errors
+/// If the picture cannot be written.
+pub fn draw_filters(path: &Path, first: &Affine, width: usize) -> Result<()> {
     let filter = |unit: usize| first.weight.iter().skip(unit).step_by(first.outputs).copied().collect();
     Ok(filters(path, width, &(0..first.outputs.min(200)).map(filter).collect::<Vec<_>>())?)
 }
 
 /// The first image of each digit.
-pub(crate) fn one_of_each(images: &Images) -> Vec<u8> {
+pub fn one_of_each(images: &Images) -> Vec<u8> {
     let first = |digit: u8| images.labels.iter().position(|&label| label == digit);
     let size = images.width * images.height;
     (0..10).filter_map(first).flat_map(|i| &images.pixels[i * size..][..size]).copied().collect()
 }
 
 /// Rows of values as images of that many pixels.
-pub(crate) fn pictures(values: &[f32], size: usize) -> Vec<Vec<f32>> {
+pub fn pictures(values: &[f32], size: usize) -> Vec<Vec<f32>> {
     values.chunks_exact(size).map(<[f32]>::to_vec).collect()
 }
