@@ -1,14 +1,15 @@
-// The mean gradient over the active rows of the bias of the units, and its update: column means of the operand B.
-fn bias(col: u32) {
-    if col >= size.n { return; }
-    var sum = 0.0;
-    for (var phase = 0u; phase < PHASES; phase += 1u) {
-        var part = 0.0;
-        for (var row = 0u; row < step.rows * POSITIONS; row += 1u) {
-            part += b_at(phase, row * size.n + col);
+// The mean gradient over the active rows of the biases of some units, and their update: column means of the operand B.
+fn bias(group: u32, lane: u32) {
+    let col = group * COLUMNS + lane % COLUMNS;
+    var parts = vec2<f32>(0.0);
+    if col < size.n {
+        for (var phase = 0u; phase < PHASES; phase += 1u) {
+            for (var row = lane / COLUMNS; row < step.rows * POSITIONS; row += ROWS_APART) {
+                parts[phase] += b_at(phase, row * size.n + col);
+            }
         }
-        // The positive one of two phases is subtracted; for the products operand A carries the sign.
-        sum += select(part, -part, PHASES == 2u && phase == 0u);
     }
-    apply_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0);
+    // The positive one of two phases is subtracted; for the products operand A carries the sign.
+    let sum = sum_of_column(lane, select(parts.x, parts.y - parts.x, PHASES == 2u));
+    if lane < COLUMNS && col < size.n { apply_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0); }
 }

@@ -1,4 +1,4 @@
-// out = the means of the columns over the active rows, each value times `factor_at` it, one invocation for each column.
+// out = the means of the columns over the active rows, each value times `factor_at` it.
 struct Size {
     cols: u32,
 }
@@ -6,14 +6,16 @@ struct Size {
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let col = id.x;
-    if col >= size.cols { return; }
-    var sum = 0.0;
-    for (var row = 0u; row < step.rows; row += 1u) {
-        let i = row * size.cols + col;
-        sum += input[i] * factor_at(i);
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let col = group.x * COLUMNS + lane % COLUMNS;
+    var part = 0.0;
+    if col < size.cols {
+        for (var row = lane / COLUMNS; row < step.rows; row += ROWS_APART) {
+            let i = row * size.cols + col;
+            part += input[i] * factor_at(i);
+        }
     }
-    out[col] = sum / f32(step.rows);
+    let sum = sum_of_column(lane, part);
+    if lane < COLUMNS && col < size.cols { out[col] = sum / f32(step.rows); }
 }

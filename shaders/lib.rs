@@ -1,16 +1,18 @@
 //! The WGSL kernels of strait, assembled from parts.
 //!
 //! A kernel is a list of [`Part`]s, each a small file that defines functions for the others to call, between a few
-//! constants and, for matrix products, a main function generated for a [`Tile`] shape.
+//! constants and, for matrix products, a function generated for a [`Tile`] shape.
 
 mod fragments;
 mod matrices;
+mod pair;
 mod pieces;
 mod product;
 mod staging;
 
 pub use fragments::Fragments;
 pub use matrices::{given, operand, result};
+pub use pair::{SECOND, alone, pair};
 pub use pieces::Pieces;
 pub use product::{Tile, product};
 pub use staging::Operand;
@@ -41,6 +43,14 @@ impl Shape {
         }
     }
 
+    /// Bytes of memory that a workgroup shares.
+    pub fn workgroup_memory(&self) -> u32 {
+        match self {
+            Self::Tile(tile) => tile.workgroup_memory(),
+            Self::Fragments(fragments) => fragments.workgroup_memory(),
+        }
+    }
+
     /// Invocations of a workgroup.
     pub fn invocations(&self) -> u32 {
         match self {
@@ -55,7 +65,8 @@ impl Shape {
         match self {
             Self::Tile(Tile { teams: 1, .. }) => size,
             Self::Tile(tile) => format!("{size} by {}", tile.teams),
-            Self::Fragments(_) => format!("{size} f16"),
+            Self::Fragments(Fragments { teams: 1, .. }) => format!("{size} f16"),
+            Self::Fragments(fragments) => format!("{size} f16 by {}", fragments.teams),
         }
     }
 
@@ -176,6 +187,8 @@ parts! {
     Corrupt = "corrupt.wgsl";
     /// The largest values of rows.
     TopK = "top_k.wgsl";
+    /// Sums over columns.
+    Columns = "columns.wgsl";
     /// Means of columns.
     ColumnMeans = "column_means.wgsl";
     /// A penalty on outputs.

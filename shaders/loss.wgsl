@@ -16,7 +16,7 @@ fn mistake(row: u32) -> f32 {
     return select(0.0, 1.0, predicted != expected);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = group.x;
     var normaliser = 0.0;
@@ -24,14 +24,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if KIND == 2u {
         normaliser = log_sum_exp(row, lane);
         var part = 0.0;
-        for (var col = lane; col < size.cols; col += 64u) {
+        for (var col = lane; col < size.cols; col += LANES) {
             part += goal[row * size.cols + col];
         }
         mass = sum_of_parts(lane, part);
     }
     var loss = 0.0;
     var squared = 0.0;
-    for (var col = lane; col < size.cols; col += 64u) {
+    for (var col = lane; col < size.cols; col += LANES) {
         let i = row * size.cols + col;
         let z = input[i];
         let t = goal[i];

@@ -4,13 +4,13 @@
 @group(0) @binding(3) var<storage, read_write> delta: array<f32>;
 @group(1) @binding(1) var<storage, read_write> metrics: array<f32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = group.x;
     let weight = bitcast<f32>(WEIGHT);
     let rho = bitcast<f32>(TARGET);
     var loss = 0.0;
-    for (var col = lane; col < size.cols; col += 64u) {
+    for (var col = lane; col < size.cols; col += LANES) {
         let i = row * size.cols + col;
         let y = input[i];
         var slope = weight * sign(y);

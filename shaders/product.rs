@@ -1,4 +1,4 @@
-//! The main function of a matrix product, generated for a tile shape.
+//! The function of a matrix product, generated for a tile shape.
 
 use std::fmt::Write;
 
@@ -26,13 +26,17 @@ pub struct Tile {
 
 impl Tile {
     /// For GPUs, where there are enough tiles to keep one busy.
-    pub const HUGE: Self = Self { rows: 8, vectors: 2, x: 16, y: 16, depth: 8, teams: 1 };
+    pub const HUGE: Self = Self { rows: 16, vectors: 2, x: 16, y: 8, depth: 16, teams: 1 };
     /// For GPUs and products of medium size.
-    pub const LARGE: Self = Self { rows: 8, vectors: 2, x: 8, y: 8, depth: 8, teams: 1 };
-    /// For GPUs and small products.
-    pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32, teams: 1 };
-    /// For GPUs and products with so few tiles that most of the chip would be idle.
+    pub const LARGE: Self = Self { rows: 8, vectors: 1, x: 8, y: 16, depth: 16, teams: 2 };
+    /// For GPUs and products with so few tiles that most of the chip would be idle if no teams shared their terms.
     pub const SHARED: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 16, teams: 4 };
+    /// For GPUs and products that are smaller yet.
+    pub const NARROW: Self = Self { rows: 4, vectors: 1, x: 8, y: 4, depth: 16, teams: 8 };
+    /// For GPUs and the smallest products.
+    pub const TINY: Self = Self { rows: 4, vectors: 1, x: 4, y: 4, depth: 8, teams: 16 };
+    /// For GPUs whose workgroups share too little memory for the others.
+    pub const SMALL: Self = Self { rows: 4, vectors: 1, x: 8, y: 8, depth: 32, teams: 1 };
     /// For adapters that are really a CPU.
     pub const SOFTWARE: Self = Self { rows: 8, vectors: 4, x: 8, y: 1, depth: 0, teams: 1 };
 
@@ -46,37 +50,48 @@ impl Tile {
         4 * self.vectors * self.x
     }
 
+    /// Bytes of memory that a workgroup shares.
+    pub fn workgroup_memory(&self) -> u32 {
+        16 * self.teams * self.depth * (stride(self.height()) + stride(self.width()))
+    }
+
     /// Invocations of a workgroup.
     pub fn invocations(&self) -> u32 {
         self.x * self.y * self.teams
     }
 }
 
-/// The main function of C = Σ over `phases` of A B. It reads operands by `a_at(phase, index)` and `b_at(phase, index)`,
+/// The function `product(group, index)` of C = Σ over `phases` of A B, for the invocation `index` of the workgroup of a tile.
+/// It reads operands by `a_at(phase, index)` and `b_at(phase, index)`,
 /// or four neighbours by `a_four` and `b_four`, the number of terms by `terms()`, and gives four elements at a time to
-/// `tail(row, col, sums)`. `operands` are A and B. With `others`, workgroups behind those of the product call
-/// `other(number, invocation)`.
-pub fn product(shape: Shape, phases: u32, operands: [Operand; 2], others: bool) -> String {
+/// `tail(row, col, sums)`. `operands` are A and B.
+pub fn product(shape: Shape, phases: u32, operands: [Operand; 2]) -> String {
     match shape {
-        Shape::Tile(tile) => sums(tile, phases, operands, others),
-        Shape::Fragments(fragments) => fragments::main(fragments, phases, operands, others),
+        Shape::Tile(tile) => sums(tile, phases, operands),
+        Shape::Fragments(fragments) => fragments::sums(fragments, phases, operands),
     }
 }
 
-fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2], others: bool) -> String {
+fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2]) -> String {
     let mut text = String::new();
     let (height, width) = (tile.height(), tile.width());
+    let mut memory = 0;
     if tile.depth > 0 {
-        text += &stage("a", tile, height, a, ["size.m", "size.a_m", "size.a_k"]);
-        text += &stage("b", tile, width, b, ["size.n", "size.b_n", "size.b_k"]);
+        let stages = [
+            stage("a", tile, height, a, ["size.m", "size.a_m", "size.a_k"]),
+            stage("b", tile, width, b, ["size.n", "size.b_n", "size.b_k"]),
+        ];
+        memory = stages.iter().map(Stage::vectors).sum();
+        text += &staging::staged(stages);
     }
-    if tile.teams > 1 {
-        text += &laid_down(tile);
-    }
-    text += &format!("@compute @workgroup_size({}, {}, {})\n", tile.x, tile.y, tile.teams);
-    text += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,\n";
-    text += "        @builtin(local_invocation_index) index: u32) {\n";
-    text += &staging::place(height, width, others);
+    text += &staging::place(height, width);
+    // Compilers know how large these can be, and so may add constants to addresses made of them.
+    text += &format!(
+        "    let local = vec3<u32>(index % {x}u, index / {x}u % {y}u, index / {}u);\n",
+        tile.x * tile.y,
+        x = tile.x,
+        y = tile.y
+    );
     text += &format!("    let row = top + local.y * {}u;\n", tile.rows);
     // Where operands are staged, neighbouring invocations take neighbouring vectors, in different banks.
     if tile.depth > 0 {
@@ -105,7 +120,7 @@ fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2], others: bool) -> String {
         return text + "        if r < size.m && c < size.n { tail(r, c, sums[i]); }\n    }\n}\n";
     }
     if tile.teams > 1 {
-        return text + &shared_tail(tile);
+        return text + &shared_tail(tile, memory);
     }
     for (r, v) in each() {
         text += &format!(
@@ -127,10 +142,10 @@ fn brought(tile: Tile, across: u32) -> u32 {
     tile.depth * across / 4 / (tile.x * tile.y)
 }
 
-fn stage(name: &str, tile: Tile, lines: u32, operand: Operand, sizes: [&str; 3]) -> String {
+fn stage<'a>(name: &'a str, tile: Tile, lines: u32, operand: Operand, sizes: [&'a str; 3]) -> Stage<'a> {
     let Tile { depth, teams, .. } = tile;
     let stride = stride(lines);
-    Stage { name, operand, lines, depth, along_k: false, stride, teams, element: "f32", sizes }.text()
+    Stage { name, operand, offset: 0, lines, depth, along_k: false, stride, teams, element: "f32", sizes }
 }
 
 /// The sums over terms that are staged in workgroup memory.
@@ -141,14 +156,14 @@ fn staged_terms(tile: Tile, phases: u32) -> String {
     let team = |size: u32| if teams == 1 { String::new() } else { format!(" + team * {size}u") };
     for v in 0..tile.vectors {
         text += &format!(
-            "            let b{v} = tile_b[k * {b_stride}u + local.x + {}u{}];\n",
-            v * tile.x,
+            "            let b{v} = tile[{}u + k * {b_stride}u + local.x{}];\n",
+            teams * depth * a_stride + v * tile.x,
             team(depth * b_stride)
         );
     }
     for four in 0..tile.rows / 4 {
         text += &format!(
-            "            let a_{four} = tile_a[k * {a_stride}u + local.y * {}u + {four}u{}];\n",
+            "            let a_{four} = tile[k * {a_stride}u + local.y * {}u + {four}u{}];\n",
             tile.rows / 4,
             team(depth * a_stride)
         );
@@ -160,50 +175,41 @@ fn staged_terms(tile: Tile, phases: u32) -> String {
     text += "        }\n";
     let brought = [tile.height(), tile.width()].map(|across| brought(tile, across));
     let parts = Parts { phases, depth, teams, threads: tile.x * tile.y, brought };
-    // Compilers know how large these can be, and so may add constants to addresses made of them.
     parts.text("local.z", &format!("local.y * {}u + local.x", tile.x), &text)
 }
 
-/// The function that reads the sums that teams have laid down: half of each invocation's where A was, half where B was.
-fn laid_down(tile: Tile) -> String {
-    let (half, threads) = (tile.rows * tile.vectors / 2, tile.x * tile.y);
-    format!(
-        "fn laid_down(team: u32, i: u32, member: u32) -> vec4<f32> {{
-    let at = (team * {half}u + i % {half}u) * {threads}u + member;
-    if i < {half}u {{ return tile_a[at]; }}
-    return tile_b[at];
-}}
-"
-    )
-}
-
-/// The end of a kernel whose teams have each summed a part of the terms: they lay down their sums, and each adds up and
-/// finishes some of the rows.
-fn shared_tail(tile: Tile) -> String {
+/// The end of a kernel whose teams have each summed a part of the terms: they lay down as many of their sums as there is room
+/// for where the operands were, `memory` vectors, and each adds up and finishes some of these, until all are done.
+fn shared_tail(tile: Tile, memory: u32) -> String {
     let Tile { rows, vectors, x, teams, .. } = tile;
-    let (threads, half) = (x * tile.y, rows * vectors / 2);
+    let (threads, all) = (x * tile.y, rows * vectors);
+    let fits = |count: &u32| all.is_multiple_of(*count) && teams * threads * count <= memory;
+    let count = (1..=all).rev().find(fits).unwrap_or(1);
     let mut text = String::new();
-    for (i, (r, v)) in (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).enumerate() {
-        let (name, at) = if (i as u32) < half { ("a", i as u32) } else { ("b", i as u32 - half) };
-        text += &format!("    tile_{name}[(team * {half}u + {at}u) * {threads}u + member] = c{r}_{v};\n");
-    }
-    text += &format!(
-        "    workgroupBarrier();
-    for (var i = team; i < {}u; i += {teams}u) {{
-        var sum = laid_down(0u, i, member);
+    for first in (0..all).step_by(count as usize) {
+        if first > 0 {
+            text += "    workgroupBarrier();\n";
+        }
+        for i in 0..count {
+            let (r, v) = ((first + i) / vectors, (first + i) % vectors);
+            text += &format!("    tile[(team * {count}u + {i}u) * {threads}u + member] = c{r}_{v};\n");
+        }
+        text += &format!(
+            "    workgroupBarrier();
+    for (var i = team; i < {count}u; i += {teams}u) {{
+        var sum = tile[i * {threads}u + member];
         for (var other = 1u; other < {teams}u; other += 1u) {{
-            sum += laid_down(other, i, member);
+            sum += tile[(other * {count}u + i) * {threads}u + member];
         }}
-        let r = row + i / {vectors}u;
-        let c = col + i % {vectors}u * {}u;
+        let r = row + ({first}u + i) / {vectors}u;
+        let c = col + ({first}u + i) % {vectors}u * {}u;
         if r < size.m && c < size.n {{ tail(r, c, sum); }}
     }}
-}}
 ",
-        rows * vectors,
-        4 * x,
-    );
-    text
+            4 * x,
+        );
+    }
+    text + "}\n"
 }
 
 /// The sums over terms that are read from global memory; rows and columns beyond the ends repeat the last ones.

@@ -7,11 +7,12 @@ struct Product {
     a_k: u32,
     b_k: u32,
     b_n: u32,
-    // Workgroups of the product along the columns and the rows; those behind are there for other work.
+    // Workgroups of the product along the columns and the rows.
     across: u32,
     down: u32,
     // Numbers of a step's metrics, and where those of this kernel start.
     width: u32,
     start: u32,
+    // Workgroups along the columns with those behind the product, which are there for other work.
+    grid: u32,
 }
-@group(0) @binding(0) var<uniform> size: Product;

@@ -5,12 +5,12 @@
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 @group(1) @binding(1) var<storage, read_write> metrics: array<f32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = group.x;
     let codes = size.cols / 2u;
     var divergence = 0.0;
-    for (var col = 4u * lane; col < codes; col += 256u) {
+    for (var col = 4u * lane; col < codes; col += 4u * LANES) {
         let words = philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, STREAM));
         let normal = vec4<f32>(normal2(words.xy), normal2(words.zw));
         for (var i = 0u; i < min(4u, codes - col); i += 1u) {

@@ -1,4 +1,4 @@
-// Reductions over a row by one workgroup of 64 invocations, in a fixed order.
+// Reductions over a row by one workgroup of LANES invocations, a power of two, in a fixed order.
 struct Size {
     rows: u32,
     cols: u32,
@@ -8,17 +8,17 @@ struct Size {
 }
 @group(0) @binding(0) var<uniform> size: Size;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-var<workgroup> parts: array<f32, 64>;
+var<workgroup> parts: array<f32, LANES>;
 
 fn sum_of_parts(lane: u32, part: f32) -> f32 {
     workgroupBarrier();
     parts[lane] = part;
-    workgroupBarrier();
-    var sum = 0.0;
-    for (var i = 0u; i < 64u; i += 1u) {
-        sum += parts[i];
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half { parts[lane] = parts[lane] + parts[lane + half]; }
     }
-    return sum;
+    workgroupBarrier();
+    return parts[0];
 }
 
 // ln of the sum of e^z over a row.
@@ -28,7 +28,7 @@ fn log_sum_exp(row: u32, lane: u32) -> f32 {
         top = max(top, input[row * size.cols + col]);
     }
     var part = 0.0;
-    for (var col = lane; col < size.cols; col += 64u) {
+    for (var col = lane; col < size.cols; col += LANES) {
         part += exp(input[row * size.cols + col] - top);
     }
     return top + log(sum_of_parts(lane, part));

@@ -1,11 +1,11 @@
 // The sum of each row, each value times the number of its column, goes to the metrics.
 @group(1) @binding(1) var<storage, read_write> metrics: array<f32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = group.x;
     var part = 0.0;
-    for (var col = lane; col < size.cols; col += 64u) {
+    for (var col = lane; col < size.cols; col += LANES) {
         part += input[row * size.cols + col] * column_of(col);
     }
     let sum = sum_of_parts(lane, part);

@@ -16,13 +16,13 @@ fn top_and_sum(lane: u32, part: f32) -> vec2<f32> {
     return found;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let scale = bitcast<f32>(SCALE);
     let row = workgroup.x;
     let key = vec2<u32>(step.seed_low, STREAM);
     // Each invocation takes four neighbouring binary units.
-    for (var col = 4u * lane; col < FIRST; col += 256u) {
+    for (var col = 4u * lane; col < FIRST; col += 4u * LANES) {
         let u = uniform4(philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), key));
         for (var i = 0u; i < min(4u, FIRST - col); i += 1u) {
             let at = row * size.cols + col + i;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let groups = (size.cols - FIRST) / CLASSES;
     let member = lane % TEAM;
-    for (var base = 0u; base < groups; base += 64u / TEAM) {
+    for (var base = 0u; base < groups; base += LANES / TEAM) {
         let group = base + lane / TEAM;
         let classes = select(0u, CLASSES, group < groups);
         let start = row * size.cols + FIRST + group * CLASSES;

@@ -1,13 +1,13 @@
 //! What all products that stage their operands in workgroup memory have in common.
 
-/// The start of a main function: workgroups behind those of the product call `other`; the others know their place.
-pub(crate) fn place(height: u32, width: u32, others: bool) -> String {
-    let mut text = String::new();
-    if others {
-        text += "    if group.x >= size.across {\n";
-        text += "        other((group.x - size.across) * size.down + group.y, index);\n        return;\n    }\n";
-    }
-    text + &format!("    let top = group.y * {height}u;\n    let left = group.x * {width}u;\n")
+/// The start of a product, where a workgroup knows its place.
+pub(crate) fn place(height: u32, width: u32) -> String {
+    format!(
+        "fn product(group: vec2<u32>, index: u32) {{
+    let top = group.y * {height}u;
+    let left = group.x * {width}u;
+"
+    )
 }
 
 /// How an operand of a product lies in memory.
@@ -23,6 +23,8 @@ pub struct Operand {
 pub(crate) struct Stage<'a> {
     /// `a` or `b`.
     pub(crate) name: &'a str,
+    /// Where it starts in the workgroup's memory.
+    pub(crate) offset: u32,
     pub(crate) operand: Operand,
     /// Rows of A or columns of B: its lines.
     pub(crate) lines: u32,
@@ -40,10 +42,21 @@ pub(crate) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// The workgroup memory, and the functions that bring a part of the operand there by way of registers, four elements
+    /// Vectors of workgroup memory that a team's part takes.
+    fn of_team(&self) -> u32 {
+        self.stride * if self.along_k { self.lines } else { self.depth }
+    }
+
+    /// Vectors of workgroup memory that it takes.
+    pub(crate) fn vectors(&self) -> u32 {
+        self.of_team() * self.teams
+    }
+
+    /// The functions that bring a part of the operand to the workgroup's memory by way of registers, four elements
     /// at a time. Neighbouring invocations read neighbours in memory.
     pub(crate) fn text(&self) -> String {
-        let Self { name, operand, lines, depth, along_k, stride, teams, element, sizes: [count, step, step_k] } = *self;
+        let Self { name, operand, offset, lines, depth, along_k, stride, element, .. } = *self;
+        let [count, step, step_k] = self.sizes;
         // Four that are read at once are neighbours in memory; else they are what a vector here will hold.
         let read_along_k = if operand.wide { operand.along_k } else { along_k };
         let [terms, across] = if read_along_k { [depth / 4, lines] } else { [depth, lines / 4] };
@@ -59,10 +72,10 @@ impl Stage<'_> {
             (false, true) => one_by_one(name, step_k, &format!("row < {count}"), "k", "terms()"),
             (false, false) => one_by_one(name, step, "k < terms()", "row", count),
         };
-        let team = stride * if along_k { lines } else { depth };
+        let team = self.of_team();
         let place = |term: &str, line: &str| {
             let [vectors, four] = if along_k { [line, term] } else { [term, line] };
-            format!("tile_{name}[team * {team}u + ({vectors}) * {stride}u + ({four}) / 4u]")
+            format!("tile[{offset}u + team * {team}u + ({vectors}) * {stride}u + ({four}) / 4u]")
         };
         let keep = if along_k == read_along_k {
             format!("    {} = value;\n", place(&term, &line))
@@ -78,8 +91,7 @@ impl Stage<'_> {
                 .collect()
         };
         format!(
-            "var<workgroup> tile_{name}: array<vec4<{element}>, {}>;
-fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<{element}> {{
+            "fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<{element}> {{
     let k = start + {term};
     let row = first + {line};
     let at = row * {step} + k * {step_k};
@@ -88,10 +100,16 @@ fn fetch_{name}(phase: u32, start: u32, first: u32, i: u32) -> vec4<{element}> {
 }}
 fn keep_{name}(team: u32, i: u32, value: vec4<{element}>) {{
 {keep}}}
-",
-            team * teams
+"
         )
     }
+}
+
+/// The workgroup memory of both operands, with the functions that bring them there.
+pub(crate) fn staged([a, b]: [Stage<'_>; 2]) -> String {
+    let (vectors, element) = (a.vectors() + b.vectors(), a.element);
+    let b = Stage { offset: a.vectors(), ..b };
+    format!("var<workgroup> tile: array<vec4<{element}>, {vectors}>;\n") + &a.text() + &b.text()
 }
 
 /// Reads four elements of the operand `name`, `step` apart from `at` on: those at `first` and behind it, as far as they

@@ -5,25 +5,28 @@
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Addend, Cooperation, Draw, Error, Factors, FoldTail, Fragments, Groups, Kind, LossKind, Matrices,
-    Missing, Noise, Op, PenaltyKind, Precision, Program, Replica, Routine, Sample, Sampling, Shape, Shrinkage, Tensor,
-    Tile, Tiles, Update, Window, kernels,
+    Activation, Addend, Draw, Error, Factors, FoldTail, Fragments, Groups, Kind, LossKind, Matrices, Missing, Noise,
+    Op, PenaltyKind, Precision, Program, Replica, Routine, Sample, Sampling, Shape, Shrinkage, Tensor, Tile, Tiles,
+    Update, Window, kernels,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: dump_wgsl FOLDER")?;
     std::fs::create_dir_all(&folder)?;
-    let tiles = [Tile::HUGE, Tile::LARGE, Tile::SMALL, Tile::SHARED, Tile::SOFTWARE].map(Shape::Tile);
+    let tiles =
+        [Tile::HUGE, Tile::LARGE, Tile::SHARED, Tile::NARROW, Tile::TINY, Tile::SMALL, Tile::SOFTWARE].map(Shape::Tile);
     // The cooperative matrices of most GPUs that have any.
-    let matrices = Matrices { edge: 16, subgroup: 32 };
-    let Matrices { edge, subgroup } = matrices;
-    let fragments = [Fragments::large(edge, subgroup), Fragments::small(edge, subgroup)].map(Shape::Fragments);
-    let cooperation = Some(Cooperation { matrices, memory: 48 << 10 });
+    let matrices = Matrices { edge: 16, subgroup: 32, either_way: false };
+    let fragments: Vec<Shape> = [false, true]
+        .into_iter()
+        .flat_map(|as_stored| Fragments::shapes(matrices.edge, matrices.subgroup, as_stored))
+        .map(Shape::Fragments)
+        .collect();
     let mut texts = BTreeMap::new();
     for (shapes, precision) in [(&tiles[..], Precision::F32), (&fragments[..], Precision::Mixed)] {
         let program = everything(precision)?;
         for shape in shapes {
-            for (name, text) in kernels(&program, Tiles::Fixed(*shape), cooperation) {
+            for (name, text) in kernels(&program, Tiles::Fixed(*shape), Some(matrices)) {
                 texts.insert(text, name.replace(' ', "-"));
             }
         }

@@ -31,7 +31,7 @@ pub use backend::{Backend, Buffer, Control, Execution, Hardware, Metrics, Upload
 pub use cpu::{Cpu, Isa};
 pub use device::Device;
 pub use error::{Error, Result};
-pub use gpu::{Cooperation, Gpu, Tiles, kernels};
+pub use gpu::{Gpu, Tiles, kernels};
 pub use groups::Groups;
 pub use noise::{Missing, Noise};
 pub use op::{Addend, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Update};

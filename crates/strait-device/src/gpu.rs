@@ -43,6 +43,8 @@ pub struct Matrices {
     pub edge: u32,
     /// Invocations of the subgroups that hold them.
     pub subgroup: u32,
+    /// Whether they are loaded as fast from the rows of an operand as from its columns.
+    pub either_way: bool,
 }
 
 /// An open device: a handle that is cheap to clone.
@@ -79,6 +81,9 @@ struct Trouble {
 const MATRIX_FEATURES: Features =
     Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(Features::SHADER_F16).union(Features::SUBGROUP);
 
+/// NVIDIA's number in PCI.
+const NVIDIA: u32 = 0x10de;
+
 /// The adapter's square matrices of f16 with sums of f32, the larger ones first; only where subgroups have one size, since
 /// kernels count on it.
 fn matrices(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> Option<Matrices> {
@@ -93,7 +98,8 @@ fn matrices(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> Option<Matrice
                 && kind.cr_type == wgpu::CooperativeScalarType::F32
         })
     };
-    [16, 8].into_iter().find(has).map(|edge| Matrices { edge, subgroup: info.subgroup_min_size })
+    let (subgroup, either_way) = (info.subgroup_min_size, info.vendor == NVIDIA);
+    [16, 8].into_iter().find(has).map(|edge| Matrices { edge, subgroup, either_way })
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -148,8 +154,11 @@ impl Gpu {
             ..DeviceDescriptor::default()
         };
         let open = |message: String| Error::Open { adapter: info.name.clone(), message };
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| open(error.to_string()))?;
+        // wgpu 30 panics instead of giving an error where memory runs out while it opens a device on Vulkan.
+        let request = || pollster::block_on(adapter.request_device(&descriptor));
+        let (device, queue) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(request))
+            .map_err(|_| open("wgpu panicked, which it does where the adapter's memory is exhausted".to_owned()))?
+            .map_err(|error| open(error.to_string()))?;
         let trouble = Arc::new(Trouble::default());
         let (lost, refused) = (trouble.clone(), trouble.clone());
         device.set_device_lost_callback(move |reason, message| {

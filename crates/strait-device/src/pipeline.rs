@@ -59,14 +59,15 @@ impl Gpu {
         kernels
     }
 
-    /// The pipeline of a kernel whose entry point is `main`; compiled when it is asked for the first time.
+    /// The pipeline of a kernel whose entry point is `main`; compiled when it is asked for the first time. Several threads may
+    /// compile at a time.
     ///
     /// # Errors
     /// [`Error::Shader`] or [`Error::Lost`].
     pub fn pipeline(&self, name: &str, text: &str, bindings: &Bindings) -> Result<Arc<Pipeline>> {
         self.check()?;
-        let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(pipeline) = pipelines.get(text) {
+        let pipelines = || self.shared.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(pipeline) = pipelines().get(text) {
             return Ok(pipeline.clone());
         }
         let mut entries = vec![entry(0, BufferBindingType::Uniform, false)];
@@ -105,8 +106,6 @@ impl Gpu {
             let (kernel, adapter) = (name.to_owned(), self.name().to_owned());
             return Err(Error::Shader { kernel, message: error.to_string(), adapter });
         }
-        let made = Arc::new(made);
-        pipelines.insert(text.to_owned(), made.clone());
-        Ok(made)
+        Ok(pipelines().entry(text.to_owned()).or_insert_with(|| Arc::new(made)).clone())
     }
 }

@@ -1,13 +1,62 @@
 //! Kernels before they are compiled: their text, their sizes and the buffers that they bind.
 
-use strait_device::{Access, Bindings, Buffer, Dispatch};
-use strait_shaders::{Part, Pieces, assemble};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use strait_device::{Access, Bindings, Buffer, Dispatch, Piece};
+use strait_shaders::{Part, Pieces, SECOND, alone, assemble, pair};
 
 use crate::op::Update;
 use crate::{Activation, Error, Result, Tensor};
 
 /// Kernels number their own bindings below this.
 const FIRST_FREE_BINDING: u32 = 32;
+
+/// COLUMNS of `columns.wgsl`: neighbouring columns that a workgroup sums.
+pub(super) const SUMMED_COLUMNS: usize = 8;
+
+/// Multiply-adds of the largest product that gains by another one beside it. Steps at batch 1000, whose products have ten times
+/// as many as those at batch 100, lose a tenth of their speed on an H100 if theirs are paired.
+const SMALL: usize = 100_000_000;
+
+/// A kernel whose tensors have their buffers.
+struct Placed<'a> {
+    text: String,
+    bindings: Bindings,
+    bound: Vec<(u32, Piece<'a>)>,
+}
+
+/// Compiles kernels on all cores, each text once, since drivers take up to a second for one. What fails does so again when its
+/// kernel is asked for.
+pub(super) fn compile_all(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[Buffer]) {
+    let mut texts = BTreeMap::new();
+    for kernel in kernels {
+        let placed = kernel.placed(gpu, buffers);
+        if placed.bound.len() + usize::from(kernel.metrics) <= gpu.most_buffers() {
+            texts.entry(placed.text).or_insert((&kernel.name, placed.bindings));
+        }
+    }
+    let work = Mutex::new(texts.into_iter());
+    let next = || work.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+    let compile = || {
+        while let Some((text, (name, bindings))) = next() {
+            let _ = gpu.pipeline(name, &text, &bindings);
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(kernels.len());
+    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(compile))));
+}
+
+/// What there is to know of a product beside its text.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    /// Invocations of a workgroup.
+    pub(super) invocations: u32,
+    /// Whether there are workgroups for other work behind those of the product.
+    pub(super) others: bool,
+    /// Its multiply-adds.
+    pub(super) work: usize,
+}
 
 /// A kernel before it is compiled.
 pub(super) struct Kernel {
@@ -20,6 +69,8 @@ pub(super) struct Kernel {
     pub(super) buffers: Vec<(u32, Access, Tensor)>,
     pub(super) metrics: bool,
     pub(super) workgroups: [u32; 3],
+    /// Of a product, whose text has no main function yet.
+    pub(super) product: Option<Entry>,
 }
 
 impl Kernel {
@@ -35,17 +86,54 @@ impl Kernel {
             buffers: vec![],
             metrics: false,
             workgroups: [1; 3],
+            product: None,
         }
+    }
+
+    /// This product and another, neither of which depends on the other, in one kernel; nothing where that is not possible or
+    /// one of them keeps a GPU busy by itself.
+    pub(super) fn beside(&self, other: &Self, most_buffers: usize, pieces: &dyn Fn(Tensor) -> usize) -> Option<Self> {
+        let (first, second) = self.product.zip(other.product)?;
+        let workgroups = [self, other].map(|kernel| kernel.workgroups[0] * kernel.workgroups[1]).iter().sum();
+        if first.work.max(second.work) > SMALL
+            || first.invocations != second.invocations
+            || self.metrics && other.metrics
+            || self.extensions != other.extensions
+            || self.bound(pieces) + other.bound(pieces) > most_buffers
+            || workgroups > u32::from(u16::MAX)
+        {
+            return None;
+        }
+        let texts = [self, other].map(Self::body);
+        let shifted = other.buffers.iter().map(|&(binding, access, tensor)| (binding + SECOND, access, tensor));
+        Some(Self {
+            name: format!("{} beside {}", self.name, other.name),
+            extensions: self.extensions,
+            parts: vec![Part::Prelude],
+            main: pair(texts.each_ref().map(String::as_str), [first.others, second.others], first.invocations),
+            sizes: [self.sizes.as_slice(), &other.sizes].concat(),
+            buffers: self.buffers.iter().copied().chain(shifted).collect(),
+            metrics: self.metrics || other.metrics,
+            workgroups: [workgroups, 1, 1],
+            ..Self::named("")
+        })
+    }
+
+    /// What the text has beside the extensions, the prelude and a product's main function.
+    fn body(&self) -> String {
+        let parts: Vec<Part> = self.parts.iter().copied().filter(|part| *part != Part::Prelude).collect();
+        assemble(&[], &self.constants, &parts, &self.main)
     }
 
     /// The kernel's name and its WGSL text.
     pub(super) fn source(&self) -> (String, String) {
-        (self.name.clone(), assemble(self.extensions, &self.constants, &self.parts, &self.main))
+        let main = self.product.map(|entry| alone(entry.invocations, entry.others)).unwrap_or_default();
+        (self.name.clone(), assemble(self.extensions, &self.constants, &self.parts, &(self.main.clone() + &main)))
     }
 
-    /// The kernel on a device, bound to the buffers of its tensors.
-    pub(super) fn compile(&self, gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Dispatch> {
-        let (name, mut text) = self.source();
+    /// Its text for tensors that lie in these buffers, which of them it binds where, and each access.
+    fn placed<'a>(&self, gpu: &strait_device::Gpu, buffers: &'a [Buffer]) -> Placed<'a> {
+        let (_, mut text) = self.source();
         let (mut accesses, mut bound) = (Vec::new(), Vec::new());
         // Bindings behind those that kernels number themselves.
         let mut free = FIRST_FREE_BINDING..;
@@ -58,11 +146,17 @@ impl Kernel {
                 text = Pieces { binding, others, words: gpu.piece_words() }.apply(&text);
             }
         }
+        Placed { text, bindings: Bindings { buffers: accesses, metrics: self.metrics }, bound }
+    }
+
+    /// The kernel on a device, bound to the buffers of its tensors.
+    pub(super) fn compile(&self, gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Dispatch> {
+        let Placed { text, bindings, bound } = self.placed(gpu, buffers);
         let most = gpu.most_buffers();
         if bound.len() + usize::from(self.metrics) > most {
-            return Err(Error::Pieces { kernel: name, needed: bound.len(), most });
+            return Err(Error::Pieces { kernel: self.name.clone(), needed: bound.len(), most });
         }
-        let pipeline = gpu.pipeline(&name, &text, &Bindings { buffers: accesses, metrics: self.metrics })?;
+        let pipeline = gpu.pipeline(&self.name, &text, &bindings)?;
         Ok(gpu.dispatch(&pipeline, &self.sizes, &bound, self.workgroups)?)
     }
 

@@ -3,7 +3,7 @@
 use strait_device::{Access, Matrices};
 use strait_shaders::{Part, Shape};
 
-use super::kernel::{Kernel, activation_code, by_element, groups, optional, reads, update_code};
+use super::kernel::{Kernel, SUMMED_COLUMNS, activation_code, by_element, groups, optional, reads, update_code};
 use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
 use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
 
@@ -18,20 +18,14 @@ pub enum Tiles {
     Fixed(Shape),
 }
 
-/// What an adapter has to multiply f16, and what it shares.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cooperation {
-    /// Its cooperative matrices.
-    pub matrices: Matrices,
-    /// Bytes of memory that a workgroup may share.
-    pub memory: u32,
-}
-
-/// What lowering needs to know of a routine.
+/// What lowering needs to know of a device and of a routine.
+#[derive(Clone, Copy)]
 pub(super) struct Lowering<'a> {
     pub(super) tiles: Tiles,
-    /// For routines of mixed precision, what multiplies f16.
-    pub(super) cooperation: Option<Cooperation>,
+    /// For routines of mixed precision, the cooperative matrices that multiply f16.
+    pub(super) matrices: Option<Matrices>,
+    /// Bytes of memory that a workgroup may share.
+    pub(super) memory: u32,
     /// Numbers that a step of the routine adds to the metrics.
     pub(super) width: usize,
     /// Buffers that a kernel may bind.
@@ -142,19 +136,19 @@ impl Lowering<'_> {
             }
             Op::Corrupt { input, noise, stream, out } => vec![corrupt(*input, *noise, *stream, *out)],
             Op::TopK { input, k, out } => vec![Kernel {
-                constants: vec![("K", *k as u32)],
                 parts: vec![Part::Prelude, Part::Row, Part::TopK],
                 buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],
-                ..self.by_row(op.name(), *input, start)
+                ..self.by_row(op.name(), *input, start, vec![("K", *k as u32)])
             }],
             Op::ColumnMeans { input, times, out } => {
                 let mut buffers = vec![(1, Access::Read, *input), (2, Access::Write, *out)];
                 vec![Kernel {
                     main: optional("factor_at", 3, *times, "1.0", &mut buffers),
-                    parts: vec![Part::Prelude, Part::ColumnMeans],
+                    constants: vec![("LANES", 256)],
+                    parts: vec![Part::Prelude, Part::Columns, Part::ColumnMeans],
                     sizes: vec![input.cols as u32],
                     buffers,
-                    workgroups: [groups(input.cols, 64), 1, 1],
+                    workgroups: [groups(input.cols, SUMMED_COLUMNS), 1, 1],
                     ..Kernel::named(op.name())
                 }]
             }
@@ -167,22 +161,26 @@ impl Lowering<'_> {
                 let mut buffers = vec![(1, Access::Read, *output), (3, Access::Write, *delta)];
                 buffers.extend(columns.map(|columns| (2, Access::Read, columns)));
                 let given = if columns.is_some() { Part::ColumnGiven } else { Part::ColumnNone };
+                let constants = vec![
+                    ("ACTIVATION", activation_code(*activation)),
+                    ("PENALTY", code),
+                    ("WEIGHT", weight.to_bits()),
+                    ("TARGET", target.to_bits()),
+                ];
                 vec![Kernel {
-                    constants: vec![
-                        ("ACTIVATION", activation_code(*activation)),
-                        ("PENALTY", code),
-                        ("WEIGHT", weight.to_bits()),
-                        ("TARGET", target.to_bits()),
-                    ],
                     parts: vec![Part::Prelude, Part::Activation, Part::Row, given, Part::Penalty],
                     buffers,
                     metrics: true,
-                    ..self.by_row(op.name(), *output, start)
+                    ..self.by_row(op.name(), *output, start, constants)
                 }]
             }
             Op::Contraction { weight, output, activation, penalty, squares, costs } => vec![Kernel {
-                constants: vec![("ACTIVATION", activation_code(*activation)), ("WEIGHT", penalty.to_bits())],
-                parts: vec![Part::Prelude, Part::Activation, Part::Contraction],
+                constants: vec![
+                    ("ACTIVATION", activation_code(*activation)),
+                    ("WEIGHT", penalty.to_bits()),
+                    ("LANES", 256),
+                ],
+                parts: vec![Part::Prelude, Part::Activation, Part::Columns, Part::Contraction],
                 sizes: vec![weight.rows as u32, weight.cols as u32],
                 buffers: vec![
                     (1, Access::Read, *weight),
@@ -190,7 +188,7 @@ impl Lowering<'_> {
                     (3, Access::Write, *squares),
                     (4, Access::Write, *costs),
                 ],
-                workgroups: [groups(weight.cols, 64), 1, 1],
+                workgroups: [groups(weight.cols, SUMMED_COLUMNS), 1, 1],
                 ..Kernel::named(op.name())
             }],
             Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
@@ -208,7 +206,7 @@ impl Lowering<'_> {
                     parts: vec![Part::Prelude, Part::Row, given, Part::RowSums],
                     buffers: reads(&[Some(*input), *columns]),
                     metrics: true,
-                    ..self.by_row(op.name(), *input, start)
+                    ..self.by_row(op.name(), *input, start, vec![])
                 }]
             }
             Op::MaxNorm { weight, norm, rows } => {
@@ -226,11 +224,10 @@ impl Lowering<'_> {
                 }]
             }
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => vec![Kernel {
-                constants: vec![("WEIGHT", kl_weight.to_bits()), ("STREAM", *stream)],
                 parts: vec![Part::Prelude, Part::Row, Part::Reparameterize],
                 buffers: vec![(1, Access::Read, *moments), (2, Access::Write, *noise), (3, Access::Write, *out)],
                 metrics: true,
-                ..self.by_row(op.name(), *moments, start)
+                ..self.by_row(op.name(), *moments, start, vec![("WEIGHT", kl_weight.to_bits()), ("STREAM", *stream)])
             }],
             Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => vec![Kernel {
                 constants: vec![("WEIGHT", kl_weight.to_bits())],
@@ -254,8 +251,12 @@ impl Lowering<'_> {
     }
 
     /// A kernel with a workgroup for each row of a matrix.
-    fn by_row(&self, name: &str, input: Tensor, start: usize) -> Kernel {
+    fn by_row(&self, name: &str, input: Tensor, start: usize, mut constants: Vec<(&'static str, u32)>) -> Kernel {
+        // Rows that would keep few invocations busy for long; adapters that are really a CPU gain nothing.
+        let lanes = if input.cols > 256 && self.tiles != Tiles::Software { 256 } else { 64 };
+        constants.push(("LANES", lanes));
         Kernel {
+            constants,
             sizes: [input.rows, input.cols, self.width, start].map(|size| size as u32).to_vec(),
             workgroups: [input.rows as u32, 1, 1],
             ..Kernel::named(name)
@@ -278,20 +279,20 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
 "
             }
         };
+        let constants = vec![
+            ("FIRST", groups.first as u32),
+            ("CLASSES", groups.classes as u32),
+            ("TEAM", groups.classes.next_power_of_two().min(64) as u32),
+            ("SCALE", scale.to_bits()),
+            ("GIVEN", u32::from(given.is_some())),
+            ("DRAWS", u32::from(states.is_some())),
+            ("STREAM", states.map_or(0, |states| states.stream)),
+        ];
         Kernel {
-            constants: vec![
-                ("FIRST", groups.first as u32),
-                ("CLASSES", groups.classes as u32),
-                ("TEAM", groups.classes.next_power_of_two().min(64) as u32),
-                ("SCALE", scale.to_bits()),
-                ("GIVEN", u32::from(given.is_some())),
-                ("DRAWS", u32::from(states.is_some())),
-                ("STREAM", states.map_or(0, |states| states.stream)),
-            ],
             parts: vec![Part::Prelude, Part::Row, Part::Softmax],
             main,
             buffers,
-            ..self.by_row(op.name(), *input, 0)
+            ..self.by_row(op.name(), *input, 0, constants)
         }
     }
 
@@ -313,12 +314,12 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
         let mut buffers = vec![(1, Access::Read, *input), (2, Access::Read, *target)];
         buffers.extend(output.map(|output| (3, Access::Write, output)));
         buffers.extend(delta.map(|delta| (4, Access::Write, delta)));
+        let constants = vec![("KIND", code), ("ACTIVATION", activation_code(activation))];
         Kernel {
-            constants: vec![("KIND", code), ("ACTIVATION", activation_code(activation))],
             parts: vec![Part::Prelude, Part::Activation, Part::Row, emit, Part::Loss],
             buffers,
             metrics: true,
-            ..self.by_row(op.name(), *input, start)
+            ..self.by_row(op.name(), *input, start, constants)
         }
     }
 }

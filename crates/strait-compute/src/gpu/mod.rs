@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use kernel::Kernel;
 use lower::Lowering;
-pub use lower::{Cooperation, Tiles};
-use strait_device::{Checks, Dispatch, Options, Selector, Table};
+pub use lower::Tiles;
+use strait_device::{Checks, Dispatch, Matrices, Options, Selector, Table};
 use strait_shaders::Shape;
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
@@ -36,7 +36,7 @@ pub struct Gpu {
     gpu: strait_device::Gpu,
     tiles: Tiles,
     /// Cooperative matrices that have passed their trial.
-    cooperation: Arc<OnceLock<Option<Cooperation>>>,
+    matrices: Arc<OnceLock<Option<Matrices>>>,
 }
 
 impl Gpu {
@@ -54,7 +54,7 @@ impl Gpu {
     /// The back end on an open device.
     pub fn from_device(gpu: strait_device::Gpu) -> Self {
         let tiles = if gpu.is_software() { Tiles::Software } else { Tiles::Hardware };
-        Self { gpu, tiles, cooperation: Arc::default() }
+        Self { gpu, tiles, matrices: Arc::default() }
     }
 
     /// The same with products cut otherwise.
@@ -63,27 +63,20 @@ impl Gpu {
     }
 
     /// What multiplies f16, if that works.
-    fn cooperation(&self) -> Option<Cooperation> {
-        *self.cooperation.get_or_init(|| {
-            let matrices = self.gpu.matrices()?;
-            let found = Some(Cooperation { matrices, memory: self.gpu.workgroup_memory() });
-            let untried = Self { cooperation: Arc::new(OnceLock::from(found)), ..self.clone() };
+    fn matrices(&self) -> Option<Matrices> {
+        *self.matrices.get_or_init(|| {
+            let found = self.gpu.matrices();
+            let untried = Self { matrices: Arc::new(OnceLock::from(found)), ..self.clone() };
             found.filter(|_| trial::succeeds(&untried))
         })
     }
 }
 
 /// For each operation of a routine its kernels; none for one that goes with the next.
-fn lower(
-    routine: &Routine,
-    tiles: Tiles,
-    cooperation: Option<Cooperation>,
-    most_buffers: usize,
-    pieces: &dyn Fn(Tensor) -> usize,
-) -> Vec<Vec<Kernel>> {
-    let cooperation = cooperation.filter(|_| routine.precision() == Precision::Mixed);
-    let lowering = Lowering { tiles, cooperation, width: routine.metrics(), most_buffers, pieces };
-    let (mut start, mut kernels) = (0, Vec::new());
+fn lower(routine: &Routine, lowering: Lowering<'_>) -> Vec<Vec<Kernel>> {
+    let matrices = lowering.matrices.filter(|_| routine.precision() == Precision::Mixed);
+    let lowering = Lowering { matrices, width: routine.metrics(), ..lowering };
+    let (mut start, mut kernels) = (0, Vec::with_capacity(routine.ops().len()));
     let mut ops = routine.ops().iter().peekable();
     while let Some(op) = ops.next() {
         let at = start;
@@ -96,7 +89,34 @@ fn lower(
             _ => kernels.push(lowering.lower(op, at)),
         }
     }
+    side_by_side(routine, &mut kernels, &lowering);
     kernels
+}
+
+/// Puts products that follow each other, but do not depend on each other, into one kernel.
+fn side_by_side(routine: &Routine, kernels: &mut [Vec<Kernel>], lowering: &Lowering<'_>) {
+    let mut i = 0;
+    while i + 1 < kernels.len() {
+        let pair = match (kernels[i].as_slice(), kernels[i + 1].as_slice()) {
+            ([first], [second]) if independent(&routine.ops()[i], &routine.ops()[i + 1]) => {
+                first.beside(second, lowering.most_buffers, lowering.pieces)
+            }
+            _ => None,
+        };
+        if let Some(pair) = pair {
+            kernels[i].clear();
+            kernels[i + 1] = vec![pair];
+            i += 1;
+        }
+        i += 1;
+    }
+}
+
+/// Whether two operations may run at the same time: neither writes what the other reads or writes.
+fn independent(first: &Op, second: &Op) -> bool {
+    let [(first_reads, first_writes), (second_reads, second_writes)] = [first.tensors(), second.tensors()];
+    let apart = |writes: &[Tensor], others: &[Tensor]| !writes.iter().any(|tensor| others.contains(tensor));
+    apart(&first_writes, &second_reads) && apart(&first_writes, &second_writes) && apart(&second_writes, &first_reads)
 }
 
 /// Whether `loss` is the squared error of the reconstructions of the contrastive divergence `gradient`.
@@ -112,8 +132,9 @@ fn errors_of(loss: &Op, gradient: &Op) -> bool {
 }
 
 /// The WGSL kernels of a program, each once, by name: what a device of that kind compiles.
-pub fn kernels(program: &Program, tiles: Tiles, cooperation: Option<Cooperation>) -> Vec<(String, String)> {
-    let lowered = program.routines.iter().flat_map(|routine| lower(routine, tiles, cooperation, usize::MAX, &|_| 1));
+pub fn kernels(program: &Program, tiles: Tiles, matrices: Option<Matrices>) -> Vec<(String, String)> {
+    let lowering = Lowering { tiles, matrices, memory: u32::MAX, width: 0, most_buffers: usize::MAX, pieces: &|_| 1 };
+    let lowered = program.routines.iter().flat_map(|routine| lower(routine, lowering));
     let mut sources: Vec<(String, String)> = lowered.flatten().map(|kernel| kernel.source()).collect();
     sources.sort();
     sources.dedup();
@@ -145,11 +166,11 @@ impl Backend for Gpu {
 
     fn operands(&self, precision: Precision) -> Operands {
         let rounds = precision == Precision::Mixed && !matches!(self.tiles, Tiles::Fixed(Shape::Tile(_)));
-        if rounds && self.cooperation().is_some() { Operands::F16 } else { Operands::F32 }
+        if rounds && self.matrices().is_some() { Operands::F16 } else { Operands::F32 }
     }
 
     fn fastest(&self) -> Precision {
-        if !self.gpu.is_software() && self.cooperation().is_some() { Precision::Mixed } else { Precision::F32 }
+        if !self.gpu.is_software() && self.matrices().is_some() { Precision::Mixed } else { Precision::F32 }
     }
 
     fn describe(&self) -> String {
@@ -229,9 +250,18 @@ impl Execution for Run {
         self.indices.admit(&self.program, &routine)?;
         let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
         let mixed = routine.precision() == Precision::Mixed;
-        let cooperation = if mixed { self.backend.cooperation() } else { None };
         let pieces = |tensor: Tensor| self.buffers[tensor.id].pieces().len();
-        for kernels in lower(&routine, self.backend.tiles, cooperation, self.gpu.most_buffers(), &pieces) {
+        let lowering = Lowering {
+            tiles: self.backend.tiles,
+            matrices: if mixed { self.backend.matrices() } else { None },
+            memory: self.gpu.workgroup_memory(),
+            width: 0,
+            most_buffers: self.gpu.most_buffers(),
+            pieces: &pieces,
+        };
+        let lowered = lower(&routine, lowering);
+        kernel::compile_all(&lowered.iter().flatten().collect::<Vec<_>>(), &self.gpu, &self.buffers);
+        for kernels in lowered {
             counts.push(kernels.len());
             for kernel in kernels {
                 dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);

@@ -3,8 +3,8 @@
 use strait_device::{Access, Matrices};
 use strait_shaders::{Fragments, Operand, Part, Shape, Tile, given, operand, product, result};
 
-use super::kernel::{Kernel, activation_code, groups, reads, update_code};
-use super::lower::{Cooperation, Lowering, Tiles};
+use super::kernel::{Entry, Kernel, SUMMED_COLUMNS, activation_code, groups, reads, update_code};
+use super::lower::{Lowering, Tiles};
 use crate::op::{Addend, Op, Update};
 use crate::{Sampling, Tensor};
 
@@ -31,6 +31,10 @@ impl Sizes {
         [self.m, self.n, self.k, self.a[0], self.a[1], self.b[0], self.b[1]].map(|size| size as u32).to_vec()
     }
 
+    fn work(&self) -> usize {
+        self.m * self.n * self.k
+    }
+
     /// How A and B are read by a product of this shape.
     fn operands(&self, shape: Shape) -> [Operand; 2] {
         let ([a_m, a_k], [b_k, b_n]) = (self.a, self.b);
@@ -47,28 +51,34 @@ fn is_wide(shape: Shape, columns: usize) -> bool {
     columns.is_multiple_of(4) && !matches!(shape, Shape::Tile(Tile { depth: 0, .. }))
 }
 
+/// How many tiles there are along the columns and the rows.
+fn tiles(tile: Shape, sizes: &Sizes) -> (u32, u32) {
+    (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize))
+}
+
 impl Lowering<'_> {
     /// How a product with a result of m x n and k terms is computed.
-    fn choose(&self, Sizes { m, n, k, .. }: &Sizes) -> Shape {
-        /// Workgroups that keep a large GPU busy.
-        const BUSY: usize = 128;
-        /// Terms from which on teams share them.
-        const LONG: usize = 64;
+    fn choose(&self, &Sizes { m, n, .. }: &Sizes) -> Shape {
+        /// Tiles that keep a large GPU busy.
+        const BUSY: usize = 100;
         let busy = |shape: &Shape| m.div_ceil(shape.height() as usize) * n.div_ceil(shape.width() as usize) >= BUSY;
-        match (self.tiles, self.cooperation) {
+        // A pair of gradients has four sums for each invocation beside its operands.
+        let fits = |shape: &Shape| shape.workgroup_memory() + 16 * shape.invocations() <= self.memory;
+        // The largest that keeps a GPU busy, or the smallest.
+        let best = |shapes: Vec<Shape>, otherwise: Tile| {
+            let fitting: Vec<Shape> = shapes.into_iter().filter(fits).collect();
+            fitting.iter().copied().find(busy).or(fitting.last().copied()).unwrap_or(Shape::Tile(otherwise))
+        };
+        match (self.tiles, self.matrices) {
             (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
             (Tiles::Fixed(shape), _) => shape,
-            (_, Some(Cooperation { matrices: Matrices { edge, subgroup }, memory })) => {
-                let large = Fragments::large(edge, subgroup);
-                let fits = large.workgroup_memory() <= memory;
-                let large = Some(Shape::Fragments(large)).filter(|shape| fits && busy(shape));
-                large.unwrap_or(Shape::Fragments(Fragments::small(edge, subgroup)))
+            (_, Some(Matrices { edge, subgroup, either_way })) => {
+                let shapes = Fragments::shapes(edge, subgroup, either_way);
+                best(shapes.into_iter().map(Shape::Fragments).collect(), Tile::SMALL)
             }
             (Tiles::Hardware, None) => {
-                let alone = [Tile::HUGE, Tile::LARGE, Tile::SMALL].map(Shape::Tile);
-                // Sharing pays if each team has some parts to sum.
-                let few = if *k >= LONG { Tile::SHARED } else { Tile::SMALL };
-                alone.into_iter().find(busy).unwrap_or(Shape::Tile(few))
+                let shapes = [Tile::HUGE, Tile::LARGE, Tile::SHARED, Tile::NARROW, Tile::TINY];
+                best(shapes.map(Shape::Tile).to_vec(), Tile::SMALL)
             }
             (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
         }
@@ -87,16 +97,18 @@ impl Lowering<'_> {
         let operands = sizes.operands(tile);
         let [a, b] = operands.map(|operand| operand.wide);
         let operands_text = operand("a", 1, a) + &operand("b", 2, b);
+        let (across, down) = tiles(tile, &sizes);
         Kernel {
             extensions: tile.extensions(),
             name: format!("{name} {}", tile.name()),
             constants,
             parts,
-            main: operands_text + &of_tail(is_wide(tile, sizes.n)) + &product(tile, 1, operands, false),
-            sizes: [sizes.words(), vec![0; 4]].concat(),
+            main: operands_text + &of_tail(is_wide(tile, sizes.n)) + &product(tile, 1, operands),
+            sizes: [sizes.words(), vec![across, down, 0, 0, across]].concat(),
             buffers,
-            metrics: false,
-            workgroups: [groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize), 1],
+            workgroups: [across, down, 1],
+            product: Some(Entry { invocations: tile.invocations(), others: false, work: sizes.work() }),
+            ..Kernel::named("")
         }
     }
 
@@ -177,7 +189,7 @@ impl Lowering<'_> {
         let sizes = Sizes { m: x.cols, n: d.cols, k: x.rows, a: [1, x.cols], b: [d.cols, 1] };
         let tile = self.choose(&sizes);
         let lanes = tile.invocations();
-        let (across, down) = (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize));
+        let (across, down) = tiles(tile, &sizes);
         let mut buffers = reads(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
         let [a, b] = sizes.operands(tile);
         let mut main = operand("a", 1, a.wide) + &operand("b", 2, b.wide);
@@ -202,18 +214,21 @@ impl Lowering<'_> {
             let tail = if wide { Part::GradientWide } else { Part::GradientNarrow };
             parts.extend([Part::Gradient, tail, added]);
         }
+        if roles.iter().any(|role| matches!(role, Role::Bias(_) | Role::InputBias(_))) {
+            parts.push(Part::Columns);
+        }
         let mut other = String::new();
         let (mut count, mut start) = (0, 0);
         for role in roles {
             let (part, call, each) = match role {
                 Role::Bias(bias) => {
                     update("bias", bias, 8, false, &mut main);
-                    (Part::Bias, format!("bias((role - {count}u) * {lanes}u + lane)"), groups(sizes.n, lanes as usize))
+                    (Part::Bias, format!("bias(role - {count}u, lane)"), groups(sizes.n, SUMMED_COLUMNS))
                 }
                 Role::InputBias(bias) => {
                     update("input_bias", bias, 11, false, &mut main);
-                    let call = format!("input_bias((role - {count}u) * {lanes}u + lane)");
-                    (Part::InputBias, call, groups(sizes.m, lanes as usize))
+                    let call = format!("input_bias(role - {count}u, lane)");
+                    (Part::InputBias, call, groups(sizes.m, SUMMED_COLUMNS))
                 }
                 Role::Errors(at) => {
                     start = *at;
@@ -248,9 +263,10 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
         }
         let phases = if negative.is_some() { 2 } else { 1 };
         let workgroups = if with_product {
-            main += &product(tile, phases, [a, b], !roles.is_empty());
+            main += &product(tile, phases, [a, b]);
             [across + count.div_ceil(down), down, 1]
         } else {
+            main += "@group(0) @binding(0) var<uniform> size: Product;\n";
             main += &format!("@compute @workgroup_size({lanes})\n");
             main += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n";
             main += "    other(group.x, lane);\n}\n";
@@ -258,7 +274,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
         };
         let metrics = roles.iter().any(|role| matches!(role, Role::Errors(_)));
         let mut words = sizes.words();
-        words.extend([across, down, self.width as u32, start as u32]);
+        words.extend([across, down, self.width as u32, start as u32, workgroups[0]]);
         let name = if with_product { "gradient" } else { "beside the gradient" };
         Kernel {
             name: format!("{name} {}", tile.name()),
@@ -275,6 +291,11 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
             buffers,
             metrics,
             workgroups,
+            product: with_product.then_some(Entry {
+                invocations: lanes,
+                others: !roles.is_empty(),
+                work: sizes.work(),
+            }),
         }
     }
 }

@@ -5,7 +5,7 @@ use strait_compute::{
     Sample, Sampling, Shift, Shrinkage, Step, Tensor, Update, Window,
 };
 
-use crate::table::{Builder, Case, backprop, by_row, gradient, layer, linear, loss, step};
+use crate::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
 
 /// Ragged shapes (batch, inner, columns): ones, primes, tile edges and their neighbours, the paper's layers scaled down. GPUs
 /// read rows of multiples of four in other kernels, which software adapters take seconds to compile: both operands
@@ -412,18 +412,18 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
     b.finish(format!("CD-1 step {batch}x{visible}x{hidden}"), ops, steps.to_vec())
 }
 
-/// Two steps of fine-tuning with Adam, whole: two layers, cross-entropy from logits, on a shuffled minibatch that is
-/// not full.
+/// Two steps of fine-tuning with Adam, whole: three layers, so that a gradient and the derivative for the layer below do
+/// not depend on each other; cross-entropy from logits, on a shuffled minibatch that is not full.
 fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 2 * batch, inputs, Kind::Bytes);
     let index = b.tensor("index", 1, 2 * batch, Kind::Index);
     let x = b.values("x", batch, inputs);
-    let y = b.values("y", batch, hidden);
+    let [y1, y2] = ["y1", "y2"].map(|name| b.values(name, batch, hidden));
     let [z, delta] = ["z", "delta"].map(|name| b.values(name, batch, inputs));
-    let below = b.values("delta below", batch, hidden);
-    let sizes = [(inputs, hidden), (hidden, inputs)];
-    let [first, second] = sizes.map(|(rows, cols)| (b.update(2, "w", rows, cols), b.update(2, "b", 1, cols)));
+    let [below, bottom] = ["delta of y2", "delta of y1"].map(|name| b.values(name, batch, hidden));
+    let sizes = [(inputs, hidden), (hidden, hidden), (hidden, inputs)];
+    let [first, second, third] = sizes.map(|(rows, cols)| (b.update(2, "w", rows, cols), b.update(2, "b", 1, cols)));
     let layer = |input: Tensor, (weight, bias): (Update, Update), activation: Activation, out: Tensor| Op::Linear {
         input,
         weight: weight.target(),
@@ -444,14 +444,25 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
         scale: 1.0,
     };
     let activation = Activation::Softplus;
+    let back = |delta: Tensor, layer: (Update, Update), output: Tensor, out: Tensor| Op::Backprop {
+        delta,
+        weight: layer.0.target(),
+        transposed: false,
+        output,
+        activation,
+        out,
+    };
     let ops = vec![
         Op::Gather { data, index: Some(index), first: 0, shift: None, out: x },
-        layer(x, first, activation, y),
-        layer(y, second, Activation::Linear, z),
+        layer(x, first, activation, y1),
+        layer(y1, second, activation, y2),
+        layer(y2, third, Activation::Linear, z),
         Op::Loss { kind: LossKind::CrossEntropy, input: z, target: x, output: None, delta: Some(delta) },
-        Op::Backprop { delta, weight: second.0.target(), transposed: false, output: y, activation, out: below },
-        learn(y, delta, second),
-        learn(x, below, first),
+        back(delta, third, y2, below),
+        learn(y2, delta, third),
+        back(below, second, y1, bottom),
+        learn(y1, below, second),
+        learn(x, bottom, first),
     ];
     let steps = [0, 1].map(|i| Step { offset: i * batch as u32, ..step(batch - 1) });
     b.finish(format!("fine-tuning step {batch}x{inputs}x{hidden}"), ops, steps.to_vec())
@@ -466,6 +477,16 @@ pub(crate) fn products(layers: &[(usize, usize)]) -> Vec<Case> {
 /// The products over a few shapes with edges of all kinds.
 pub(crate) fn some_products() -> Vec<Case> {
     products_of(&[(1, 1, 1), (63, 65, 66), (65, 63, 129), (30, 36, 132), (23, 140, 20)])
+}
+
+/// The products, with these layers in full if they are all of the paper's, else over the fewest shapes.
+pub(crate) fn fitting_products(layers: &[(usize, usize)]) -> Vec<Case> {
+    if layers.len() == PAPER.len() { products(layers) } else { products_of(&[(30, 36, 132), (23, 140, 21)]) }
+}
+
+/// The same, and whole steps.
+pub(crate) fn products_and_steps(layers: &[(usize, usize)]) -> Vec<Case> {
+    [fitting_products(layers), steps()].concat()
 }
 
 /// A product with tensors of more than 17,000 bytes whose rows are multiples of four.

@@ -3,7 +3,7 @@
 mod cases;
 mod table;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use strait_compute::{
     Activation, Backend, Cpu, Fragments, Gpu, Isa, Kind, Matrices, Metrics, Operands, Oracle, Precision, Shape, Tile,
@@ -129,6 +129,11 @@ fn cpu_conforms_in_the_papers_layers() {
 /// One at a time: software adapters that share a few cores wait for each other's threads.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// The turn, on a software adapter.
+fn turn(gpu: &strait_device::Gpu) -> Option<MutexGuard<'static, ()>> {
+    gpu.is_software().then(|| TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+}
+
 /// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter.
 fn adapter(options: Options) -> Option<strait_device::Gpu> {
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
@@ -148,28 +153,33 @@ fn layers(gpu: &strait_device::Gpu) -> &'static [(usize, usize)] {
 }
 
 fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Vec<Case>) {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(gpu) = adapter(options) {
+        let _turn = turn(&gpu);
+        if tile.workgroup_memory() + 16 * tile.invocations() > gpu.workgroup_memory() {
+            eprintln!("SKIPPED: {} has too little memory for workgroups of this tile", gpu.describe());
+            return;
+        }
         let layers = layers(&gpu);
         let backend = Gpu::from_device(gpu).with_tiles(Tiles::Fixed(Shape::Tile(tile)));
         conform(&[Box::new(backend)], &cases(layers));
     }
 }
 
-/// Where the adapter has cooperative matrices; `STRAIT_REQUIRE_MATRICES` makes it an error that it has none.
-fn gpu_conforms_in_fragments(fragments: fn(u32, u32) -> Fragments, options: Options) {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+/// Where the adapter has cooperative matrices; `STRAIT_REQUIRE_MATRICES` makes it an error that it has none. The shape of
+/// that number is used, with operands staged either way.
+fn gpu_conforms_in_fragments(number: usize, as_stored: bool, options: Options) {
     let Some(gpu) = adapter(options) else {
         return;
     };
-    let Some(Matrices { edge, subgroup }) = gpu.matrices() else {
+    let _turn = turn(&gpu);
+    let Some(Matrices { edge, subgroup, .. }) = gpu.matrices() else {
         assert!(std::env::var_os("STRAIT_REQUIRE_MATRICES").is_none(), "the adapter has no cooperative matrices");
         eprintln!("SKIPPED: products on cooperative matrices were not tested, because {} has none", gpu.describe());
         return;
     };
     let layers = layers(&gpu);
-    let tiles = Tiles::Fixed(Shape::Fragments(fragments(edge, subgroup)));
-    let backend = Gpu::from_device(gpu).with_tiles(tiles);
+    let fragments = Fragments::shapes(edge, subgroup, as_stored)[number];
+    let backend = Gpu::from_device(gpu).with_tiles(Tiles::Fixed(Shape::Fragments(fragments)));
     assert_eq!(backend.operands(Precision::Mixed), Operands::F16);
     conform_in(Precision::Mixed, &[Box::new(backend)], cases::products(layers));
 }
@@ -179,22 +189,32 @@ fn trusted() -> Options {
     Options { checks: Checks::Trusted, ..Options::default() }
 }
 
-// The tails are the same in all tiles. Software adapters compile those of the two larger ones, which are unrolled many
-// times, for minutes; so these run the products only.
+// The tails are the same in all tiles, so that most run the products only. Software adapters compile those of the two larger
+// ones, which are unrolled many times, for minutes.
 
 #[test]
 fn gpu_conforms_in_huge_tiles() {
-    gpu_conforms(Tile::HUGE, Options::default(), cases::products);
+    gpu_conforms(Tile::HUGE, Options::default(), cases::fitting_products);
 }
 
 #[test]
 fn gpu_conforms_in_large_tiles() {
-    gpu_conforms(Tile::LARGE, Options::default(), cases::products);
+    gpu_conforms(Tile::LARGE, Options::default(), cases::fitting_products);
 }
 
 #[test]
 fn gpu_conforms_in_shared_tiles() {
-    gpu_conforms(Tile::SHARED, Options::default(), cases::products);
+    gpu_conforms(Tile::SHARED, Options::default(), cases::products_and_steps);
+}
+
+#[test]
+fn gpu_conforms_in_narrow_tiles() {
+    gpu_conforms(Tile::NARROW, Options::default(), cases::products_and_steps);
+}
+
+#[test]
+fn gpu_conforms_in_tiny_tiles() {
+    gpu_conforms(Tile::TINY, Options::default(), cases::products_and_steps);
 }
 
 #[test]
@@ -204,7 +224,7 @@ fn gpu_conforms_in_small_tiles() {
 
 #[test]
 fn gpu_conforms_in_small_tiles_without_checks() {
-    gpu_conforms(Tile::SMALL, trusted(), |_| cases::some_products());
+    gpu_conforms(Tile::SMALL, trusted(), cases::products_and_steps);
 }
 
 #[test]
@@ -219,17 +239,42 @@ fn gpu_conforms_in_tiles_for_software_without_checks() {
 
 #[test]
 fn gpu_conforms_in_large_fragments() {
-    gpu_conforms_in_fragments(Fragments::large, Options::default());
+    gpu_conforms_in_fragments(0, false, Options::default());
 }
 
 #[test]
 fn gpu_conforms_in_small_fragments() {
-    gpu_conforms_in_fragments(Fragments::small, Options::default());
+    gpu_conforms_in_fragments(1, false, Options::default());
 }
 
 #[test]
 fn gpu_conforms_in_small_fragments_without_checks() {
-    gpu_conforms_in_fragments(Fragments::small, trusted());
+    gpu_conforms_in_fragments(1, false, trusted());
+}
+
+#[test]
+fn gpu_conforms_in_large_fragments_as_stored() {
+    gpu_conforms_in_fragments(0, true, Options::default());
+}
+
+#[test]
+fn gpu_conforms_in_medium_fragments_as_stored() {
+    gpu_conforms_in_fragments(1, true, Options::default());
+}
+
+#[test]
+fn gpu_conforms_in_small_fragments_as_stored() {
+    gpu_conforms_in_fragments(2, true, Options::default());
+}
+
+#[test]
+fn gpu_conforms_in_shared_fragments_as_stored() {
+    gpu_conforms_in_fragments(3, true, Options::default());
+}
+
+#[test]
+fn gpu_conforms_in_shared_fragments_as_stored_without_checks() {
+    gpu_conforms_in_fragments(3, true, trusted());
 }
 
 /// With no more storage buffers for a kernel than WebGPU promises, gradients fall into several kernels.
