@@ -37,7 +37,7 @@ impl Fragments {
         if as_stored {
             // Measured on an H100, whose subgroups have registers for 16 matrices of sums.
             vec![
-                shape([4, 4, 2, 4], 1, 2),
+                shape([4, 4, 2, 2], 1, 2),
                 shape([2, 2, 2, 2], 1, 4),
                 shape([1, 1, 2, 2], 1, 8),
                 shape([1, 1, 1, 1], 4, 4),

@@ -65,8 +65,10 @@ impl Shape {
         match self {
             Self::Tile(Tile { teams: 1, .. }) => size,
             Self::Tile(tile) => format!("{size} by {}", tile.teams),
-            Self::Fragments(Fragments { teams: 1, .. }) => format!("{size} f16"),
-            Self::Fragments(fragments) => format!("{size} f16 by {}", fragments.teams),
+            Self::Fragments(Fragments { teams, as_stored, .. }) => {
+                let by = if *teams == 1 { String::new() } else { format!(" by {teams}") };
+                format!("{size} f16{by}{}", if *as_stored { " as stored" } else { "" })
+            }
         }
     }
 

@@ -74,12 +74,12 @@ pub fn pair(texts: [&str; 2], others: [bool; 2], invocations: u32) -> String {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {{
     let count = sizes.first.grid * sizes.first.down;
     if group.x < count {{
-    let x = group.x % sizes.first.grid;
-    let y = group.x / sizes.first.grid;
-{call_first}    }} else {{
-    let x = (group.x - count) % sizes.second.grid;
-    let y = (group.x - count) / sizes.second.grid;
-{call_second}    }}
+        let x = group.x % sizes.first.grid;
+        let y = group.x / sizes.first.grid;
+    {call_first}    }} else {{
+        let x = (group.x - count) % sizes.second.grid;
+        let y = (group.x - count) / sizes.second.grid;
+    {call_second}    }}
 }}
 "
     )

@@ -72,8 +72,10 @@ def timed(epoch):
     return seconds[1:], loss
 
 
-def captured(step, batch, width):
-    """A step as a CUDA graph that reads its minibatch from one place."""
+def captured(step, batch, width, learned, optimizer):
+    """A step as a CUDA graph that reads its minibatch from one place. What the steps before capture, on empty images, have
+    learned is forgotten."""
+    before = [tensor.detach().clone() for tensor in learned]
     place = torch.zeros(batch, width, device=device)
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -84,6 +86,12 @@ def captured(step, batch, width):
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         result = step(place)
+    with torch.no_grad():
+        for tensor, was in zip(learned, before):
+            tensor.copy_(was)
+        for state in optimizer.state.values() if optimizer else []:
+            for tensor in state.values():
+                tensor.zero_()
 
     def replay(x):
         place.copy_(x)
@@ -93,11 +101,11 @@ def captured(step, batch, width):
     return replay
 
 
-def prepared(step, batch, width):
+def prepared(step, batch, width, learned, optimizer=None):
     if options.mode == "compile":
         return torch.compile(step, dynamic=False)
     if options.mode == "graphs":
-        return captured(step, batch, width)
+        return captured(step, batch, width, learned, optimizer)
     return step
 
 
@@ -108,6 +116,7 @@ class Machine:
         self.w = torch.randn(visible, hidden, device=device) * 0.1
         self.a, self.b = torch.zeros(visible, device=device), torch.zeros(hidden, device=device)
         self.vw, self.va, self.vb = map(torch.zeros_like, (self.w, self.a, self.b))
+        self.learned = [self.w, self.a, self.b, self.vw, self.va, self.vb]
         self.linear = linear
 
     def hidden(self, v):
@@ -139,7 +148,7 @@ class Machine:
 def contrastive_divergence(visible, hidden):
     data = rows(options.images, visible).split(100)
     machine = Machine(visible, hidden)
-    step = prepared(lambda v: machine.step(v, 0.5), 100, visible)
+    step = prepared(lambda v: machine.step(v, 0.5), 100, visible, machine.learned)
     return timed(lambda: sum(step(v)[0] for v in data) / options.images)
 
 
@@ -166,7 +175,7 @@ def trained(net, batch, optimizer):
         optimizer.step()
         return loss.detach()
 
-    return prepared(step, batch, 784)
+    return prepared(step, batch, 784, list(net.parameters()), optimizer)
 
 
 def adam(batch):
@@ -188,7 +197,7 @@ def pretrained(data, batch, epochs, initial_epochs):
     machines = []
     for visible, hidden in zip(SIZES[:4], SIZES[1:5]):
         machine = Machine(visible, hidden, linear=hidden == SIZES[4])
-        steps = [prepared(lambda v, m=m: machine.step(v, m), batch, visible) for m in (0.5, 0.9)]
+        steps = [prepared(lambda v, m=m: machine.step(v, m), batch, visible, machine.learned) for m in (0.5, 0.9)]
         for epoch in range(epochs):
             step = steps[epoch >= initial_epochs]
             last = epoch == epochs - 1
@@ -250,7 +259,7 @@ elif kind == "encode":
     loss = None
 elif kind == "quick":
     if options.mode == "graphs":
-        raise SystemExit("quick: capturing trains the nets on empty images first; take eager or compile")
+        raise SystemExit("quick: the rate changes from step to step, which a graph would not see; take eager or compile")
     seconds, loss = quick()
 else:
     raise SystemExit(f"{options.work}: unknown work")

@@ -1,6 +1,7 @@
 //! Where the time of a training step goes.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use strait_compute::{Execution, RoutineId, Step};
 
@@ -11,7 +12,7 @@ use crate::Result;
 pub struct OpTime {
     /// The operation with what it writes, such as `linear y1 [100, 1000]`.
     pub name: String,
-    /// The median of its device time over some steps, in seconds.
+    /// The median of its device time over some steps, in seconds; 0 if it runs together with the next operation.
     pub seconds: f64,
     /// Multiplications and additions of its products.
     pub flops: u64,
@@ -33,21 +34,27 @@ pub struct Profile {
 /// Steps over which the median is taken.
 const STEPS: usize = 15;
 
+/// How long steps are repeated before they count: the clocks of an idle GPU take that long to rise.
+const WARM_UP: Duration = Duration::from_millis(300);
+
 impl Profile {
     /// Measures a routine; nothing if the device cannot.
     pub(crate) fn measure(execution: &mut dyn Execution, id: RoutineId, step: &Step) -> Result<Option<Self>> {
+        let begin = Instant::now();
         let mut samples = Vec::new();
-        // The first one warms up.
-        for _ in 0..=STEPS {
+        while samples.len() < STEPS {
+            let warm = begin.elapsed() >= WARM_UP;
             let Some(times) = execution.profile(id, step)? else {
                 return Ok(None);
             };
-            samples.push(times);
+            if warm {
+                samples.push(times);
+            }
         }
         let program = execution.program();
         let routine = program.routine(id);
         let time_of = |(i, op): (usize, &strait_compute::Op)| {
-            let mut times: Vec<f64> = samples[1..].iter().map(|times| times[i].as_secs_f64()).collect();
+            let mut times: Vec<f64> = samples.iter().map(|times| times[i].as_secs_f64()).collect();
             times.sort_by(f64::total_cmp);
             let target = op.tensors().1.first().map(|t| format!("{} [{}, {}]", program.name(*t), t.rows, t.cols));
             let name = format!("{} {}", op.name(), target.unwrap_or_default());
@@ -70,7 +77,11 @@ impl fmt::Display for Profile {
         let mut ops: Vec<&OpTime> = self.ops.iter().collect();
         ops.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         for op in ops {
-            let rate = |amount: u64| amount as f64 / op.seconds.max(1e-12) * 1e-9;
+            if op.seconds == 0.0 {
+                writeln!(f, "  {:<44} together with the next operation", op.name)?;
+                continue;
+            }
+            let rate = |amount: u64| amount as f64 / op.seconds * 1e-9;
             writeln!(
                 f,
                 "  {:<44}{:>9.3} ms {:>5.1} %{:>9.1} GFLOP/s{:>8.1} GB/s",

@@ -65,20 +65,21 @@ impl Lowering<'_> {
         // A pair of gradients has four sums for each invocation beside its operands.
         let fits = |shape: &Shape| shape.workgroup_memory() + 16 * shape.invocations() <= self.memory;
         // The largest that keeps a GPU busy, or the smallest.
-        let best = |shapes: Vec<Shape>, otherwise: Tile| {
+        let best = |shapes: Vec<Shape>, least: Shape| {
             let fitting: Vec<Shape> = shapes.into_iter().filter(fits).collect();
-            fitting.iter().copied().find(busy).or(fitting.last().copied()).unwrap_or(Shape::Tile(otherwise))
+            fitting.iter().copied().find(busy).or(fitting.last().copied()).unwrap_or(least)
         };
         match (self.tiles, self.matrices) {
             (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
             (Tiles::Fixed(shape), _) => shape,
             (_, Some(Matrices { edge, subgroup, either_way })) => {
-                let shapes = Fragments::shapes(edge, subgroup, either_way);
-                best(shapes.into_iter().map(Shape::Fragments).collect(), Tile::SMALL)
+                let shapes = Fragments::shapes(edge, subgroup, either_way).into_iter().map(Shape::Fragments);
+                let least = shapes.clone().next_back().unwrap_or(Shape::Tile(Tile::SMALL));
+                best(shapes.collect(), least)
             }
             (Tiles::Hardware, None) => {
                 let shapes = [Tile::HUGE, Tile::LARGE, Tile::SHARED, Tile::NARROW, Tile::TINY];
-                best(shapes.map(Shape::Tile).to_vec(), Tile::SMALL)
+                best(shapes.map(Shape::Tile).to_vec(), Shape::Tile(Tile::SMALL))
             }
             (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
         }
