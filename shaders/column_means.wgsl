@@ -8,14 +8,16 @@ struct Size {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let col = group.x * COLUMNS + lane % COLUMNS;
-    var part = 0.0;
-    if col < size.cols {
-        for (var row = lane / COLUMNS; row < step.rows; row += ROWS_APART) {
-            let i = row * size.cols + col;
-            part += input[i] * factor_at(i);
+    for (var first = group.x * COLUMNS; first < size.cols; first += COLUMNS_APART) {
+        let col = first + lane % COLUMNS;
+        var part = 0.0;
+        if col < size.cols {
+            for (var row = lane / COLUMNS; row < step.rows; row += ROWS_APART) {
+                let i = row * size.cols + col;
+                part += input[i] * factor_at(i);
+            }
         }
+        let sum = sum_of_column(lane, part);
+        if lane < COLUMNS && col < size.cols { out[col] = sum / f32(step.rows); }
     }
-    let sum = sum_of_column(lane, part);
-    if lane < COLUMNS && col < size.cols { out[col] = sum / f32(step.rows); }
 }

@@ -12,23 +12,25 @@ struct Size {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let col = group.x * COLUMNS + lane % COLUMNS;
-    var square = 0.0;
-    var cost = 0.0;
-    if col < size.units {
-        for (var row = lane / COLUMNS; row < size.inputs; row += ROWS_APART) {
-            let w = weights[row * size.units + col];
-            square += w * w;
+    for (var first = group.x * COLUMNS; first < size.units; first += COLUMNS_APART) {
+        let col = first + lane % COLUMNS;
+        var square = 0.0;
+        var cost = 0.0;
+        if col < size.units {
+            for (var row = lane / COLUMNS; row < size.inputs; row += ROWS_APART) {
+                let w = weights[row * size.units + col];
+                square += w * w;
+            }
+            for (var row = lane / COLUMNS; row < step.rows; row += ROWS_APART) {
+                let slope = derivative(vec4<f32>(outputs[row * size.units + col])).x;
+                cost += slope * slope;
+            }
         }
-        for (var row = lane / COLUMNS; row < step.rows; row += ROWS_APART) {
-            let slope = derivative(vec4<f32>(outputs[row * size.units + col])).x;
-            cost += slope * slope;
+        square = sum_of_column(lane, square);
+        cost = sum_of_column(lane, cost);
+        if lane < COLUMNS && col < size.units {
+            squares[col] = square;
+            costs[col] = 2.0 * bitcast<f32>(WEIGHT) * cost / f32(step.rows);
         }
-    }
-    square = sum_of_column(lane, square);
-    cost = sum_of_column(lane, cost);
-    if lane < COLUMNS && col < size.units {
-        squares[col] = square;
-        costs[col] = 2.0 * bitcast<f32>(WEIGHT) * cost / f32(step.rows);
     }
 }

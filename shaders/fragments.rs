@@ -3,7 +3,7 @@
 use crate::staging::{self, Operand, Parts, Stage};
 
 /// How a product is cut into cooperative matrices. A subgroup computes `rows` x `cols` of them, each of `edge` x `edge`
-/// elements; a workgroup is `x` x `y` subgroups.
+/// elements; a workgroup is `teams` times `x` x `y` subgroups.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fragments {
     /// Rows, columns and terms of a matrix.

@@ -6,7 +6,7 @@ use crate::staging::{self, Operand, Parts, Stage};
 use crate::{Shape, fragments};
 
 /// How a product is cut into tiles. An invocation computes `rows` x (4 `vectors`) elements of C; a workgroup is
-/// `x` x `y` invocations.
+/// `teams` times `x` x `y` invocations, a multiple of eight.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tile {
     /// Rows of an invocation; a multiple of four where operands are staged.

@@ -157,7 +157,7 @@ impl Gpu {
         // wgpu 30 panics instead of giving an error where memory runs out while it opens a device on Vulkan.
         let request = || pollster::block_on(adapter.request_device(&descriptor));
         let (device, queue) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(request))
-            .map_err(|_| open("wgpu panicked, which it does where the adapter's memory is exhausted".to_owned()))?
+            .map_err(|_| open("wgpu panicked, most likely because the adapter's memory is exhausted".to_owned()))?
             .map_err(|error| open(error.to_string()))?;
         let trouble = Arc::new(Trouble::default());
         let (lost, refused) = (trouble.clone(), trouble.clone());

@@ -14,9 +14,9 @@ pub struct OpTime {
     pub name: String,
     /// The median of its device time over some steps, in seconds; 0 if it runs together with the next operation.
     pub seconds: f64,
-    /// Multiplications and additions of its products.
+    /// Multiplications and additions of its products, and of those of an operation that runs together with it.
     pub flops: u64,
-    /// Bytes of the tensors that it reads and writes.
+    /// Bytes of the tensors that it reads and writes, and that such an operation does.
     pub bytes: u64,
 }
 
@@ -60,7 +60,14 @@ impl Profile {
             let name = format!("{} {}", op.name(), target.unwrap_or_default());
             OpTime { name: name.trim_end().to_owned(), seconds: times[STEPS / 2], flops: op.flops(), bytes: op.bytes() }
         };
-        let ops = routine.ops().iter().enumerate().map(time_of).collect();
+        let mut ops: Vec<OpTime> = routine.ops().iter().enumerate().map(time_of).collect();
+        // What runs together with the next operation counts there.
+        for i in 1..ops.len() {
+            if ops[i - 1].seconds == 0.0 {
+                ops[i].flops += ops[i - 1].flops;
+                ops[i].bytes += ops[i - 1].bytes;
+            }
+        }
         Ok(Some(Self { routine: routine.name().to_owned(), ops }))
     }
 

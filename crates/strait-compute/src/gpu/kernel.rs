@@ -12,11 +12,14 @@ use crate::{Activation, Error, Result, Tensor};
 /// Kernels number their own bindings below this.
 const FIRST_FREE_BINDING: u32 = 32;
 
-/// COLUMNS of `columns.wgsl`: neighbouring columns that a workgroup sums.
-pub(super) const SUMMED_COLUMNS: usize = 8;
+/// Workgroups that sum so many columns, as `columns.wgsl` has them: eight neighbours each, and others behind them where there are
+/// more columns.
+pub(super) fn summing(columns: usize) -> u32 {
+    groups(columns, 8).min(16384)
+}
 
 /// Multiply-adds of the largest product that gains by another one beside it. Steps at batch 1000, whose products have ten times
-/// as many as those at batch 100, lose a tenth of their speed on an H100 if theirs are paired.
+/// as many as those at batch 100, gain nothing on an H100 if theirs are paired, and lose a tenth of their speed in mixed precision.
 const SMALL: usize = 100_000_000;
 
 /// A kernel whose tensors have their buffers.
@@ -26,9 +29,8 @@ struct Placed<'a> {
     bound: Vec<(u32, Piece<'a>)>,
 }
 
-/// Compiles kernels on all cores, each text once, since drivers take up to a second for one. What fails does so again when its
-/// kernel is asked for.
-pub(super) fn compile_all(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[Buffer]) {
+/// Compiles kernels on all cores, each text once, since drivers take up to a second for one.
+pub(super) fn compile_all(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<()> {
     let mut texts = BTreeMap::new();
     for kernel in kernels {
         let placed = kernel.placed(gpu, buffers);
@@ -36,15 +38,22 @@ pub(super) fn compile_all(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers
             texts.entry(placed.text).or_insert((&kernel.name, placed.bindings));
         }
     }
-    let work = Mutex::new(texts.into_iter());
-    let next = || work.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(texts.len());
+    let work = Mutex::new((texts.into_iter(), None));
+    let locked = || work.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let next = || locked().0.next();
     let compile = || {
         while let Some((text, (name, bindings))) = next() {
-            let _ = gpu.pipeline(name, &text, &bindings);
+            if let Err(error) = gpu.pipeline(name, &text, &bindings) {
+                locked().1.get_or_insert(error);
+            }
         }
     };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(kernels.len());
     std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(compile))));
+    match work.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).1 {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
 }
 
 /// What there is to know of a product beside its text.

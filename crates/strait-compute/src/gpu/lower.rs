@@ -3,7 +3,7 @@
 use strait_device::{Access, Matrices};
 use strait_shaders::{Part, Shape};
 
-use super::kernel::{Kernel, SUMMED_COLUMNS, activation_code, by_element, groups, optional, reads, update_code};
+use super::kernel::{Kernel, activation_code, by_element, groups, optional, reads, summing, update_code};
 use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
 use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
 
@@ -148,7 +148,7 @@ impl Lowering<'_> {
                     parts: vec![Part::Prelude, Part::Columns, Part::ColumnMeans],
                     sizes: vec![input.cols as u32],
                     buffers,
-                    workgroups: [groups(input.cols, SUMMED_COLUMNS), 1, 1],
+                    workgroups: [summing(input.cols), 1, 1],
                     ..Kernel::named(op.name())
                 }]
             }
@@ -188,7 +188,7 @@ impl Lowering<'_> {
                     (3, Access::Write, *squares),
                     (4, Access::Write, *costs),
                 ],
-                workgroups: [groups(weight.cols, SUMMED_COLUMNS), 1, 1],
+                workgroups: [summing(weight.cols), 1, 1],
                 ..Kernel::named(op.name())
             }],
             Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {

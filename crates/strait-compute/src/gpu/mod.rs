@@ -15,7 +15,7 @@ use kernel::Kernel;
 use lower::Lowering;
 pub use lower::Tiles;
 use strait_device::{Checks, Dispatch, Matrices, Options, Selector, Table};
-use strait_shaders::Shape;
+use strait_shaders::{Fragments, Shape};
 
 use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{LossKind, Op};
@@ -65,7 +65,11 @@ impl Gpu {
     /// What multiplies f16, if that works.
     fn matrices(&self) -> Option<Matrices> {
         *self.matrices.get_or_init(|| {
-            let found = self.gpu.matrices();
+            let room = |found: &Matrices| {
+                let shapes = Fragments::shapes(found.edge, found.subgroup, found.either_way);
+                shapes.into_iter().any(|shape| products::fits(Shape::Fragments(shape), self.gpu.workgroup_memory()))
+            };
+            let found = self.gpu.matrices().filter(room);
             let untried = Self { matrices: Arc::new(OnceLock::from(found)), ..self.clone() };
             found.filter(|_| trial::succeeds(&untried))
         })
@@ -260,7 +264,7 @@ impl Execution for Run {
             pieces: &pieces,
         };
         let lowered = lower(&routine, lowering);
-        kernel::compile_all(&lowered.iter().flatten().collect::<Vec<_>>(), &self.gpu, &self.buffers);
+        kernel::compile_all(&lowered.iter().flatten().collect::<Vec<_>>(), &self.gpu, &self.buffers)?;
         for kernels in lowered {
             counts.push(kernels.len());
             for kernel in kernels {

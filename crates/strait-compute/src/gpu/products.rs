@@ -3,7 +3,7 @@
 use strait_device::{Access, Matrices};
 use strait_shaders::{Fragments, Operand, Part, Shape, Tile, given, operand, product, result};
 
-use super::kernel::{Entry, Kernel, SUMMED_COLUMNS, activation_code, groups, reads, update_code};
+use super::kernel::{Entry, Kernel, activation_code, groups, reads, summing, update_code};
 use super::lower::{Lowering, Tiles};
 use crate::op::{Addend, Op, Update};
 use crate::{Sampling, Tensor};
@@ -56,30 +56,34 @@ fn tiles(tile: Shape, sizes: &Sizes) -> (u32, u32) {
     (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize))
 }
 
+/// Whether a workgroup that shares so much memory can compute such tiles, or those of a pair of gradients, which have up to four
+/// sums for each invocation beside the operands.
+pub(super) fn fits(shape: Shape, memory: u32) -> bool {
+    shape.workgroup_memory() + 16 * shape.invocations() <= memory
+}
+
 impl Lowering<'_> {
     /// How a product with a result of m x n and k terms is computed.
     fn choose(&self, &Sizes { m, n, .. }: &Sizes) -> Shape {
         /// Tiles that keep a large GPU busy.
         const BUSY: usize = 100;
         let busy = |shape: &Shape| m.div_ceil(shape.height() as usize) * n.div_ceil(shape.width() as usize) >= BUSY;
-        // A pair of gradients has four sums for each invocation beside its operands.
-        let fits = |shape: &Shape| shape.workgroup_memory() + 16 * shape.invocations() <= self.memory;
+        let fits = |shape: &Shape| fits(*shape, self.memory);
         // The largest that keeps a GPU busy, or the smallest.
-        let best = |shapes: Vec<Shape>, least: Shape| {
+        let best = |shapes: Vec<Shape>| {
             let fitting: Vec<Shape> = shapes.into_iter().filter(fits).collect();
-            fitting.iter().copied().find(busy).or(fitting.last().copied()).unwrap_or(least)
+            fitting.iter().copied().find(busy).or(fitting.last().copied()).unwrap_or(Shape::Tile(Tile::SMALL))
         };
         match (self.tiles, self.matrices) {
             (Tiles::Fixed(Shape::Fragments(_)), None) => Shape::Tile(Tile::SMALL),
             (Tiles::Fixed(shape), _) => shape,
             (_, Some(Matrices { edge, subgroup, either_way })) => {
-                let shapes = Fragments::shapes(edge, subgroup, either_way).into_iter().map(Shape::Fragments);
-                let least = shapes.clone().next_back().unwrap_or(Shape::Tile(Tile::SMALL));
-                best(shapes.collect(), least)
+                let shapes = Fragments::shapes(edge, subgroup, either_way);
+                best(shapes.into_iter().map(Shape::Fragments).collect())
             }
             (Tiles::Hardware, None) => {
                 let shapes = [Tile::HUGE, Tile::LARGE, Tile::SHARED, Tile::NARROW, Tile::TINY];
-                best(shapes.map(Shape::Tile).to_vec(), Shape::Tile(Tile::SMALL))
+                best(shapes.map(Shape::Tile).to_vec())
             }
             (Tiles::Software, None) => Shape::Tile(Tile::SOFTWARE),
         }
@@ -224,12 +228,12 @@ impl Lowering<'_> {
             let (part, call, each) = match role {
                 Role::Bias(bias) => {
                     update("bias", bias, 8, false, &mut main);
-                    (Part::Bias, format!("bias(role - {count}u, lane)"), groups(sizes.n, SUMMED_COLUMNS))
+                    (Part::Bias, format!("bias(role - {count}u, lane)"), summing(sizes.n))
                 }
                 Role::InputBias(bias) => {
                     update("input_bias", bias, 11, false, &mut main);
                     let call = format!("input_bias(role - {count}u, lane)");
-                    (Part::InputBias, call, groups(sizes.m, SUMMED_COLUMNS))
+                    (Part::InputBias, call, summing(sizes.m))
                 }
                 Role::Errors(at) => {
                     start = *at;

@@ -412,8 +412,8 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
     b.finish(format!("CD-1 step {batch}x{visible}x{hidden}"), ops, steps.to_vec())
 }
 
-/// Two steps of fine-tuning with Adam, whole: three layers, so that a gradient and the derivative for the layer below do
-/// not depend on each other; cross-entropy from logits, on a shuffled minibatch that is not full.
+/// Two steps of fine-tuning with Adam, whole: three layers, so that the gradient of one and the derivative that
+/// the one below passes on do not depend on each other; cross-entropy from logits, on a shuffled minibatch that is not full.
 fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 2 * batch, inputs, Kind::Bytes);
@@ -487,6 +487,17 @@ pub(crate) fn fitting_products(layers: &[(usize, usize)]) -> Vec<Case> {
 /// The same, and whole steps.
 pub(crate) fn products_and_steps(layers: &[(usize, usize)]) -> Vec<Case> {
     [fitting_products(layers), steps()].concat()
+}
+
+/// The whole table where these layers are all of the paper's; software adapters, which run it with a tile of their own, take minutes to
+/// compile it for another one.
+pub(crate) fn fitting(layers: &[(usize, usize)]) -> Vec<Case> {
+    if layers.len() == PAPER.len() { all(layers) } else { [products_and_steps(layers), by_row(100, 784)].concat() }
+}
+
+/// Steps with pairs of products that read four numbers at a time, in tiles of one shape and of two.
+pub(crate) fn wide_steps() -> Vec<Case> {
+    vec![fine_tuning(20, 48, 32), fine_tuning(130, 260, 320)]
 }
 
 /// A product with tensors of more than 17,000 bytes whose rows are multiples of four.

@@ -219,7 +219,7 @@ fn gpu_conforms_in_tiny_tiles() {
 
 #[test]
 fn gpu_conforms_in_small_tiles() {
-    gpu_conforms(Tile::SMALL, Options::default(), cases::all);
+    gpu_conforms(Tile::SMALL, Options::default(), cases::fitting);
 }
 
 #[test]
@@ -275,6 +275,16 @@ fn gpu_conforms_in_shared_fragments_as_stored() {
 #[test]
 fn gpu_conforms_in_shared_fragments_as_stored_without_checks() {
     gpu_conforms_in_fragments(3, true, trusted());
+}
+
+/// As a real GPU would choose them.
+#[test]
+fn gpu_conforms_in_chosen_tiles() {
+    if let Some(gpu) = adapter(Options::default()) {
+        let _turn = turn(&gpu);
+        let backend = Gpu::from_device(gpu).with_tiles(Tiles::Hardware);
+        conform(&[Box::new(backend)], &cases::wide_steps());
+    }
 }
 
 /// With no more storage buffers for a kernel than WebGPU promises, gradients fall into several kernels.
