@@ -93,7 +93,6 @@ pub(crate) fn sums(shape: Fragments, phases: u32, [a, b]: [Operand; 2]) -> Strin
     let stage = |name, i: usize, lines, operand, sizes| Stage {
         name,
         operand,
-        offset: 0,
         lines,
         depth,
         along_k: along_k[i],
@@ -102,10 +101,11 @@ pub(crate) fn sums(shape: Fragments, phases: u32, [a, b]: [Operand; 2]) -> Strin
         element: "f16",
         sizes,
     };
-    let mut text = staging::staged([
+    let stages = [
         stage("a", 0, height, a, ["size.m", "size.a_m", "size.a_k"]),
         stage("b", 1, width, b, ["size.n", "size.b_n", "size.b_k"]),
-    ]);
+    ];
+    let mut text = staging::staged(&stages);
     // Where each subgroup lays down one matrix of its sums at a time.
     let sums = edge * edge;
     text += &format!("var<workgroup> tile_c: array<f32, {}>;\n", sums * x * y * teams);
@@ -123,11 +123,9 @@ pub(crate) fn sums(shape: Fragments, phases: u32, [a, b]: [Operand; 2]) -> Strin
     let mut body = format!("        for (var k = 0u; k < {depth}u; k += {edge}u) {{\n");
     // Offsets and strides have to have names: naga cannot write them as expressions.
     body += &format!("            let stride_a = {}u;\n            let stride_b = {}u;\n", strides[0], strides[1]);
-    let of_team = [(height, along_k[0]), (width, along_k[1])].map(|(lines, along_k)| shape.staged(lines, along_k));
-    let before = teams * of_team[0];
     let load = |name: &str, i: u32| {
         let (which, first, before, role) =
-            if name == "a" { (0, "first_row", 0, "A") } else { (1, "first_col", before, "B") };
+            if name == "a" { (0, "first_row", 0, "A") } else { (1, "first_col", stages[0].vectors(), "B") };
         // Neighbours in memory are neighbours of a row of A with its terms side by side, and of B if not.
         let function = if along_k[which] == (which == 0) { "coopLoadT" } else { "coopLoad" };
         let line = format!("({first} + {}u)", edge * i);
@@ -136,7 +134,7 @@ pub(crate) fn sums(shape: Fragments, phases: u32, [a, b]: [Operand; 2]) -> Strin
         } else {
             format!("k * stride_{name} + {line} / 4u")
         };
-        let at = if teams == 1 { at } else { format!("team * {}u + {at}", of_team[which]) };
+        let at = if teams == 1 { at } else { format!("team * {}u + {at}", stages[which].of_team()) };
         format!(
             "            let at_{name}{i} = {before}u + {at};
             let {name}{i} = {function}<coop_mat{edge}x{edge}<f16, {role}>>(&tile[at_{name}{i}], stride_{name});

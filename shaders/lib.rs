@@ -12,7 +12,7 @@ mod staging;
 
 pub use fragments::Fragments;
 pub use matrices::{given, operand, result};
-pub use pair::{SECOND, alone, pair};
+pub use pair::{SECOND, SIZE, alone, pair};
 pub use pieces::Pieces;
 pub use product::{Tile, product};
 pub use staging::Operand;

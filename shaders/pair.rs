@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const SECOND: u32 = 16;
 
 /// The declaration of the sizes of a product that is alone in its kernel.
-const SIZE: &str = "@group(0) @binding(0) var<uniform> size: Product;\n";
+pub const SIZE: &str = "@group(0) @binding(0) var<uniform> size: Product;\n";
 
 /// The call of a product, or of `other(number, invocation)` in the workgroups behind it where there is such a function. That
 /// one branches here and does not return early from the product keeps control flow uniform for cooperative matrices.

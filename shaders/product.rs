@@ -75,14 +75,12 @@ pub fn product(shape: Shape, phases: u32, operands: [Operand; 2]) -> String {
 fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2]) -> String {
     let mut text = String::new();
     let (height, width) = (tile.height(), tile.width());
-    let mut memory = 0;
+    let stages = [
+        stage("a", tile, height, a, ["size.m", "size.a_m", "size.a_k"]),
+        stage("b", tile, width, b, ["size.n", "size.b_n", "size.b_k"]),
+    ];
     if tile.depth > 0 {
-        let stages = [
-            stage("a", tile, height, a, ["size.m", "size.a_m", "size.a_k"]),
-            stage("b", tile, width, b, ["size.n", "size.b_n", "size.b_k"]),
-        ];
-        memory = stages.iter().map(Stage::vectors).sum();
-        text += &staging::staged(stages);
+        text += &staging::staged(&stages);
     }
     text += &staging::place(height, width);
     // Compilers know how large these can be, and so may add constants to addresses made of them.
@@ -104,7 +102,7 @@ fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2]) -> String {
         text += &format!("    var c{r}_{v} = vec4<f32>(0.0);\n");
     }
     if tile.depth > 0 {
-        text += &staged_terms(tile, phases);
+        text += &staged_terms(tile, phases, &stages);
     } else {
         text += &format!("    for (var phase = 0u; phase < {phases}u; phase += 1u) {{\n");
         direct_terms(&mut text, tile);
@@ -120,7 +118,7 @@ fn sums(tile: Tile, phases: u32, [a, b]: [Operand; 2]) -> String {
         return text + "        if r < size.m && c < size.n { tail(r, c, sums[i]); }\n    }\n}\n";
     }
     if tile.teams > 1 {
-        return text + &shared_tail(tile, memory);
+        return text + &shared_tail(tile, stages.iter().map(Stage::vectors).sum());
     }
     for (r, v) in each() {
         text += &format!(
@@ -145,27 +143,27 @@ fn brought(tile: Tile, across: u32) -> u32 {
 fn stage<'a>(name: &'a str, tile: Tile, lines: u32, operand: Operand, sizes: [&'a str; 3]) -> Stage<'a> {
     let Tile { depth, teams, .. } = tile;
     let stride = stride(lines);
-    Stage { name, operand, offset: 0, lines, depth, along_k: false, stride, teams, element: "f32", sizes }
+    Stage { name, operand, lines, depth, along_k: false, stride, teams, element: "f32", sizes }
 }
 
 /// The sums over terms that are staged in workgroup memory.
-fn staged_terms(tile: Tile, phases: u32) -> String {
+fn staged_terms(tile: Tile, phases: u32, [a, b]: &[Stage<'_>; 2]) -> String {
     let (depth, teams) = (tile.depth, tile.teams);
     let mut text = format!("        for (var k = 0u; k < {depth}u; k += 1u) {{\n");
-    let (a_stride, b_stride) = (stride(tile.height()), stride(tile.width()));
+    let (a_stride, b_stride) = (a.stride, b.stride);
     let team = |size: u32| if teams == 1 { String::new() } else { format!(" + team * {size}u") };
     for v in 0..tile.vectors {
         text += &format!(
             "            let b{v} = tile[{}u + k * {b_stride}u + local.x{}];\n",
-            teams * depth * a_stride + v * tile.x,
-            team(depth * b_stride)
+            a.vectors() + v * tile.x,
+            team(b.of_team())
         );
     }
     for four in 0..tile.rows / 4 {
         text += &format!(
             "            let a_{four} = tile[k * {a_stride}u + local.y * {}u + {four}u{}];\n",
             tile.rows / 4,
-            team(depth * a_stride)
+            team(a.of_team())
         );
     }
     for r in 0..tile.rows {

@@ -23,8 +23,6 @@ pub struct Operand {
 pub(crate) struct Stage<'a> {
     /// `a` or `b`.
     pub(crate) name: &'a str,
-    /// Where it starts in the workgroup's memory.
-    pub(crate) offset: u32,
     pub(crate) operand: Operand,
     /// Rows of A or columns of B: its lines.
     pub(crate) lines: u32,
@@ -43,7 +41,7 @@ pub(crate) struct Stage<'a> {
 
 impl Stage<'_> {
     /// Vectors of workgroup memory that a team's part takes.
-    fn of_team(&self) -> u32 {
+    pub(crate) fn of_team(&self) -> u32 {
         self.stride * if self.along_k { self.lines } else { self.depth }
     }
 
@@ -52,10 +50,10 @@ impl Stage<'_> {
         self.of_team() * self.teams
     }
 
-    /// The functions that bring a part of the operand to the workgroup's memory by way of registers, four elements
-    /// at a time. Neighbouring invocations read neighbours in memory.
-    pub(crate) fn text(&self) -> String {
-        let Self { name, operand, offset, lines, depth, along_k, stride, element, .. } = *self;
+    /// The functions that bring a part of the operand to the workgroup's memory, from the vector `offset` on, by way of registers,
+    /// four elements at a time. Neighbouring invocations read neighbours in memory.
+    fn text(&self, offset: u32) -> String {
+        let Self { name, operand, lines, depth, along_k, stride, element, .. } = *self;
         let [count, step, step_k] = self.sizes;
         // Four that are read at once are neighbours in memory; else they are what a vector here will hold.
         let read_along_k = if operand.wide { operand.along_k } else { along_k };
@@ -106,10 +104,10 @@ fn keep_{name}(team: u32, i: u32, value: vec4<{element}>) {{
 }
 
 /// The workgroup memory of both operands, with the functions that bring them there.
-pub(crate) fn staged([a, b]: [Stage<'_>; 2]) -> String {
-    let (vectors, element) = (a.vectors() + b.vectors(), a.element);
-    let b = Stage { offset: a.vectors(), ..b };
-    format!("var<workgroup> tile: array<vec4<{element}>, {vectors}>;\n") + &a.text() + &b.text()
+pub(crate) fn staged([a, b]: &[Stage<'_>; 2]) -> String {
+    let (first, element) = (a.vectors(), a.element);
+    let vectors = first + b.vectors();
+    format!("var<workgroup> tile: array<vec4<{element}>, {vectors}>;\n") + &a.text(0) + &b.text(first)
 }
 
 /// Reads four elements of the operand `name`, `step` apart from `at` on: those at `first` and behind it, as far as they

@@ -1,6 +1,7 @@
 //! Kernels before they are compiled: their text, their sizes and the buffers that they bind.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Mutex;
 
 use strait_device::{Access, Bindings, Buffer, Dispatch, Piece};
@@ -29,31 +30,30 @@ struct Placed<'a> {
     bound: Vec<(u32, Piece<'a>)>,
 }
 
-/// Compiles kernels on all cores, each text once, since drivers take up to a second for one.
-pub(super) fn compile_all(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<()> {
-    let mut texts = BTreeMap::new();
-    for kernel in kernels {
-        let placed = kernel.placed(gpu, buffers);
-        if placed.bound.len() + usize::from(kernel.metrics) <= gpu.most_buffers() {
-            texts.entry(placed.text).or_insert((&kernel.name, placed.bindings));
-        }
-    }
+/// The kernels on a device, bound to the buffers of their tensors. Each text is compiled once, and that on all cores, since drivers
+/// take up to a second for one.
+pub(super) fn compile(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Vec<Dispatch>> {
+    let placed = kernels.iter().map(|kernel| kernel.placed(gpu, buffers)).collect::<Result<Vec<Placed<'_>>>>()?;
+    let texts: BTreeMap<&str, usize> = placed.iter().enumerate().map(|(i, placed)| (placed.text.as_str(), i)).collect();
+    let pipeline = |i: usize| gpu.pipeline(&kernels[i].name, &placed[i].text, &placed[i].bindings);
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(texts.len());
-    let work = Mutex::new((texts.into_iter(), None));
-    let locked = || work.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let next = || locked().0.next();
-    let compile = || {
-        while let Some((text, (name, bindings))) = next() {
-            if let Err(error) = gpu.pipeline(name, &text, &bindings) {
-                locked().1.get_or_insert(error);
-            }
+    let left = Mutex::new(texts.into_values());
+    let next = || left.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+    // A worker ends at its first error.
+    let work = || -> strait_device::Result<()> {
+        while let Some(i) = next() {
+            pipeline(i)?;
         }
+        Ok(())
     };
-    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(compile))));
-    match work.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).1 {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })?;
+    let dispatch = |(i, kernel): (usize, &&Kernel)| {
+        Ok(gpu.dispatch(&pipeline(i)?, &kernel.sizes, &placed[i].bound, kernel.workgroups)?)
+    };
+    kernels.iter().enumerate().map(dispatch).collect()
 }
 
 /// What there is to know of a product beside its text.
@@ -141,7 +141,7 @@ impl Kernel {
     }
 
     /// Its text for tensors that lie in these buffers, which of them it binds where, and each access.
-    fn placed<'a>(&self, gpu: &strait_device::Gpu, buffers: &'a [Buffer]) -> Placed<'a> {
+    fn placed<'a>(&self, gpu: &strait_device::Gpu, buffers: &'a [Buffer]) -> Result<Placed<'a>> {
         let (_, mut text) = self.source();
         let (mut accesses, mut bound) = (Vec::new(), Vec::new());
         // Bindings behind those that kernels number themselves.
@@ -155,18 +155,11 @@ impl Kernel {
                 text = Pieces { binding, others, words: gpu.piece_words() }.apply(&text);
             }
         }
-        Placed { text, bindings: Bindings { buffers: accesses, metrics: self.metrics }, bound }
-    }
-
-    /// The kernel on a device, bound to the buffers of its tensors.
-    pub(super) fn compile(&self, gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Dispatch> {
-        let Placed { text, bindings, bound } = self.placed(gpu, buffers);
         let most = gpu.most_buffers();
         if bound.len() + usize::from(self.metrics) > most {
             return Err(Error::Pieces { kernel: self.name.clone(), needed: bound.len(), most });
         }
-        let pipeline = gpu.pipeline(&self.name, &text, &bindings)?;
-        Ok(gpu.dispatch(&pipeline, &self.sizes, &bound, self.workgroups)?)
+        Ok(Placed { text, bindings: Bindings { buffers: accesses, metrics: self.metrics }, bound })
     }
 
     /// The buffers that it binds, where tensors lie in so many pieces.

@@ -252,7 +252,6 @@ impl Execution for Run {
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
         self.indices.admit(&self.program, &routine)?;
-        let (mut dispatches, mut counts) = (Vec::new(), Vec::new());
         let mixed = routine.precision() == Precision::Mixed;
         let pieces = |tensor: Tensor| self.buffers[tensor.id].pieces().len();
         let lowering = Lowering {
@@ -264,13 +263,8 @@ impl Execution for Run {
             pieces: &pieces,
         };
         let lowered = lower(&routine, lowering);
-        kernel::compile_all(&lowered.iter().flatten().collect::<Vec<_>>(), &self.gpu, &self.buffers)?;
-        for kernels in lowered {
-            counts.push(kernels.len());
-            for kernel in kernels {
-                dispatches.push(kernel.compile(&self.gpu, &self.buffers)?);
-            }
-        }
+        let counts = lowered.iter().map(Vec::len).collect();
+        let dispatches = kernel::compile(&lowered.iter().flatten().collect::<Vec<_>>(), &self.gpu, &self.buffers)?;
         self.plans.push(Plan { dispatches, counts, step_time: SLICE });
         Ok(self.program.add(routine))
     }

@@ -1,7 +1,7 @@
 //! From products to kernels: which tile, how operands are read, and what goes along with a gradient.
 
 use strait_device::{Access, Matrices};
-use strait_shaders::{Fragments, Operand, Part, Shape, Tile, given, operand, product, result};
+use strait_shaders::{Fragments, Operand, Part, SIZE, Shape, Tile, given, operand, product, result};
 
 use super::kernel::{Entry, Kernel, activation_code, groups, reads, summing, update_code};
 use super::lower::{Lowering, Tiles};
@@ -271,8 +271,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
             main += &product(tile, phases, [a, b]);
             [across + count.div_ceil(down), down, 1]
         } else {
-            main += "@group(0) @binding(0) var<uniform> size: Product;\n";
-            main += &format!("@compute @workgroup_size({lanes})\n");
+            main += &format!("{SIZE}@compute @workgroup_size({lanes})\n");
             main += "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n";
             main += "    other(group.x, lane);\n}\n";
             [count, 1, 1]
