@@ -132,44 +132,48 @@ pub trait Execution: Send {
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>>;
 }
 
-/// Writes bytes to the start of a tensor's memory.
-type WriteBytes = dyn Fn(&[u8]) -> Result<()> + Send + Sync;
+/// Writes parts of so many bytes in all, one behind the other, to the start of a tensor's memory.
+type WriteParts = dyn Fn(usize, &mut dyn Iterator<Item = &[u8]>) -> Result<()> + Send + Sync;
 
 /// Fills a data set's tensor from any thread, also while the program runs; see [`Execution::uploader`].
 pub struct Uploader {
     pub(crate) name: String,
     pub(crate) tensor: Tensor,
-    pub(crate) send: Box<WriteBytes>,
+    pub(crate) send: Box<WriteParts>,
 }
 
 impl Uploader {
-    /// Writes bytes to the start of a tensor of kind `Bytes`.
+    /// Writes rows of bytes to the first rows of a tensor of kind `Bytes`.
     ///
     /// # Errors
-    /// [`Error::Length`] if they are more than it holds, [`Error::Tensor`] if it is of another kind, or the device's own.
-    pub fn write_bytes(&self, values: &[u8]) -> Result<()> {
-        self.check(Kind::Bytes, values.len())?;
-        (self.send)(values)
+    /// [`Error::Length`] if they are more than it holds, [`Error::Tensor`] if it is of another kind, or the device's own,
+    /// which refuses rows of another width.
+    pub fn write_bytes<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<()> {
+        self.write_rows(Kind::Bytes, rows)
     }
 
-    /// Writes numbers to the start of a tensor of kind `Rows`.
+    /// Writes rows of numbers to the first rows of a tensor of kind `Rows`.
     ///
     /// # Errors
     /// As [`Uploader::write_bytes`].
-    pub fn write(&self, values: &[f32]) -> Result<()> {
-        self.check(Kind::Rows, values.len())?;
-        (self.send)(bytemuck::cast_slice(values))
+    pub fn write<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [f32]>) -> Result<()> {
+        self.write_rows(Kind::Rows, rows)
     }
 
-    fn check(&self, kind: Kind, found: usize) -> Result<()> {
+    fn write_rows<'a, T: bytemuck::NoUninit>(
+        &self,
+        kind: Kind,
+        rows: impl ExactSizeIterator<Item = &'a [T]>,
+    ) -> Result<()> {
         if self.tensor.kind != kind {
             let message = format!("it is of kind {:?}", self.tensor.kind);
             return Err(Error::Tensor { tensor: self.name.clone(), message });
         }
+        let found = rows.len() * self.tensor.cols;
         if found > self.tensor.len() {
             return Err(Error::Length { tensor: self.name.clone(), expected: self.tensor.len(), found });
         }
-        Ok(())
+        (self.send)(found * size_of::<T>(), &mut rows.map(bytemuck::cast_slice))
     }
 }
 

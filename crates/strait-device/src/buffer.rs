@@ -1,6 +1,6 @@
 //! Buffers, and the way to and from them.
 
-use wgpu::{BufferDescriptor, BufferUsages, MapMode, PollType};
+use wgpu::{BufferDescriptor, BufferSize, BufferUsages, MapMode, PollType, WriteOnly};
 
 use crate::{Error, Gpu, Result};
 
@@ -66,25 +66,62 @@ impl Gpu {
     /// # Errors
     /// [`Error::Lost`], or [`Error::Refused`] if the bytes do not fit.
     pub fn write(&self, buffer: &Buffer, bytes: &[u8]) -> Result<()> {
-        let whole = buffer.piece_bytes as usize;
-        if bytes.len().div_ceil(whole) > buffer.pieces.len() {
-            let message = format!("{} bytes are more than it holds", bytes.len());
-            return Err(self.refused(&format!("writing to `{}`", buffer.label), message));
-        }
-        let mut parts = buffer.pieces.iter().zip(bytes.chunks(whole));
-        parts.try_for_each(|(piece, part)| self.write_piece(piece, &buffer.label, part))
+        self.write_parts(buffer, bytes.len(), &mut std::iter::once(bytes))
     }
 
-    pub(crate) fn write_piece(&self, raw: &wgpu::Buffer, label: &str, bytes: &[u8]) -> Result<()> {
+    /// Writes parts of `bytes` bytes in all, one behind the other, to the start of a buffer: each is copied once, to where the
+    /// device fetches it.
+    ///
+    /// # Errors
+    /// [`Error::Lost`], or [`Error::Refused`] if the bytes do not fit or the parts are fewer or more.
+    pub fn write_parts(&self, buffer: &Buffer, bytes: usize, parts: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
+        let refused = |message: String| Err(self.refused(&format!("writing to `{}`", buffer.label), message));
+        let whole = buffer.piece_bytes as usize;
+        if bytes.div_ceil(whole) > buffer.pieces.len() {
+            return refused(format!("{bytes} bytes are more than it holds"));
+        }
+        let (mut part, mut missing): (&[u8], _) = (&[], 0);
+        for (piece, start) in buffer.pieces.iter().zip((0..bytes).step_by(whole)) {
+            self.write_piece(piece, &buffer.label, (bytes - start).min(whole), |mut room| {
+                while !room.is_empty() {
+                    if part.is_empty() {
+                        let Some(next) = parts.next() else { break };
+                        part = next;
+                    }
+                    let (copied, rest) = part.split_at(part.len().min(room.len()));
+                    let (mut place, left) = room.split_at(copied.len());
+                    place.copy_from_slice(copied);
+                    (part, room) = (rest, left);
+                }
+                missing += room.len();
+                room.fill(0);
+            })?;
+        }
+        if missing > 0 {
+            return refused(format!("the parts are {missing} bytes short of {bytes}"));
+        }
+        if !part.is_empty() || parts.next().is_some() {
+            return refused(format!("the parts are more than {bytes} bytes"));
+        }
+        Ok(())
+    }
+
+    /// Lets `fill` write the first bytes of a piece; what is missing to a whole word is filled up with zeros.
+    pub(crate) fn write_piece(
+        &self,
+        raw: &wgpu::Buffer,
+        label: &str,
+        bytes: usize,
+        fill: impl FnOnce(WriteOnly<'_, [u8]>),
+    ) -> Result<()> {
         self.check()?;
-        let whole = bytes.len() / 4 * 4;
+        let Some(size) = BufferSize::new(bytes.next_multiple_of(4) as u64) else {
+            return Ok(());
+        };
         let ((), error) = self.scoped(|_| {
-            let queue = &self.shared.queue;
-            queue.write_buffer(raw, 0, &bytes[..whole]);
-            if whole < bytes.len() {
-                let mut rest = [0; 4];
-                rest[..bytes.len() - whole].copy_from_slice(&bytes[whole..]);
-                queue.write_buffer(raw, whole as u64, &rest);
+            if let Some(mut view) = self.shared.queue.write_buffer_with(raw, 0, size) {
+                view.slice(bytes..).fill(0);
+                fill(view.slice(..bytes));
             }
         });
         self.check()?;

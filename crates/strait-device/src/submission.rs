@@ -52,7 +52,9 @@ impl Gpu {
         let bytes = (size_of_val(sizes) as u64).next_multiple_of(16);
         let usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
         let size = self.allocate("sizes", bytes, usage)?;
-        self.write_piece(&size, "sizes", bytemuck::cast_slice(sizes))?;
+        self.write_piece(&size, "sizes", size_of_val(sizes), |mut room| {
+            room.copy_from_slice(bytemuck::cast_slice(sizes))
+        })?;
         let all = std::iter::once((0, &size)).chain(buffers.iter().map(|&(binding, Piece(raw))| (binding, raw)));
         let entries: Vec<_> =
             all.map(|(binding, raw)| BindGroupEntry { binding, resource: raw.as_entire_binding() }).collect();
@@ -105,11 +107,13 @@ impl Gpu {
     /// # Errors
     /// If the device is lost or refuses.
     pub fn write_steps<T: bytemuck::Pod>(&self, table: &Table, steps: &[T]) -> Result<()> {
-        let mut bytes = vec![0; steps.len() * STEP_STRIDE];
-        for (slot, step) in bytes.chunks_exact_mut(STEP_STRIDE).zip(steps) {
-            slot[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(step));
-        }
-        self.write_piece(&table.steps, "steps", &bytes)
+        let (size, bytes) = (size_of::<T>(), steps.len() * STEP_STRIDE);
+        self.write_piece(&table.steps, "steps", bytes, |mut room| {
+            room.fill(0);
+            for (number, step) in steps.iter().enumerate() {
+                room.slice(number * STEP_STRIDE..).slice(..size).copy_from_slice(bytemuck::bytes_of(step));
+            }
+        })
     }
 
     /// Reads the first metrics.

@@ -236,8 +236,8 @@ pub fn upload(execution: &mut dyn Execution, tensor: Tensor, rows: &Rows<'_>) ->
 /// The device's own.
 pub fn fill(place: &Uploader, rows: &Rows<'_>) -> Result<()> {
     match rows.values {
-        Values::Bytes(bytes) => place.write_bytes(bytes)?,
-        Values::Numbers(numbers) => place.write(numbers)?,
+        Values::Bytes(bytes) => place.write_bytes(bytes.chunks_exact(rows.width))?,
+        Values::Numbers(numbers) => place.write(numbers.chunks_exact(rows.width))?,
     }
     Ok(())
 }

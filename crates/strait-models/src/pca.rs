@@ -53,10 +53,17 @@ impl Pca {
         if rows.width != self.mean.len() {
             return Err(Error::Width { expected: self.mean.len(), found: rows.width });
         }
+        // Column by column, so that the coordinates of a row are summed side by side.
+        let count = self.components.len();
+        let of_column = |c: usize| self.components.iter().map(move |component| component[c]);
+        let columns: Vec<f64> = (0..rows.width).flat_map(of_column).collect();
         let code = |row: usize| {
-            let centred: Vec<f64> = (0..rows.width).map(|c| f64::from(rows.at(row, c)) - self.mean[c]).collect();
-            let dot = |component: &Vec<f64>| component.iter().zip(&centred).map(|(p, x)| p * x).sum();
-            self.components.iter().map(dot).collect()
+            let mut code = vec![0.0; count];
+            for (c, column) in columns.chunks_exact(count.max(1)).enumerate() {
+                let x = f64::from(rows.at(row, c)) - self.mean[c];
+                code.iter_mut().zip(column).for_each(|(sum, p)| *sum += p * x);
+            }
+            code
         };
         Ok((0..rows.count).map(code).collect())
     }

@@ -131,6 +131,20 @@ impl Feed {
         execution.run(routine, &[Step { offset: 0, ..*step }], &mut go_on)
     }
 
+    /// The parts of an order that are brought to the device one after the other. The first ones are short, because the device has
+    /// nothing to do while it waits for the first; from part to part they double, up to what a place holds.
+    fn parts<'a>(&self, mut order: &'a [u32]) -> Vec<&'a [u32]> {
+        let mut length = self.batch * (self.rows / self.batch).div_ceil(8).max(1);
+        let mut parts = Vec::new();
+        while !order.is_empty() {
+            let (part, rest) = order.split_at(length.min(order.len()));
+            parts.push(part);
+            order = rest;
+            length = (2 * length).min(self.rows);
+        }
+        parts
+    }
+
     /// Runs steps over the rows in an order, with `routines` for the places. After a place's steps, `after` may look at
     /// what they left, with the place and the number of its rows.
     pub(crate) fn run(
@@ -149,13 +163,13 @@ impl Feed {
         };
         let uploaders = self.places.iter().map(|place| execution.uploader(*place));
         let uploaders: Vec<Uploader> = uploaders.collect::<strait_compute::Result<_>>()?;
-        let parts: Vec<&[u32]> = order.chunks(self.rows).collect();
-        let steps_of_place = self.rows / self.batch;
+        let parts = self.parts(order);
+        let mut start = 0;
         fill_in_order(&uploaders[0], rows, parts[0])?;
         let mut metrics = Metrics::default();
         for (number, part) in parts.iter().enumerate() {
-            let first = number * steps_of_place;
-            let own = |step: &Step| Step { offset: step.offset - (number * self.rows) as u32, ..*step };
+            let first = start / self.batch;
+            let own = |step: &Step| Step { offset: step.offset - start as u32, ..*step };
             let end = (first + part.len().div_ceil(self.batch)).min(steps.len());
             let own: Vec<Step> = steps[first..end].iter().map(own).collect();
             let (place, next) = (number % self.places.len(), (number + 1) % self.places.len());
@@ -169,6 +183,7 @@ impl Feed {
             })?;
             metrics.append(ran);
             after(execution, place, part.len())?;
+            start += part.len();
         }
         Ok(metrics)
     }
@@ -176,11 +191,11 @@ impl Feed {
 
 /// Writes these rows to a place, in this order.
 fn fill_in_order(place: &Uploader, rows: &Rows<'_>, order: &[u32]) -> strait_compute::Result<()> {
-    fn gathered<T: Copy>(values: &[T], width: usize, order: &[u32]) -> Vec<T> {
-        order.iter().flat_map(|&row| &values[row as usize * width..][..width]).copied().collect()
+    fn ordered<'a, T>(values: &'a [T], width: usize, order: &'a [u32]) -> impl ExactSizeIterator<Item = &'a [T]> {
+        order.iter().map(move |&row| &values[row as usize * width..][..width])
     }
     match rows.values {
-        Values::Bytes(bytes) => place.write_bytes(&gathered(bytes, rows.width, order)),
-        Values::Numbers(numbers) => place.write(&gathered(numbers, rows.width, order)),
+        Values::Bytes(bytes) => place.write_bytes(ordered(bytes, rows.width, order)),
+        Values::Numbers(numbers) => place.write(ordered(numbers, rows.width, order)),
     }
 }

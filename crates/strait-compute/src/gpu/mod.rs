@@ -27,8 +27,8 @@ use crate::{
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Steps of the longest slice.
-const MOST_STEPS: usize = 64;
+/// Steps of the first slice of a run, which the device has to wait for, and of the longest; from slice to slice they double.
+const STEPS: (usize, usize) = (2, 64);
 
 /// The GPU back end.
 #[derive(Clone)]
@@ -299,7 +299,8 @@ impl Execution for Run {
     fn uploader(&self, tensor: Tensor) -> Result<Uploader> {
         check_tensor(&self.program, tensor)?;
         let (gpu, buffer) = (self.gpu.clone(), self.buffers[tensor.id].clone());
-        let send = Box::new(move |bytes: &[u8]| Ok(gpu.write(&buffer, bytes)?));
+        let send =
+            Box::new(move |bytes, parts: &mut dyn Iterator<Item = &[u8]>| Ok(gpu.write_parts(&buffer, bytes, parts)?));
         Ok(Uploader { name: self.program.name(tensor).to_owned(), tensor, send })
     }
 
@@ -313,13 +314,14 @@ impl Execution for Run {
         self.gpu.write_steps(table, &numbered)?;
         let plan = &mut self.plans[routine.0];
         let (mut done, mut under_way, mut host_time) = (0, None, Duration::ZERO);
-        let mut mark = Instant::now();
+        let (mut most, mut mark) = (STEPS.0, Instant::now());
         while done < steps.len() {
             if control(done).is_break() {
                 return Err(Error::Stopped { steps: done });
             }
             let fitting = (SLICE.as_secs_f64() / plan.step_time.as_secs_f64().max(1e-9)) as usize;
-            let end = (done + fitting.clamp(1, MOST_STEPS)).min(steps.len());
+            let end = (done + fitting.clamp(1, most)).min(steps.len());
+            most = (2 * most).min(STEPS.1);
             let submission = self.gpu.submit(&plan.dispatches, table, done..end)?;
             host_time += submission.recording();
             // Two slices are under way; the older one's end tells how long a step takes.
