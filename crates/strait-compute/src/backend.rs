@@ -57,6 +57,14 @@ pub trait Backend: Send + Sync {
     /// What it is, for people: the adapter's name, or the processor's instruction sets and the number of threads.
     fn describe(&self) -> String;
 
+    /// Compiles what programs that will be loaded need, all of it together, which takes less time than one after the other.
+    ///
+    /// # Errors
+    /// When an operation cannot be prepared.
+    fn prepare(&self, _programs: &[Program]) -> Result<()> {
+        Ok(())
+    }
+
     /// Allocates a program's tensors, all zero, and prepares its routines. A tensor in `shared` takes the buffer
     /// given, with its contents.
     ///
@@ -281,7 +289,7 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
 
 /// Checks that a routine uses the program's tensors only, and that no weight that is used transposed or in 16 bits is
 /// written by anything but an update, a combination, a max norm or the host: the CPU keeps copies that only these renew.
-fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
+pub(crate) fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
     let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::<(Tensor, usize)>::new());
     let routines = program.routines.iter().chain([routine]);
     for (op, precision) in routines.flat_map(|routine| routine.ops().iter().map(|op| (op, routine.precision()))) {

@@ -121,6 +121,31 @@ impl Device {
         self.backend.largest_tensor()
     }
 
+    /// Compiles what these programs need; see [`Backend::prepare`].
+    ///
+    /// ```
+    /// use strait_compute::{Device, Kind, Op, Program, Routine};
+    /// let programs = [10, 20].map(|width| {
+    ///     let mut program = Program::default();
+    ///     let x = program.tensor("x", 5, width, Kind::Values);
+    ///     let mut routine = Routine::new("length");
+    ///     routine.push(Op::Dot { x, y: x }).expect("the shapes fit");
+    ///     program.add(routine);
+    ///     program
+    /// });
+    /// let device = Device::cpu()?;
+    /// device.prepare(&programs)?;
+    /// let loaded = programs.map(|program| device.load(program));
+    /// # assert!(loaded.iter().all(|loaded| loaded.is_ok()));
+    /// # Ok::<(), strait_compute::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Backend::prepare`].
+    pub fn prepare(&self, programs: &[Program]) -> Result<()> {
+        self.backend.prepare(programs)
+    }
+
     /// Loads a program; see [`Backend::load`].
     ///
     /// # Errors

@@ -38,12 +38,20 @@ impl Gpu {
             return Err(Error::TooLarge { label: label.to_owned(), bytes, limit: MOST_BYTES, adapter });
         }
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-        let limit = self.largest_tensor();
-        let piece_bytes = if bytes <= limit { limit } else { 4 * u64::from(self.piece_words()) };
-        let count = bytes.div_ceil(piece_bytes).max(1);
-        let sizes = (0..count).map(|piece| (bytes - piece * piece_bytes).min(piece_bytes));
+        let piece_bytes = self.piece_bytes(bytes);
+        let sizes = (0..self.pieces(bytes) as u64).map(|piece| (bytes - piece * piece_bytes).min(piece_bytes));
         let pieces = sizes.map(|size| self.allocate(label, size, usage)).collect::<Result<_>>()?;
         Ok(Buffer { pieces, piece_bytes, label: label.to_owned() })
+    }
+
+    /// In how many pieces a buffer of that many bytes lies.
+    pub fn pieces(&self, bytes: u64) -> usize {
+        bytes.div_ceil(self.piece_bytes(bytes)).max(1) as usize
+    }
+
+    fn piece_bytes(&self, bytes: u64) -> u64 {
+        let limit = self.largest_tensor();
+        if bytes <= limit { limit } else { 4 * u64::from(self.piece_words()) }
     }
 
     pub(crate) fn allocate(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer> {

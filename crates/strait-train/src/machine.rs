@@ -64,36 +64,45 @@ pub(crate) struct Plan<'a> {
     pub(crate) watched: Option<&'a Watched>,
 }
 
-/// One machine on a device.
-pub(crate) struct Machine {
-    pub(crate) execution: Box<dyn Execution>,
+/// What a program has of a machine.
+struct Recorded {
     feed: Feed,
     /// For each place of the feed, one step of training.
     steps: Vec<RoutineId>,
     /// The same, keeping the hidden probabilities of the positive phase.
     lasts: Vec<RoutineId>,
-    number: usize,
-    rows: usize,
     layers: Layers,
     /// 1 / σ of the visible units, where it is learned.
     precision: Option<Tensor>,
     watch: Option<Watch>,
     /// For each place of the feed, the hidden probabilities of its rows.
-    pub(crate) features: Vec<Tensor>,
-    /// Whether these go to the host.
-    keep: bool,
-    pub(crate) kept: Vec<f32>,
+    features: Vec<Tensor>,
+    /// Chains that persist.
+    chains: Vec<Tensor>,
+    /// The parameters that drive them, where they are others than those that learn.
+    driving: Option<Layers>,
 }
 
-impl Machine {
-    pub(crate) fn load(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: &Source<'_>) -> Result<Self> {
+/// One machine on a device.
+pub(crate) struct Machine {
+    execution: Box<dyn Execution>,
+    recorded: Recorded,
+    number: usize,
+    rows: usize,
+    /// Whether the hidden probabilities go to the host.
+    keep: bool,
+    kept: Vec<f32>,
+}
+
+impl Recorded {
+    /// Records a machine; `data` are its rows, where they come from the host.
+    fn new(program: &mut Program, device: &Device, plan: Plan<'_>, rbm: &Rbm, data: Option<&Rows<'_>>) -> Result<Self> {
         let Plan { recipe, number, rows, features: kind, watched } = plan;
         let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
         let batch = recipe.batch.min(rows);
-        let mut program = Program::default();
-        let feed = match source.on_host() {
-            None => Feed::given(&mut program, rows, visible, batch),
-            Some((data, _)) => Feed::of(&mut program, device, &data, hidden, batch),
+        let feed = match data {
+            None => Feed::given(program, rows, visible, batch),
+            Some(data) => Feed::of(program, device, data, hidden, batch),
         };
         let mut features = Vec::new();
         if kind != Features::Dropped {
@@ -104,9 +113,9 @@ impl Machine {
             parameter: program.tensor(name, rows, cols, Kind::Values),
             velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
         };
-        let weight = parameter(&mut program, "w", visible, hidden);
-        let visible_bias = parameter(&mut program, "a", 1, visible);
-        let hidden_bias = parameter(&mut program, "b", 1, hidden);
+        let weight = parameter(program, "w", visible, hidden);
+        let visible_bias = parameter(program, "a", 1, visible);
+        let hidden_bias = parameter(program, "b", 1, hidden);
         let mut column =
             |wanted: bool, name: &str, cols: usize| wanted.then(|| program.tensor(name, 1, cols, Kind::Values));
         let offsets = (
@@ -126,27 +135,27 @@ impl Machine {
             stream: 64 * number as u32,
         };
         let phases = match recipe.chain {
-            Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
-            Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps, None)?,
+            Chain::Data => layers.contrastive_divergence(program, (v0, h0), recipe.cd_steps)?,
+            Chain::Persistent => layers.persistent(program, (v0, h0), recipe.cd_steps, None)?,
             Chain::FastPersistent { .. } => {
-                let driving = layers.beside(&mut program, "driving");
-                layers.persistent(&mut program, (v0, h0), recipe.cd_steps, Some(driving))?
+                let driving = layers.beside(program, "driving");
+                layers.persistent(program, (v0, h0), recipe.cd_steps, Some(driving))?
             }
             Chain::Tempered { chains, hottest } => {
-                layers.tempered(&mut program, (v0, h0), recipe.cd_steps, (chains, hottest))?
+                layers.tempered(program, (v0, h0), recipe.cd_steps, (chains, hottest))?
             }
         };
         let Phases { mut step, reconstruction, negative, chains, driving } = phases;
         let mut positive = (v0, h0);
         if let (Some(SparsityTarget { weight, target }), Units::Bernoulli) = (recipe.sparsity, rbm.hidden) {
-            positive.1 = record_sparsity(&mut program, &mut step, h0, (weight, target))?;
+            positive.1 = record_sparsity(program, &mut step, h0, (weight, target))?;
         }
         let mut after = Vec::new();
         if let (Some(precision), Some(rate)) = (precision, deviates) {
-            let to = &mut Recording { program: &mut program, step: &mut step };
+            let to = &mut Recording { program, step: &mut step };
             after = record_deviations(to, &layers, (v0, h0), (precision, rate))?;
         }
-        let to = &mut Recording { program: &mut program, step: &mut step };
+        let to = &mut Recording { program, step: &mut step };
         let mut centred = |(v, h): (Tensor, Tensor)| -> Result<(Tensor, Tensor)> {
             Ok((to.centred(v, offsets.0)?, to.centred(h, offsets.1)?))
         };
@@ -162,7 +171,7 @@ impl Machine {
                 let rate = rate * recipe.rate_of(rbm) / recipe.rate;
                 let limits = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
                 let fast = Fast { rate, weight_cost: recipe.weight_cost, limits };
-                fast.learn(&mut program, statistics, updates, &driving)
+                fast.learn(program, statistics, updates, &driving)
             }
             _ => {
                 let first = std::iter::once(gradient(statistics.0, statistics.1, updates, 1.0));
@@ -190,78 +199,104 @@ impl Machine {
             lasts.push(program.add(last));
         }
         let watch = watched.filter(|_| rbm.hidden == Units::Bernoulli && rbm.visible != Units::Rectified);
-        let watch = watch.map(|rows| Watch::record(&mut program, &layers, precision, rows)).transpose()?;
+        let watch = watch.map(|rows| Watch::record(program, &layers, precision, rows)).transpose()?;
+        Ok(Self { feed, steps, lasts, layers, precision, watch, features, chains, driving })
+    }
+}
+
+/// The program of a machine that will be loaded; `data` are its rows, where they come from the host.
+pub(crate) fn program(device: &Device, plan: Plan<'_>, rbm: &Rbm, data: Option<&Rows<'_>>) -> Result<Program> {
+    let mut program = Program::default();
+    Recorded::new(&mut program, device, plan, rbm, data)?;
+    Ok(program)
+}
+
+impl Machine {
+    pub(crate) fn load(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: &Source<'_>) -> Result<Self> {
+        let Plan { recipe, number, rows, features, watched } = plan;
+        let data = source.on_host();
+        let mut program = Program::default();
+        let recorded = Recorded::new(&mut program, device, plan, rbm, data.as_ref().map(|(rows, _)| rows))?;
+        let Recorded { feed, layers, .. } = &recorded;
         let shared = match source {
             Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
             _ => Vec::new(),
         };
         let mut execution = device.load_sharing(program, &shared)?;
         let mut means = Vec::new();
-        match source.on_host() {
+        match &data {
             Some((rows, order)) => {
-                feed.upload(&mut *execution, &rows)?;
-                feed.write_order(&mut *execution, &order)?;
+                feed.upload(&mut *execution, rows)?;
+                feed.write_order(&mut *execution, order)?;
                 if recipe.centred {
                     means = rows.mean();
                 }
             }
             None if recipe.centred => {
                 let values = execution.read(feed.whole())?;
-                means = Rows { count: rows, width: visible, values: Values::Numbers(&values) }.mean();
+                means = Rows { count: rows, width: rbm.visible_bias.len(), values: Values::Numbers(&values) }.mean();
             }
             None => {}
         }
-        execution.write(weight.target(), &rbm.weight)?;
-        if let Some(driving) = driving {
+        execution.write(layers.weight, &rbm.weight)?;
+        if let Some(driving) = recorded.driving {
             execution.write(driving.weight, &rbm.weight)?;
         }
-        if let Some(offset) = offsets.0 {
+        if let Some(offset) = layers.offsets.0 {
             execution.write(offset, &means.iter().map(|&mean| mean as f32).collect::<Vec<_>>())?;
         }
-        if let Some(offset) = offsets.1 {
+        if let Some(offset) = layers.offsets.1 {
             // What binary units are on the mean while they know nothing.
-            execution.write(offset, &vec![0.5; hidden])?;
+            execution.write(offset, &vec![0.5; offset.cols])?;
         }
-        if let Some(precision) = precision {
-            execution.write(precision, &vec![1.0; visible])?;
+        if let Some(precision) = recorded.precision {
+            execution.write(precision, &vec![1.0; precision.cols])?;
         }
-        if let (Some(watch), Some(rows)) = (&watch, watched) {
+        if let (Some(watch), Some(rows)) = (&recorded.watch, watched) {
             watch.write(&mut *execution, rows)?;
         }
         let mut stream = Stream::new(recipe.seed, 500 + number as u32);
-        for chain in chains {
-            write_states(&mut *execution, chain, &mut stream)?;
+        for chain in &recorded.chains {
+            write_states(&mut *execution, *chain, &mut stream)?;
         }
-        let keep = kind == Features::OnHost;
-        let kept = Vec::new();
-        Ok(Self { execution, feed, steps, lasts, number, rows, layers, precision, watch, features, keep, kept })
+        let keep = features == Features::OnHost;
+        Ok(Self { execution, recorded, number, rows, keep, kept: Vec::new() })
+    }
+
+    /// The hidden probabilities that the last epoch had, as the data of the next machine.
+    pub(crate) fn above(&mut self) -> Result<Source<'static>> {
+        let features = self.recorded.features[0];
+        if self.keep {
+            return Ok(Source::Kept(std::mem::take(&mut self.kept), features.cols));
+        }
+        Ok(Source::Device(self.execution.share(features)?))
     }
 
     /// Measures the operations of a step of that many rows.
     pub(crate) fn profile(&mut self, step: &Step) -> Result<Option<Profile>> {
-        Profile::measure(&mut *self.execution, self.steps[0], step)
+        Profile::measure(&mut *self.execution, self.recorded.steps[0], step)
     }
 
     /// Gives the parameters that were learned, without offsets.
     pub(crate) fn read(&mut self, rbm: &mut Rbm) -> Result<()> {
         let execution = &mut *self.execution;
-        rbm.weight = execution.read(self.layers.weight)?;
-        rbm.visible_bias = execution.read(self.layers.biases.0)?;
-        rbm.hidden_bias = execution.read(self.layers.biases.1)?;
+        rbm.weight = execution.read(self.recorded.layers.weight)?;
+        rbm.visible_bias = execution.read(self.recorded.layers.biases.0)?;
+        rbm.hidden_bias = execution.read(self.recorded.layers.biases.1)?;
         let hidden = rbm.hidden_bias.len();
         // a + (h − λ) Wᵀ and b + (v − μ) W
-        if let Some(offset) = self.layers.offsets.0 {
+        if let Some(offset) = self.recorded.layers.offsets.0 {
             for (row, mean) in rbm.weight.chunks_exact(hidden).zip(execution.read(offset)?) {
                 rbm.hidden_bias.iter_mut().zip(row).for_each(|(bias, w)| *bias -= mean * w);
             }
         }
-        if let Some(offset) = self.layers.offsets.1 {
+        if let Some(offset) = self.recorded.layers.offsets.1 {
             let offset = execution.read(offset)?;
             for (bias, row) in rbm.visible_bias.iter_mut().zip(rbm.weight.chunks_exact(hidden)) {
                 *bias -= row.iter().zip(&offset).map(|(w, mean)| w * mean).sum::<f32>();
             }
         }
-        if let Some(precision) = self.precision {
+        if let Some(precision) = self.recorded.precision {
             rbm.deviation = Some(execution.read(precision)?.into_iter().map(|precision| 1.0 / precision).collect());
         }
         Ok(())
@@ -298,11 +333,11 @@ impl Machine {
             };
             let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
             let last = epoch == recipe.epochs;
-            let routines = if last { &self.lasts } else { &self.steps };
+            let routines = if last { &self.recorded.lasts } else { &self.recorded.steps };
             let (rows, epochs) = (self.rows, recipe.epochs);
             let batch = recipe.batch;
             let mut progress = Progress { stage: &stage, epoch, epochs, rows, batch, done: 0, observer };
-            let (features, kept, keep) = (&self.features, &mut self.kept, self.keep && last);
+            let (features, kept, keep) = (&self.recorded.features, &mut self.kept, self.keep && last);
             let after = |execution: &mut dyn Execution, place: usize, rows: usize| {
                 if keep {
                     let read = execution.read(features[place])?;
@@ -312,11 +347,11 @@ impl Machine {
             };
             let control = &mut |batches| progress.tell(batches);
             let source = data.as_ref().map(|(rows, order)| (rows, &**order));
-            let ran = self.feed.run(&mut *self.execution, routines, &steps, source, control, after);
+            let ran = self.recorded.feed.run(&mut *self.execution, routines, &steps, source, control, after);
             let Some(metrics) = progress.outcome(ran)? else {
                 return Ok((records, true));
             };
-            let free_energy_gap = match &self.watch {
+            let free_energy_gap = match &self.recorded.watch {
                 Some(watch) => Some(watch.gap(&mut *self.execution)?),
                 None => None,
             };

@@ -9,7 +9,7 @@ use strait_models::{Rbm, Stack, Units, check_sizes};
 
 use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
-use crate::machine::{Features, Machine, Plan, Source};
+use crate::machine::{Features, Machine, Plan, Source, program};
 use crate::progress::HostCost;
 use crate::watch::Watched;
 use crate::{Error, Observer, Profile, Result};
@@ -212,15 +212,26 @@ impl Pretrain {
         let order = Stream::new(self.seed, 1).permutation(rows.count);
         let largest = sizes.iter().max().copied().unwrap_or(0);
         let above = if Feed::room(device, rows.count, largest) { Features::OnDevice } else { Features::OnHost };
+        let units = |layer: usize| (sizes[layer], self.units(layer, machines));
+        let rbm = |number| Rbm::new(units(number), units(number + 1), &mut Stream::new(self.seed, 2 + number as u32));
+        let rbms = (0..machines).map(rbm).collect::<strait_models::Result<Vec<_>>>()?;
+        let plan = |number: usize| {
+            let features = if number + 1 == machines { Features::Dropped } else { above };
+            Plan { recipe: self, number, rows: rows.count, features, watched: None }
+        };
+        // All machines' kernels at once, but for those of the free energies; where data stream, those of machines above the first
+        // depend on what is streamed.
+        if above == Features::OnDevice {
+            let data = |number| Some(&rows).filter(|_| number == 0);
+            let recorded = |(number, rbm)| program(device, plan(number), rbm, data(number));
+            device.prepare(&rbms.iter().enumerate().map(recorded).collect::<Result<Vec<_>>>()?)?;
+        }
         let mut source = Source::Host(rows, order);
         let mut watched = held_out.map(|held_out| Watched::new(rows, held_out));
         let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
-        for (number, pair) in sizes.windows(2).enumerate() {
+        for (number, mut rbm) in rbms.into_iter().enumerate() {
             let last = number + 1 == machines;
-            let [visible, hidden] = [0, 1].map(|i| (pair[i], self.units(number + i, machines)));
-            let mut rbm = Rbm::new(visible, hidden, &mut Stream::new(self.seed, 2 + number as u32))?;
-            let features = if last { Features::Dropped } else { above };
-            let plan = Plan { recipe: self, number, rows: rows.count, features, watched: watched.as_ref() };
+            let plan = Plan { watched: watched.as_ref(), ..plan(number) };
             let mut machine = Machine::load(device, plan, &rbm, &source)?;
             let (epochs, stopped) = machine.train(self, &rbm, &source, observer)?;
             machine.read(&mut rbm)?;
@@ -228,14 +239,12 @@ impl Pretrain {
             let negative = |x: &&f32| !(x.is_finite() && **x > 0.0);
             let deviations = rbm.deviation.iter().flatten().find(negative);
             if let Some(x) = parameters.into_iter().flatten().find(|x| !x.is_finite()).or(deviations) {
-                let stage = format!("RBM {}-{}", pair[0], pair[1]);
+                let stage = format!("RBM {}-{}", sizes[number], sizes[number + 1]);
                 let rate = f64::from(self.rate_of(&rbm));
                 return Err(Error::Diverged { stage, epoch: self.epochs, rate, error: f64::from(*x) });
             }
-            match features {
-                Features::Dropped => {}
-                Features::OnDevice => source = Source::Device(machine.execution.share(machine.features[0])?),
-                Features::OnHost => source = Source::Kept(std::mem::take(&mut machine.kept), pair[1]),
+            if !last {
+                source = machine.above()?;
             }
             watched = watched.filter(|_| !last).map(|watched| watched.above(device, &rbm)).transpose()?;
             result.stack.rbms.push(rbm);

@@ -69,6 +69,23 @@ fn a_gpu_learns_what_the_cpu_learns_and_the_same_bits_twice() {
     assert_eq!(bits(&net), bits(&again));
 }
 
+#[test]
+fn kernels_of_all_machines_are_compiled_before_the_first_is_trained() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let (device, pixels) = (device(&gpu), pixels());
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let recipe = Pretrain { epochs: 1, batch: 20, ..Pretrain::default() };
+    let mut counts = Vec::new();
+    let mut count = |_: &Event| {
+        counts.push(device.kernels().len());
+        ControlFlow::Continue(())
+    };
+    recipe.fit(&device, &[WIDTH, 24, 6], rows, None, &mut count).expect("the GPU learns");
+    assert!(counts[0] > 0 && counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+}
+
 /// Whether both devices compute the same loss and gradient.
 fn same_gradient(what: &str, gpu: &strait_device::Gpu, recipe: &FineTune, net: &impl Trainable) {
     let pixels = pixels();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use strait_device::{Access, Bindings, Buffer, Dispatch, Piece};
+use strait_device::{Access, Bindings, Buffer, Dispatch, Piece, Pipeline};
 use strait_shaders::{Part, Pieces, SECOND, alone, assemble, pair};
 
 use crate::op::Update;
@@ -23,19 +23,16 @@ pub(super) fn summing(columns: usize) -> u32 {
 /// as many as those at batch 100, gain nothing on an H100 if theirs are paired, and lose a tenth of their speed in mixed precision.
 const SMALL: usize = 100_000_000;
 
-/// A kernel whose tensors have their buffers.
-struct Placed<'a> {
-    text: String,
-    bindings: Bindings,
-    bound: Vec<(u32, Piece<'a>)>,
-}
-
-/// The kernels on a device, bound to the buffers of their tensors. Each text is compiled once, and that on all cores, since drivers
-/// take up to a second for one.
-pub(super) fn compile(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[Buffer]) -> Result<Vec<Dispatch>> {
-    let placed = kernels.iter().map(|kernel| kernel.placed(gpu, buffers)).collect::<Result<Vec<Placed<'_>>>>()?;
-    let texts: BTreeMap<&str, usize> = placed.iter().enumerate().map(|(i, placed)| (placed.text.as_str(), i)).collect();
-    let pipeline = |i: usize| gpu.pipeline(&kernels[i].name, &placed[i].text, &placed[i].bindings);
+/// The pipelines of these kernels, whose tensors lie in so many pieces. Each text is compiled once, and that on all cores, since
+/// drivers take up to a second for one.
+pub(super) fn compile(
+    kernels: &[&Kernel],
+    gpu: &strait_device::Gpu,
+    pieces: &dyn Fn(Tensor) -> usize,
+) -> Result<Vec<Arc<Pipeline>>> {
+    let placed = kernels.iter().map(|kernel| kernel.placed(gpu, pieces)).collect::<Result<Vec<_>>>()?;
+    let texts: BTreeMap<&str, usize> = placed.iter().enumerate().map(|(i, (text, _))| (text.as_str(), i)).collect();
+    let pipeline = |i: usize| gpu.pipeline(&kernels[i].name, &placed[i].0, &placed[i].1);
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(texts.len());
     let left = Mutex::new(texts.into_values());
     let next = || left.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
@@ -50,10 +47,7 @@ pub(super) fn compile(kernels: &[&Kernel], gpu: &strait_device::Gpu, buffers: &[
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })?;
-    let dispatch = |(i, kernel): (usize, &&Kernel)| {
-        Ok(gpu.dispatch(&pipeline(i)?, &kernel.sizes, &placed[i].bound, kernel.workgroups)?)
-    };
-    kernels.iter().enumerate().map(dispatch).collect()
+    (0..kernels.len()).map(|i| Ok(pipeline(i)?)).collect()
 }
 
 /// What there is to know of a product beside its text.
@@ -140,26 +134,44 @@ impl Kernel {
         (self.name.clone(), assemble(self.extensions, &self.constants, &self.parts, &(self.main.clone() + &main)))
     }
 
-    /// Its text for tensors that lie in these buffers, which of them it binds where, and each access.
-    fn placed<'a>(&self, gpu: &strait_device::Gpu, buffers: &'a [Buffer]) -> Result<Placed<'a>> {
-        let (_, mut text) = self.source();
-        let (mut accesses, mut bound) = (Vec::new(), Vec::new());
-        // Bindings behind those that kernels number themselves.
+    /// For each tensor the bindings of its pieces: the kernel's own number for the first, and for the others numbers behind those.
+    fn numbered(&self, pieces: &dyn Fn(Tensor) -> usize) -> Vec<Vec<u32>> {
         let mut free = FIRST_FREE_BINDING..;
-        for &(binding, access, tensor) in &self.buffers {
-            let pieces = buffers[tensor.id].pieces();
-            let others: Vec<u32> = free.by_ref().take(pieces.len() - 1).collect();
-            bound.extend(std::iter::once(binding).chain(others.iter().copied()).zip(pieces));
-            accesses.extend(std::iter::once(binding).chain(others.iter().copied()).map(|binding| (binding, access)));
+        let mut of = |&(binding, _, tensor): &(u32, Access, Tensor)| {
+            std::iter::once(binding).chain(free.by_ref().take(pieces(tensor) - 1)).collect()
+        };
+        self.buffers.iter().map(&mut of).collect()
+    }
+
+    /// Its text for tensors that lie in so many pieces, and what it binds.
+    fn placed(&self, gpu: &strait_device::Gpu, pieces: &dyn Fn(Tensor) -> usize) -> Result<(String, Bindings)> {
+        let (most, needed) = (gpu.most_buffers(), self.bound(pieces));
+        if needed > most {
+            return Err(Error::Pieces { kernel: self.name.clone(), needed, most });
+        }
+        let (_, mut text) = self.source();
+        let mut accesses = Vec::new();
+        for (&(_, access, _), numbers) in self.buffers.iter().zip(self.numbered(pieces)) {
+            accesses.extend(numbers.iter().map(|&binding| (binding, access)));
+            let (binding, others) = (numbers[0], numbers[1..].to_vec());
             if !others.is_empty() {
                 text = Pieces { binding, others, words: gpu.piece_words() }.apply(&text);
             }
         }
-        let most = gpu.most_buffers();
-        if bound.len() + usize::from(self.metrics) > most {
-            return Err(Error::Pieces { kernel: self.name.clone(), needed: bound.len(), most });
-        }
-        Ok(Placed { text, bindings: Bindings { buffers: accesses, metrics: self.metrics }, bound })
+        Ok((text, Bindings { buffers: accesses, metrics: self.metrics }))
+    }
+
+    /// The kernel, compiled for them, with the buffers of its tensors.
+    pub(super) fn bind(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        gpu: &strait_device::Gpu,
+        buffers: &[Buffer],
+    ) -> Result<Dispatch> {
+        let numbers = self.numbered(&|tensor| buffers[tensor.id].pieces().len());
+        let pieces = self.buffers.iter().flat_map(|&(_, _, tensor)| buffers[tensor.id].pieces());
+        let bound: Vec<(u32, Piece<'_>)> = numbers.into_iter().flatten().zip(pieces).collect();
+        Ok(gpu.dispatch(pipeline, &self.sizes, &bound, self.workgroups)?)
     }
 
     /// The buffers that it binds, where tensors lie in so many pieces.

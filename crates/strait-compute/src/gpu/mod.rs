@@ -17,7 +17,7 @@ pub use lower::Tiles;
 use strait_device::{Checks, Dispatch, Matrices, Options, Selector, Table};
 use strait_shaders::{Fragments, Shape};
 
-use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_read, check_routine, check_shared, check_steps, check_tensor, check_write};
 use crate::op::{LossKind, Op};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
@@ -60,6 +60,25 @@ impl Gpu {
     /// The same with products cut otherwise.
     pub fn with_tiles(self, tiles: Tiles) -> Self {
         Self { tiles, ..self }
+    }
+
+    /// In how many pieces a tensor lies.
+    fn pieces(&self, tensor: Tensor) -> usize {
+        self.gpu.pieces(tensor.bytes() as u64)
+    }
+
+    /// For each operation of a routine its kernels.
+    fn lower(&self, routine: &Routine) -> Vec<Vec<Kernel>> {
+        let mixed = routine.precision() == Precision::Mixed;
+        let lowering = Lowering {
+            tiles: self.tiles,
+            matrices: if mixed { self.matrices() } else { None },
+            memory: self.gpu.workgroup_memory(),
+            width: 0,
+            most_buffers: self.gpu.most_buffers(),
+            pieces: &|tensor| self.pieces(tensor),
+        };
+        lower(routine, lowering)
     }
 
     /// What multiplies f16, if that works.
@@ -207,10 +226,18 @@ impl Backend for Gpu {
             table: None,
             indices: Indices::default(),
         };
-        for routine in routines {
-            run.add(routine)?;
-        }
+        run.extend(routines)?;
         Ok(Box::new(run))
+    }
+
+    fn prepare(&self, programs: &[Program]) -> Result<()> {
+        for program in programs {
+            program.routines.iter().try_for_each(|routine| check_routine(program, routine))?;
+        }
+        let routines = programs.iter().flat_map(|program| &program.routines);
+        let lowered: Vec<Kernel> = routines.flat_map(|routine| self.lower(routine)).flatten().collect();
+        kernel::compile(&lowered.iter().collect::<Vec<_>>(), &self.gpu, &|tensor| self.pieces(tensor))?;
+        Ok(())
     }
 }
 
@@ -234,6 +261,36 @@ struct Run {
 }
 
 impl Run {
+    /// Adds routines, whose kernels are compiled together; none of them where one is refused.
+    fn extend(&mut self, routines: Vec<Routine>) -> Result<()> {
+        let known = self.program.routines.len();
+        let plans = self.plan(routines);
+        if plans.is_err() {
+            self.program.routines.truncate(known);
+        }
+        self.plans.extend(plans?);
+        Ok(())
+    }
+
+    fn plan(&mut self, routines: Vec<Routine>) -> Result<Vec<Plan>> {
+        let mut lowered = Vec::with_capacity(routines.len());
+        for routine in routines {
+            self.indices.admit(&self.program, &routine)?;
+            lowered.push(self.backend.lower(&routine));
+            self.program.add(routine);
+        }
+        let kernels: Vec<&Kernel> = lowered.iter().flatten().flatten().collect();
+        let pipelines = kernel::compile(&kernels, &self.gpu, &|tensor| self.backend.pieces(tensor))?;
+        let mut pipelines = pipelines.iter();
+        let plan = |operations: &Vec<Vec<Kernel>>| {
+            let kernels = operations.iter().flatten().zip(pipelines.by_ref());
+            let dispatches = kernels.map(|(kernel, pipeline)| kernel.bind(pipeline, &self.gpu, &self.buffers));
+            let counts = operations.iter().map(Vec::len).collect();
+            Ok(Plan { dispatches: dispatches.collect::<Result<_>>()?, counts, step_time: SLICE })
+        };
+        lowered.iter().map(plan).collect()
+    }
+
     /// A table with room for a run.
     fn make_room(&mut self, steps: usize, metrics: usize) -> Result<()> {
         if !self.table.as_ref().is_some_and(|table| table.holds(steps, metrics)) {
@@ -251,22 +308,8 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        self.indices.admit(&self.program, &routine)?;
-        let mixed = routine.precision() == Precision::Mixed;
-        let pieces = |tensor: Tensor| self.buffers[tensor.id].pieces().len();
-        let lowering = Lowering {
-            tiles: self.backend.tiles,
-            matrices: if mixed { self.backend.matrices() } else { None },
-            memory: self.gpu.workgroup_memory(),
-            width: 0,
-            most_buffers: self.gpu.most_buffers(),
-            pieces: &pieces,
-        };
-        let lowered = lower(&routine, lowering);
-        let counts = lowered.iter().map(Vec::len).collect();
-        let dispatches = kernel::compile(&lowered.iter().flatten().collect::<Vec<_>>(), &self.gpu, &self.buffers)?;
-        self.plans.push(Plan { dispatches, counts, step_time: SLICE });
-        Ok(self.program.add(routine))
+        self.extend(vec![routine])?;
+        Ok(RoutineId(self.plans.len() - 1))
     }
 
     fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {

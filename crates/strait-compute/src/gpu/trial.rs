@@ -1,7 +1,9 @@
 //! A product on cooperative matrices, tried before any is relied on: they are new in drivers, and a wrong sum would show
 //! only as a net that learns badly.
 
-use crate::{Activation, Backend, Kind, Op, Oracle, Precision, Program, Result, Routine, Step, Update, go_on};
+use crate::{
+    Activation, Backend, Kind, Op, Oracle, Precision, Program, Result, Routine, RoutineId, Step, Tensor, Update, go_on,
+};
 
 /// Rows, terms and columns: more than a matrix, and no multiple of one; operands that are read number by number, and such
 /// that are read four at a time.
@@ -9,36 +11,59 @@ const SIZES: [[usize; 3]; 2] = [[19, 37, 21], [19, 36, 20]];
 
 /// Whether the back end multiplies as the oracle does.
 pub(super) fn succeeds(backend: &dyn Backend) -> bool {
-    SIZES.into_iter().all(|size| match (product(backend, size), product(&Oracle::like(backend), size)) {
-        (Ok(found), Ok(expected)) => {
-            let pairs = || found.iter().zip(&expected);
-            let error: f32 = pairs().map(|(x, y)| (x - y) * (x - y)).sum();
-            // Also false for a NaN.
-            error <= 1e-6 * expected.iter().map(|y| y * y).sum::<f32>()
-        }
-        _ => false,
+    let (Ok(found), Ok(expected)) = (products(backend), products(&Oracle::like(backend))) else {
+        return false;
+    };
+    found.iter().zip(&expected).all(|(found, expected)| {
+        let error: f32 = found.iter().zip(expected).map(|(x, y)| (x - y) * (x - y)).sum();
+        // Also false for a NaN.
+        error <= 1e-6 * expected.iter().map(|y| y * y).sum::<f32>()
     })
 }
 
-/// A product, one with the transposed weights, and a gradient: each operand by its rows and by its columns.
-fn product(backend: &dyn Backend, [rows, terms, cols]: [usize; 3]) -> Result<Vec<f32>> {
+/// What the trial of a size reads and writes.
+struct Trial {
+    routine: RoutineId,
+    inputs: [Tensor; 2],
+    outputs: [Tensor; 3],
+}
+
+/// Of each size the results of a product, of one with the transposed weights, and of a gradient: each operand by its rows and by
+/// its columns.
+fn products(backend: &dyn Backend) -> Result<Vec<Vec<f32>>> {
     let mut program = Program::default();
+    let trials = SIZES.map(|size| record(&mut program, size)).into_iter().collect::<Result<Vec<Trial>>>()?;
+    let mut execution = backend.load(program, &[])?;
+    let mut results = Vec::new();
+    for (trial, [rows, ..]) in trials.into_iter().zip(SIZES) {
+        for (tensor, factor) in trial.inputs.into_iter().zip([31, 57]) {
+            let values = (0..tensor.len()).map(|i| (i * factor % 97) as f32 / 97.0 - 0.5);
+            execution.write(tensor, &values.collect::<Vec<f32>>())?;
+        }
+        execution.run(trial.routine, &[Step { rows: rows as u32, ..Step::default() }], &mut go_on)?;
+        let read = trial.outputs.map(|tensor| execution.read(tensor)).into_iter().collect::<Result<Vec<_>>>()?;
+        results.push(read.concat());
+    }
+    Ok(results)
+}
+
+fn record(program: &mut Program, [rows, terms, cols]: [usize; 3]) -> Result<Trial> {
     let mut tensor = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
     let (input, weight, bias) = (tensor("x", rows, terms), tensor("w", terms, cols), tensor("b", 1, cols));
     let (out, back, gradient) = (tensor("y", rows, cols), tensor("z", rows, terms), tensor("g", terms, cols));
     let zero = tensor("a", 1, terms);
     let mut routine = Routine::new("trial").in_precision(Precision::Mixed);
-    let activation = Activation::Linear;
-    routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out, sample: None })?;
-    routine.push(Op::Linear {
-        input: out,
+    let linear = |input, transposed, bias, out| Op::Linear {
+        input,
         weight,
-        transposed: true,
-        bias: zero,
-        activation,
-        out: back,
+        transposed,
+        bias,
+        activation: Activation::Linear,
+        out,
         sample: None,
-    })?;
+    };
+    routine.push(linear(input, false, bias, out))?;
+    routine.push(linear(out, true, zero, back))?;
     routine.push(Op::Gradient {
         positive: (input, out),
         negative: None,
@@ -49,13 +74,5 @@ fn product(backend: &dyn Backend, [rows, terms, cols]: [usize; 3]) -> Result<Vec
         positions: 1,
         scale: 1.0,
     })?;
-    let routine = program.add(routine);
-    let mut execution = backend.load(program, &[])?;
-    let values = |count: usize, factor: usize| -> Vec<f32> {
-        (0..count).map(|i| (i * factor % 97) as f32 / 97.0 - 0.5).collect()
-    };
-    execution.write(input, &values(rows * terms, 31))?;
-    execution.write(weight, &values(terms * cols, 57))?;
-    execution.run(routine, &[Step { rows: rows as u32, ..Step::default() }], &mut go_on)?;
-    Ok([execution.read(out)?, execution.read(back)?, execution.read(gradient)?].concat())
+    Ok(Trial { routine: program.add(routine), inputs: [input, weight], outputs: [out, back, gradient] })
 }
