@@ -271,7 +271,15 @@ fn train_deep(
     keep: Option<&Path>,
 ) -> Result<Trained> {
     let mut terminal = Terminal::new();
-    let pretrained = recipe.pretrain.fit(device, sizes, train, None, &mut |event| terminal.show(event))?;
+    // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained.
+    let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
+    let (prepared, pretrained) = std::thread::scope(|scope| {
+        let preparing = scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
+        let pretrained = recipe.pretrain.fit(device, sizes, train, None, &mut |event| terminal.show(event));
+        (preparing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), pretrained)
+    });
+    let pretrained = pretrained?;
+    prepared?;
     let mut net = pretrained.stack.unroll();
     let unrolled_error = net.error(device, test)?;
     println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());

@@ -14,7 +14,7 @@ use crate::error::{below, decay, penalty_weight, positive, positive_rate, probab
 use crate::minibatch::Minibatch;
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
-use crate::tuning::Tuning;
+use crate::tuning::{Tuning, program};
 use crate::{Error, Event, Objective, Observer, Penalty, Profile, Result, Schedule, Trainable};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
@@ -209,6 +209,32 @@ impl FineTune {
         }
         net.layers_mut().clone_from_slice(&layers);
         Ok(result)
+    }
+
+    /// Compiles what [`FineTune::fit`] needs for a model like this one, and for data of these sizes. Drivers of GPUs take seconds
+    /// for that, in which another thread may do something else with the device.
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::{FineTune, Pretrain, silent};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let recipe = FineTune::default();
+    /// let net = Autoencoder::glorot(&[4, 2, 1], 1)?;
+    /// let pretrained = std::thread::scope(|scope| {
+    ///     scope.spawn(|| recipe.prepare(&device, &net, rows, None));
+    ///     Pretrain { epochs: 1, ..Pretrain::default() }.fit(&device, &[4, 2, 1], rows, None, &mut silent)
+    /// })?;
+    /// recipe.fit(&device, &mut pretrained.stack.unroll(), rows, None, &mut silent)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn prepare(&self, device: &Device, net: &dyn Trainable, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
+        self.check()?;
+        self.check_model(net, &train, test.as_ref())?;
+        Ok(device.prepare(&[program(self, device, net, train, test)?])?)
     }
 
     /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it

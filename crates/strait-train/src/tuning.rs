@@ -31,8 +31,18 @@ pub(crate) struct Tuning<'a> {
     test: Option<TestSet<'a>>,
 }
 
-impl<'a> Tuning<'a> {
-    pub(crate) fn load(
+/// What a program has of it.
+struct Recorded<'a> {
+    network: Network,
+    feed: Feed,
+    steps: Vec<RoutineId>,
+    minimiser: Option<Memory>,
+    test: Option<TestSet<'a>>,
+}
+
+impl<'a> Recorded<'a> {
+    fn new(
+        program: &mut Program,
         recipe: &FineTune,
         device: &Device,
         net: &dyn Trainable,
@@ -40,14 +50,13 @@ impl<'a> Tuning<'a> {
         test: Option<Rows<'a>>,
     ) -> Result<Self> {
         let batch = recipe.batch.min(train.count);
-        let mut program = Program::default();
-        let feed = Feed::of(&mut program, device, &train, 0, batch);
-        let minibatch = Minibatch::declare(&mut program, "", batch, net);
-        let network = recipe.declare(&mut program, net.layers());
+        let feed = Feed::of(program, device, &train, 0, batch);
+        let minibatch = Minibatch::declare(program, "", batch, net);
+        let network = recipe.declare(program, net.layers());
         let mut learn = Routine::new("fine-tuning step");
         let optimizer = recipe.optimizer;
         let update = |program: &mut Program, part| optimizer.update(program, part);
-        minibatch.record((&mut program, &mut learn), (net, &network), recipe, Some(update))?;
+        minibatch.record((program, &mut learn), (net, &network), recipe, Some(update))?;
         let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
         let at_once = optimizer.vectors() == 0;
         let mut steps = Vec::new();
@@ -63,17 +72,46 @@ impl<'a> Tuning<'a> {
             steps.push(program.add(step));
         }
         let minimiser = (!at_once).then(|| {
-            let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
+            let vectors = declare_vectors(program, &network, optimizer.vectors());
             Memory::new(&network, vectors, learn)
         });
-        let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
+        let test = test.map(|rows| TestSet::record(device, program, &network, net, rows, recipe)).transpose()?;
+        Ok(Self { network, feed, steps, minimiser, test })
+    }
+}
+
+/// The program of a model that will be loaded.
+pub(crate) fn program(
+    recipe: &FineTune,
+    device: &Device,
+    net: &dyn Trainable,
+    train: Rows<'_>,
+    test: Option<Rows<'_>>,
+) -> Result<Program> {
+    let mut program = Program::default();
+    Recorded::new(&mut program, recipe, device, net, train, test)?;
+    Ok(program)
+}
+
+impl<'a> Tuning<'a> {
+    pub(crate) fn load(
+        recipe: &FineTune,
+        device: &Device,
+        net: &dyn Trainable,
+        train: Rows<'_>,
+        test: Option<Rows<'a>>,
+    ) -> Result<Self> {
+        let mut program = Program::default();
+        let recorded = Recorded::new(&mut program, recipe, device, net, train, test)?;
+        let Recorded { network, feed, steps, minimiser, test } = recorded;
         let mut execution = device.load(program)?;
         feed.upload(&mut *execution, &train)?;
         network.write(&mut *execution, net.layers())?;
         if let Some(test) = &test {
             test.upload(&mut *execution)?;
         }
-        Ok(Self { stage: net.stage(), execution, network, feed, batch, rows: train.count, steps, minimiser, test })
+        let (stage, rows, batch) = (net.stage(), train.count, recipe.batch.min(train.count));
+        Ok(Self { stage, execution, network, feed, batch, rows, steps, minimiser, test })
     }
 
     /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.
