@@ -136,21 +136,20 @@ impl Gpu {
         error.map_or(Ok(()), |error| Err(self.refused(&format!("writing to `{label}`"), error.to_string())))
     }
 
-    /// Reads the first `bytes` of a buffer, after all that was submitted before.
+    /// Reads the first values of a buffer, after all that was submitted before.
     ///
     /// # Errors
     /// [`Error::Lost`], [`Error::OutOfMemory`] or [`Error::Refused`].
-    pub fn read(&self, buffer: &Buffer, bytes: u64) -> Result<Vec<u8>> {
-        let mut values = Vec::with_capacity(bytes as usize);
-        for piece in &buffer.pieces {
-            let part = (bytes - values.len() as u64).min(buffer.piece_bytes);
-            values.extend(self.read_piece(piece, &buffer.label, part)?);
-        }
+    pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: usize) -> Result<Vec<T>> {
+        let mut values = vec![T::zeroed(); count];
+        let parts = bytemuck::cast_slice_mut::<T, u8>(&mut values).chunks_mut(buffer.piece_bytes as usize);
+        buffer.pieces.iter().zip(parts).try_for_each(|(piece, part)| self.read_piece(piece, &buffer.label, part))?;
         Ok(values)
     }
 
-    pub(crate) fn read_piece(&self, raw: &wgpu::Buffer, label: &str, bytes: u64) -> Result<Vec<u8>> {
-        let size = bytes.div_ceil(4) * 4;
+    /// Reads the first bytes of a piece.
+    pub(crate) fn read_piece(&self, raw: &wgpu::Buffer, label: &str, bytes: &mut [u8]) -> Result<()> {
+        let size = bytes.len().next_multiple_of(4) as u64;
         let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
         let staging = self.allocate(&format!("read-back of {label}"), size, usage)?;
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -177,8 +176,7 @@ impl Gpu {
             (_, Err(_)) => return Err(self.lost("a read-back was never answered")),
         }
         let mapped = staging.slice(..).get_mapped_range().map_err(|error| self.lost(&error.to_string()))?;
-        let mut values = mapped.to_vec();
-        values.truncate(bytes as usize);
-        Ok(values)
+        bytes.copy_from_slice(&mapped[..bytes.len()]);
+        Ok(())
     }
 }

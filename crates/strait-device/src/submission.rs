@@ -121,8 +121,9 @@ impl Gpu {
     /// # Errors
     /// If the device is lost or refuses.
     pub fn read_metrics(&self, table: &Table, count: usize) -> Result<Vec<f32>> {
-        let bytes = self.read_piece(&table.metrics, "metrics", (count * 4) as u64)?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        let mut metrics = vec![0.0; count];
+        self.read_piece(&table.metrics, "metrics", bytemuck::cast_slice_mut(&mut metrics))?;
+        Ok(metrics)
     }
 
     /// Submits the dispatches once for each step of the table in this range, in one compute pass.
@@ -195,7 +196,8 @@ impl Gpu {
         if let Some(error) = error {
             return Err(self.refused("profiling", error.to_string()));
         }
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read_piece(&times, "times", bytes)?);
+        let mut ticks = vec![0_u64; count as usize];
+        self.read_piece(&times, "times", bytemuck::cast_slice_mut(&mut ticks))?;
         let period = f64::from(self.shared.queue.get_timestamp_period());
         let time = |pair: &[u64]| Duration::from_nanos((pair[1].saturating_sub(pair[0]) as f64 * period) as u64);
         Ok(Some(ticks.chunks_exact(2).map(time).collect()))

@@ -350,7 +350,13 @@ pub fn forward(device: &Device, layers: &[Affine], kept: Option<Kept>, rows: &Ro
         })?;
         evaluation.run()?;
         let Some(result) = result else { unreachable!("it was declared while the layers were loaded") };
-        outputs.extend(evaluation.execution.read(result)?);
+        let read = evaluation.execution.read(result)?;
+        // Mostly there is but one part: it is not copied.
+        if outputs.is_empty() {
+            outputs = read;
+        } else {
+            outputs.extend(read);
+        }
     }
     Ok(outputs)
 }

@@ -329,8 +329,7 @@ impl Execution for Run {
 
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
         check_read(&self.program, tensor)?;
-        let bytes = self.gpu.read(&self.buffers[tensor.id], tensor.bytes() as u64)?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        Ok(self.gpu.read(&self.buffers[tensor.id], tensor.len())?)
     }
 
     fn share(&self, tensor: Tensor) -> Result<Buffer> {
