@@ -1,147 +1,12 @@
 //! The meaning of every operation, as plain loops in double precision: one page to learn them from and to test
 //! the fast back ends against.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
-use crate::groups::{draw_words, draws};
+use super::Run;
+use super::draw::{draw, draw_class, draw_uniform};
+use super::matrix::{Factor, Matrix, sum_of_products};
+use crate::groups::draws;
 use crate::op::{Addend, DOT_PARTS, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Update};
-use crate::philox::{philox, uniform};
-use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Noise, Operands, Precision,
-    Program, Result, Routine, RoutineId, Sampling, Step, Tensor, Window,
-};
-
-/// The reference back end. Slow; its only purpose is to be right.
-#[derive(Clone, Copy, Debug)]
-pub struct Oracle {
-    /// What the products of mixed routines multiply.
-    mixed: Operands,
-    /// What those of split routines multiply.
-    split: Operands,
-}
-
-impl Default for Oracle {
-    /// Multiplies everything as it is.
-    fn default() -> Self {
-        Self { mixed: Operands::F32, split: Operands::F32 }
-    }
-}
-
-impl Oracle {
-    /// Multiplies what another back end multiplies.
-    pub fn like(backend: &dyn Backend) -> Self {
-        Self { mixed: backend.operands(Precision::Mixed), split: backend.operands(Precision::Split) }
-    }
-}
-
-type Values = Arc<Mutex<Vec<f64>>>;
-
-impl Backend for Oracle {
-    fn hardware(&self) -> Hardware {
-        Hardware::Cpu
-    }
-
-    fn describe(&self) -> String {
-        "oracle, double precision".to_owned()
-    }
-
-    fn operands(&self, precision: Precision) -> Operands {
-        match precision {
-            Precision::F32 => Operands::F32,
-            Precision::Mixed => self.mixed,
-            Precision::Split => self.split,
-        }
-    }
-
-    fn fastest(&self) -> Precision {
-        Precision::F32
-    }
-
-    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
-        check_shared(&program, shared)?;
-        let mut values: Vec<Values> =
-            program.tensors.iter().map(|declared| Arc::new(Mutex::new(vec![0.0; declared.tensor.len()]))).collect();
-        for (tensor, buffer) in shared {
-            values[tensor.id] = buffer.contents.clone().downcast::<Mutex<Vec<f64>>>().map_err(|_| Error::Tensor {
-                tensor: program.name(*tensor).to_owned(),
-                message: "the shared buffer lives on another device".to_owned(),
-            })?;
-        }
-        let Program { tensors, routines } = program;
-        let program = Program { tensors, routines: Vec::new() };
-        let mut run = Run { oracle: *self, program, values, indices: Indices::default() };
-        for routine in routines {
-            run.add(routine)?;
-        }
-        Ok(Box::new(run))
-    }
-}
-
-struct Run {
-    oracle: Oracle,
-    program: Program,
-    values: Vec<Values>,
-    indices: Indices,
-}
-
-impl Run {
-    fn get(&self, tensor: Tensor) -> Matrix {
-        let values = self.values[tensor.id].lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        Matrix { cols: tensor.cols, values }
-    }
-
-    fn set(&self, tensor: Tensor, values: Vec<f64>) {
-        *self.values[tensor.id].lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = values;
-    }
-}
-
-/// A matrix, row-major.
-struct Matrix {
-    cols: usize,
-    values: Vec<f64>,
-}
-
-impl Matrix {
-    fn at(&self, row: usize, col: usize) -> f64 {
-        self.values[row * self.cols + col]
-    }
-
-    fn row(&self, row: usize) -> &[f64] {
-        &self.values[row * self.cols..(row + 1) * self.cols]
-    }
-}
-
-/// A factor of a product, in the parts that the device multiplies: the high one, and the low one where there is one.
-struct Factor {
-    high: Matrix,
-    low: Option<Matrix>,
-}
-
-impl Factor {
-    fn new(matrix: Matrix, operands: Operands) -> Self {
-        let cols = matrix.cols;
-        let part = |i: usize| Matrix { cols, values: matrix.values.iter().map(|&x| operands.parts(x)[i]).collect() };
-        match operands {
-            Operands::F32 => Self { high: matrix, low: None },
-            Operands::TwoBf16 => Self { high: part(0), low: Some(part(1)) },
-            Operands::F16 | Operands::Bf16 => Self { high: part(0), low: None },
-        }
-    }
-}
-
-/// Σ a b over pairs of places in two factors.
-fn sum_of_products(a: &Factor, b: &Factor, places: impl Iterator<Item = [(usize, usize); 2]>) -> f64 {
-    let product = |[(r, c), (k, n)]: [(usize, usize); 2]| {
-        let crosswise = match (&a.low, &b.low) {
-            (Some(a_low), Some(b_low)) => a.high.at(r, c) * b_low.at(k, n) + a_low.at(r, c) * b.high.at(k, n),
-            _ => 0.0,
-        };
-        a.high.at(r, c) * b.high.at(k, n) + crosswise
-    };
-    places.map(product).sum()
-}
+use crate::{Activation, Kind, Noise, Operands, Sampling, Step, Tensor, Window};
 
 /// Where the largest value is, the first of equal ones.
 fn largest(values: &[f64]) -> usize {
@@ -167,45 +32,16 @@ fn matrix(rows: usize, cols: usize, element: impl Fn(usize, usize) -> f64) -> Ve
     (0..rows * cols).map(|i| element(i / cols, i % cols)).collect()
 }
 
-/// The uniform random number of an element.
-fn draw_uniform(row: usize, col: usize, stream: u32, step: &Step) -> f64 {
-    let words = philox([col as u32 / 4, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
-    f64::from(uniform(words[col % 4]))
-}
-
-/// The state of a stochastic unit with mean `mean`, in row `row` and column `col`.
-fn draw(sampling: Sampling, mean: f64, row: usize, col: usize, stream: u32, step: &Step) -> f64 {
-    let words = philox([col as u32 / 4, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
-    match sampling {
-        Sampling::Bernoulli => f64::from(u8::from(f64::from(uniform(words[col % 4])) < mean)),
-        Sampling::Gaussian => {
-            let pair = col % 4 / 2 * 2;
-            let u1 = (f64::from(words[pair] >> 8) + 1.0) / 16_777_216.0;
-            let angle = std::f64::consts::TAU * f64::from(uniform(words[pair + 1]));
-            mean + (-2.0 * u1.ln()).sqrt() * if col.is_multiple_of(2) { angle.cos() } else { angle.sin() }
-        }
-        Sampling::Rectified => {
-            let noise = draw(Sampling::Gaussian, 0.0, row, col, stream, step);
-            // logistic(x), and x, of a unit whose mean is softplus(x).
-            let logistic = -(-mean).exp_m1();
-            (mean + logistic.ln() + noise * logistic.sqrt()).max(0.0)
-        }
-    }
-}
-
-/// Which unit a group draws for the `number`-th time, by the cumulated means of its units.
-fn draw_class(means: &[f64], (row, group, number): (usize, usize, usize), stream: u32, step: &Step) -> usize {
-    let words = draw_words((row, group, number), stream, step);
-    let mut left = f64::from(uniform(words[number % 4])) * means.iter().sum::<f64>();
-    let last = means.len() - 1;
-    let below = |mean: &f64| {
-        left -= mean;
-        left < 0.0
-    };
-    means[..last].iter().position(below).unwrap_or(last)
-}
-
 impl Run {
+    pub(super) fn get(&self, tensor: Tensor) -> Matrix {
+        let values = self.values[tensor.id].lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        Matrix { cols: tensor.cols, values }
+    }
+
+    pub(super) fn set(&self, tensor: Tensor, values: Vec<f64>) {
+        *self.values[tensor.id].lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = values;
+    }
+
     fn update(&self, update: &Update, gradient: Vec<f64>, weight_cost: f64, step: &Step) {
         let rate = f64::from(step.learning_rate);
         let (m, beta2) = (f64::from(step.momentum), f64::from(step.beta2));
@@ -237,7 +73,7 @@ impl Run {
         }
     }
 
-    fn execute(&self, op: &Op, operands: Operands, step: &Step, metrics: &mut Vec<f32>) {
+    pub(super) fn execute(&self, op: &Op, operands: Operands, step: &Step, metrics: &mut Vec<f32>) {
         let active = step.rows as usize;
         let factor = |tensor: Tensor| Factor::new(self.get(tensor), operands);
         match op {
@@ -642,61 +478,4 @@ fn softmax(z: &Matrix, rows: usize) -> Vec<f64> {
 fn log_sum_exp(z: &[f64]) -> f64 {
     let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln()
-}
-
-impl Execution for Run {
-    fn program(&self) -> &Program {
-        &self.program
-    }
-
-    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        self.indices.admit(&self.program, &routine)?;
-        Ok(self.program.add(routine))
-    }
-
-    fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
-        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
-        Ok(())
-    }
-
-    fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
-        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
-        Ok(())
-    }
-
-    fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
-        self.indices.write(&self.program, tensor, values)?;
-        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
-        Ok(())
-    }
-
-    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
-        check_read(&self.program, tensor)?;
-        Ok(self.get(tensor).values.iter().map(|&x| x as f32).collect())
-    }
-
-    fn share(&self, tensor: Tensor) -> Result<Buffer> {
-        check_tensor(&self.program, tensor)?;
-        Ok(Buffer { contents: self.values[tensor.id].clone(), tensor })
-    }
-
-    fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
-        let routine = self.program.routine(routine);
-        check_steps(routine, steps)?;
-        let operands = self.oracle.operands(routine.precision());
-        let mut raw = Vec::new();
-        for (number, step) in steps.iter().enumerate() {
-            if control(number).is_break() {
-                return Err(Error::Stopped { steps: number });
-            }
-            routine.ops().iter().for_each(|op| self.execute(op, operands, step, &mut raw));
-        }
-        Ok(Metrics::collect(routine, steps, &raw))
-    }
-
-    fn profile(&mut self, _routine: RoutineId, _step: &Step) -> Result<Option<Vec<Duration>>> {
-        Ok(None)
-    }
 }

@@ -1,41 +1,13 @@
-//! The table of operations, tails and shapes that every back end has to compute like the oracle.
+//! Cases of one operation, or of the few of a layer or a step.
 
 use strait_compute::{
-    Activation, Addend, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Replica,
-    Sample, Sampling, Shift, Shrinkage, Step, Tensor, Update, Window,
+    Activation, Addend, Draw, Factors, FoldTail, Groups, Kind, LossKind, Noise, Op, PenaltyKind, Replica, Sample,
+    Sampling, Shift, Shrinkage, Step, Tensor, Update, Window,
 };
 
-use crate::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
+use crate::table::{Builder, Case, step};
 
-/// Ragged shapes (batch, inner, columns): ones, primes, tile edges and their neighbours, the paper's layers scaled down. GPUs
-/// read rows of multiples of four in other kernels, which software adapters take seconds to compile: both operands
-/// are such or neither is, but for [`MIXED`] and the paper's layers.
-const SHAPES: [(usize, usize, usize); 19] = [
-    (1, 1, 1),
-    (2, 3, 5),
-    (7, 1, 17),
-    (13, 31, 1),
-    (15, 15, 17),
-    (16, 16, 16),
-    (17, 17, 31),
-    (31, 33, 31),
-    (33, 32, 36),
-    (64, 64, 64),
-    (63, 65, 66),
-    (65, 63, 129),
-    (100, 98, 125),
-    (12, 127, 47),
-    (100, 62, 30),
-    (251, 41, 33),
-    (20, 2100, 72),
-    (30, 36, 132),
-    (23, 140, 20),
-];
-
-/// Shapes with rows of multiples of four in one operand only.
-const MIXED: [(usize, usize, usize); 2] = [(17, 20, 30), (30, 33, 40)];
-
-fn rows(kind: Kind, indexed: bool) -> Case {
+pub(super) fn rows(kind: Kind, indexed: bool) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 11, 19, kind);
     let index = indexed.then(|| b.tensor("index", 1, 11, Kind::Index));
@@ -47,7 +19,7 @@ fn rows(kind: Kind, indexed: bool) -> Case {
 }
 
 /// Images of 5 x 7 pixels, shifted at random.
-fn shifted(pixels: u32) -> Case {
+pub(super) fn shifted(pixels: u32) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 30, 35, Kind::Bytes);
     let out = b.values("x", 20, 35);
@@ -61,7 +33,7 @@ fn shifted(pixels: u32) -> Case {
 }
 
 /// Some columns of a data set: the image in the middle of each row, shifted, and what lies behind it.
-fn columns(kind: Kind) -> Case {
+pub(super) fn columns(kind: Kind) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 30, 44, kind);
     let [image, rest] = [("image", 35), ("rest", 6)].map(|(name, cols)| b.values(name, 20, cols));
@@ -74,7 +46,7 @@ fn columns(kind: Kind) -> Case {
 }
 
 /// Weights that two layers share, the second one transposed: its gradient is kept, then added to that of the first.
-fn tied(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
+pub(super) fn tied(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
     let mut b = Builder::new();
     let [x, delta] = ["x", "delta"].map(|name| b.values(name, batch, inputs));
     let [y, below] = ["y", "below"].map(|name| b.values(name, batch, units));
@@ -103,7 +75,7 @@ fn tied(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
 }
 
 /// A convolution, its transpose, and the way back through both.
-fn convolution(batch: usize, window: Window, filters: usize, kind: usize) -> Case {
+pub(super) fn convolution(batch: usize, window: Window, filters: usize, kind: usize) -> Case {
     let mut b = Builder::new();
     let Window { channels, .. } = window;
     let (positions, taps) = (window.positions(), window.taps());
@@ -155,17 +127,7 @@ fn convolution(batch: usize, window: Window, filters: usize, kind: usize) -> Cas
     )
 }
 
-/// Windows that overlap, that leave gaps, that end inside and outside of the map, and one that sees all of it.
-const WINDOWS: [Window; 6] = [
-    Window { height: 1, width: 1, channels: 1, kernel: 1, stride: 1, padding: 0 },
-    Window { height: 7, width: 5, channels: 2, kernel: 3, stride: 2, padding: 1 },
-    Window { height: 6, width: 9, channels: 16, kernel: 3, stride: 1, padding: 2 },
-    Window { height: 8, width: 8, channels: 1, kernel: 2, stride: 3, padding: 0 },
-    Window { height: 5, width: 6, channels: 19, kernel: 4, stride: 2, padding: 1 },
-    Window { height: 3, width: 3, channels: 5, kernel: 3, stride: 1, padding: 0 },
-];
-
-fn vectors(rows: usize, cols: usize) -> Case {
+pub(super) fn vectors(rows: usize, cols: usize) -> Case {
     let mut b = Builder::new();
     let (x, y, z) = (b.values("x", rows, cols), b.values("y", rows, cols), b.values("out", rows, cols));
     let (input, bias, used) = (b.values("in", 2, cols), b.values("b", 1, rows), b.values("used", 2, rows));
@@ -181,7 +143,7 @@ fn vectors(rows: usize, cols: usize) -> Case {
 }
 
 /// Groups of units behind binary ones: one draw each, then as many as were given; without states, and with them.
-fn softmax(rows: usize, groups: Groups, cols: usize) -> Case {
+pub(super) fn softmax(rows: usize, groups: Groups, cols: usize) -> Case {
     let mut b = Builder::new();
     let (input, given) = (b.values("z", rows, cols), b.values("given", rows, cols));
     let mut ops = Vec::new();
@@ -195,7 +157,7 @@ fn softmax(rows: usize, groups: Groups, cols: usize) -> Case {
 }
 
 /// Two minibatches side by side, and a part of them.
-fn copies(rows: usize, left: usize, right: usize) -> Case {
+pub(super) fn copies(rows: usize, left: usize, right: usize) -> Case {
     let mut b = Builder::new();
     let [x, y] = [("x", left), ("y", right)].map(|(name, cols)| b.values(name, rows, cols));
     let (joined, part) = (b.values("joined", rows, left + right), b.values("part", rows, left.div_ceil(2) + right));
@@ -207,7 +169,7 @@ fn copies(rows: usize, left: usize, right: usize) -> Case {
     b.finish(format!("copies {rows}x{left}+{right}"), ops, vec![step(rows)])
 }
 
-fn standardize(rows: usize, cols: usize) -> Case {
+pub(super) fn standardize(rows: usize, cols: usize) -> Case {
     let mut b = Builder::new();
     let (input, m, s) = (b.values("x", rows, cols), b.values("m", 1, cols), b.values("s", 1, cols));
     let (both, other) =
@@ -221,7 +183,7 @@ fn standardize(rows: usize, cols: usize) -> Case {
 }
 
 /// The labels of rows by their free energies.
-fn class_energies(rows: usize, hidden: usize, visible: usize, classes: usize) -> Case {
+pub(super) fn class_energies(rows: usize, hidden: usize, visible: usize, classes: usize) -> Case {
     let mut b = Builder::new();
     let (inputs, weight) = (b.values("t", rows, hidden), b.values("w", visible, hidden));
     let (bias, out) = (b.values("a", 1, visible), b.values("z", rows, classes));
@@ -230,7 +192,7 @@ fn class_energies(rows: usize, hidden: usize, visible: usize, classes: usize) ->
 }
 
 /// Chains whose energies are alike, in a step in which they may change places and in one in which they may not.
-fn exchange(rows: usize, visible: usize, hidden: usize) -> Case {
+pub(super) fn exchange(rows: usize, visible: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
     let chains = [0, 1].map(|_| Replica {
         visible: b.values("v", rows, visible),
@@ -242,7 +204,7 @@ fn exchange(rows: usize, visible: usize, hidden: usize) -> Case {
     b.finish(format!("exchange {rows}x{visible}x{hidden}"), vec![exchange(0), exchange(1)], vec![step(rows)])
 }
 
-fn corrupt(batch: usize, cols: usize, noise: Noise) -> Case {
+pub(super) fn corrupt(batch: usize, cols: usize, noise: Noise) -> Case {
     let mut b = Builder::new();
     let (input, out) = (b.values("x", batch, cols), b.values("noisy", batch, cols));
     let op = Op::Corrupt { input, noise, stream: 6, out };
@@ -250,7 +212,7 @@ fn corrupt(batch: usize, cols: usize, noise: Noise) -> Case {
 }
 
 /// The largest values of rows many of which are equal.
-fn top_k(batch: usize, cols: usize, k: usize) -> Case {
+pub(super) fn top_k(batch: usize, cols: usize, k: usize) -> Case {
     let mut b = Builder::new();
     let [x, masked, out] = ["x", "masked", "largest"].map(|name| b.values(name, batch, cols));
     let ops = vec![
@@ -260,7 +222,7 @@ fn top_k(batch: usize, cols: usize, k: usize) -> Case {
     b.finish(format!("{k} largest of {batch}x{cols}"), ops, vec![step(batch)])
 }
 
-fn absolute_values(batch: usize, cols: usize, activation: Activation) -> Case {
+pub(super) fn absolute_values(batch: usize, cols: usize, activation: Activation) -> Case {
     let mut b = Builder::new();
     let (output, delta) = (b.values("y", batch, cols), b.values("delta", batch, cols));
     let op = Op::Penalty { kind: PenaltyKind::L1 { weight: 0.3 }, output, activation, delta };
@@ -268,7 +230,7 @@ fn absolute_values(batch: usize, cols: usize, activation: Activation) -> Case {
 }
 
 /// The penalty on mean outputs, of probabilities.
-fn sparsity(batch: usize, cols: usize) -> Case {
+pub(super) fn sparsity(batch: usize, cols: usize) -> Case {
     let mut b = Builder::new();
     let (output, means, delta) =
         (b.values("target", batch, cols), b.values("means", 1, cols), b.values("d", batch, cols));
@@ -281,7 +243,7 @@ fn sparsity(batch: usize, cols: usize) -> Case {
 }
 
 /// The contractive penalty of a layer, with each kind of update of its weights.
-fn contractive(batch: usize, inputs: usize, units: usize, activation: Activation, update: usize) -> Case {
+pub(super) fn contractive(batch: usize, inputs: usize, units: usize, activation: Activation, update: usize) -> Case {
     let mut b = Builder::new();
     let x = b.values("x", batch, inputs);
     // Outputs of which all activations could be.
@@ -316,7 +278,7 @@ fn contractive(batch: usize, inputs: usize, units: usize, activation: Activation
 }
 
 /// Codes of a variational autoencoder, there and back.
-fn latent(batch: usize, codes: usize) -> Case {
+pub(super) fn latent(batch: usize, codes: usize) -> Case {
     let mut b = Builder::new();
     let [moments, out] = ["moments", "d moments"].map(|name| b.values(name, batch, 2 * codes));
     let [noise, code, delta] = ["noise", "code", "delta"].map(|name| b.values(name, batch, codes));
@@ -328,7 +290,7 @@ fn latent(batch: usize, codes: usize) -> Case {
     b.finish(format!("latent {batch}x{codes}"), ops, vec![step(batch.div_ceil(2)), step(batch)])
 }
 
-fn row_sums(batch: usize, cols: usize) -> Case {
+pub(super) fn row_sums(batch: usize, cols: usize) -> Case {
     let mut b = Builder::new();
     let (input, columns) = (b.values("x", batch, cols), b.values("c", 1, cols));
     let ops = [None, Some(columns)].map(|columns| Op::RowSums { input, columns });
@@ -336,7 +298,7 @@ fn row_sums(batch: usize, cols: usize) -> Case {
 }
 
 /// A step towards sparse codes, and weights that are used both ways after their rows or columns were shortened.
-fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
+pub(super) fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
     let mut b = Builder::new();
     let [code, overlap, correlation, prediction, next] =
         ["z", "s", "c", "f", "next"].map(|name| b.values(name, batch, codes));
@@ -359,7 +321,7 @@ fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
 }
 
 /// One step of contrastive divergence, whole.
-fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
+pub(super) fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 2 * batch, visible, Kind::Bytes);
     let [v0, v1] = ["v0", "v1"].map(|name| b.values(name, batch, visible));
@@ -414,7 +376,7 @@ fn contrastive_divergence(batch: usize, visible: usize, hidden: usize) -> Case {
 
 /// Two steps of fine-tuning with Adam, whole: three layers, so that the gradient of one and the derivative that
 /// the one below passes on do not depend on each other; cross-entropy from logits, on a shuffled minibatch that is not full.
-fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
+pub(super) fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     let mut b = Builder::new();
     let data = b.tensor("data", 2 * batch, inputs, Kind::Bytes);
     let index = b.tensor("index", 1, 2 * batch, Kind::Index);
@@ -468,61 +430,8 @@ fn fine_tuning(batch: usize, inputs: usize, hidden: usize) -> Case {
     b.finish(format!("fine-tuning step {batch}x{inputs}x{hidden}"), ops, steps.to_vec())
 }
 
-/// The products, over all shapes, with these layers in full.
-pub(crate) fn products(layers: &[(usize, usize)]) -> Vec<Case> {
-    let layers = layers.iter().flat_map(|&(inputs, units)| layer(100, inputs, units));
-    layers.chain(products_of(&SHAPES)).collect()
-}
-
-/// The products over a few shapes with edges of all kinds.
-pub(crate) fn some_products() -> Vec<Case> {
-    products_of(&[(1, 1, 1), (63, 65, 66), (65, 63, 129), (30, 36, 132), (23, 140, 20)])
-}
-
-/// The products, with these layers in full if they are all of the paper's, else over the fewest shapes.
-pub(crate) fn fitting_products(layers: &[(usize, usize)]) -> Vec<Case> {
-    if layers.len() == PAPER.len() { products(layers) } else { products_of(&[(30, 36, 132), (23, 140, 21)]) }
-}
-
-/// The same, and whole steps.
-pub(crate) fn products_and_steps(layers: &[(usize, usize)]) -> Vec<Case> {
-    [fitting_products(layers), steps()].concat()
-}
-
-/// The whole table where these layers are all of the paper's; software adapters, which run it with a tile of their own, take minutes to
-/// compile it for another one.
-pub(crate) fn fitting(layers: &[(usize, usize)]) -> Vec<Case> {
-    if layers.len() == PAPER.len() { all(layers) } else { [products_and_steps(layers), by_row(100, 784)].concat() }
-}
-
-/// Steps with pairs of products that read four numbers at a time, in tiles of one shape and of two.
-pub(crate) fn wide_steps() -> Vec<Case> {
-    vec![fine_tuning(20, 48, 32), fine_tuning(130, 260, 320)]
-}
-
-/// A product with tensors of more than 17,000 bytes whose rows are multiples of four.
-pub(crate) fn large_products() -> Vec<Case> {
-    products_of(&[(40, 132, 136)])
-}
-
-fn products_of(shapes: &[(usize, usize, usize)]) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for &(batch, inner, cols) in shapes {
-        for turned in [false, true] {
-            cases.push(linear(batch, inner, cols, turned, Activation::Linear, None));
-            cases.push(linear(batch, inner, cols, turned, Activation::Logistic, Some(Sampling::Bernoulli)));
-        }
-        cases.push(backprop(batch, inner, cols, inner > cols, Activation::Logistic));
-        for kind in 0..3 {
-            cases.push(gradient(batch, inner, cols, kind, false, batch));
-            cases.push(gradient(batch, inner, cols, kind, true, batch.div_ceil(2)));
-        }
-    }
-    cases
-}
-
 /// A layer's products for data of that name, which says what they are like: up, with states, and its gradient.
-fn data(name: &str, batch: usize, inputs: usize, units: usize, active: usize) -> Case {
+pub(super) fn data(name: &str, batch: usize, inputs: usize, units: usize, active: usize) -> Case {
     let mut b = Builder::new();
     let data = b.tensor(name, batch, inputs, Kind::Rows);
     let x = b.values("x", batch, inputs);
@@ -575,104 +484,4 @@ pub(crate) fn infinite() -> Case {
         Op::Backprop { delta: dx, weight: w2, transposed: false, output: x, activation, out },
     ];
     b.finish("infinite derivatives".to_owned(), ops, vec![step(batch)])
-}
-
-/// Products of numbers of which many are zero, or all are zero or one, of sizes at which the CPU makes use of that.
-pub(crate) fn zeros() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for name in ["images", "bits", "bits and a half"] {
-        cases.extend(
-            [(33, 30, 20, 33), (70, 130, 600, 64), (131, 65, 145, 7), (300, 1100, 70, 299)]
-                .map(|(batch, inputs, units, active)| data(name, batch, inputs, units, active)),
-        );
-    }
-    cases
-}
-
-/// The whole table.
-pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
-    [products(layers), products_of(&MIXED), others(), by_row(100, 784), steps()].concat()
-}
-
-/// Every kind of operation, on tensors of 21,000 elements at most.
-pub(crate) fn small() -> Vec<Case> {
-    [products_of(&[(65, 66, 129)]), others(), steps()].concat()
-}
-
-fn others() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for activation in Activation::ALL {
-        cases.push(linear(9, 20, 21, false, activation, Some(Sampling::Gaussian)));
-        cases.push(linear(9, 20, 21, true, activation, Some(Sampling::Bernoulli)));
-        cases.push(backprop(9, 20, 21, false, activation));
-        cases.push(backprop(9, 20, 21, true, activation));
-        cases.push(loss(6, 35, LossKind::SquaredError { activation }, 4, true));
-    }
-    for kind in [
-        LossKind::CrossEntropy,
-        LossKind::SoftmaxCrossEntropy,
-        LossKind::SquaredError { activation: Activation::Linear },
-    ] {
-        for (batch, cols) in [(1, 1), (3, 10), (17, 33), (20, 784), (5, 300)] {
-            cases.push(loss(batch, cols, kind, batch, true));
-            cases.push(loss(batch, cols, kind, batch.div_ceil(2), false));
-        }
-    }
-    for kind in [Kind::Bytes, Kind::Rows] {
-        for indexed in [false, true] {
-            cases.push(rows(kind, indexed));
-        }
-        cases.push(columns(kind));
-    }
-    for (rows, cols) in [(1, 1), (1, 100), (17, 33), (98, 125), (300, 70)] {
-        cases.push(vectors(rows, cols));
-        cases.push(softmax(rows, Groups::one(cols), cols));
-        cases.push(softmax(rows, Groups::none(cols), cols));
-        cases.push(standardize(rows, cols));
-    }
-    for (rows, visible, hidden) in [(1, 1, 1), (17, 33, 20), (98, 21, 41)] {
-        cases.push(exchange(rows, visible, hidden));
-        cases.push(copies(rows, visible, hidden));
-        cases.push(class_energies(rows, hidden, visible, visible.div_ceil(2)));
-    }
-    for (rows, first, classes, count) in [(7, 5, 10, 1), (9, 0, 5, 37), (4, 33, 3, 9), (5, 30, 70, 2)] {
-        cases.push(softmax(rows, Groups { first, classes }, first + classes * count));
-    }
-    for turned in [false, true] {
-        cases.push(linear(9, 20, 21, turned, Activation::Softplus, Some(Sampling::Rectified)));
-    }
-    cases.extend([1, 3].map(shifted));
-    for (batch, cols) in [(1, 1), (7, 17), (20, 70)] {
-        let noises = [Noise::Masking(0.25), Noise::SaltAndPepper(0.4), Noise::Gaussian(0.3)];
-        cases.extend(noises.map(|noise| corrupt(batch, cols, noise)));
-        if cols > 1 {
-            let missing = Missing { first: cols as u32 / 3, share: 0.3 };
-            cases.push(corrupt(2 * batch, cols, Noise::Missing(missing)));
-        }
-        cases.extend([1, cols.div_ceil(2), cols].map(|k| top_k(batch, cols, k)));
-        cases.extend(Activation::ALL.map(|activation| absolute_values(batch, cols, activation)));
-        cases.push(sparsity(batch, cols));
-        for activation in [Activation::Linear, Activation::Logistic, Activation::Tanh, Activation::Relu] {
-            cases.extend([0, 1, 2].map(|update| contractive(batch, cols + 1, cols, activation, update)));
-        }
-        cases.push(latent(batch, cols));
-        cases.push(row_sums(batch, cols));
-    }
-    cases
-}
-
-/// Whole steps of training.
-pub(crate) fn steps() -> Vec<Case> {
-    let mut cases =
-        vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)];
-    for kind in 0..3 {
-        cases.extend([(1, 1, 1), (21, 49, 30)].map(|(batch, inputs, units)| tied(batch, inputs, units, kind)));
-    }
-    for (batch, codes, inputs) in [(1, 1, 1), (7, 33, 20), (20, 16, 70)] {
-        cases.extend([false, true].map(|rows| dictionary(batch, codes, inputs, rows)));
-    }
-    for (i, window) in WINDOWS.into_iter().enumerate() {
-        cases.push(convolution(5, window, 1 + 9 * i, i % 3));
-    }
-    cases
 }
