@@ -271,15 +271,13 @@ fn train_deep(
     keep: Option<&Path>,
 ) -> Result<Trained> {
     let mut terminal = Terminal::new();
-    // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained.
+    // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. What fails here would fail
+    // there, too, and is told then.
     let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
-    let (prepared, pretrained) = std::thread::scope(|scope| {
-        let preparing = scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
-        let pretrained = recipe.pretrain.fit(device, sizes, train, None, &mut |event| terminal.show(event));
-        (preparing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), pretrained)
-    });
-    let pretrained = pretrained?;
-    prepared?;
+    let pretrained = std::thread::scope(|scope| {
+        scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
+        recipe.pretrain.fit(device, sizes, train, None, &mut |event| terminal.show(event))
+    })?;
     let mut net = pretrained.stack.unroll();
     let unrolled_error = net.error(device, test)?;
     println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());

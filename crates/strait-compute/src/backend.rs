@@ -154,8 +154,8 @@ impl Uploader {
     /// Writes rows of bytes to the first rows of a tensor of kind `Bytes`.
     ///
     /// # Errors
-    /// [`Error::Length`] if they are more than it holds, [`Error::Tensor`] if it is of another kind, or the device's own,
-    /// which refuses rows of another width.
+    /// [`Error::Length`] if they are more than it holds, or one has another width, after which it holds anything; [`Error::Tensor`]
+    /// if it is of another kind, or the device's own.
     pub fn write_bytes<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<()> {
         self.write_rows(Kind::Bytes, rows)
     }
@@ -181,7 +181,16 @@ impl Uploader {
         if found > self.tensor.len() {
             return Err(Error::Length { tensor: self.name.clone(), expected: self.tensor.len(), found });
         }
-        (self.send)(found * size_of::<T>(), &mut rows.map(bytemuck::cast_slice))
+        let (expected, mut other) = (self.tensor.cols, None);
+        let mut rows = rows.map(|row| {
+            other = other.or(Some(row.len()).filter(|found| *found != expected));
+            bytemuck::cast_slice(row)
+        });
+        let sent = (self.send)(found * size_of::<T>(), &mut rows);
+        match other {
+            Some(found) => Err(Error::Length { tensor: self.name.clone(), expected, found }),
+            None => sent,
+        }
     }
 }
 

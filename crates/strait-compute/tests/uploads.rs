@@ -5,18 +5,23 @@ use strait_device::{Options, Selector};
 
 const WIDTH: usize = 7;
 
-#[test]
-fn rows_arrive_in_order_or_are_refused() {
+fn open(options: Options) -> Option<Gpu> {
     let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    // Pieces end within rows.
-    let options = Options { buffer_limit: Some(1024), ..Options::default() };
-    let gpu = match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
-        Ok(gpu) => Gpu::from_device(gpu),
+    match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
+        Ok(gpu) => Some(Gpu::from_device(gpu)),
         Err(error) => {
             assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
             eprintln!("SKIPPED: nothing was brought to a GPU, because {error}");
-            return;
+            None
         }
+    }
+}
+
+#[test]
+fn rows_arrive_in_order_or_are_refused() {
+    // Pieces end within rows.
+    let Some(gpu) = open(Options { buffer_limit: Some(1024), ..Options::default() }) else {
+        return;
     };
     let mut program = Program::default();
     let numbers = program.tensor("numbers", 100, WIDTH, Kind::Rows);
@@ -40,9 +45,24 @@ fn rows_arrive_in_order_or_are_refused() {
     let uploader = execution.uploader(bytes).expect("it is filled so");
     // A rest of one byte is filled up to a word.
     uploader.write_bytes([[1; WIDTH]; 3].iter().map(|row| &row[..])).expect("it has room");
-    for (width, wrong) in [(WIDTH - 1, "2 bytes short of 14"), (WIDTH + 1, "more than 14 bytes")] {
-        let rows = [[0; WIDTH + 1]; 2];
-        let refused = uploader.write_bytes(rows.iter().map(|row| &row[..width])).expect_err("rows of another width");
-        assert!(refused.to_string().contains(wrong), "{refused}");
+    for widths in [[6, 6], [8, 8], [6, 8], [7, 6], [7, 0]] {
+        let rows = [[0; 8]; 2];
+        let refused = uploader.write_bytes(rows.iter().zip(widths).map(|(row, width)| &row[..width]));
+        let wrong = widths.into_iter().find(|width| *width != WIDTH).expect("one is wrong");
+        assert!(matches!(refused, Err(Error::Length { expected: WIDTH, found, .. }) if found == wrong), "{widths:?}");
     }
+}
+
+/// A tensor without columns takes the nothing that it holds.
+#[test]
+fn nothing_is_brought_to_a_tensor_without_columns() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let mut program = Program::default();
+    let empty = program.tensor("empty", 3, 0, Kind::Rows);
+    let mut execution = gpu.load(program, &[]).expect("it loads");
+    execution.write(empty, &[]).expect("it has room");
+    execution.uploader(empty).expect("it is filled so").write([&[][..]; 3].into_iter()).expect("it has room");
+    assert_eq!(execution.read(empty).expect("it is read"), []);
 }

@@ -81,8 +81,9 @@ impl Gpu {
     /// device fetches it.
     ///
     /// # Errors
-    /// [`Error::Lost`], or [`Error::Refused`] if the bytes do not fit or the parts are fewer or more.
-    pub fn write_parts(&self, buffer: &Buffer, bytes: usize, parts: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
+    /// [`Error::Lost`], or [`Error::Refused`] if the bytes do not fit, or the parts are fewer or more, of which so many are written
+    /// all the same.
+    pub fn write_parts(&self, buffer: &Buffer, bytes: usize, mut parts: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
         let refused = |message: String| Err(self.refused(&format!("writing to `{}`", buffer.label), message));
         let whole = buffer.piece_bytes as usize;
         if bytes.div_ceil(whole) > buffer.pieces.len() {
@@ -108,7 +109,7 @@ impl Gpu {
         if missing > 0 {
             return refused(format!("the parts are {missing} bytes short of {bytes}"));
         }
-        if !part.is_empty() || parts.next().is_some() {
+        if !part.is_empty() || Iterator::any(&mut parts, |part| !part.is_empty()) {
             return refused(format!("the parts are more than {bytes} bytes"));
         }
         Ok(())
@@ -139,8 +140,13 @@ impl Gpu {
     /// Reads the first values of a buffer, after all that was submitted before.
     ///
     /// # Errors
-    /// [`Error::Lost`], [`Error::OutOfMemory`] or [`Error::Refused`].
+    /// [`Error::Lost`], [`Error::OutOfMemory`], or [`Error::Refused`], also if it does not hold so many.
     pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: usize) -> Result<Vec<T>> {
+        let held: u64 = buffer.pieces.iter().map(wgpu::Buffer::size).sum();
+        if count as u64 * size_of::<T>() as u64 > held {
+            let message = format!("{count} values are more than its {held} bytes");
+            return Err(self.refused(&format!("reading `{}`", buffer.label), message));
+        }
         let mut values = vec![T::zeroed(); count];
         let parts = bytemuck::cast_slice_mut::<T, u8>(&mut values).chunks_mut(buffer.piece_bytes as usize);
         buffer.pieces.iter().zip(parts).try_for_each(|(piece, part)| self.read_piece(piece, &buffer.label, part))?;

@@ -134,7 +134,7 @@ impl Feed {
     /// The parts of an order that are brought to the device one after the other. The first ones are short, because the device has
     /// nothing to do while it waits for the first; from part to part they double, up to what a place holds.
     fn parts<'a>(&self, mut order: &'a [u32]) -> Vec<&'a [u32]> {
-        let mut length = self.batch * (self.rows / self.batch).div_ceil(8).max(1);
+        let mut length = self.batch * (self.rows / self.batch).div_ceil(8);
         let mut parts = Vec::new();
         while !order.is_empty() {
             let (part, rest) = order.split_at(length.min(order.len()));

@@ -211,8 +211,9 @@ impl FineTune {
         Ok(result)
     }
 
-    /// Compiles what [`FineTune::fit`] needs for a model like this one, and for data of these sizes. Drivers of GPUs take seconds
-    /// for that, in which another thread may do something else with the device.
+    /// Compiles what [`FineTune::fit`] needs for a model like this one, with whatever weights, and for data of these sizes; of conjugate
+    /// gradients and L-BFGS the gathering of minibatches and the test only. Drivers of GPUs take seconds for that, in which another
+    /// thread may do something else with the device.
     ///
     /// ```
     /// use strait_models::Autoencoder;
@@ -221,11 +222,14 @@ impl FineTune {
     /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
     /// let recipe = FineTune::default();
     /// let net = Autoencoder::glorot(&[4, 2, 1], 1)?;
-    /// let pretrained = std::thread::scope(|scope| {
-    ///     scope.spawn(|| recipe.prepare(&device, &net, rows, None));
-    ///     Pretrain { epochs: 1, ..Pretrain::default() }.fit(&device, &[4, 2, 1], rows, None, &mut silent)
-    /// })?;
-    /// recipe.fit(&device, &mut pretrained.stack.unroll(), rows, None, &mut silent)?;
+    /// let (prepared, pretrained) = std::thread::scope(|scope| {
+    ///     let preparing = scope.spawn(|| recipe.prepare(&device, &net, rows, None));
+    ///     let recipe = Pretrain { epochs: 1, ..Pretrain::default() };
+    ///     let pretrained = recipe.fit(&device, &[4, 2, 1], rows, None, &mut silent);
+    ///     (preparing.join().expect("no panic"), pretrained)
+    /// });
+    /// prepared?;
+    /// recipe.fit(&device, &mut pretrained?.stack.unroll(), rows, None, &mut silent)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -233,7 +237,7 @@ impl FineTune {
     /// As [`FineTune::fit`].
     pub fn prepare(&self, device: &Device, net: &dyn Trainable, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
-        self.check_model(net, &train, test.as_ref())?;
+        self.check_kind(net, &train, test.as_ref())?;
         Ok(device.prepare(&[program(self, device, net, train, test)?])?)
     }
 
@@ -390,11 +394,17 @@ impl FineTune {
 
     /// Whether model and data fit together and are what the objective takes.
     fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
-        net.check(self)?;
-        net.layers().iter().try_for_each(Affine::check)?;
+        self.check_kind(net, train, test)?;
         if self.tied {
             mirrored(net.layers())?;
         }
+        Ok(())
+    }
+
+    /// The same for a model with whatever weights.
+    fn check_kind(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+        net.check(self)?;
+        net.layers().iter().try_for_each(Affine::check)?;
         if self.frozen >= net.layers().len() {
             let (setting, value) = ("frozen", self.frozen.to_string());
             return Err(Error::Setting { setting, value, expected: "at least one of the layers must learn" });

@@ -219,8 +219,7 @@ impl Pretrain {
             let features = if number + 1 == machines { Features::Dropped } else { above };
             Plan { recipe: self, number, rows: rows.count, features, watched: None }
         };
-        // All machines' kernels at once, but for those of the free energies; where data stream, those of machines above the first
-        // depend on what is streamed.
+        // All machines' kernels at once, but for those of the free energies, and where the device keeps the data of all machines.
         if above == Features::OnDevice {
             let data = |number| Some(&rows).filter(|_| number == 0);
             let recorded = |(number, rbm)| program(device, plan(number), rbm, data(number));

@@ -31,10 +31,11 @@ pub(crate) struct Tuning<'a> {
     test: Option<TestSet<'a>>,
 }
 
-/// What a program has of it.
+/// What a program has of a model and of what trains it.
 struct Recorded<'a> {
     network: Network,
     feed: Feed,
+    batch: usize,
     steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
     test: Option<TestSet<'a>>,
@@ -76,7 +77,7 @@ impl<'a> Recorded<'a> {
             Memory::new(&network, vectors, learn)
         });
         let test = test.map(|rows| TestSet::record(device, program, &network, net, rows, recipe)).transpose()?;
-        Ok(Self { network, feed, steps, minimiser, test })
+        Ok(Self { network, feed, batch, steps, minimiser, test })
     }
 }
 
@@ -103,15 +104,14 @@ impl<'a> Tuning<'a> {
     ) -> Result<Self> {
         let mut program = Program::default();
         let recorded = Recorded::new(&mut program, recipe, device, net, train, test)?;
-        let Recorded { network, feed, steps, minimiser, test } = recorded;
+        let Recorded { network, feed, batch, steps, minimiser, test } = recorded;
         let mut execution = device.load(program)?;
         feed.upload(&mut *execution, &train)?;
         network.write(&mut *execution, net.layers())?;
         if let Some(test) = &test {
             test.upload(&mut *execution)?;
         }
-        let (stage, rows, batch) = (net.stage(), train.count, recipe.batch.min(train.count));
-        Ok(Self { stage, execution, network, feed, batch, rows, steps, minimiser, test })
+        Ok(Self { stage: net.stage(), execution, network, feed, batch, rows: train.count, steps, minimiser, test })
     }
 
     /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.

@@ -44,9 +44,10 @@ fn pixels() -> Vec<u8> {
 
 /// Pretrains and fine-tunes; gives the net and its error.
 fn train(device: &Device, rows: Rows<'_>) -> Result<(Autoencoder, f64), Error> {
-    let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
+    // The last minibatch is smaller.
+    let recipe = Pretrain { epochs: 3, batch: 16, ..Pretrain::default() };
     let mut net = recipe.fit(device, &[WIDTH, 24, 6], rows, None, &mut silent)?.stack.unroll();
-    FineTune { epochs: 5, batch: 20, ..FineTune::default() }.fit(device, &mut net, rows, Some(rows), &mut silent)?;
+    FineTune { epochs: 5, batch: 16, ..FineTune::default() }.fit(device, &mut net, rows, Some(rows), &mut silent)?;
     let error = net.error(device, rows)?;
     Ok((net, error))
 }
@@ -84,6 +85,23 @@ fn kernels_of_all_machines_are_compiled_before_the_first_is_trained() {
     };
     recipe.fit(&device, &[WIDTH, 24, 6], rows, None, &mut count).expect("the GPU learns");
     assert!(counts[0] > 0 && counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+}
+
+#[test]
+fn what_was_prepared_is_not_compiled_again() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let (device, pixels) = (device(&gpu), pixels());
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let mut net = Autoencoder::glorot(&[WIDTH, 24, 6], 3).expect("the sizes make sense");
+    let recipe = FineTune { epochs: 1, batch: 20, tied: true, ..FineTune::default() };
+    // The weights of this net are not tied yet.
+    recipe.prepare(&device, &net, rows, Some(rows)).expect("it compiles");
+    let prepared = device.kernels().len();
+    net.tie().expect("it has as many layers either way");
+    recipe.fit(&device, &mut net, rows, Some(rows), &mut silent).expect("the GPU learns");
+    assert!(prepared > 0 && device.kernels().len() == prepared);
 }
 
 /// Whether both devices compute the same loss and gradient.

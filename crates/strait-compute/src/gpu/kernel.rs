@@ -23,7 +23,7 @@ pub(super) fn summing(columns: usize) -> u32 {
 /// as many as those at batch 100, gain nothing on an H100 if theirs are paired, and lose a tenth of their speed in mixed precision.
 const SMALL: usize = 100_000_000;
 
-/// The pipelines of these kernels, whose tensors lie in so many pieces. Each text is compiled once, and that on all cores, since
+/// The pipelines of these kernels, whose tensors lie in so many pieces. Texts that are new are compiled on all cores, since
 /// drivers take up to a second for one.
 pub(super) fn compile(
     kernels: &[&Kernel],
@@ -161,7 +161,7 @@ impl Kernel {
         Ok((text, Bindings { buffers: accesses, metrics: self.metrics }))
     }
 
-    /// The kernel, compiled for them, with the buffers of its tensors.
+    /// The compiled kernel with the buffers of its tensors.
     pub(super) fn bind(
         &self,
         pipeline: &Arc<Pipeline>,
