@@ -14,7 +14,7 @@ use crate::error::{below, decay, penalty_weight, positive, positive_rate, probab
 use crate::minibatch::Minibatch;
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
-use crate::tuning::{Tuning, program};
+use crate::tuning::{Tuning, record};
 use crate::{Error, Event, Objective, Observer, Penalty, Profile, Result, Schedule, Trainable};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
@@ -238,7 +238,7 @@ impl FineTune {
     pub fn prepare(&self, device: &Device, net: &dyn Trainable, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
         self.check_kind(net, &train, test.as_ref())?;
-        Ok(device.prepare(&[program(self, device, net, train, test)?])?)
+        Ok(device.prepare(&[record(self, device, net, train, test)?.0])?)
     }
 
     /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it

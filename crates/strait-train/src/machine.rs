@@ -65,7 +65,7 @@ pub(crate) struct Plan<'a> {
 }
 
 /// What a program has of a machine.
-struct Recorded {
+pub(crate) struct Recorded {
     feed: Feed,
     /// For each place of the feed, one step of training.
     steps: Vec<RoutineId>,
@@ -94,129 +94,125 @@ pub(crate) struct Machine {
     kept: Vec<f32>,
 }
 
-impl Recorded {
-    /// Records a machine; `data` are its rows, where they come from the host.
-    fn new(program: &mut Program, device: &Device, plan: Plan<'_>, rbm: &Rbm, data: Option<&Rows<'_>>) -> Result<Self> {
-        let Plan { recipe, number, rows, features: kind, watched } = plan;
-        let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
-        let batch = recipe.batch.min(rows);
-        let feed = match data {
-            None => Feed::given(program, rows, visible, batch),
-            Some(data) => Feed::of(program, device, data, hidden, batch),
-        };
-        let mut features = Vec::new();
-        if kind != Features::Dropped {
-            let feature = |place| program.tensor(format!("features {place}"), feed.rows_of_place(), hidden, Kind::Rows);
-            features.extend((0..feed.places()).map(feature));
-        }
-        let parameter = |program: &mut Program, name: &str, rows: usize, cols: usize| Update::Momentum {
-            parameter: program.tensor(name, rows, cols, Kind::Values),
-            velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
-        };
-        let weight = parameter(program, "w", visible, hidden);
-        let visible_bias = parameter(program, "a", 1, visible);
-        let hidden_bias = parameter(program, "b", 1, hidden);
-        let mut column =
-            |wanted: bool, name: &str, cols: usize| wanted.then(|| program.tensor(name, 1, cols, Kind::Values));
-        let offsets = (
-            column(recipe.centred, "visible offset", visible),
-            column(recipe.centred && rbm.hidden == Units::Bernoulli, "hidden offset", hidden),
-        );
-        let deviates = recipe.deviation_rate.filter(|_| rbm.visible == Units::Gaussian);
-        let precision = column(deviates.is_some(), "1 / deviation", visible);
-        let v0 = program.tensor("v0", batch, visible, Kind::Values);
-        let gathered = precision.map_or(v0, |_| program.tensor("data v", batch, visible, Kind::Values));
-        let h0 = program.tensor("h0", batch, hidden, Kind::Values);
-        let layers = Layers {
-            units: (rbm.visible, rbm.hidden),
-            weight: weight.target(),
-            biases: (visible_bias.target(), hidden_bias.target()),
-            offsets,
-            stream: 64 * number as u32,
-        };
-        let phases = match recipe.chain {
-            Chain::Data => layers.contrastive_divergence(program, (v0, h0), recipe.cd_steps)?,
-            Chain::Persistent => layers.persistent(program, (v0, h0), recipe.cd_steps, None)?,
-            Chain::FastPersistent { .. } => {
-                let driving = layers.beside(program, "driving");
-                layers.persistent(program, (v0, h0), recipe.cd_steps, Some(driving))?
-            }
-            Chain::Tempered { chains, hottest } => {
-                layers.tempered(program, (v0, h0), recipe.cd_steps, (chains, hottest))?
-            }
-        };
-        let Phases { mut step, reconstruction, negative, chains, driving } = phases;
-        let mut positive = (v0, h0);
-        if let (Some(SparsityTarget { weight, target }), Units::Bernoulli) = (recipe.sparsity, rbm.hidden) {
-            positive.1 = record_sparsity(program, &mut step, h0, (weight, target))?;
-        }
-        let mut after = Vec::new();
-        if let (Some(precision), Some(rate)) = (precision, deviates) {
-            let to = &mut Recording { program, step: &mut step };
-            after = record_deviations(to, &layers, (v0, h0), (precision, rate))?;
-        }
-        let to = &mut Recording { program, step: &mut step };
-        let mut centred = |(v, h): (Tensor, Tensor)| -> Result<(Tensor, Tensor)> {
-            Ok((to.centred(v, offsets.0)?, to.centred(h, offsets.1)?))
-        };
-        let statistics = (centred(positive)?, centred(negative)?);
-        let error = squared_error(reconstruction, v0);
-        let updates = [weight, hidden_bias, visible_bias];
-        let limit = |norm| Op::MaxNorm { weight: weight.target(), norm, rows: false };
-        let shrink = Op::Threshold { weight: weight.target(), threshold: recipe.rate_of(rbm) * recipe.absolute_cost };
-        let shrink = Some(shrink).filter(|_| recipe.absolute_cost > 0.0);
-        let learn: Vec<Op> = match (recipe.chain, driving) {
-            (Chain::FastPersistent { rate }, Some(driving)) => {
-                // Layers of real-valued units learn as much more slowly by their fast weights as by the others.
-                let rate = rate * recipe.rate_of(rbm) / recipe.rate;
-                let limits = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
-                let fast = Fast { rate, weight_cost: recipe.weight_cost, limits };
-                fast.learn(program, statistics, updates, &driving)
-            }
-            _ => {
-                let first = std::iter::once(gradient(statistics.0, statistics.1, updates, 1.0));
-                first.chain(shrink).chain(recipe.max_norm.map(limit)).collect()
-            }
-        };
-        let (mut steps, mut lasts) = (Vec::new(), Vec::new());
-        for place in 0..feed.places() {
-            let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
-            feed.gather(place, &mut whole, 0, None, gathered)?;
-            if precision.is_some() {
-                whole.push(Op::Standardize { input: gathered, shift: None, scale: precision, out: v0 })?;
-            }
-            step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
-            let mut last = whole.clone();
-            if let Some(data) = features.get(place) {
-                last.push(Op::Scatter { input: h0, data: *data })?;
-            }
-            // The error goes right before the gradient, with which GPUs compute it in one go.
-            for routine in [&mut whole, &mut last] {
-                routine.push(error.clone())?;
-                learn.iter().chain(&after).try_for_each(|op| routine.push(op.clone()))?;
-            }
-            steps.push(program.add(whole));
-            lasts.push(program.add(last));
-        }
-        let watch = watched.filter(|_| rbm.hidden == Units::Bernoulli && rbm.visible != Units::Rectified);
-        let watch = watch.map(|rows| Watch::record(program, &layers, precision, rows)).transpose()?;
-        Ok(Self { feed, steps, lasts, layers, precision, watch, features, chains, driving })
-    }
-}
-
-/// The program of a machine that will be loaded; `data` are its rows, where they come from the host.
-pub(crate) fn program(device: &Device, plan: Plan<'_>, rbm: &Rbm, data: Option<&Rows<'_>>) -> Result<Program> {
+/// The program of a machine; `data` are its rows, where they come from the host.
+pub(crate) fn record(
+    device: &Device,
+    plan: Plan<'_>,
+    rbm: &Rbm,
+    data: Option<&Rows<'_>>,
+) -> Result<(Program, Recorded)> {
     let mut program = Program::default();
-    Recorded::new(&mut program, device, plan, rbm, data)?;
-    Ok(program)
+    let Plan { recipe, number, rows, features: kind, watched } = plan;
+    let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
+    let batch = recipe.batch.min(rows);
+    let feed = match data {
+        None => Feed::given(&mut program, rows, visible, batch),
+        Some(data) => Feed::of(&mut program, device, data, hidden, batch),
+    };
+    let mut features = Vec::new();
+    if kind != Features::Dropped {
+        let feature = |place| program.tensor(format!("features {place}"), feed.rows_of_place(), hidden, Kind::Rows);
+        features.extend((0..feed.places()).map(feature));
+    }
+    let parameter = |program: &mut Program, name: &str, rows: usize, cols: usize| Update::Momentum {
+        parameter: program.tensor(name, rows, cols, Kind::Values),
+        velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
+    };
+    let weight = parameter(&mut program, "w", visible, hidden);
+    let visible_bias = parameter(&mut program, "a", 1, visible);
+    let hidden_bias = parameter(&mut program, "b", 1, hidden);
+    let mut column =
+        |wanted: bool, name: &str, cols: usize| wanted.then(|| program.tensor(name, 1, cols, Kind::Values));
+    let offsets = (
+        column(recipe.centred, "visible offset", visible),
+        column(recipe.centred && rbm.hidden == Units::Bernoulli, "hidden offset", hidden),
+    );
+    let deviates = recipe.deviation_rate.filter(|_| rbm.visible == Units::Gaussian);
+    let precision = column(deviates.is_some(), "1 / deviation", visible);
+    let v0 = program.tensor("v0", batch, visible, Kind::Values);
+    let gathered = precision.map_or(v0, |_| program.tensor("data v", batch, visible, Kind::Values));
+    let h0 = program.tensor("h0", batch, hidden, Kind::Values);
+    let layers = Layers {
+        units: (rbm.visible, rbm.hidden),
+        weight: weight.target(),
+        biases: (visible_bias.target(), hidden_bias.target()),
+        offsets,
+        stream: 64 * number as u32,
+    };
+    let phases = match recipe.chain {
+        Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
+        Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps, None)?,
+        Chain::FastPersistent { .. } => {
+            let driving = layers.beside(&mut program, "driving");
+            layers.persistent(&mut program, (v0, h0), recipe.cd_steps, Some(driving))?
+        }
+        Chain::Tempered { chains, hottest } => {
+            layers.tempered(&mut program, (v0, h0), recipe.cd_steps, (chains, hottest))?
+        }
+    };
+    let Phases { mut step, reconstruction, negative, chains, driving } = phases;
+    let mut positive = (v0, h0);
+    if let (Some(SparsityTarget { weight, target }), Units::Bernoulli) = (recipe.sparsity, rbm.hidden) {
+        positive.1 = record_sparsity(&mut program, &mut step, h0, (weight, target))?;
+    }
+    let mut after = Vec::new();
+    if let (Some(precision), Some(rate)) = (precision, deviates) {
+        let to = &mut Recording { program: &mut program, step: &mut step };
+        after = record_deviations(to, &layers, (v0, h0), (precision, rate))?;
+    }
+    let to = &mut Recording { program: &mut program, step: &mut step };
+    let mut centred = |(v, h): (Tensor, Tensor)| -> Result<(Tensor, Tensor)> {
+        Ok((to.centred(v, offsets.0)?, to.centred(h, offsets.1)?))
+    };
+    let statistics = (centred(positive)?, centred(negative)?);
+    let error = squared_error(reconstruction, v0);
+    let updates = [weight, hidden_bias, visible_bias];
+    let limit = |norm| Op::MaxNorm { weight: weight.target(), norm, rows: false };
+    let shrink = Op::Threshold { weight: weight.target(), threshold: recipe.rate_of(rbm) * recipe.absolute_cost };
+    let shrink = Some(shrink).filter(|_| recipe.absolute_cost > 0.0);
+    let learn: Vec<Op> = match (recipe.chain, driving) {
+        (Chain::FastPersistent { rate }, Some(driving)) => {
+            // Layers of real-valued units learn as much more slowly by their fast weights as by the others.
+            let rate = rate * recipe.rate_of(rbm) / recipe.rate;
+            let limits = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
+            let fast = Fast { rate, weight_cost: recipe.weight_cost, limits };
+            fast.learn(&mut program, statistics, updates, &driving)
+        }
+        _ => {
+            let first = std::iter::once(gradient(statistics.0, statistics.1, updates, 1.0));
+            first.chain(shrink).chain(recipe.max_norm.map(limit)).collect()
+        }
+    };
+    let (mut steps, mut lasts) = (Vec::new(), Vec::new());
+    for place in 0..feed.places() {
+        let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
+        feed.gather(place, &mut whole, 0, None, gathered)?;
+        if precision.is_some() {
+            whole.push(Op::Standardize { input: gathered, shift: None, scale: precision, out: v0 })?;
+        }
+        step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
+        let mut last = whole.clone();
+        if let Some(data) = features.get(place) {
+            last.push(Op::Scatter { input: h0, data: *data })?;
+        }
+        // The error goes right before the gradient, with which GPUs compute it in one go.
+        for routine in [&mut whole, &mut last] {
+            routine.push(error.clone())?;
+            learn.iter().chain(&after).try_for_each(|op| routine.push(op.clone()))?;
+        }
+        steps.push(program.add(whole));
+        lasts.push(program.add(last));
+    }
+    let watch = watched.filter(|_| rbm.hidden == Units::Bernoulli && rbm.visible != Units::Rectified);
+    let watch = watch.map(|rows| Watch::record(&mut program, &layers, precision, rows)).transpose()?;
+    Ok((program, Recorded { feed, steps, lasts, layers, precision, watch, features, chains, driving }))
 }
 
 impl Machine {
     pub(crate) fn load(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: &Source<'_>) -> Result<Self> {
         let Plan { recipe, number, rows, features, watched } = plan;
         let data = source.on_host();
-        let mut program = Program::default();
-        let recorded = Recorded::new(&mut program, device, plan, rbm, data.as_ref().map(|(rows, _)| rows))?;
+        let (program, recorded) = record(device, plan, rbm, data.as_ref().map(|(rows, _)| rows))?;
         let Recorded { feed, layers, .. } = &recorded;
         let shared = match source {
             Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],

@@ -9,7 +9,7 @@ use strait_models::{Rbm, Stack, Units, check_sizes};
 
 use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
-use crate::machine::{Features, Machine, Plan, Source, program};
+use crate::machine::{Features, Machine, Plan, Source, record};
 use crate::progress::HostCost;
 use crate::watch::Watched;
 use crate::{Error, Observer, Profile, Result};
@@ -222,7 +222,7 @@ impl Pretrain {
         // All machines' kernels at once, but for those of the free energies, and where the device keeps the data of all machines.
         if above == Features::OnDevice {
             let data = |number| Some(&rows).filter(|_| number == 0);
-            let recorded = |(number, rbm)| program(device, plan(number), rbm, data(number));
+            let recorded = |(number, rbm)| Ok(record(device, plan(number), rbm, data(number))?.0);
             device.prepare(&rbms.iter().enumerate().map(recorded).collect::<Result<Vec<_>>>()?)?;
         }
         let mut source = Source::Host(rows, order);

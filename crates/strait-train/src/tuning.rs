@@ -32,7 +32,7 @@ pub(crate) struct Tuning<'a> {
 }
 
 /// What a program has of a model and of what trains it.
-struct Recorded<'a> {
+pub(crate) struct Recorded<'a> {
     network: Network,
     feed: Feed,
     batch: usize,
@@ -41,57 +41,43 @@ struct Recorded<'a> {
     test: Option<TestSet<'a>>,
 }
 
-impl<'a> Recorded<'a> {
-    fn new(
-        program: &mut Program,
-        recipe: &FineTune,
-        device: &Device,
-        net: &dyn Trainable,
-        train: Rows<'_>,
-        test: Option<Rows<'a>>,
-    ) -> Result<Self> {
-        let batch = recipe.batch.min(train.count);
-        let feed = Feed::of(program, device, &train, 0, batch);
-        let minibatch = Minibatch::declare(program, "", batch, net);
-        let network = recipe.declare(program, net.layers());
-        let mut learn = Routine::new("fine-tuning step");
-        let optimizer = recipe.optimizer;
-        let update = |program: &mut Program, part| optimizer.update(program, part);
-        minibatch.record((program, &mut learn), (net, &network), recipe, Some(update))?;
-        let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
-        let at_once = optimizer.vectors() == 0;
-        let mut steps = Vec::new();
-        for place in 0..feed.places() {
-            let name = if at_once { "fine-tuning step" } else { "gather" };
-            let mut step = Routine::new(name).in_precision(recipe.precision);
-            for Part { first, shift, out } in minibatch.parts(shift) {
-                feed.gather(place, &mut step, first, shift, out)?;
-            }
-            if at_once {
-                learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
-            }
-            steps.push(program.add(step));
-        }
-        let minimiser = (!at_once).then(|| {
-            let vectors = declare_vectors(program, &network, optimizer.vectors());
-            Memory::new(&network, vectors, learn)
-        });
-        let test = test.map(|rows| TestSet::record(device, program, &network, net, rows, recipe)).transpose()?;
-        Ok(Self { network, feed, batch, steps, minimiser, test })
-    }
-}
-
-/// The program of a model that will be loaded.
-pub(crate) fn program(
+/// The program of a model and of what trains it.
+pub(crate) fn record<'a>(
     recipe: &FineTune,
     device: &Device,
     net: &dyn Trainable,
     train: Rows<'_>,
-    test: Option<Rows<'_>>,
-) -> Result<Program> {
+    test: Option<Rows<'a>>,
+) -> Result<(Program, Recorded<'a>)> {
     let mut program = Program::default();
-    Recorded::new(&mut program, recipe, device, net, train, test)?;
-    Ok(program)
+    let batch = recipe.batch.min(train.count);
+    let feed = Feed::of(&mut program, device, &train, 0, batch);
+    let minibatch = Minibatch::declare(&mut program, "", batch, net);
+    let network = recipe.declare(&mut program, net.layers());
+    let mut learn = Routine::new("fine-tuning step");
+    let optimizer = recipe.optimizer;
+    let update = |program: &mut Program, part| optimizer.update(program, part);
+    minibatch.record((&mut program, &mut learn), (net, &network), recipe, Some(update))?;
+    let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: SHIFT_STREAM });
+    let at_once = optimizer.vectors() == 0;
+    let mut steps = Vec::new();
+    for place in 0..feed.places() {
+        let name = if at_once { "fine-tuning step" } else { "gather" };
+        let mut step = Routine::new(name).in_precision(recipe.precision);
+        for Part { first, shift, out } in minibatch.parts(shift) {
+            feed.gather(place, &mut step, first, shift, out)?;
+        }
+        if at_once {
+            learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
+        }
+        steps.push(program.add(step));
+    }
+    let minimiser = (!at_once).then(|| {
+        let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
+        Memory::new(&network, vectors, learn)
+    });
+    let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
+    Ok((program, Recorded { network, feed, batch, steps, minimiser, test }))
 }
 
 impl<'a> Tuning<'a> {
@@ -102,8 +88,7 @@ impl<'a> Tuning<'a> {
         train: Rows<'_>,
         test: Option<Rows<'a>>,
     ) -> Result<Self> {
-        let mut program = Program::default();
-        let recorded = Recorded::new(&mut program, recipe, device, net, train, test)?;
+        let (program, recorded) = record(recipe, device, net, train, test)?;
         let Recorded { network, feed, batch, steps, minimiser, test } = recorded;
         let mut execution = device.load(program)?;
         feed.upload(&mut *execution, &train)?;
