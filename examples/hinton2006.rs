@@ -271,8 +271,8 @@ fn train_deep(
     keep: Option<&Path>,
 ) -> Result<Trained> {
     let mut terminal = Terminal::new();
-    // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. What fails here would fail
-    // there, too, and is told then.
+    // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. Should it fail,
+    // fine-tuning compiles for itself, and tells.
     let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
     let pretrained = std::thread::scope(|scope| {
         scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));

@@ -184,17 +184,7 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
     let mut routine = Routine::new("covariance");
     routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
     routine.push(Op::Combine { x, y: means, factors: Factors::Step, out: centred })?;
-    let weight = Update::Store { gradient: moments };
-    routine.push(Op::Gradient {
-        positive: (centred, centred),
-        negative: None,
-        weight,
-        bias: None,
-        input_bias: None,
-        plus: None,
-        positions: 1,
-        scale: 1.0,
-    })?;
+    routine.push(Op::gradient((centred, centred), Update::Store { gradient: moments }))?;
     let routine = program.add(routine);
     let mut execution = device.load(program)?;
     let narrow: Vec<f32> = mean.iter().map(|&m| m as f32).collect();

@@ -202,7 +202,7 @@ impl FineTune {
             }
         }
         let mut layers = net.layers().to_vec();
-        tuning.network.read(&mut *tuning.execution, &mut layers)?;
+        tuning.recorded.network.read(&mut *tuning.execution, &mut layers)?;
         let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
         if let Some(x) = parameters.find(|x| !x.is_finite()) {
             return Err(diverged(result.epochs.len(), f64::from(*x)));
@@ -263,8 +263,8 @@ impl FineTune {
             return Ok(None);
         }
         let mut tuning = Tuning::load(self, device, net, rows.first(self.batch), None)?;
-        let step = Step { rows: tuning.batch as u32, ..Step::seeded(self.seed) };
-        Profile::measure(&mut *tuning.execution, tuning.steps[0], &step)
+        let step = Step { rows: tuning.recorded.batch as u32, ..Step::seeded(self.seed) };
+        Profile::measure(&mut *tuning.execution, tuning.recorded.steps[0], &step)
     }
 
     /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives. Weights that

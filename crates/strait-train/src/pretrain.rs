@@ -219,7 +219,7 @@ impl Pretrain {
             let features = if number + 1 == machines { Features::Dropped } else { above };
             Plan { recipe: self, number, rows: rows.count, features, watched: None }
         };
-        // All machines' kernels at once, but for those of the free energies, and where the device keeps the data of all machines.
+        // The kernels of all machines are compiled at once, but for those of the free energies, where all data stay on the device.
         if above == Features::OnDevice {
             let data = |number| Some(&rows).filter(|_| number == 0);
             let recorded = |(number, rbm)| Ok(record(device, plan(number), rbm, data(number))?.0);

@@ -17,28 +17,23 @@ use crate::{FineTune, Observer, Result, Trainable};
 /// The stream of random numbers of the shifts; pretraining takes the lower ones, a tape the higher ones.
 const SHIFT_STREAM: u32 = 1 << 16;
 
-/// A model on a device, with what trains it.
-pub(crate) struct Tuning<'a> {
-    stage: &'static str,
-    pub(crate) execution: Box<dyn Execution>,
+/// What a program has of a model and of what trains it.
+pub(crate) struct Recorded<'a> {
     pub(crate) network: Network,
     feed: Feed,
     pub(crate) batch: usize,
-    rows: usize,
     /// For each place of the feed, one step of Adam or momentum, or the gathering of a minibatch for a minimiser.
     pub(crate) steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
     test: Option<TestSet<'a>>,
 }
 
-/// What a program has of a model and of what trains it.
-pub(crate) struct Recorded<'a> {
-    network: Network,
-    feed: Feed,
-    batch: usize,
-    steps: Vec<RoutineId>,
-    minimiser: Option<Memory>,
-    test: Option<TestSet<'a>>,
+/// A model on a device, with what trains it.
+pub(crate) struct Tuning<'a> {
+    stage: &'static str,
+    pub(crate) execution: Box<dyn Execution>,
+    pub(crate) recorded: Recorded<'a>,
+    rows: usize,
 }
 
 /// The program of a model and of what trains it.
@@ -89,14 +84,13 @@ impl<'a> Tuning<'a> {
         test: Option<Rows<'a>>,
     ) -> Result<Self> {
         let (program, recorded) = record(recipe, device, net, train, test)?;
-        let Recorded { network, feed, batch, steps, minimiser, test } = recorded;
         let mut execution = device.load(program)?;
-        feed.upload(&mut *execution, &train)?;
-        network.write(&mut *execution, net.layers())?;
-        if let Some(test) = &test {
+        recorded.feed.upload(&mut *execution, &train)?;
+        recorded.network.write(&mut *execution, net.layers())?;
+        if let Some(test) = &recorded.test {
             test.upload(&mut *execution)?;
         }
-        Ok(Self { stage: net.stage(), execution, network, feed, batch, rows: train.count, steps, minimiser, test })
+        Ok(Self { stage: net.stage(), execution, recorded, rows: train.count })
     }
 
     /// One pass over the data; gives the mean loss and what it cost the host, or nothing if the observer ended it.
@@ -107,9 +101,10 @@ impl<'a> Tuning<'a> {
         (train, order): (&Rows<'_>, &[u32]),
         observer: &mut Observer<'_>,
     ) -> Result<Option<(f64, HostCost)>> {
-        self.feed.write_order(&mut *self.execution, order)?;
-        let batches: Vec<_> = minibatches(self.rows, self.batch).collect();
-        let (rows, batch, epochs) = (self.rows, self.batch, recipe.epochs);
+        let Recorded { feed, batch, steps: routines, minimiser, .. } = &mut self.recorded;
+        let (rows, batch, epochs) = (self.rows, *batch, recipe.epochs);
+        feed.write_order(&mut *self.execution, order)?;
+        let batches: Vec<_> = minibatches(rows, batch).collect();
         let mut progress = Progress { stage: self.stage, epoch, epochs, rows, batch, done: 0, observer };
         let first = (epoch - 1) * batches.len();
         let step = |(i, &minibatch): (usize, &(u32, u32))| {
@@ -130,10 +125,10 @@ impl<'a> Tuning<'a> {
             step
         };
         let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
-        let Some(memory) = &mut self.minimiser else {
+        let Some(memory) = minimiser else {
             let control = &mut |batches| progress.tell(batches);
             let execution = &mut *self.execution;
-            let ran = self.feed.run(execution, &self.steps, &steps, Some((train, order)), control, |_, _, _| Ok(()));
+            let ran = feed.run(execution, routines, &steps, Some((train, order)), control, |_, _, _| Ok(()));
             let summary = |metrics: Metrics| (metrics.mean_loss(), HostCost::of(&metrics, steps.len()));
             return Ok(progress.outcome(ran)?.map(summary));
         };
@@ -142,7 +137,7 @@ impl<'a> Tuning<'a> {
             if progress.tell(i).is_break() {
                 return Ok(None);
             }
-            let gathered = self.feed.fetch(&mut *self.execution, self.steps[0], step, (train, order));
+            let gathered = feed.fetch(&mut *self.execution, routines[0], step, (train, order));
             progress.outcome(gathered)?;
             let mut problem = NetProblem::new(&mut *self.execution, memory, step.rows);
             let loss = match recipe.optimizer {
@@ -166,6 +161,6 @@ impl<'a> Tuning<'a> {
 
     /// The error and the loss on the test set.
     pub(crate) fn test(&mut self) -> Result<Option<(f64, f64)>> {
-        self.test.as_ref().map(|test| test.measure(&mut *self.execution)).transpose()
+        self.recorded.test.as_ref().map(|test| test.measure(&mut *self.execution)).transpose()
     }
 }

@@ -64,15 +64,6 @@ fn record(program: &mut Program, [rows, terms, cols]: [usize; 3]) -> Result<Tria
     };
     routine.push(linear(input, false, bias, out))?;
     routine.push(linear(out, true, zero, back))?;
-    routine.push(Op::Gradient {
-        positive: (input, out),
-        negative: None,
-        weight: Update::Store { gradient },
-        bias: None,
-        input_bias: None,
-        plus: None,
-        positions: 1,
-        scale: 1.0,
-    })?;
+    routine.push(Op::gradient((input, out), Update::Store { gradient }))?;
     Ok(Trial { routine: program.add(routine), inputs: [input, weight], outputs: [out, back, gradient] })
 }

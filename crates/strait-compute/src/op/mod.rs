@@ -348,6 +348,20 @@ pub enum Op {
 }
 
 impl Op {
+    /// The gradient xᵀ δ of weights by themselves: [`Op::Gradient`] with what may be left out left out.
+    ///
+    /// ```
+    /// use strait_compute::{Kind, Op, Program, Update};
+    /// let mut program = Program::default();
+    /// let [x, delta] = [("x", 3), ("δ", 2)].map(|(name, cols)| program.tensor(name, 100, cols, Kind::Values));
+    /// let gradient = program.tensor("∇W", 3, 2, Kind::Values);
+    /// assert_eq!(Op::gradient((x, delta), Update::Store { gradient }).flops(), 2 * 100 * 3 * 2);
+    /// ```
+    pub fn gradient(positive: (Tensor, Tensor), weight: Update) -> Self {
+        let (bias, input_bias) = (None, None);
+        Self::Gradient { positive, negative: None, weight, bias, input_bias, plus: None, positions: 1, scale: 1.0 }
+    }
+
     /// The operation's name in printouts, profiles and errors.
     pub fn name(&self) -> &'static str {
         match self {
