@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -73,7 +74,29 @@ pub(crate) fn write(
     metadata.insert("format".to_owned(), "pt".to_owned());
     metadata.insert(ARCHITECTURE.to_owned(), architecture);
     metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    write_atomically(path, &safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
+    let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(wrong)?;
+    sort_header(&mut bytes).map_err(|error| file(error.to_string()))?;
+    write_atomically(path, &bytes)
+}
+
+/// Where the header of a safetensors file lies.
+fn header(bytes: &[u8]) -> Range<usize> {
+    let (length, rest) = bytes.split_at(8.min(bytes.len()));
+    let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    8..8 + length.min(rest.len())
+}
+
+/// Puts a header's entries in the order of their names. The crate writes the metadata as they lie in a hash table,
+/// elsewhere in every run, but the same model is the same file.
+fn sort_header(bytes: &mut [u8]) -> serde_json::Result<()> {
+    let place = header(bytes);
+    let place = &mut bytes[place];
+    let entries: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_slice(place)?;
+    let mut sorted = serde_json::to_vec(&entries)?;
+    // It is as long as before, but for the blanks behind it.
+    sorted.resize(place.len(), b' ');
+    place.copy_from_slice(&sorted);
+    Ok(())
 }
 
 /// A file that was read, of which nothing is believed yet but that it is a safetensors file of strait's.
@@ -152,10 +175,8 @@ fn unique_names(bytes: &[u8]) -> std::result::Result<(), serde_json::Error> {
             Ok(())
         }
     }
-    // The crate has checked that the first eight bytes hold the header's length.
-    let (length, rest) = bytes.split_at(8.min(bytes.len()));
-    let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-    serde_json::Deserializer::from_slice(&rest[..length.min(rest.len())]).deserialize_map(Names)
+    // The crate has checked that the header is there.
+    serde_json::Deserializer::from_slice(&bytes[header(bytes)]).deserialize_map(Names)
 }
 
 /// The values of a tensor, which must have this shape and be finite.

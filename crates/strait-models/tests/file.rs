@@ -46,6 +46,21 @@ fn a_round_trip_is_exact() {
 }
 
 #[test]
+fn the_same_model_is_the_same_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net.safetensors");
+    let notes: BTreeMap<String, String> = (0..10).map(|i| (format!("note.{i}"), format!("\"{i}\" ü"))).collect();
+    let saved = || {
+        net().save(&path, Dtype::F32, &notes).expect("it is written");
+        std::fs::read(&path).expect("it is read")
+    };
+    assert_eq!(saved(), saved());
+    let (read, found) = Autoencoder::load(&path).expect("it is read");
+    assert_eq!(read, net());
+    assert!(notes.iter().all(|(key, value)| found[key] == *value), "every note is there: {found:?}");
+}
+
+#[test]
 fn half_precision_keeps_three_digits_in_half_the_space() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [full, half] = ["full", "half"].map(|name| folder.path().join(name));

@@ -1,6 +1,6 @@
 //! Sparse codes of a dictionary: a step of iterative shrinkage, and the lengths of weights; sparse weights.
 
-use super::isa::{Target, compile_for_each_isa};
+use super::isa::{Target, compile_for_each_isa, row_by_row};
 use super::storage::{Lanes, Panels, Values, WIDTH};
 use super::workers::Taking;
 use crate::op::Shrinkage;
@@ -27,6 +27,7 @@ fn threshold_kernel<T: Target>(weight: &Values, threshold: f32, share: Taking<'_
     for panel in share.of(panels.count()) {
         // SAFETY: this panel is this worker's.
         for lanes in unsafe { panels.panel_mut(panel, 0..panels.rows) } {
+            row_by_row();
             for c in 0..WIDTH {
                 lanes.0[c] = soft(lanes.0[c], threshold);
             }
@@ -81,12 +82,14 @@ fn max_norm_kernel<T: Target>(weight: &Values, norm: f32, rows: bool, share: Tak
             for panel in 0..panels.count() {
                 // SAFETY: these rows are this worker's.
                 for (square, lanes) in squares.iter_mut().zip(unsafe { panels.panel(panel, rows.clone()) }) {
+                    row_by_row();
                     *square += lanes.0.iter().map(|w| w * w).sum::<f32>();
                 }
             }
             for panel in 0..panels.count() {
                 // SAFETY: these rows are this worker's.
                 for (square, lanes) in squares.iter().zip(unsafe { panels.panel_mut(panel, rows.clone()) }) {
+                    row_by_row();
                     lanes.0.iter_mut().for_each(|w| *w *= factor(*square));
                 }
                 // SAFETY: as above, in the copies as well.
@@ -106,6 +109,7 @@ fn max_norm_kernel<T: Target>(weight: &Values, norm: f32, rows: bool, share: Tak
         }
         let factors = squares.0.map(factor);
         for lanes in lanes {
+            row_by_row();
             for c in 0..WIDTH {
                 lanes.0[c] *= factors[c];
             }

@@ -4,7 +4,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
 use super::half_product::HalfProduct;
-use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
+use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier, row_by_row};
 use super::multiplier::Multiplier;
 use super::present::Present;
 use super::product::Tail;
@@ -160,6 +160,7 @@ unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j
             // SAFETY: nobody else writes this block, and the update below comes later.
             let (weights, costs) = unsafe { (weight.panel(j, rows), costs.panel(j, 0..1)[0]) };
             for (row, weights) in block.iter_mut().zip(weights) {
+                row_by_row();
                 for c in 0..WIDTH {
                     row.0[c] += costs.0[c] * weights.0[c];
                 }
@@ -168,6 +169,7 @@ unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j
         Some(Plus::Gradient(other)) => {
             // SAFETY: the other gradient is only read.
             for (row, other) in block.iter_mut().zip(unsafe { other.panel(j, rows) }) {
+                row_by_row();
                 for c in 0..WIDTH {
                     row.0[c] += other.0[c];
                 }
@@ -274,6 +276,7 @@ pub(super) unsafe fn update<T: Target>(
         Destination::Momentum(parameter, velocity) => {
             let m = step.momentum;
             for ((g, theta), v) in block.iter().zip(lanes(parameter)).zip(lanes(velocity)) {
+                row_by_row();
                 let (mut new, mut sum) = (*v, *theta);
                 for c in 0..WIDTH {
                     new.0[c] = m * new.0[c] - rate * (g.0[c] + cost * sum.0[c]);
@@ -287,6 +290,7 @@ pub(super) unsafe fn update<T: Target>(
             let (beta1, beta2) = (step.momentum, step.beta2);
             let rows = block.iter().zip(lanes(parameter)).zip(lanes(first)).zip(lanes(second));
             for (((g, theta), m), s) in rows {
+                row_by_row();
                 let (mut new, mut first, mut second) = (*theta, *m, *s);
                 for c in 0..WIDTH {
                     let g = g.0[c] + cost * new.0[c];

@@ -12,6 +12,7 @@
 
 use std::sync::OnceLock;
 
+use super::isa::row_by_row;
 use super::storage::{Lanes, Panels, Shared, WIDTH, transpose_block, transpose_four};
 use crate::Result;
 
@@ -88,6 +89,7 @@ impl Lines {
             let first = WIDTH / 2 * (j % 2);
             for r in (0..WIDTH).step_by(4) {
                 for p in (0..WIDTH / 2).step_by(4) {
+                    row_by_row();
                     let four = std::array::from_fn(|k| std::array::from_fn(|l| f32::from_bits(words[p + k].0[r + l])));
                     for (k, row) in transpose_four(four).iter().enumerate() {
                         lines[r + k].0[first + p..first + p + 4].copy_from_slice(&row.map(f32::to_bits));
@@ -190,6 +192,7 @@ impl Copies {
         unsafe { copy.high.put(&paired(&block, signs), layout.on_the_left(), i, j) };
         if let Some(low) = copy.low.get() {
             for row in &mut block {
+                row_by_row();
                 let mut rest = *row;
                 for c in 0..WIDTH {
                     rest.0[c] -= f32::from_bits(rounded(rest.0[c]));

@@ -6,8 +6,10 @@ use crate::philox::philox_blocks;
 /// The instruction sets for which the kernels are compiled, each with those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Isa {
-    /// What every processor of the architecture has (on AArch64, NEON).
+    /// What every processor of the architecture has, as far as the compiler makes use of it.
     Portable,
+    /// AArch64.
+    Neon,
     /// x86-64 with AVX2 and FMA.
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
@@ -19,11 +21,16 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
+    #[cfg(target_arch = "x86_64")]
+    const OF_THE_ARCHITECTURE: &[Self] = &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
+    #[cfg(target_arch = "aarch64")]
+    const OF_THE_ARCHITECTURE: &[Self] = &[Self::Portable, Self::Neon];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    const OF_THE_ARCHITECTURE: &[Self] = &[Self::Portable];
 
     /// Those that this processor, and its operating system, have; the best last.
     pub fn available() -> Vec<Self> {
-        Self::ALL.into_iter().take_while(|isa| isa.is_there()).collect()
+        Self::OF_THE_ARCHITECTURE.iter().copied().take_while(|isa| isa.is_there()).collect()
     }
 
     /// The best that this processor has.
@@ -36,6 +43,7 @@ impl Isa {
     fn is_there(self) -> bool {
         match self {
             Self::Portable => true,
+            Self::Neon => false,
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             Self::Avx512 => {
                 is_x86_feature_detected!("avx512f")
@@ -50,14 +58,14 @@ impl Isa {
 
     #[cfg(not(target_arch = "x86_64"))]
     fn is_there(self) -> bool {
-        self == Self::Portable
+        Self::OF_THE_ARCHITECTURE.contains(&self)
     }
 
     /// Its name, for people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Portable if cfg!(target_arch = "aarch64") => "NEON",
             Self::Portable => "portable instructions",
+            Self::Neon => "NEON",
             Self::Avx2 => "AVX2 and FMA",
             Self::Avx512 => "AVX-512",
             Self::Avx512Bf16 => "AVX-512 with BF16",
@@ -110,6 +118,8 @@ pub(super) trait Target {
     const ROWS: usize;
     /// Whether a fused multiply-add is one instruction.
     const FUSED: bool;
+    /// Whether several terms are added to sums in registers without a branch between them.
+    const UNROLLS: bool = true;
     /// Sixteen sums in registers. Spelled out in vectors, because compilers keep arrays of these in registers, but
     /// arrays of plain floats only sometimes.
     type Sums: Copy;
@@ -135,7 +145,7 @@ pub(super) trait Target {
 pub(super) struct Portable;
 impl Target for Portable {
     const ROWS: usize = 6;
-    const FUSED: bool = cfg!(target_arch = "aarch64");
+    const FUSED: bool = false;
     type Sums = [f32; WIDTH];
 
     #[inline(always)]
@@ -192,6 +202,8 @@ impl Target for Portable {
     fn prefetch(_lanes: *const Lanes) {}
 }
 
+#[cfg(target_arch = "aarch64")]
+pub(super) use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 pub(super) use super::x86::{Avx2, Avx512};
 
@@ -199,6 +211,18 @@ pub(super) use super::x86::{Avx2, Avx512};
 #[inline(always)]
 pub(super) fn multiply_add<T: Target + ?Sized>(a: f32, b: f32, c: f32) -> f32 {
     if T::FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// Comes first in a loop over rows whose body goes through the lanes of one. Compilers for AVX-512 would otherwise make
+/// vectors of the same lane of sixteen rows, which have to be gathered and scattered: no loop with an assembler's text in it is
+/// turned like that, not even with an empty one.
+#[inline(always)]
+pub(super) fn row_by_row() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: there is no instruction.
+    unsafe {
+        std::arch::asm!("", options(nomem, nostack, preserves_flags));
+    }
 }
 
 /// Defines `$name(isa, args)` that runs `$kernel::<T>(args)` compiled for that instruction set.
@@ -223,8 +247,12 @@ macro_rules! compile_for_each_isa {
                         // SAFETY: AVX-512 F, BW, DQ and VL were found on this processor.
                         return unsafe { avx512($($arg),*) };
                     }
-                    isa::Isa::Portable => {}
+                    isa::Isa::Portable | isa::Isa::Neon => {}
                 }
+            }
+            #[cfg(target_arch = "aarch64")]
+            if isa == isa::Isa::Neon {
+                return $kernel::<isa::Neon>($($arg),*);
             }
             let _ = isa;
             $kernel::<isa::Portable>($($arg),*)
@@ -265,8 +293,12 @@ macro_rules! compile_for_each_multiplier {
                     isa::Isa::Avx512Bf16 => return unsafe { avx512_bf16($($arg),*) },
                     // SAFETY: AVX-512 and AMX were found on this processor.
                     isa::Isa::Amx => return unsafe { amx($($arg),*) },
-                    isa::Isa::Portable => {}
+                    isa::Isa::Portable | isa::Isa::Neon => {}
                 }
+            }
+            #[cfg(target_arch = "aarch64")]
+            if isa == isa::Isa::Neon {
+                return $kernel::<isa::Neon, multiplier::Widening>($($arg),*);
             }
             let _ = isa;
             $kernel::<isa::Portable, multiplier::Widening>($($arg),*)

@@ -16,6 +16,8 @@ mod latent;
 mod linear;
 mod math;
 mod multiplier;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod noise;
 mod pack;
 mod perform;

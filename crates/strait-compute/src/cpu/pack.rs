@@ -10,23 +10,32 @@ use super::workers::Taking;
 use crate::{Step, Tensor};
 
 compile_for_each_isa!(
-    pack = pack_kernel(copies: &[Copied], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
+    pack = pack_kernel(copies: &[Copied], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
 );
 
-/// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work.
+/// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work; `units` of all copies.
 #[inline(always)]
-fn pack_kernel<T: Target>(copies: &[Copied], storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
-    let blocks = |tensor: Tensor| tensor.rows.div_ceil(STRIP) * tensor.cols.div_ceil(STRIP);
-    for unit in share.of(copies.iter().map(|copied| blocks(copied.tensor)).sum()) {
+fn pack_kernel<T: Target>(copies: &[Copied], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
+    for unit in share.of(units) {
         let mut block = unit;
         for &Copied { tensor, layout, positions } in copies {
-            if let (true, Storage::Values(values)) = (block < blocks(tensor), &*storage[tensor.id]) {
+            if let (true, Storage::Values(values)) = (block < blocks(&tensor), &*storage[tensor.id]) {
                 pack_block(values, layout, block, step.rows as usize * positions);
                 break;
             }
-            block -= blocks(tensor);
+            block -= blocks(&tensor);
         }
     }
+}
+
+/// The blocks of one copy.
+fn blocks(tensor: &Tensor) -> usize {
+    tensor.rows.div_ceil(STRIP) * tensor.cols.div_ceil(STRIP)
+}
+
+/// The blocks of these copies.
+pub(super) fn units(copies: &[Copied]) -> usize {
+    copies.iter().map(|copied| blocks(&copied.tensor)).sum()
 }
 
 #[inline(always)]

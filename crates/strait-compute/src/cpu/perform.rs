@@ -10,7 +10,7 @@ use super::half_product::HalfProduct;
 use super::latent::{Latent, reparameterize, reparameterize_backward};
 use super::linear::{Backprop, Linear, backprop, half_backprop, half_linear, linear};
 use super::noise::corrupt;
-use super::pack::pack;
+use super::pack::{pack, units};
 use super::plan::{Copied, Work, products};
 use super::rows::{Columns, Data, Loss, copy_columns, gather, loss, row_sums, scatter};
 use super::sparsity::{Penalty, Sparsity, column_means, contraction, penalty, top_k};
@@ -78,7 +78,7 @@ impl Run {
                 let op = &routine.ops()[*number];
                 self.execute(op, lookups.as_ref(), routine.precision(), step, metrics, share);
             }
-            Work::Pack(copies) => pack(self.isa, copies, &self.storage, step, share),
+            Work::Pack(copies) => pack(self.isa, copies, units(copies), &self.storage, step, share),
         }
     }
 

@@ -288,23 +288,12 @@ fn transpose_full_block(block: &[Lanes; WIDTH], out: &mut [Lanes; WIDTH]) {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+pub(super) use super::neon::transpose_four;
 #[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
-    let mut out = [[0.0; 4]; 4];
-    // SAFETY: every x86-64 processor has SSE, and each row holds four floats.
-    unsafe {
-        let [mut a, mut b, mut c, mut d] = [0, 1, 2, 3].map(|i: usize| _mm_loadu_ps(block[i].as_ptr()));
-        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-        for (row, out) in [a, b, c, d].into_iter().zip(&mut out) {
-            _mm_storeu_ps(out.as_mut_ptr(), row);
-        }
-    }
-    out
-}
+pub(super) use super::x86::transpose_four;
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[inline(always)]
 pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     std::array::from_fn(|c| std::array::from_fn(|r| block[r][c]))

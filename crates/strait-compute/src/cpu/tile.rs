@@ -112,8 +112,8 @@ fn add_all<'a, T: Target, X, W, const M: usize>(
     number: impl Fn(&X, usize) -> f32,
     row: impl Fn(&'a W) -> &'a Lanes,
 ) -> [T::Sums; M] {
-    let (x, rest_of_x) = x.as_chunks::<UNROLLED>();
-    let (w, rest_of_w) = w.as_chunks::<UNROLLED>();
+    let (x, rest_of_x) = if T::UNROLLS { x.as_chunks::<UNROLLED>() } else { (&[][..], x) };
+    let (w, rest_of_w) = if T::UNROLLS { w.as_chunks::<UNROLLED>() } else { (&[][..], w) };
     for (x, w) in x.iter().zip(w) {
         for (x, w) in x.iter().zip(w) {
             sums = add::<T, M>(sums, row(w), |r| number(x, r));

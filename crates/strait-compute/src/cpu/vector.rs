@@ -1,6 +1,6 @@
 //! Algebra on parameter vectors, `combine` and `dot`, and `standardize`.
 
-use super::isa::{Target, compile_for_each_isa, multiply_add};
+use super::isa::{Target, compile_for_each_isa, multiply_add, row_by_row};
 use super::storage::{Lanes, Panels, Shared, Values, WIDTH};
 use super::workers::Taking;
 use crate::op::DOT_PARTS;
@@ -35,9 +35,12 @@ fn standardize_kernel<T: Target>(
         };
         let (shift, scale) = (columns(shift, 0.0), columns(scale, 1.0));
         for (x, out) in x.iter().zip(out) {
+            row_by_row();
+            let mut row = *x;
             for c in 0..WIDTH {
-                out.0[c] = (x.0[c] - shift.0[c]) * scale.0[c];
+                row.0[c] = (row.0[c] - shift.0[c]) * scale.0[c];
             }
+            *out = row;
         }
     }
 }
