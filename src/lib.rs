@@ -32,6 +32,7 @@ pub use strait_compute as compute;
 pub use strait_compute::{Activation, Device, Groups, Missing, Noise, Operands, Precision, Program, Window};
 pub use strait_data as data;
 pub use strait_data::{Labelled, Mnist, Rows};
+#[cfg(feature = "gpu")]
 pub use strait_device as gpu;
 pub use strait_models as models;
 pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};

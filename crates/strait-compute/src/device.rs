@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, Cpu, Error, Execution, Gpu, Hardware, Operands, Precision, Program, Result};
+use crate::{Backend, Cpu, Error, Execution, Hardware, Operands, Precision, Program, Result};
 
 /// A device on which programs run: a handle that is cheap to clone.
 ///
@@ -41,7 +41,21 @@ impl Device {
     /// # Errors
     /// When there is no GPU, with what to install.
     pub fn gpu() -> Result<Self> {
-        Ok(Self::new(Gpu::new(&strait_device::Selector::Hardware)?))
+        Self::adapter("gpu")
+    }
+
+    #[cfg(feature = "gpu")]
+    fn adapter(name: &str) -> Result<Self> {
+        let selector = match name {
+            "gpu" => strait_device::Selector::Hardware,
+            name => strait_device::Selector::parse(name),
+        };
+        Ok(Self::new(crate::Gpu::new(&selector)?))
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn adapter(name: &str) -> Result<Self> {
+        Err(Error::WithoutGpu(name.to_owned()))
     }
 
     /// A GPU if there is one that works, else the CPU.
@@ -52,7 +66,7 @@ impl Device {
         Self::gpu().or_else(|_| Self::cpu())
     }
 
-    /// The device that a user names: `auto`, `cpu` (or `cpu:N` for N threads), `gpu`, the number of an adapter in [`strait_device::adapters`],
+    /// The device that a user names: `auto`, `cpu` (or `cpu:N` for N threads), `gpu`, the number of an adapter in `strait_device::adapters`,
     /// or a part of an adapter's name in any case (which is how a software adapter is asked for).
     ///
     /// # Errors
@@ -66,7 +80,7 @@ impl Device {
                 Ok(threads @ 1..=1024) => Ok(Self::new(Cpu::with_threads(threads)?)),
                 _ => Err(Error::Threads(threads.to_owned())),
             },
-            other => Ok(Self::new(Gpu::new(&strait_device::Selector::parse(other))?)),
+            other => Self::adapter(other),
         }
     }
 

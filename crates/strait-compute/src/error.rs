@@ -76,7 +76,13 @@ pub enum Error {
         /// The buffers that it may bind.
         most: usize,
     },
+    /// A GPU was asked for, but there is no back end for any.
+    #[error(
+        "there is no device `{0}`: this program was built without strait's feature `gpu`, so that it has the CPU alone"
+    )]
+    WithoutGpu(String),
     /// An error of the GPU layer.
+    #[cfg(feature = "gpu")]
     #[error(transparent)]
     Gpu(#[from] strait_device::Error),
 }

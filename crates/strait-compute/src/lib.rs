@@ -13,6 +13,7 @@ mod backend;
 mod cpu;
 mod device;
 mod error;
+#[cfg(feature = "gpu")]
 mod gpu;
 mod groups;
 mod noise;
@@ -31,6 +32,7 @@ pub use backend::{Backend, Buffer, Control, Execution, Hardware, Metrics, Upload
 pub use cpu::{Cpu, Isa};
 pub use device::Device;
 pub use error::{Error, Result};
+#[cfg(feature = "gpu")]
 pub use gpu::{Gpu, Tiles, kernels};
 pub use groups::Groups;
 pub use noise::{Missing, Noise};
@@ -40,7 +42,9 @@ pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};
 pub use shift::Shift;
 pub use step::Step;
+#[cfg(feature = "gpu")]
 pub use strait_device::Matrices;
+#[cfg(feature = "gpu")]
 pub use strait_shaders::{Fragments, Shape, Tile};
 pub use tensor::{Kind, Tensor};
 pub use window::Window;
