@@ -39,7 +39,7 @@ impl Device {
     /// The GPU that wgpu finds best: a discrete one before an integrated one, never a software one.
     ///
     /// # Errors
-    /// When there is no GPU, with what to install.
+    /// When there is no GPU, with what to install, or strait was built without its feature `gpu`.
     pub fn gpu() -> Result<Self> {
         Self::adapter("gpu")
     }
@@ -70,12 +70,11 @@ impl Device {
     /// or a part of an adapter's name in any case (which is how a software adapter is asked for).
     ///
     /// # Errors
-    /// When there is no such device; the message lists those that there are.
+    /// When there is no such device; the message lists those that there are, or says that strait was built for none but the CPU.
     pub fn named(name: &str) -> Result<Self> {
         match name {
             "auto" => Self::best(),
             "cpu" => Self::cpu(),
-            "gpu" => Self::gpu(),
             threads if threads.starts_with("cpu:") => match threads["cpu:".len()..].parse() {
                 Ok(threads @ 1..=1024) => Ok(Self::new(Cpu::with_threads(threads)?)),
                 _ => Err(Error::Threads(threads.to_owned())),

@@ -78,7 +78,7 @@ pub enum Error {
     },
     /// A GPU was asked for, but there is no back end for any.
     #[error(
-        "there is no device `{0}`: this program was built without strait's feature `gpu`, so that it has the CPU alone"
+        "there is no device `{0}`, since this program was built without strait's feature `gpu`: use `cpu`, or build it with that"
     )]
     WithoutGpu(String),
     /// An error of the GPU layer.

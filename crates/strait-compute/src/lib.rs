@@ -5,7 +5,7 @@
 //! epoch, with one uploaded table of per-step numbers ([`Step`]) and one small block of [`Metrics`] read back.
 //!
 //! * [`Cpu`]: packed layouts, vector instructions, long-lived worker threads;
-//! * [`Gpu`]: WGSL kernels through wgpu;
+//! * `Gpu`, with the feature `gpu`, which is on by default: WGSL kernels through wgpu;
 //! * [`Oracle`]: plain loops in double precision, against which the other two are tested.
 
 mod activation;

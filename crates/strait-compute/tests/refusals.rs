@@ -188,3 +188,16 @@ fn statistics_in_16_bits_have_one_number_of_positions() {
     program.add(routine);
     assert!(refusal(&Cpu::with_threads(1).expect("threads start"), &program).contains("number of positions"));
 }
+
+#[cfg(not(feature = "gpu"))]
+#[test]
+fn without_the_feature_there_is_the_cpu_alone() {
+    use strait_compute::{Device, Hardware};
+
+    for name in ["gpu", "0", "llvmpipe"] {
+        let error = Device::named(name).expect_err("there is no back end for it").to_string();
+        assert!(error.contains(&format!("`{name}`")) && error.contains("feature `gpu`"), "{error}");
+    }
+    assert!(Device::gpu().is_err());
+    assert_eq!(Device::best().expect("threads start").hardware(), Hardware::Cpu);
+}

@@ -79,11 +79,10 @@ pub(crate) fn write(
     write_atomically(path, &bytes)
 }
 
-/// Where the header of a safetensors file lies.
+/// Where the header lies in a file that the crate has written or believed.
 fn header(bytes: &[u8]) -> Range<usize> {
-    let (length, rest) = bytes.split_at(8.min(bytes.len()));
-    let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-    8..8 + length.min(rest.len())
+    let length = bytes[..8].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    8..8 + length
 }
 
 /// Puts a header's entries in the order of their names. The crate writes the metadata as they lie in a hash table,
@@ -92,10 +91,13 @@ fn sort_header(bytes: &mut [u8]) -> serde_json::Result<()> {
     let place = header(bytes);
     let place = &mut bytes[place];
     let entries: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_slice(place)?;
-    let mut sorted = serde_json::to_vec(&entries)?;
+    let sorted = serde_json::to_vec(&entries)?;
     // It is as long as before, but for the blanks behind it.
-    sorted.resize(place.len(), b' ');
-    place.copy_from_slice(&sorted);
+    let Some((text, blanks)) = place.split_at_mut_checked(sorted.len()) else {
+        return Err(serde_json::Error::custom("its header would not fit after sorting"));
+    };
+    text.copy_from_slice(&sorted);
+    blanks.fill(b' ');
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::storage::{Lanes, WIDTH};
 use crate::philox::philox_blocks;
 
-/// The instruction sets for which the kernels are compiled, each with those before it.
+/// The instruction sets for which the kernels are compiled, each with those of its architecture before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Isa {
     /// What every processor of the architecture has, as far as the compiler makes use of it.
@@ -118,7 +118,7 @@ pub(super) trait Target {
     const ROWS: usize;
     /// Whether a fused multiply-add is one instruction.
     const FUSED: bool;
-    /// Whether several terms are added to sums in registers without a branch between them.
+    /// Whether several packed or listed terms are added to sums in registers without a branch between them.
     const UNROLLS: bool = true;
     /// Sixteen sums in registers. Spelled out in vectors, because compilers keep arrays of these in registers, but
     /// arrays of plain floats only sometimes.

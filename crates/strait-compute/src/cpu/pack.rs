@@ -13,7 +13,8 @@ compile_for_each_isa!(
     pack = pack_kernel(copies: &[Copied], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
 );
 
-/// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work; `units` of all copies.
+/// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work: `units` in all
+/// copies, counted elsewhere, since compilers for AVX-512 would gather the sizes.
 #[inline(always)]
 fn pack_kernel<T: Target>(copies: &[Copied], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
     for unit in share.of(units) {
