@@ -1,17 +1,23 @@
+// The part of an invocation of the sum over the rows of column `col` of the operand B in one phase.
+fn bias_part(phase: u32, lane: u32, col: u32) -> f32 {
+    var part = 0.0;
+    for (var row = lane / COLUMNS; row < step.rows * POSITIONS; row += ROWS_APART) {
+        part += b_at(phase, row * size.n + col);
+    }
+    return part;
+}
+
 // The mean gradient over the active rows of the biases of some units, and their update: column means of the operand B.
 fn bias(group: u32, lane: u32) {
     for (var first = group * COLUMNS; first < size.n; first += COLUMNS_APART) {
         let col = first + lane % COLUMNS;
-        var parts = vec2<f32>(0.0);
+        var part = 0.0;
         if col < size.n {
-            for (var phase = 0u; phase < PHASES; phase += 1u) {
-                for (var row = lane / COLUMNS; row < step.rows * POSITIONS; row += ROWS_APART) {
-                    parts[phase] += b_at(phase, row * size.n + col);
-                }
-            }
+            part = bias_part(0u, lane, col);
+            // The positive one of two phases is subtracted; for the products operand A carries the sign.
+            if PHASES == 2u { part = bias_part(1u, lane, col) - part; }
         }
-        // The positive one of two phases is subtracted; for the products operand A carries the sign.
-        let sum = sum_of_column(lane, select(parts.x, parts.y - parts.x, PHASES == 2u));
+        let sum = sum_of_column(lane, part);
         if lane < COLUMNS && col < size.n { apply_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0); }
     }
 }

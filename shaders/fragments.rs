@@ -65,6 +65,11 @@ impl Fragments {
         8 * operands + 4 * self.edge * self.edge * self.x * self.y * self.teams
     }
 
+    /// Whether terms of an operand are neighbours in workgroup memory, which are so in memory or not.
+    pub(crate) fn staged_along_k(&self, along_k: bool) -> bool {
+        !self.as_stored || along_k
+    }
+
     /// Vectors of four that an operand of so many rows or columns takes in workgroup memory.
     fn staged(&self, lines: u32, along_k: bool) -> u32 {
         if along_k { lines * stride(self.depth) } else { self.depth * stride(lines) }
@@ -87,7 +92,7 @@ pub(crate) fn sums(shape: Fragments, phases: u32, [a, b]: [Operand; 2]) -> Strin
     let Fragments { edge, subgroup, rows, cols, x, y, teams, depth, .. } = shape;
     let (height, width, threads) = (shape.height(), shape.width(), shape.invocations() / teams);
     // What lies side by side in workgroup memory: terms of a row of A or of a column of B, or rows and columns of a term.
-    let along_k = [a, b].map(|operand| !shape.as_stored || operand.along_k);
+    let along_k = [a, b].map(|operand| shape.staged_along_k(operand.along_k));
     let strides =
         [(along_k[0], height), (along_k[1], width)].map(|(along_k, lines)| stride(if along_k { depth } else { lines }));
     let stage = |name, i: usize, lines, operand, sizes| Stage {

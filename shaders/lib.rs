@@ -59,6 +59,14 @@ impl Shape {
         }
     }
 
+    /// Whether a workgroup's memory holds neighbouring terms of an operand side by side, which is so in memory or not.
+    pub fn staged_along_k(&self, along_k: bool) -> bool {
+        match self {
+            Self::Tile(_) => false,
+            Self::Fragments(fragments) => fragments.staged_along_k(along_k),
+        }
+    }
+
     /// What tells it from others, for names of kernels.
     pub fn name(&self) -> String {
         let size = format!("{}x{}", self.height(), self.width());

@@ -68,5 +68,5 @@ fn sin_cos_turns(u: f32) -> vec2<f32> {
 fn normal2(words: vec2<u32>) -> vec2<f32> {
     let u1 = (f32(words.x >> 8u) + 1.0) * (1.0 / 16777216.0);
     let angle = sin_cos_turns(f32(words.y >> 8u) * (1.0 / 16777216.0));
-    return sqrt(-2.0 * log(u1)) * angle.yx;
+    return sqrt(max(-2.0 * log(u1), 0.0)) * angle.yx;
 }

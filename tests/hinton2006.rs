@@ -1,10 +1,11 @@
 //! The example, run as a user runs it.
 
+#[path = "common/adapter.rs"]
+mod adapter;
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use common::small_mnist;
 
@@ -95,10 +96,8 @@ fn in_mixed_precision_with_the_same_result() {
 
 #[test]
 fn through_wgpu_with_the_same_result() {
-    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    if strait::gpu::Gpu::open(&strait::gpu::Selector::parse(&name)).is_err() {
-        assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "there is no adapter `{name}`");
-        eprintln!("SKIPPED: there is no adapter `{name}`");
+    let name = adapter::name();
+    if adapter::open(Default::default()).is_none() {
         return;
     }
     let [on_cpu, on_gpu] =
@@ -141,6 +140,9 @@ fn wrong_input_gets_one_clear_sentence() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_saves_what_there_is() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (data, recipe) = (small_mnist(folder.path()), recipe(folder.path()));
     let out = folder.path().join("out");

@@ -1,7 +1,10 @@
 //! The time of each operation can be asked for, and does not change what a run computes.
 
+#[path = "../../../tests/common/adapter.rs"]
+mod adapter;
+
 use strait_compute::{Activation, Backend, Cpu, Gpu, Kind, Op, Program, Routine, Step, go_on};
-use strait_device::Selector;
+use strait_device::Options;
 
 fn times(backend: &dyn Backend) {
     let mut program = Program::default();
@@ -28,12 +31,7 @@ fn times(backend: &dyn Backend) {
 #[test]
 fn operations_are_timed() {
     times(&Cpu::new().expect("threads start"));
-    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match Gpu::new(&Selector::parse(&name)) {
-        Ok(gpu) => times(&gpu),
-        Err(error) => {
-            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
-            eprintln!("SKIPPED: the GPU was not timed, because {error}");
-        }
+    if let Some(gpu) = adapter::open(Options::default()) {
+        times(&Gpu::from_device(gpu));
     }
 }

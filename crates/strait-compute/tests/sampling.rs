@@ -1,12 +1,15 @@
 //! Random states have the probabilities, means and variances that they should, on every back end, and the bits of
 //! published Philox.
 
+#[path = "../../../tests/common/adapter.rs"]
+mod adapter;
+
 use strait_compute::philox::{philox, uniform};
 use strait_compute::{
     Activation, Backend, Cpu, Draw, Gpu, Groups, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Shift, Step,
     go_on,
 };
-use strait_device::Selector;
+use strait_device::{Checks, Options};
 
 const ROWS: usize = 4000;
 const UNITS: usize = 6;
@@ -32,13 +35,8 @@ fn states(backend: &dyn Backend, bias: &[f32], activation: Activation, sampling:
 fn backends() -> Vec<Box<dyn Backend>> {
     let mut backends: Vec<Box<dyn Backend>> =
         vec![Box::new(Oracle::default()), Box::new(Cpu::new().expect("threads start"))];
-    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match Gpu::new(&Selector::parse(&name)) {
-        Ok(gpu) => backends.push(Box::new(gpu)),
-        Err(error) => {
-            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
-            eprintln!("SKIPPED: sampling was not tested on a GPU, because {error}");
-        }
+    if let Some(gpu) = adapter::open(Options { checks: Checks::Trusted, ..Options::default() }) {
+        backends.push(Box::new(Gpu::from_device(gpu)));
     }
     backends
 }

@@ -1,20 +1,15 @@
 //! Rows reach a data set's tensor on a GPU in the order in which they are given, also where it lies in several pieces.
 
+#[path = "../../../tests/common/adapter.rs"]
+mod adapter;
+
 use strait_compute::{Backend, Error, Gpu, Kind, Program};
-use strait_device::{Options, Selector};
+use strait_device::Options;
 
 const WIDTH: usize = 7;
 
 fn open(options: Options) -> Option<Gpu> {
-    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
-        Ok(gpu) => Some(Gpu::from_device(gpu)),
-        Err(error) => {
-            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
-            eprintln!("SKIPPED: nothing was brought to a GPU, because {error}");
-            None
-        }
-    }
+    adapter::open(options).map(Gpu::from_device)
 }
 
 #[test]

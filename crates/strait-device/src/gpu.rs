@@ -21,6 +21,8 @@ pub struct Options {
     pub buffer_limit: Option<u64>,
     /// Storage buffers that a kernel may bind, where the adapter allows more.
     pub most_buffers: Option<u32>,
+    /// Whether kernels write to vectors of a workgroup's memory as a whole only, although the adapter would not need that.
+    pub whole_vectors: bool,
     /// Whether kernels are compiled with checks of every index and loop, which cost up to a third of the speed. Without
     /// them, who opens the device promises that its kernels stay inside their buffers and end.
     pub checks: Checks,
@@ -63,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) features: Features,
     pub(crate) checks: wgpu::ShaderRuntimeChecks,
     matrices: Option<Matrices>,
+    vulkan: bool,
+    whole_vectors: bool,
     trouble: Arc<Trouble>,
     /// Layouts of the step's bind group, without and with the metrics.
     pub(crate) step_layouts: [wgpu::BindGroupLayout; 2],
@@ -80,6 +84,10 @@ struct Trouble {
 /// What kernels with cooperative matrices need.
 const MATRIX_FEATURES: Features =
     Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(Features::SHADER_F16).union(Features::SUBGROUP);
+
+/// Storage buffers that a kernel must be able to bind, and invocations that a workgroup must be able to have: what WebGPU
+/// promises, which some adapters do not keep.
+const FEWEST: [u32; 2] = [8, 256];
 
 /// NVIDIA's number in PCI.
 const NVIDIA: u32 = 0x10de;
@@ -141,6 +149,14 @@ impl Gpu {
         if let Some(most) = options.most_buffers {
             limits.max_storage_buffers_per_shader_stage = limits.max_storage_buffers_per_shader_stage.min(most);
         }
+        let open = |message: String| Error::Open { adapter: info.name.clone(), message };
+        let found = [limits.max_storage_buffers_per_shader_stage, limits.max_compute_invocations_per_workgroup];
+        if found.iter().zip(FEWEST).any(|(&found, needed)| found < needed) {
+            let ([buffers, invocations], [most, largest]) = (FEWEST, found);
+            return Err(open(format!(
+                "kernels bind up to {buffers} buffers and have workgroups of {invocations}, but it allows {most} and {largest}: use the CPU"
+            )));
+        }
         let descriptor = DeviceDescriptor {
             label: Some("strait"),
             required_features: features,
@@ -153,7 +169,6 @@ impl Gpu {
             },
             ..DeviceDescriptor::default()
         };
-        let open = |message: String| Error::Open { adapter: info.name.clone(), message };
         // wgpu 30 panics instead of giving an error where memory runs out while it opens a device on Vulkan.
         let request = || pollster::block_on(adapter.request_device(&descriptor));
         let (device, queue) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(request))
@@ -171,6 +186,10 @@ impl Gpu {
         }));
         let software = info.device_type == wgpu::DeviceType::Cpu;
         let kind = if software { ", software" } else { "" };
+        let vulkan = info.backend == wgpu::Backend::Vulkan;
+        // A write to a component of a vector may touch all of the vector, says WGSL, and so it does on Metal. In Vulkan's SPIR-V
+        // each has a place of its own.
+        let whole_vectors = options.whole_vectors || !vulkan;
         let description = format!("{} ({:?}{kind}, {} {})", info.name, info.backend, info.driver, info.driver_info);
         let name = info.name;
         let step_layouts = [false, true].map(|metrics| crate::pipeline::step_layout(&device, metrics));
@@ -190,6 +209,8 @@ impl Gpu {
             features,
             checks,
             matrices,
+            vulkan,
+            whole_vectors,
             trouble,
             step_layouts,
             pipelines,
@@ -222,6 +243,16 @@ impl Gpu {
     /// The cooperative matrices that it has.
     pub fn matrices(&self) -> Option<Matrices> {
         self.shared.matrices
+    }
+
+    /// Whether it is driven through Vulkan.
+    pub fn is_vulkan(&self) -> bool {
+        self.shared.vulkan
+    }
+
+    /// Whether the invocations of a workgroup may not write to different components of the same vector in its memory.
+    pub fn whole_vectors(&self) -> bool {
+        self.shared.whole_vectors
     }
 
     /// Bytes of memory that a workgroup may share.

@@ -14,6 +14,9 @@ use crate::{Gpu, Piece, Pipeline, Result};
 /// Distance between two steps in the table: no adapter wants a larger alignment of uniform blocks.
 const STEP_STRIDE: usize = 256;
 
+/// What the metrics of a run are before it: a NaN that no arithmetic gives.
+const UNWRITTEN: u32 = 0x7fd5_7a17;
+
 /// A kernel with its buffers, ready to run.
 pub struct Dispatch {
     pipeline: Arc<Pipeline>,
@@ -82,7 +85,7 @@ impl Gpu {
     pub fn table(&self, steps: usize, step_bytes: usize, metrics: usize) -> Result<Table> {
         let step_usage = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
         let step_buffer = self.allocate("steps", (steps.max(1) * STEP_STRIDE) as u64, step_usage)?;
-        let metric_usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
+        let metric_usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let metric_buffer = self.allocate("metrics", (metrics.max(1) * 4) as u64, metric_usage)?;
         let (groups, error) = self.scoped(|device| {
             [false, true].map(|with| {
@@ -102,11 +105,19 @@ impl Gpu {
         Ok(Table { steps: step_buffer, metrics: metric_buffer, groups, step_capacity: steps, metric_capacity: metrics })
     }
 
-    /// Writes the steps of a run.
+    /// Writes the steps of a run that gives so many metrics.
     ///
     /// # Errors
     /// If the device is lost or refuses.
-    pub fn write_steps<T: bytemuck::Pod>(&self, table: &Table, steps: &[T]) -> Result<()> {
+    pub fn write_steps<T: bytemuck::Pod>(&self, table: &Table, steps: &[T], metrics: usize) -> Result<()> {
+        self.write_piece(&table.metrics, "metrics", 4 * metrics, |mut room| {
+            let block = [UNWRITTEN; 256];
+            for start in (0..room.len()).step_by(size_of_val(&block)) {
+                let mut next = room.slice(start..);
+                let length = next.len().min(size_of_val(&block));
+                next.slice(..length).copy_from_slice(&bytemuck::bytes_of(&block)[..length]);
+            }
+        })?;
         let (size, bytes) = (size_of::<T>(), steps.len() * STEP_STRIDE);
         self.write_piece(&table.steps, "steps", bytes, |mut room| {
             room.fill(0);
@@ -116,13 +127,17 @@ impl Gpu {
         })
     }
 
-    /// Reads the first metrics.
+    /// Reads the metrics of a run, so many of them.
     ///
     /// # Errors
-    /// If the device is lost or refuses.
+    /// If the device is lost or refuses, also where it did not do all of the work and nothing but that tells: so it is on Metal
+    /// when memory runs out or a kernel takes too long.
     pub fn read_metrics(&self, table: &Table, count: usize) -> Result<Vec<f32>> {
-        let mut metrics = vec![0.0; count];
+        let mut metrics = vec![0.0_f32; count];
         self.read_piece(&table.metrics, "metrics", bytemuck::cast_slice_mut(&mut metrics))?;
+        if metrics.iter().any(|metric| metric.to_bits() == UNWRITTEN) {
+            return Err(self.lost("it gave steps up without a word, most likely because its memory is exhausted"));
+        }
         Ok(metrics)
     }
 

@@ -31,6 +31,16 @@ pub enum Error {
         /// Why: part of the message, and so no source, which would be printed once more.
         cause: std::io::Error,
     },
+    /// A file cannot be replaced, most likely because another program has it open.
+    #[error("{}: {cause}; what was to be written there is in {}", path.display(), kept.display())]
+    Kept {
+        /// The file, which is as it was.
+        path: PathBuf,
+        /// Where its new contents are.
+        kept: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// A file is not the model that it should be.
     #[error("{}: {message}", path.display())]
     File {

@@ -208,6 +208,25 @@ fn a_failed_write_leaves_the_earlier_file() {
     assert_eq!(left.len(), 1, "no temporary file is left behind");
 }
 
+/// On Windows another program may keep a file from being replaced.
+#[cfg(windows)]
+#[test]
+fn what_cannot_be_replaced_is_kept_beside() {
+    use std::os::windows::fs::OpenOptionsExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("held");
+    std::fs::write(&path, b"earlier").expect("the temporary folder is writable");
+    let held = std::fs::OpenOptions::new().read(true).share_mode(0).open(&path).expect("it is there");
+    let error = write_atomically(&path, b"new").expect_err("it is held");
+    let strait_models::Error::Kept { kept, .. } = &error else { panic!("{error}") };
+    assert!(error.to_string().contains(&kept.display().to_string()), "{error}");
+    assert_eq!(std::fs::read(kept).expect("it was kept"), b"new");
+    drop(held);
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"earlier");
+    write_atomically(&path, b"new").expect("nobody holds it");
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"new");
+}
+
 #[test]
 fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     let folder = tempfile::tempdir().expect("a temporary folder");

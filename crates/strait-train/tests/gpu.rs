@@ -1,6 +1,11 @@
 //! Training through wgpu: the CPU's results, the same bits twice, and typed errors for a GPU's faults.
 
+#[path = "../../../tests/common/adapter.rs"]
+mod adapter;
+
 use std::ops::ControlFlow;
+
+use adapter::open;
 
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Gpu, Groups, Missing, Noise};
@@ -11,20 +16,6 @@ use strait_train::{
     Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
     SparsityTarget, Trainable, UpDown, silent,
 };
-
-/// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter; nothing where there is none, unless
-/// `STRAIT_REQUIRE_GPU` is set.
-fn open(options: Options) -> Option<strait_device::Gpu> {
-    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
-        Ok(gpu) => Some(gpu),
-        Err(error) => {
-            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
-            eprintln!("SKIPPED: nothing was tested on a GPU, because {error}");
-            None
-        }
-    }
-}
 
 fn device(gpu: &strait_device::Gpu) -> Device {
     Device::new(Gpu::from_device(gpu.clone()))

@@ -24,6 +24,8 @@ pub(super) struct Lowering<'a> {
     pub(super) tiles: Tiles,
     /// For routines of mixed precision, the cooperative matrices that multiply f16.
     pub(super) matrices: Option<Matrices>,
+    /// Whether vectors in the memory of a workgroup are written as a whole only.
+    pub(super) whole_vectors: bool,
     /// Bytes of memory that a workgroup may share.
     pub(super) memory: u32,
     /// Numbers that a step of the routine adds to the metrics.

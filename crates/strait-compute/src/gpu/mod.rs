@@ -40,15 +40,21 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// Opens an adapter.
+    /// Opens an adapter. One that is not driven through Vulkan, as those are on which the kernels have been tested, has to get a few
+    /// products right first.
     ///
     /// # Errors
-    /// If there is none of that description, or it cannot be opened.
+    /// If there is none of that description, it cannot be opened, or it gets them wrong.
     pub fn new(selector: &Selector) -> Result<Self> {
         // The kernels stay inside their tensors: shapes are checked when operations are recorded, steps and indices
         // before they run, and the conformance test runs every kernel with checks and without.
         let options = Options { checks: Checks::Trusted, ..Options::default() };
-        Ok(Self::from_device(strait_device::Gpu::open_with(selector, options)?))
+        let backend = Self::from_device(strait_device::Gpu::open_with(selector, options)?);
+        if !backend.gpu.is_vulkan() && !trial::succeeds(&backend, Precision::F32) {
+            let message = "it gets products wrong that were tried: use the CPU, and report this".to_owned();
+            return Err(strait_device::Error::Open { adapter: backend.gpu.name().to_owned(), message }.into());
+        }
+        Ok(backend)
     }
 
     /// The back end on an open device.
@@ -73,6 +79,7 @@ impl Gpu {
         let lowering = Lowering {
             tiles: self.tiles,
             matrices: if mixed { self.matrices() } else { None },
+            whole_vectors: self.gpu.whole_vectors(),
             memory: self.gpu.workgroup_memory(),
             width: 0,
             most_buffers: self.gpu.most_buffers(),
@@ -90,7 +97,7 @@ impl Gpu {
             };
             let found = self.gpu.matrices().filter(room);
             let untried = Self { matrices: Arc::new(OnceLock::from(found)), ..self.clone() };
-            found.filter(|_| trial::succeeds(&untried))
+            found.filter(|_| trial::succeeds(&untried, Precision::Mixed))
         })
     }
 }
@@ -154,9 +161,16 @@ fn errors_of(loss: &Op, gradient: &Op) -> bool {
         && negative.is_some_and(|(v, _)| v == *input)
 }
 
-/// The WGSL kernels of a program, each once, by name: what a device of that kind compiles.
-pub fn kernels(program: &Program, tiles: Tiles, matrices: Option<Matrices>) -> Vec<(String, String)> {
-    let lowering = Lowering { tiles, matrices, memory: u32::MAX, width: 0, most_buffers: usize::MAX, pieces: &|_| 1 };
+/// The WGSL kernels of a program, each once, by name: what a device of that kind compiles. `whole_vectors` are those of devices
+/// whose workgroups may write to vectors in their memory as a whole only.
+pub fn kernels(
+    program: &Program,
+    tiles: Tiles,
+    matrices: Option<Matrices>,
+    whole_vectors: bool,
+) -> Vec<(String, String)> {
+    let (memory, most_buffers) = (u32::MAX, usize::MAX);
+    let lowering = Lowering { tiles, matrices, whole_vectors, memory, width: 0, most_buffers, pieces: &|_| 1 };
     let lowered = program.routines.iter().flat_map(|routine| lower(routine, lowering));
     let mut sources: Vec<(String, String)> = lowered.flatten().map(|kernel| kernel.source()).collect();
     sources.sort();
@@ -353,7 +367,7 @@ impl Execution for Run {
         let Some(table) = &self.table else { unreachable!("there is room now") };
         let numbered: Vec<Step> =
             steps.iter().enumerate().map(|(number, step)| Step { number: number as u32, ..*step }).collect();
-        self.gpu.write_steps(table, &numbered)?;
+        self.gpu.write_steps(table, &numbered, metrics)?;
         let plan = &mut self.plans[routine.0];
         let (mut done, mut under_way, mut host_time) = (0, None, Duration::ZERO);
         let (mut most, mut mark) = (STEPS.0, Instant::now());
@@ -386,9 +400,10 @@ impl Execution for Run {
 
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {
         check_steps(self.program.routine(routine), std::slice::from_ref(step))?;
-        self.make_room(1, self.program.routine(routine).metrics())?;
+        let metrics = self.program.routine(routine).metrics();
+        self.make_room(1, metrics)?;
         let Some(table) = &self.table else { unreachable!("there is room now") };
-        self.gpu.write_steps(table, &[Step { number: 0, ..*step }])?;
+        self.gpu.write_steps(table, &[Step { number: 0, ..*step }], metrics)?;
         let plan = &self.plans[routine.0];
         let Some(times) = self.gpu.profile(&plan.dispatches, table)? else {
             return Ok(None);

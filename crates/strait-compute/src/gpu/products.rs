@@ -35,12 +35,14 @@ impl Sizes {
         self.m * self.n * self.k
     }
 
-    /// How A and B are read by a product of this shape.
-    fn operands(&self, shape: Shape) -> [Operand; 2] {
+    /// How A and B are read by a product of this shape. Four numbers at a time may be laid down in as many vectors of the workgroup's
+    /// memory; where these are written as a whole only, they have to be read one by one.
+    fn operands(&self, shape: Shape, whole_vectors: bool) -> [Operand; 2] {
         let ([a_m, a_k], [b_k, b_n]) = (self.a, self.b);
         [[a_m, a_k], [b_n, b_k]].map(|[step, step_k]| {
             let along_k = step_k == 1;
-            Operand { along_k, wide: is_wide(shape, if along_k { step } else { step_k }) }
+            let readable = !whole_vectors || shape.staged_along_k(along_k) == along_k;
+            Operand { along_k, wide: readable && is_wide(shape, if along_k { step } else { step_k }) }
         })
     }
 }
@@ -99,7 +101,7 @@ impl Lowering<'_> {
         of_tail: impl Fn(bool) -> String,
     ) -> Kernel {
         let tile = self.choose(&sizes);
-        let operands = sizes.operands(tile);
+        let operands = sizes.operands(tile, self.whole_vectors);
         let [a, b] = operands.map(|operand| operand.wide);
         let operands_text = operand("a", 1, a) + &operand("b", 2, b);
         let (across, down) = tiles(tile, &sizes);
@@ -196,7 +198,7 @@ impl Lowering<'_> {
         let lanes = tile.invocations();
         let (across, down) = tiles(tile, &sizes);
         let mut buffers = reads(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
-        let [a, b] = sizes.operands(tile);
+        let [a, b] = sizes.operands(tile, self.whole_vectors);
         let mut main = operand("a", 1, a.wide) + &operand("b", 2, b.wide);
         if negative.is_some() {
             main += &(operand("v", 3, a.wide) + &operand("h", 4, b.wide));

@@ -1,5 +1,5 @@
-//! A product on cooperative matrices, tried before any is relied on: they are new in drivers, and a wrong sum would show
-//! only as a net that learns badly.
+//! Products that are tried before any is relied on, where they are on cooperative matrices, which are new in drivers, or not on
+//! Vulkan: a wrong sum would show only as a net that learns badly.
 
 use crate::{
     Activation, Backend, Kind, Op, Oracle, Precision, Program, Result, Routine, RoutineId, Step, Tensor, Update, go_on,
@@ -9,9 +9,9 @@ use crate::{
 /// that are read four at a time.
 const SIZES: [[usize; 3]; 2] = [[19, 37, 21], [19, 36, 20]];
 
-/// Whether the back end multiplies as the oracle does.
-pub(super) fn succeeds(backend: &dyn Backend) -> bool {
-    let (Ok(found), Ok(expected)) = (products(backend), products(&Oracle::like(backend))) else {
+/// Whether the back end multiplies as the oracle does in that precision.
+pub(super) fn succeeds(backend: &dyn Backend, precision: Precision) -> bool {
+    let (Ok(found), Ok(expected)) = (products(backend, precision), products(&Oracle::like(backend), precision)) else {
         return false;
     };
     found.iter().zip(&expected).all(|(found, expected)| {
@@ -30,9 +30,9 @@ struct Trial {
 
 /// Of each size the results of a product, of one with the transposed weights, and of a gradient: each operand by its rows and by
 /// its columns.
-fn products(backend: &dyn Backend) -> Result<Vec<Vec<f32>>> {
+fn products(backend: &dyn Backend, precision: Precision) -> Result<Vec<Vec<f32>>> {
     let mut program = Program::default();
-    let trials = SIZES.map(|size| record(&mut program, size)).into_iter().collect::<Result<Vec<Trial>>>()?;
+    let trials = SIZES.map(|size| record(&mut program, size, precision)).into_iter().collect::<Result<Vec<Trial>>>()?;
     let mut execution = backend.load(program, &[])?;
     let mut results = Vec::new();
     for (trial, [rows, ..]) in trials.into_iter().zip(SIZES) {
@@ -47,12 +47,12 @@ fn products(backend: &dyn Backend) -> Result<Vec<Vec<f32>>> {
     Ok(results)
 }
 
-fn record(program: &mut Program, [rows, terms, cols]: [usize; 3]) -> Result<Trial> {
+fn record(program: &mut Program, [rows, terms, cols]: [usize; 3], precision: Precision) -> Result<Trial> {
     let mut tensor = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
     let (input, weight, bias) = (tensor("x", rows, terms), tensor("w", terms, cols), tensor("b", 1, cols));
     let (out, back, gradient) = (tensor("y", rows, cols), tensor("z", rows, terms), tensor("g", terms, cols));
     let zero = tensor("a", 1, terms);
-    let mut routine = Routine::new("trial").in_precision(Precision::Mixed);
+    let mut routine = Routine::new("trial").in_precision(precision);
     let linear = |input, transposed, bias, out| Op::Linear {
         input,
         weight,

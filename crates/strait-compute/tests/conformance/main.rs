@@ -1,5 +1,7 @@
 //! Every operation and every tail over ragged shapes, on every back end, against the oracle in double precision.
 
+#[path = "../../../../tests/common/adapter.rs"]
+mod adapter;
 mod cases;
 mod table;
 
@@ -9,7 +11,7 @@ use strait_compute::{
     Activation, Backend, Cpu, Fragments, Gpu, Isa, Kind, Matrices, Metrics, Operands, Oracle, Precision, Shape, Tile,
     Tiles, go_on,
 };
-use strait_device::{Checks, Options, Selector};
+use strait_device::{Checks, Options};
 use table::{Case, PAPER};
 
 /// The normalised mean squared error that a back end may have, Σ (x − y)² / Σ y².
@@ -139,26 +141,13 @@ fn turn(gpu: &strait_device::Gpu) -> Option<MutexGuard<'static, ()>> {
     })
 }
 
-/// The adapter that `STRAIT_TEST_ADAPTER` names, else Mesa's software adapter.
-fn adapter(options: Options) -> Option<strait_device::Gpu> {
-    let name = std::env::var("STRAIT_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
-    match strait_device::Gpu::open_with(&Selector::parse(&name), options) {
-        Ok(gpu) => Some(gpu),
-        Err(error) => {
-            assert!(std::env::var_os("STRAIT_REQUIRE_GPU").is_none(), "{error}");
-            eprintln!("SKIPPED: the GPU back end was not tested, because {error}");
-            None
-        }
-    }
-}
-
 /// The layers to run in full: software adapters would take minutes over the large ones, and over compiling the kernels of the third.
 fn layers(gpu: &strait_device::Gpu) -> &'static [(usize, usize)] {
     if gpu.is_software() { &PAPER[3..] } else { &PAPER[..] }
 }
 
 fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Vec<Case>) {
-    if let Some(gpu) = adapter(options) {
+    if let Some(gpu) = adapter::open(options) {
         let _turn = turn(&gpu);
         if tile.workgroup_memory() + 16 * tile.invocations() > gpu.workgroup_memory() {
             eprintln!("SKIPPED: {} has too little memory for workgroups of this tile", gpu.describe());
@@ -173,7 +162,7 @@ fn gpu_conforms(tile: Tile, options: Options, cases: fn(&[(usize, usize)]) -> Ve
 /// Where the adapter has cooperative matrices; `STRAIT_REQUIRE_MATRICES` makes it an error that it has none. The shape of
 /// that number is used, with operands staged either way.
 fn gpu_conforms_in_fragments(number: usize, as_stored: bool, options: Options) {
-    let Some(gpu) = adapter(options) else {
+    let Some(gpu) = adapter::open(options) else {
         return;
     };
     let _turn = turn(&gpu);
@@ -285,7 +274,7 @@ fn gpu_conforms_in_shared_fragments_as_stored_without_checks() {
 /// As a real GPU would choose them.
 #[test]
 fn gpu_conforms_in_chosen_tiles() {
-    if let Some(gpu) = adapter(Options::default()) {
+    if let Some(gpu) = adapter::open(Options::default()) {
         let _turn = turn(&gpu);
         let backend = Gpu::from_device(gpu).with_tiles(Tiles::Hardware);
         conform(&[Box::new(backend)], &cases::wide_steps());
@@ -296,6 +285,15 @@ fn gpu_conforms_in_chosen_tiles() {
 #[test]
 fn gpu_conforms_with_few_buffers() {
     gpu_conforms(Tile::SMALL, Options { most_buffers: Some(8), ..Options::default() }, |_| cases::some_products());
+}
+
+/// As on Metal and DX12.
+#[test]
+fn gpu_conforms_with_whole_vectors() {
+    let options = Options { whole_vectors: true, ..Options::default() };
+    for tile in [Tile::SMALL, Tile::TINY] {
+        gpu_conforms(tile, options, cases::fitting_products);
+    }
 }
 
 /// With buffers so small that the larger tensors lie in several.

@@ -1,6 +1,4 @@
-//! Writes every kernel, for every tile shape, as WGSL into a folder, so that any compiler can be pointed at it.
-//!
-//!     cargo run -p strait-compute --example dump_wgsl -- FOLDER
+//! Every kernel, for every tile shape.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +8,8 @@ use strait_compute::{
     Update, Window, kernels,
 };
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).ok_or("usage: dump_wgsl FOLDER")?;
-    std::fs::create_dir_all(&folder)?;
+/// The texts of all kernels, with their names; see [`kernels`] for `whole_vectors`.
+pub(crate) fn texts(whole_vectors: bool) -> Result<BTreeMap<String, String>, Error> {
     let tiles =
         [Tile::HUGE, Tile::LARGE, Tile::SHARED, Tile::NARROW, Tile::TINY, Tile::SMALL, Tile::SOFTWARE].map(Shape::Tile);
     // The cooperative matrices of most GPUs that have any.
@@ -26,19 +23,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (shapes, precision) in [(&tiles[..], Precision::F32), (&fragments[..], Precision::Mixed)] {
         let program = everything(precision)?;
         for shape in shapes {
-            for (name, text) in kernels(&program, Tiles::Fixed(*shape), Some(matrices)) {
+            for (name, text) in kernels(&program, Tiles::Fixed(*shape), Some(matrices), whole_vectors) {
                 texts.insert(text, name.replace(' ', "-"));
             }
         }
     }
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for (text, name) in &texts {
-        let count = counts.entry(name.clone()).or_default();
-        *count += 1;
-        std::fs::write(format!("{folder}/{name}-{count}.wgsl"), text)?;
-    }
-    println!("{} kernels are in {folder}", texts.len());
-    Ok(())
+    Ok(texts)
 }
 
 /// A program in which every operation occurs with every tail.
