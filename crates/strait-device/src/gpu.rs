@@ -154,7 +154,8 @@ impl Gpu {
         if found.iter().zip(FEWEST).any(|(&found, needed)| found < needed) {
             let ([buffers, invocations], [most, largest]) = (FEWEST, found);
             return Err(open(format!(
-                "kernels bind up to {buffers} buffers and have workgroups of {invocations}, but it allows {most} and {largest}: use the CPU"
+                "kernels bind up to {buffers} buffers and have workgroups of {invocations}, but it allows {most} and \
+                 {largest}: use the CPU"
             )));
         }
         let descriptor = DeviceDescriptor {

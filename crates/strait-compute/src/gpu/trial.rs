@@ -10,15 +10,13 @@ use crate::{
 const SIZES: [[usize; 3]; 2] = [[19, 37, 21], [19, 36, 20]];
 
 /// Whether the back end multiplies as the oracle does in that precision.
-pub(super) fn succeeds(backend: &dyn Backend, precision: Precision) -> bool {
-    let (Ok(found), Ok(expected)) = (products(backend, precision), products(&Oracle::like(backend), precision)) else {
-        return false;
-    };
-    found.iter().zip(&expected).all(|(found, expected)| {
+pub(super) fn succeeds(backend: &dyn Backend, precision: Precision) -> Result<bool> {
+    let (found, expected) = (products(backend, precision)?, products(&Oracle::like(backend), precision)?);
+    Ok(found.iter().zip(&expected).all(|(found, expected)| {
         let error: f32 = found.iter().zip(expected).map(|(x, y)| (x - y) * (x - y)).sum();
         // Also false for a NaN.
         error <= 1e-6 * expected.iter().map(|y| y * y).sum::<f32>()
-    })
+    }))
 }
 
 /// What the trial of a size reads and writes.
