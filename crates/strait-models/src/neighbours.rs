@@ -30,8 +30,13 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
     if k == 0 || k > references.count {
         return Err(Error::Shape(format!("{k} neighbours cannot be found among {} rows", references.count)));
     }
-    // |q − r|² = |q|² − 2 (q r − ½ |r|²), of which |q|² is the same for all references.
-    let values = references.to_numbers();
+    // |q − r|² = |q|² − 2 (q r − ½ |r|²), of which |q|² is the same for all references. Far from zero both terms would be so
+    // large that their difference was lost, so the references' mean is subtracted from all.
+    let mean: Vec<f32> = references.mean().into_iter().map(|mean| mean as f32).collect();
+    let mut values = references.to_numbers();
+    for row in values.chunks_exact_mut(references.width) {
+        row.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean);
+    }
     let half_square = |row: &[f32]| (-0.5 * row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>()) as f32;
     let biases: Vec<f32> = values.chunks_exact(references.width).map(half_square).collect();
     let batch = (DISTANCES / references.count).clamp(1, queries.count);
@@ -39,12 +44,14 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
     for part in parts(device, queries, 0) {
         let mut program = Program::default();
         let data = declare_rows(&mut program, "queries", &part);
-        let input = program.tensor("q", batch, part.width, Kind::Values);
+        let [query, input] = ["q", "q less the mean"].map(|name| program.tensor(name, batch, part.width, Kind::Values));
+        let shift = program.tensor("mean", 1, part.width, Kind::Values);
         let weight = program.tensor("references", references.count, references.width, Kind::Values);
         let bias = program.tensor("half squares", 1, references.count, Kind::Values);
         let out = program.tensor("nearness", batch, references.count, Kind::Values);
         let mut routine = Routine::new("distances");
-        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: query })?;
+        routine.push(Op::Standardize { input: query, shift: Some(shift), scale: None, out: input })?;
         let activation = Activation::Linear;
         routine.push(Op::Linear { input, weight, transposed: true, bias, activation, out, sample: None })?;
         let routine = program.add(routine);
@@ -52,6 +59,7 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
         upload(&mut *execution, data, &part)?;
         execution.write(weight, &values)?;
         execution.write(bias, &biases)?;
+        execution.write(shift, &mean)?;
         for (offset, rows) in minibatches(part.count, batch) {
             execution.run(routine, &[Step { offset, rows, ..Step::default() }], &mut go_on)?;
             let nearness = execution.read(out)?;

@@ -7,7 +7,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{
     Activation, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
 };
-use strait_data::Rows;
+use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
 use crate::file::{Code, Layered, Loaded};
@@ -81,7 +81,14 @@ impl Vae {
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        self.layered().check()
+        self.layered().check()?;
+        match self.layers[self.encoder - 1].activation {
+            Activation::Linear => Ok(()),
+            other => Err(Error::Shape(format!(
+                "the means and variances of codes must be linear outputs, not {} ones",
+                other.name()
+            ))),
+        }
     }
 
     fn layered(&self) -> Layered<'_> {
@@ -249,6 +256,14 @@ impl Evaluation {
         if rows.width != width {
             return Err(Error::Width { expected: width, found: rows.width });
         }
+        let bernoulli = last.activation == Activation::Logistic;
+        let outside = |x: &&f32| !(0.0..=1.0).contains(*x);
+        if let (true, Values::Numbers(numbers)) = (bernoulli, rows.values)
+            && let Some(x) = numbers.iter().find(outside)
+        {
+            let message = format!("{x} has no likelihood by logistic outputs, which stand for values from 0 to 1");
+            return Err(Error::Shape(message));
+        }
         let batch = evaluation_batch(device, &vae.layers, rows.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", rows);
@@ -259,7 +274,6 @@ impl Evaluation {
         let moments = up.record(&mut program, &mut routine, input, None, false)?[encoder.len() - 1];
         let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, batch, vae.code_size(), Kind::Values));
         routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
-        let bernoulli = last.activation == Activation::Logistic;
         let outputs = down.record(&mut program, &mut routine, code, None, bernoulli)?;
         let (kind, constant) = if bernoulli {
             (LossKind::CrossEntropy, 0.0)

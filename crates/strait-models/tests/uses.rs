@@ -23,14 +23,20 @@ fn by_sorting(distances: &[f64], k: usize) -> Vec<u32> {
 #[test]
 fn neighbours_are_those_of_a_plain_search() {
     let device = Device::new(Cpu::with_threads(2).expect("threads start"));
-    let (references, queries) = (values(300, 1), values(40, 2));
-    let rows = |values| Rows::numbers(values, WIDTH).expect("whole rows");
-    let found = nearest(&device, rows(&references), rows(&queries), 7).expect("it searches");
-    for (query, found) in queries.chunks_exact(WIDTH).zip(&found) {
-        let distance = |row: &[f32]| row.iter().zip(query).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
-        let distances: Vec<f64> = references.chunks_exact(WIDTH).map(distance).collect();
-        assert_eq!(*found, by_sorting(&distances, 7));
+    fn rows(values: &[f32]) -> Rows<'_> {
+        Rows::numbers(values, WIDTH).expect("whole rows")
     }
+    let around = |offset: f32, count, seed| values(count, seed).iter().map(|x| x + offset).collect::<Vec<f32>>();
+    for offset in [0.0, 10_000.0] {
+        let (references, queries) = (around(offset, 300, 1), around(offset, 40, 2));
+        let found = nearest(&device, rows(&references), rows(&queries), 7).expect("it searches");
+        for (query, found) in queries.chunks_exact(WIDTH).zip(&found) {
+            let distance = |row: &[f32]| row.iter().zip(query).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
+            let distances: Vec<f64> = references.chunks_exact(WIDTH).map(distance).collect();
+            assert_eq!(*found, by_sorting(&distances, 7));
+        }
+    }
+    let (references, queries) = (values(300, 1), values(40, 2));
     let error = nearest(&device, rows(&references), rows(&queries), 301).expect_err("there are 300").to_string();
     assert!(error.contains("301 neighbours"), "{error}");
 }

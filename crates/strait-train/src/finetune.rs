@@ -396,7 +396,7 @@ impl FineTune {
     fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         self.check_kind(net, train, test)?;
         if self.tied {
-            mirrored(net.layers())?;
+            mirrored(net.layers(), |up, down| down.weight == transpose(&up.weight, up.outputs))?;
         }
         Ok(())
     }
@@ -408,6 +408,9 @@ impl FineTune {
         if self.frozen >= net.layers().len() {
             let (setting, value) = ("frozen", self.frozen.to_string());
             return Err(Error::Setting { setting, value, expected: "at least one of the layers must learn" });
+        }
+        if self.tied {
+            mirrored(net.layers(), |_, _| true)?;
         }
         let expected = net.layers()[0].inputs + net.targets();
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {
@@ -432,13 +435,13 @@ impl FineTune {
     }
 }
 
-/// Whether the second half of the layers has the weights of the first half, transposed.
-fn mirrored(layers: &[Affine]) -> Result<()> {
+/// Whether the second half of the layers has the shapes of the first half, in reverse, and each pair of layers is the `same`.
+fn mirrored(layers: &[Affine], same: fn(&Affine, &Affine) -> bool) -> Result<()> {
     let (up, down) = layers.split_at(layers.len() / 2);
     let pairs = up.iter().rev().zip(down);
     let tied = |(up, down): (&Affine, &Affine)| {
         let shared = up.convolution.is_some() || down.convolution.is_some();
-        !shared && down.inputs == up.outputs && down.weight == transpose(&up.weight, up.outputs)
+        !shared && [down.inputs, down.outputs] == [up.outputs, up.inputs] && same(up, down)
     };
     if up.len() == down.len() && pairs.into_iter().all(tied) {
         return Ok(());

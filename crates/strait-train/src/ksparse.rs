@@ -9,7 +9,7 @@ use strait_models::{Affine, Autoencoder};
 use crate::error::positive;
 use crate::{Error, Event, FineTune, FineTuneEpoch, Objective, Observer, Optimizer, Result, Schedule};
 
-/// Rows on which units are looked at between the rounds.
+/// Rows on which units are looked at between the rounds, drawn from all: these may be in any order.
 const LOOKED_AT: usize = 10_000;
 
 /// The recipe of a k-sparse autoencoder (Makhzani & Frey 2013), as it is trained today on the activations of other nets
@@ -49,7 +49,7 @@ pub struct KSparseTrained {
     pub net: Autoencoder,
     /// The epochs that were completed. Their losses are those of rows that were shifted to mean 0 and scaled to variance 1.
     pub epochs: Vec<FineTuneEpoch>,
-    /// For each round the units that none of the first 10,000 rows used at its end.
+    /// For each round the units that none of 10,000 rows, which are drawn once for all, used at its end.
     pub dead: Vec<usize>,
     /// Whether the observer ended the run early. The net then is what it was when the run stopped.
     pub stopped: bool,
@@ -76,6 +76,8 @@ impl KSparse {
         let scale = Scale::of(&rows);
         let values = scale.apply(&rows);
         let scaled = Rows::numbers(&values, rows.width).map_err(strait_models::Error::from)?;
+        let looked_at = some(scaled, self.training.seed);
+        let looked_at = Rows::numbers(&looked_at, rows.width).map_err(strait_models::Error::from)?;
         let mut stream = Stream::new(self.training.seed, 300);
         let mut net = self.start(rows.width, &mut stream)?;
         net.check()?;
@@ -93,15 +95,20 @@ impl KSparse {
                 seed: self.training.seed.wrapping_add(round as u64),
                 ..self.training.clone()
             };
-            let mut count = |event: &Event| observer(&event.clone().within(first, all));
+            let mut ended = false;
+            let mut count = |event: &Event| {
+                let control = observer(&event.clone().within(first, all));
+                ended |= control.is_break();
+                control
+            };
             let tuned = part.fit(device, &mut net, scaled, None, &mut count)?;
             let number = |done: FineTuneEpoch| FineTuneEpoch { epoch: first + done.epoch, ..done };
             result.epochs.extend(tuned.epochs.into_iter().map(number));
-            result.stopped = tuned.stopped;
-            let dead = dead_units(device, &net, scaled.first(LOOKED_AT))?;
+            result.stopped = tuned.stopped || ended && !last;
+            let dead = dead_units(device, &net, looked_at)?;
             result.dead.push(dead.len());
-            if !last && !tuned.stopped {
-                revive(device, &mut net, &dead, scaled.first(LOOKED_AT), &mut stream)?;
+            if !last && !result.stopped {
+                revive(device, &mut net, &dead, looked_at, &mut stream)?;
             }
         }
         scale.fold_into(&mut net);
@@ -122,7 +129,9 @@ impl KSparse {
             let expected = "encoder and decoder learn, each for itself, since units that start anew are untied";
             return Err(Error::Setting { setting, value, expected });
         }
-        self.training.check()
+        self.training.check()?;
+        // It is that of the last round.
+        self.training.schedule.check(self.training.epochs - self.training.epochs * (self.rounds - 1) / self.rounds)
     }
 
     /// Decoding directions of unit length, and an encoder that is their transpose.
@@ -152,6 +161,14 @@ fn set_unit(net: &mut Autoencoder, unit: usize, direction: &[f32], gain: f32) {
     encoder.bias[unit] = 0.0;
 }
 
+/// The rows on which units are looked at.
+fn some(rows: Rows<'_>, seed: u64) -> Vec<f32> {
+    let mut order = Stream::new(seed, 301).permutation(rows.count);
+    order.truncate(LOOKED_AT);
+    order.sort_unstable();
+    order.iter().flat_map(|&row| rows.range(row as usize..row as usize + 1).to_numbers()).collect()
+}
+
 /// The units that are 0 for all these rows.
 fn dead_units(device: &Device, net: &Autoencoder, rows: Rows<'_>) -> Result<Vec<usize>> {
     let codes = net.encode(device, rows)?;
@@ -174,10 +191,11 @@ fn revive(device: &Device, net: &mut Autoencoder, dead: &[usize], rows: Rows<'_>
     let weights: Vec<f64> = errors.chunks_exact(rows.width).map(weight).collect();
     let total: f64 = weights.iter().sum();
     let encoder = &net.layers[0];
-    let alive = (encoder.outputs - dead.len()).max(1);
+    let alive = encoder.outputs - dead.len();
     let squares = |unit: usize| encoder.weight.iter().skip(unit).step_by(encoder.outputs).map(|w| w * w).sum::<f32>();
     let lengths = (0..encoder.outputs).filter(|unit| !dead.contains(unit)).map(|unit| squares(unit).sqrt());
-    let gain = 0.2 * lengths.sum::<f32>() / alive as f32;
+    // Where all are dead, all start as they did first.
+    let gain = if alive == 0 { 1.0 } else { 0.2 * lengths.sum::<f32>() / alive as f32 };
     for &unit in dead {
         let mut rest = f64::from(strait_compute::philox::uniform(stream.next_word())) * total;
         let chosen = weights.iter().position(|weight| {

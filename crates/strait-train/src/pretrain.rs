@@ -247,8 +247,9 @@ impl Pretrain {
             }
             watched = watched.filter(|_| !last).map(|watched| watched.above(device, &rbm)).transpose()?;
             result.stack.rbms.push(rbm);
+            let complete = last && epochs.len() == self.epochs;
             result.layers.push(epochs);
-            if stopped {
+            if stopped && !complete {
                 result.stopped = true;
                 break;
             }
@@ -378,8 +379,19 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
     let refused = |expected: &'static str| {
         Err(Error::Setting { setting: "the data", value: "of a wrong kind".to_owned(), expected })
     };
-    let Values::Numbers(numbers) = rows.values else {
-        return Ok(());
+    const GROUPED: &str =
+        "binary units take values from 0 to 1; the units of a group are counted, 1,000,000 at most in a group";
+    let numbers = match (rows.values, units) {
+        (Values::Numbers(numbers), _) => numbers,
+        (Values::Bytes(bytes), Units::Softmax(groups)) => {
+            let counted = |group: &[u8]| group.iter().map(|&byte| u32::from(byte)).sum::<u32>().is_multiple_of(255);
+            let whole = |row: &[u8]| row[groups.first..].chunks_exact(groups.classes).all(counted);
+            return match bytes.chunks_exact(rows.width).all(whole) {
+                true => Ok(()),
+                false => refused("a byte of 255 counts once in a group; give counts as numbers"),
+            };
+        }
+        _ => return Ok(()),
     };
     match units {
         Units::Bernoulli => probabilities(rows),
@@ -398,9 +410,7 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
                 binary.iter().any(|x| !(0.0..=1.0).contains(x)) || !grouped.chunks_exact(groups.classes).all(counted)
             };
             if numbers.chunks_exact(rows.width).any(wrong) {
-                return refused(
-                    "binary units take values from 0 to 1; the units of a group are counted, 1,000,000 at most in a group",
-                );
+                return refused(GROUPED);
             }
             Ok(())
         }

@@ -47,6 +47,7 @@ impl Schedule {
     /// assert_eq!(cosine.factor(0, 10, 11), 0.1);
     /// assert_eq!(cosine.factor(10, 10, 11), 1.0);
     /// assert!((cosine.factor(60, 10, 11) - 0.5).abs() < 1e-6);
+    /// assert_eq!(Schedule::Cosine { warmup: 0.5 }.factor(0, 1, 11), 1.0);
     /// assert_eq!(Schedule::Step { epochs: 2, factor: 0.5 }.factor(45, 10, 11), 0.25);
     /// ```
     pub fn factor(&self, step: usize, steps: usize, epochs: usize) -> f32 {
@@ -56,7 +57,7 @@ impl Schedule {
             Self::Cosine { warmup } => {
                 let rise = warmup * steps as f32;
                 if (step as f32) < rise {
-                    return (step as f32 + 1.0) / rise;
+                    return ((step as f32 + 1.0) / rise).min(1.0);
                 }
                 let rest = (steps * epochs) as f32 - rise;
                 0.5 * (1.0 + (std::f32::consts::PI * (step as f32 - rise) / rest).cos())

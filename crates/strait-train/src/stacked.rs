@@ -71,16 +71,22 @@ impl Stacked {
                 net.tie()?;
             }
             let training = FineTune { seed, ..self.training.clone() };
-            let mut named = |event: &Event| observer(&event.clone().of_stage(&format!("autoencoder {width}-{units}")));
+            let mut ended = false;
+            let mut named = |event: &Event| {
+                let control = observer(&event.clone().of_stage(&format!("autoencoder {width}-{units}")));
+                ended |= control.is_break();
+                control
+            };
             let tuned = training.fit(device, &mut net, rows, None, &mut named)?;
             let last = number + 1 == self.hidden.len();
-            if !last && !tuned.stopped {
+            let stopped = tuned.stopped || ended && !last;
+            if !last && !stopped {
                 codes = forward(device, &net.layers[..1], None, &rows)?;
             }
             width = units;
             result.layers.push(net.layers.swap_remove(0));
             result.epochs.push(tuned.epochs);
-            if tuned.stopped {
+            if stopped {
                 result.stopped = true;
                 break;
             }

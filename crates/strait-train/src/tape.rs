@@ -109,11 +109,15 @@ impl<'a> Tape<'a> {
         self.steps[value.0].out.cols
     }
 
-    /// The input with noise, while the tape learns.
+    /// The data with noise, while the tape learns.
     ///
     /// # Errors
-    /// If the noise makes no sense.
+    /// If the noise makes no sense, or is to go on what a layer gives, since it passes no derivative on.
     pub fn corrupt(&mut self, input: Value, noise: Noise) -> Result<Value> {
+        if !matches!(self.steps[input.0].origin, Origin::Data) {
+            let (setting, value) = ("noise", "on what a layer gives".to_owned());
+            return Err(Error::Setting { setting, value, expected: "it goes on the data" });
+        }
         if !self.learns {
             return Ok(input);
         }
@@ -169,13 +173,22 @@ impl<'a> Tape<'a> {
     /// a row; `kl_weight` times its divergence from N(0, I) is a loss.
     ///
     /// # Errors
-    /// If the moments are of an odd number.
+    /// If the moments are of an odd number, or not those of linear units.
     pub fn reparameterize(&mut self, moments: Value, kl_weight: f32) -> Result<Value> {
+        self.linear(moments, "the activation of the moments of a code")?;
         let codes = self.width(moments) / 2;
         let [noise, out] = ["noise", "code"].map(|name| self.tensor(name, codes));
         let stream = self.stream();
         self.routine.push(Op::Reparameterize { moments: self.steps[moments.0].out, kl_weight, stream, noise, out })?;
         Ok(self.add(out, Activation::Linear, Origin::Latent { moments, noise, kl_weight }))
+    }
+
+    /// Whether values are those of linear units, as what takes their derivatives for those of total inputs wants them.
+    fn linear(&self, value: Value, setting: &'static str) -> Result<()> {
+        match self.steps[value.0].activation {
+            Activation::Linear => Ok(()),
+            other => Err(Error::Setting { setting, value: other.name().to_owned(), expected: "it must be linear" }),
+        }
     }
 
     /// Puts a penalty on values, while the tape learns.
@@ -221,7 +234,8 @@ impl<'a> Tape<'a> {
     /// The last layers, which reconstruct `target`, and the error of the reconstruction as a loss.
     ///
     /// # Errors
-    /// If the layers do not give as many values as the target has.
+    /// If the layers do not give as many values as the target has, or there are none and a cross-entropy is to be computed
+    /// from values that are not linear.
     pub fn reconstruct(&mut self, input: Value, layers: &[Layer], target: Value, objective: Objective) -> Result<()> {
         let mut value = input;
         for (i, layer) in layers.iter().enumerate() {
@@ -229,6 +243,9 @@ impl<'a> Tape<'a> {
             let logits = i + 1 == layers.len() && objective != Objective::SquaredError;
             let activation = if logits { Activation::Linear } else { layer.activation };
             value = self.layer(value, Layer { activation, ..*layer })?;
+        }
+        if objective != Objective::SquaredError {
+            self.linear(value, "the activation of logits")?;
         }
         let kind = match objective {
             Objective::CrossEntropy => LossKind::CrossEntropy,
@@ -286,8 +303,9 @@ impl<'a> Tape<'a> {
     /// The cross-entropy between classes and the softmax of these logits as a loss.
     ///
     /// # Errors
-    /// If there are not as many logits as classes.
+    /// If there are not as many logits as classes, or they are not those of linear units.
     pub fn classify(&mut self, logits: Value, classes: Value) -> Result<()> {
+        self.linear(logits, "the activation of logits")?;
         let delta = self.learns.then(|| self.tensor("delta", self.width(logits)));
         let (input, target) = (self.steps[logits.0].out, self.steps[classes.0].out);
         self.routine.push(Op::Loss { kind: LossKind::SoftmaxCrossEntropy, input, target, output: None, delta })?;

@@ -137,6 +137,12 @@ impl Trainable for Vae {
             let expected = "a variational autoencoder's code has its divergence in place of one; use kl-weight";
             return Err(Error::Setting { setting, value, expected });
         }
+        if recipe.objective == Objective::SoftmaxCrossEntropy {
+            let (setting, value) = ("the objective", "softmax cross-entropy".to_owned());
+            let expected = "the likelihoods of a variational autoencoder are Bernoulli's or normal; use the cross-entropy or \
+                            the squared error";
+            return Err(Error::Setting { setting, value, expected });
+        }
         reconstructs(&self.layers, recipe)
     }
 

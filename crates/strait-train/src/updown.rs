@@ -144,6 +144,9 @@ impl UpDown {
             return Err(strait_models::Error::Width { expected, found: rows.width }.into());
         }
         probabilities(&rows)?;
+        if self.discriminative > 0.0 {
+            labelled(&rows, net.classes)?;
+        }
         let mut training = Training::load(self, device, net, rows)?;
         let mut result = UpDownTrained::default();
         let mut order = Stream::new(self.seed, 200);
@@ -456,4 +459,17 @@ fn predict(to: &mut Recording<'_>, input: Tensor, layer: &Layer, target: Tensor)
 
 fn momentum(to: &mut Recording<'_>, parameter: Tensor) -> Update {
     Update::Momentum { parameter, velocity: to.like("velocity", parameter) }
+}
+
+/// Whether the last values of each row, one for each class, are a label.
+fn labelled(rows: &Rows<'_>, classes: usize) -> Result<()> {
+    let sum = |row: usize| (rows.width - classes..rows.width).map(|column| rows.at(row, column)).sum::<f32>();
+    match (0..rows.count).find(|&row| (sum(row) - 1.0).abs() > 1e-3) {
+        None => Ok(()),
+        Some(row) => Err(Error::Setting {
+            setting: "the label",
+            value: format!("a sum of {} in row {row}", sum(row)),
+            expected: "ln p(label given image) takes rows whose last values say which label they have, as those of Labelled",
+        }),
+    }
 }
