@@ -6,10 +6,11 @@ use strait_compute::{Activation, Device};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder};
 
+use crate::drawn::drawn;
 use crate::error::positive;
 use crate::{Error, Event, FineTune, FineTuneEpoch, Objective, Observer, Optimizer, Result, Schedule};
 
-/// Rows on which units are looked at between the rounds, drawn from all: these may be in any order.
+/// Rows on which units are looked at between the rounds.
 const LOOKED_AT: usize = 10_000;
 
 /// The recipe of a k-sparse autoencoder (Makhzani & Frey 2013), as it is trained today on the activations of other nets
@@ -76,7 +77,7 @@ impl KSparse {
         let scale = Scale::of(&rows);
         let values = scale.apply(&rows);
         let scaled = Rows::numbers(&values, rows.width).map_err(strait_models::Error::from)?;
-        let looked_at = some(scaled, self.training.seed);
+        let looked_at = drawn(scaled, LOOKED_AT, Stream::new(self.training.seed, 301));
         let looked_at = Rows::numbers(&looked_at, rows.width).map_err(strait_models::Error::from)?;
         let mut stream = Stream::new(self.training.seed, 300);
         let mut net = self.start(rows.width, &mut stream)?;
@@ -159,14 +160,6 @@ fn set_unit(net: &mut Autoencoder, unit: usize, direction: &[f32], gain: f32) {
         decoder.weight[unit * direction.len() + i] = x / length;
     }
     encoder.bias[unit] = 0.0;
-}
-
-/// The rows on which units are looked at.
-fn some(rows: Rows<'_>, seed: u64) -> Vec<f32> {
-    let mut order = Stream::new(seed, 301).permutation(rows.count);
-    order.truncate(LOOKED_AT);
-    order.sort_unstable();
-    order.iter().flat_map(|&row| rows.range(row as usize..row as usize + 1).to_numbers()).collect()
 }
 
 /// The units that are 0 for all these rows.

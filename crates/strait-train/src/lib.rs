@@ -11,6 +11,7 @@
 //! * [`minimize`]: conjugate gradients and L-BFGS for any differentiable function.
 
 mod classify;
+mod drawn;
 mod error;
 mod feed;
 mod finetune;

@@ -226,7 +226,7 @@ impl Pretrain {
             device.prepare(&rbms.iter().enumerate().map(recorded).collect::<Result<Vec<_>>>()?)?;
         }
         let mut source = Source::Host(rows, order);
-        let mut watched = held_out.map(|held_out| Watched::new(rows, held_out));
+        let mut watched = held_out.map(|held_out| Watched::new(rows, held_out, self.seed));
         let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
         for (number, mut rbm) in rbms.into_iter().enumerate() {
             let last = number + 1 == machines;
@@ -379,8 +379,6 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
     let refused = |expected: &'static str| {
         Err(Error::Setting { setting: "the data", value: "of a wrong kind".to_owned(), expected })
     };
-    const GROUPED: &str =
-        "binary units take values from 0 to 1; the units of a group are counted, 1,000,000 at most in a group";
     let numbers = match (rows.values, units) {
         (Values::Numbers(numbers), _) => numbers,
         (Values::Bytes(bytes), Units::Softmax(groups)) => {
@@ -410,7 +408,9 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
                 binary.iter().any(|x| !(0.0..=1.0).contains(x)) || !grouped.chunks_exact(groups.classes).all(counted)
             };
             if numbers.chunks_exact(rows.width).any(wrong) {
-                return refused(GROUPED);
+                return refused(
+                    "binary units take values from 0 to 1; the units of a group are counted, 1,000,000 at most in a group",
+                );
             }
             Ok(())
         }

@@ -1,11 +1,13 @@
 //! The free energies of rows that a machine is trained on and of rows that it is not: their gap tells of overfitting (Hinton
 //! 2012, section 6).
 
+use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::Rows;
 use strait_models::{Rbm, Units, declare_rows, upload};
 
 use crate::Result;
+use crate::drawn::drawn;
 use crate::phases::{Layers, Recording, squared_error};
 
 /// Rows of either kind that are watched: so many at most, and of small data a twentieth, so that watching takes little time; but
@@ -20,10 +22,11 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn new(known: Rows<'_>, unknown: Rows<'_>) -> Self {
+    pub(crate) fn new(known: Rows<'_>, unknown: Rows<'_>, seed: u64) -> Self {
         let (most, least) = ROWS;
         let count = most.min((known.count / 20).max(least)).min(known.count).min(unknown.count);
-        let [known, unknown] = [known, unknown].map(|rows| rows.first(count).to_numbers());
+        let [known, unknown] =
+            [(known, 400), (unknown, 401)].map(|(rows, stream)| drawn(rows, count, Stream::new(seed, stream)));
         Self { width: unknown.len() / count, known, unknown }
     }
 
