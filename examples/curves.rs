@@ -107,7 +107,7 @@ fn run(options: &Options) -> Result<()> {
     net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, tuned);
     report.seconds_train += pretrained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
-    report.stopped |= pretrained.stopped;
+    report.stopped |= stopping();
     let papers = recipe.hidden == Recipe::default().hidden && options.member.common.limit.is_none();
     let published = |error: f64| papers.then_some(error);
     report.measured.push(lower(

@@ -209,7 +209,7 @@ fn run(options: &Options) -> Result<()> {
     net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, tuned);
     report.seconds_train += pretrained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
-    report.stopped |= pretrained.stopped;
+    report.stopped |= stopping();
     let olivetti = options.faces.as_ref().is_some_and(|path| path.is_file());
     let papers = olivetti && recipe.hidden == Recipe::default().hidden && options.member.common.limit.is_none();
     let components = pca.components.len();

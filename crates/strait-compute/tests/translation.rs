@@ -26,7 +26,9 @@ fn every_kernel() -> Vec<Kernel> {
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         Kernel { name, module, info }
     };
-    texts.into_iter().filter(|(text, _)| !text.contains("coop_mat")).map(parse).collect()
+    let kernels: Vec<Kernel> = texts.into_iter().filter(|(text, _)| !text.contains("coop_mat")).map(parse).collect();
+    assert!(kernels.len() > 100, "{} kernels", kernels.len());
+    kernels
 }
 
 fn entry_point() -> Option<(ShaderStage, String)> {

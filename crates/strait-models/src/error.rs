@@ -32,7 +32,7 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// A file cannot be replaced, most likely because another program has it open.
-    #[error("{}: {cause}; what was to be written there is in {}", path.display(), kept.display())]
+    #[error("{}: {cause}; what was to be written there is in {}: move it there when no program has the file open", path.display(), kept.display())]
     Kept {
         /// The file, which is as it was.
         path: PathBuf,

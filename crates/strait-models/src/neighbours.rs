@@ -31,11 +31,11 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
         return Err(Error::Shape(format!("{k} neighbours cannot be found among {} rows", references.count)));
     }
     // |q − r|² = |q|² − 2 (q r − ½ |r|²), of which |q|² is the same for all references. Far from zero both terms would be so
-    // large that their difference was lost, so the references' mean is subtracted from all.
-    let mean: Vec<f32> = references.mean().into_iter().map(|mean| mean as f32).collect();
+    // large that their difference was lost, so a centre is subtracted from all.
     let mut values = references.to_numbers();
+    let centre = centre(&values, references.width);
     for row in values.chunks_exact_mut(references.width) {
-        row.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean);
+        row.iter_mut().zip(&centre).for_each(|(x, centre)| *x -= centre);
     }
     let half_square = |row: &[f32]| (-0.5 * row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>()) as f32;
     let biases: Vec<f32> = values.chunks_exact(references.width).map(half_square).collect();
@@ -44,8 +44,9 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
     for part in parts(device, queries, 0) {
         let mut program = Program::default();
         let data = declare_rows(&mut program, "queries", &part);
-        let [query, input] = ["q", "q less the mean"].map(|name| program.tensor(name, batch, part.width, Kind::Values));
-        let shift = program.tensor("mean", 1, part.width, Kind::Values);
+        let [query, input] =
+            ["q", "q less the centre"].map(|name| program.tensor(name, batch, part.width, Kind::Values));
+        let shift = program.tensor("centre", 1, part.width, Kind::Values);
         let weight = program.tensor("references", references.count, references.width, Kind::Values);
         let bias = program.tensor("half squares", 1, references.count, Kind::Values);
         let out = program.tensor("nearness", batch, references.count, Kind::Values);
@@ -59,7 +60,7 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
         upload(&mut *execution, data, &part)?;
         execution.write(weight, &values)?;
         execution.write(bias, &biases)?;
-        execution.write(shift, &mean)?;
+        execution.write(shift, &centre)?;
         for (offset, rows) in minibatches(part.count, batch) {
             execution.run(routine, &[Step { offset, rows, ..Step::default() }], &mut go_on)?;
             let nearness = execution.read(out)?;
@@ -67,6 +68,28 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
         }
     }
     Ok(found)
+}
+
+/// The means of the columns, as multiples of the smallest power of two that is no less than their deviation. Whole numbers stay
+/// whole when these are subtracted, so that of those that are equally near none is nearer by rounding; and a mean that is that of a few
+/// outliers is 0.
+fn centre(values: &[f32], width: usize) -> Vec<f32> {
+    let count = (values.len() / width) as f64;
+    let mean_of = |term: &dyn Fn(usize, f64) -> f64| {
+        let mut sums = vec![0.0; width];
+        for row in values.chunks_exact(width) {
+            sums.iter_mut().zip(row).enumerate().for_each(|(column, (sum, &x))| *sum += term(column, f64::from(x)));
+        }
+        sums.iter_mut().for_each(|sum| *sum /= count);
+        sums
+    };
+    let mean = mean_of(&|_, x| x);
+    let variance = mean_of(&|column, x| (x - mean[column]).powi(2));
+    let rounded = |(mean, variance): (f64, f64)| {
+        let unit = if variance > 0.0 { variance.sqrt().log2().ceil().exp2() } else { return mean as f32 };
+        ((mean / unit).round() * unit) as f32
+    };
+    mean.into_iter().zip(variance).map(rounded).collect()
 }
 
 /// The places of the `k` largest values, from the largest.

@@ -188,6 +188,7 @@ impl Vae {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+        self.check()?;
         crate::file::save(self.layered(), path.as_ref(), dtype, notes)
     }
 
@@ -198,7 +199,9 @@ impl Vae {
     /// architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
         let Loaded { layers, encoder, notes, .. } = crate::file::load(path.as_ref(), Code::Gaussian)?;
-        Ok((Self { layers, encoder }, notes))
+        let vae = Self { layers, encoder };
+        vae.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
+        Ok((vae, notes))
     }
 }
 

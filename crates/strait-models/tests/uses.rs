@@ -26,15 +26,26 @@ fn neighbours_are_those_of_a_plain_search() {
     fn rows(values: &[f32]) -> Rows<'_> {
         Rows::numbers(values, WIDTH).expect("whole rows")
     }
+    let plainly = |references: &[f32], queries: &[f32]| {
+        let of = |query: &[f32]| {
+            let distance = |row: &[f32]| row.iter().zip(query).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
+            by_sorting(&references.chunks_exact(WIDTH).map(distance).collect::<Vec<f64>>(), 7)
+        };
+        queries.chunks_exact(WIDTH).map(of).collect::<Vec<_>>()
+    };
     let around = |offset: f32, count, seed| values(count, seed).iter().map(|x| x + offset).collect::<Vec<f32>>();
     for offset in [0.0, 10_000.0] {
         let (references, queries) = (around(offset, 300, 1), around(offset, 40, 2));
         let found = nearest(&device, rows(&references), rows(&queries), 7).expect("it searches");
-        for (query, found) in queries.chunks_exact(WIDTH).zip(&found) {
-            let distance = |row: &[f32]| row.iter().zip(query).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
-            let distances: Vec<f64> = references.chunks_exact(WIDTH).map(distance).collect();
-            assert_eq!(*found, by_sorting(&distances, 7));
-        }
+        assert_eq!(found, plainly(&references, &queries));
+    }
+    // Of whole numbers many are equally near, and an outlier must not drag all others away from zero.
+    let bits = |count, seed| values(count, seed).iter().map(|x| f32::from(*x > 0.5)).collect::<Vec<f32>>();
+    let mut with_outlier = values(300, 1);
+    with_outlier[299 * WIDTH..].fill(1e6);
+    for (references, queries) in [(bits(300, 1), bits(40, 2)), (with_outlier, values(40, 2))] {
+        let found = nearest(&device, rows(&references), rows(&queries), 7).expect("it searches");
+        assert_eq!(found, plainly(&references, &queries));
     }
     let (references, queries) = (values(300, 1), values(40, 2));
     let error = nearest(&device, rows(&references), rows(&queries), 301).expect_err("there are 300").to_string();
