@@ -33,7 +33,7 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
     // |q − r|² = |q|² − 2 (q r − ½ |r|²), of which |q|² is the same for all references. Far from zero both terms would be so
     // large that their difference was lost, so a centre is subtracted from all.
     let mut values = references.to_numbers();
-    let centre = centre(&values, references.width);
+    let centre = centre(&references, &values);
     for row in values.chunks_exact_mut(references.width) {
         row.iter_mut().zip(&centre).for_each(|(x, centre)| *x -= centre);
     }
@@ -70,21 +70,16 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
     Ok(found)
 }
 
-/// The means of the columns, as multiples of the smallest power of two that is no less than their deviation. Whole numbers stay
-/// whole when these are subtracted, so that of those that are equally near none is nearer by rounding; and a mean that is that of a few
-/// outliers is 0.
-fn centre(values: &[f32], width: usize) -> Vec<f32> {
-    let count = (values.len() / width) as f64;
-    let mean_of = |term: &dyn Fn(usize, f64) -> f64| {
-        let mut sums = vec![0.0; width];
-        for row in values.chunks_exact(width) {
-            sums.iter_mut().zip(row).enumerate().for_each(|(column, (sum, &x))| *sum += term(column, f64::from(x)));
-        }
-        sums.iter_mut().for_each(|sum| *sum /= count);
-        sums
-    };
-    let mean = mean_of(&|_, x| x);
-    let variance = mean_of(&|column, x| (x - mean[column]).powi(2));
+/// The means of the columns of these rows, which have these values, as multiples of the smallest power of two that is no less than
+/// their deviation. Whole numbers stay whole when these are subtracted, so that of those that are equally near none is nearer by
+/// rounding; and a mean that is that of a few outliers is 0.
+fn centre(rows: &Rows<'_>, values: &[f32]) -> Vec<f32> {
+    let mean = rows.mean();
+    let mut variance = vec![0.0; rows.width];
+    for row in values.chunks_exact(rows.width) {
+        let deviations = row.iter().zip(&mean).map(|(&x, mean)| f64::from(x) - mean);
+        variance.iter_mut().zip(deviations).for_each(|(sum, deviation)| *sum += deviation.powi(2) / rows.count as f64);
+    }
     let rounded = |(mean, variance): (f64, f64)| {
         let unit = if variance > 0.0 { variance.sqrt().log2().ceil().exp2() } else { return mean as f32 };
         ((mean / unit).round() * unit) as f32

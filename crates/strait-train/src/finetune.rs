@@ -165,10 +165,23 @@ impl FineTune {
         test: Option<Rows<'_>>,
         observer: &mut Observer<'_>,
     ) -> Result<FineTuned> {
+        Ok(self.fit_part(device, net, train, test, observer)?.0)
+    }
+
+    /// The same as a part of a longer run: also tells whether the observer ended it, be it after its last epoch, so that no other
+    /// part may follow.
+    pub(crate) fn fit_part(
+        &self,
+        device: &Device,
+        net: &mut dyn Trainable,
+        train: Rows<'_>,
+        test: Option<Rows<'_>>,
+        observer: &mut Observer<'_>,
+    ) -> Result<(FineTuned, bool)> {
         self.check()?;
         self.check_model(net, &train, test.as_ref())?;
         let mut tuning = Tuning::load(self, device, net, train, test)?;
-        let mut result = FineTuned::default();
+        let (mut result, mut ended) = (FineTuned::default(), false);
         let mut order = Stream::new(self.seed, 200);
         let stage = net.stage();
         let diverged = |epoch: usize, error: f64| Error::Diverged {
@@ -183,7 +196,7 @@ impl FineTune {
             let (loss, cost) = match tuning.epoch(self, epoch, (&train, &order), observer)? {
                 Some(result) => result,
                 None => {
-                    result.stopped = true;
+                    ended = true;
                     break;
                 }
             };
@@ -197,10 +210,11 @@ impl FineTune {
             let (error, free_energy_gap) = (loss, None);
             let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
             if observer(&event) == ControlFlow::Break(()) {
-                result.stopped = epoch < self.epochs;
+                ended = true;
                 break;
             }
         }
+        result.stopped = ended && result.epochs.len() < self.epochs;
         let mut layers = net.layers().to_vec();
         tuning.recorded.network.read(&mut *tuning.execution, &mut layers)?;
         let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
@@ -208,7 +222,7 @@ impl FineTune {
             return Err(diverged(result.epochs.len(), f64::from(*x)));
         }
         net.layers_mut().clone_from_slice(&layers);
-        Ok(result)
+        Ok((result, ended))
     }
 
     /// Compiles what [`FineTune::fit`] needs for a model like this one, with whatever weights, and for data of these sizes; of conjugate

@@ -96,13 +96,8 @@ impl KSparse {
                 seed: self.training.seed.wrapping_add(round as u64),
                 ..self.training.clone()
             };
-            let mut ended = false;
-            let mut count = |event: &Event| {
-                let control = observer(&event.clone().within(first, all));
-                ended |= control.is_break();
-                control
-            };
-            let tuned = part.fit(device, &mut net, scaled, None, &mut count)?;
+            let mut count = |event: &Event| observer(&event.clone().within(first, all));
+            let (tuned, ended) = part.fit_part(device, &mut net, scaled, None, &mut count)?;
             let number = |done: FineTuneEpoch| FineTuneEpoch { epoch: first + done.epoch, ..done };
             result.epochs.extend(tuned.epochs.into_iter().map(number));
             result.stopped = tuned.stopped || ended && !last;

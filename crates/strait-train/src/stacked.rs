@@ -71,13 +71,8 @@ impl Stacked {
                 net.tie()?;
             }
             let training = FineTune { seed, ..self.training.clone() };
-            let mut ended = false;
-            let mut named = |event: &Event| {
-                let control = observer(&event.clone().of_stage(&format!("autoencoder {width}-{units}")));
-                ended |= control.is_break();
-                control
-            };
-            let tuned = training.fit(device, &mut net, rows, None, &mut named)?;
+            let mut named = |event: &Event| observer(&event.clone().of_stage(&format!("autoencoder {width}-{units}")));
+            let (tuned, ended) = training.fit_part(device, &mut net, rows, None, &mut named)?;
             let last = number + 1 == self.hidden.len();
             let stopped = tuned.stopped || ended && !last;
             if !last && !stopped {
