@@ -125,6 +125,11 @@ impl Program {
         &self.routines[id.0]
     }
 
+    /// The routines in the order in which they were added.
+    pub fn routines(&self) -> &[Routine] {
+        &self.routines
+    }
+
     /// Bytes of all tensors: what the program needs on a device, without padding.
     pub fn bytes(&self) -> usize {
         self.tensors.iter().map(|declared| declared.tensor.bytes()).sum()

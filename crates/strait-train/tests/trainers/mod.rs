@@ -1,0 +1,249 @@
+//! Every trainer with every choice that changes what it records, on a few rows.
+
+use strait_compute::philox::Stream;
+use strait_compute::{Activation, Device, Groups, Missing, Noise, Precision};
+use strait_data::{Labelled, Rows};
+use strait_models::{Autoencoder, Classifier, Dbn, Stack, Units, Vae};
+use strait_train::{
+    Chain, FineTune, ImageShift, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
+    SparsityTarget, Stacked, Trainable, UpDown, silent,
+};
+
+type Train = Box<dyn Fn(&Device)>;
+
+const WIDTH: usize = 12;
+
+fn pixels(count: usize) -> Vec<u8> {
+    let mut stream = Stream::new(9, 0);
+    (0..count * WIDTH).map(|_| (stream.next_word() >> 24) as u8).collect()
+}
+
+/// Bytes of which one of each four is 255.
+fn words(count: usize) -> Vec<u8> {
+    let mut stream = Stream::new(10, 0);
+    let mut chosen = || stream.next_word() % 4;
+    (0..count * WIDTH / 4).map(|_| chosen()).flat_map(|on| (0..4).map(move |i| if i == on { 255 } else { 0 })).collect()
+}
+
+fn pretrain(recipe: Pretrain, sizes: &'static [usize]) -> Train {
+    Box::new(move |device| {
+        let pixels = if matches!(recipe.visible, Units::Softmax(_)) { words(50) } else { pixels(50) };
+        let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+        let recipe = Pretrain { epochs: 2, batch: 20, initial_epochs: 1, ..recipe.clone() };
+        recipe.fit(device, sizes, rows, Some(rows.first(10)), &mut silent).expect("it trains");
+    })
+}
+
+fn tune<M: Trainable + Clone + 'static>(recipe: FineTune, model: M) -> Train {
+    Box::new(move |device| {
+        let pixels = pixels(50);
+        let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+        let labels: Vec<u8> = (0..50).map(|i| i % 3).collect();
+        let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
+        let rows = if model.targets() > 0 { labelled.rows() } else { rows };
+        let recipe = FineTune { epochs: 2, batch: 20, ..recipe.clone() };
+        let mut model = model.clone();
+        recipe.fit(device, &mut model, rows, Some(rows.first(10)), &mut silent).expect("it trains");
+    })
+}
+
+fn up_down(recipe: UpDown, below: &'static [usize]) -> Train {
+    Box::new(move |device| {
+        let pixels = pixels(50);
+        let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+        let labels: Vec<u8> = (0..50).map(|i| i % 3).collect();
+        let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
+        let stream = &mut Stream::new(1, 0);
+        let rbms = below.windows(2).map(|pair| {
+            strait_models::Rbm::new((pair[0], Units::Bernoulli), (pair[1], Units::Bernoulli), stream)
+                .expect("sizes make sense")
+        });
+        let rbms: Vec<_> = rbms.collect();
+        let mut net = if rbms.is_empty() {
+            Dbn::alone(WIDTH, 3, 7, &mut Stream::new(2, 0)).expect("sizes make sense")
+        } else {
+            Dbn::on(&Stack { rbms }, 3, 7, &mut Stream::new(2, 0)).expect("sizes make sense")
+        };
+        let recipe = UpDown { epochs: 2, batch: 20, ..recipe.clone() };
+        recipe.fit(device, &mut net, labelled.rows(), &mut silent).expect("it trains");
+    })
+}
+
+fn deep() -> Autoencoder {
+    Autoencoder::glorot(&[WIDTH, 8, 5], 1).expect("sizes make sense")
+}
+
+fn flat(units: Activation) -> Autoencoder {
+    let mut net = Autoencoder::glorot(&[WIDTH, 8], 1).expect("sizes make sense");
+    net.layers[0].activation = units;
+    net
+}
+
+fn tied() -> Autoencoder {
+    let mut net = deep();
+    net.tie().expect("it is mirrored");
+    net
+}
+
+fn linear() -> Autoencoder {
+    let mut net = deep();
+    net.layers.last_mut().expect("there are layers").activation = Activation::Linear;
+    net
+}
+
+/// The trainers by name.
+pub fn all() -> Vec<(&'static str, Train)> {
+    let cd = Pretrain::default();
+    let adam = FineTune::default();
+    let tuned = |optimizer| FineTune { optimizer, ..FineTune::default() };
+    let groups = Groups { first: 0, classes: 4 };
+    vec![
+        ("cd1", pretrain(cd.clone(), &[WIDTH, 9, 6])),
+        ("cd3-mixed", pretrain(Pretrain { cd_steps: 3, precision: Precision::Mixed, ..cd.clone() }, &[WIDTH, 9])),
+        (
+            "cd1-rectified-centred",
+            pretrain(Pretrain { code: Units::Rectified, centred: true, ..cd.clone() }, &[WIDTH, 9]),
+        ),
+        ("cd1-centred", pretrain(Pretrain { code: Units::Bernoulli, centred: true, ..cd.clone() }, &[WIDTH, 9, 6])),
+        (
+            "cd1-deviations",
+            pretrain(
+                Pretrain { visible: Units::Gaussian, code: Units::Bernoulli, deviation_rate: Some(0.01), ..cd.clone() },
+                &[WIDTH, 9],
+            ),
+        ),
+        (
+            "cd1-costs",
+            pretrain(
+                Pretrain {
+                    code: Units::Bernoulli,
+                    absolute_cost: 0.001,
+                    max_norm: Some(2.0),
+                    sparsity: Some(SparsityTarget { weight: 0.1, target: 0.1 }),
+                    ..cd.clone()
+                },
+                &[WIDTH, 9],
+            ),
+        ),
+        ("pcd1", pretrain(Pretrain { code: Units::Bernoulli, chain: Chain::Persistent, ..cd.clone() }, &[WIDTH, 9])),
+        (
+            "pcd2-fast",
+            pretrain(
+                Pretrain {
+                    code: Units::Bernoulli,
+                    cd_steps: 2,
+                    chain: Chain::FastPersistent { rate: 0.05 },
+                    max_norm: Some(2.0),
+                    ..cd.clone()
+                },
+                &[WIDTH, 9],
+            ),
+        ),
+        (
+            "tempered",
+            pretrain(
+                Pretrain { code: Units::Bernoulli, chain: Chain::Tempered { chains: 3, hottest: 0.5 }, ..cd.clone() },
+                &[WIDTH, 9],
+            ),
+        ),
+        ("adam", tune(adam.clone(), deep())),
+        (
+            "adam-mixed-shifted",
+            tune(
+                FineTune {
+                    precision: Precision::Mixed,
+                    shift: Some(ImageShift { width: 4, pixels: 1 }),
+                    ..adam.clone()
+                },
+                deep(),
+            ),
+        ),
+        ("momentum", tune(tuned(Optimizer::Momentum { rate: 0.01, momentum: 0.9 }), deep())),
+        ("conjugate-gradients", tune(tuned(Optimizer::ConjugateGradients { searches: 2 }), deep())),
+        ("lbfgs", tune(tuned(Optimizer::Lbfgs { iterations: 2, memory: 2 }), deep())),
+        ("squared-error", tune(FineTune { objective: Objective::SquaredError, ..adam.clone() }, deep())),
+        ("softmax", tune(FineTune { objective: Objective::SoftmaxCrossEntropy, ..adam.clone() }, linear())),
+        ("denoising", tune(FineTune { corruption: Some(Noise::Masking(0.3)), ..adam.clone() }, deep())),
+        (
+            "missing",
+            tune(
+                FineTune { corruption: Some(Noise::Missing(Missing { first: 4, share: 0.3 })), ..adam.clone() },
+                deep(),
+            ),
+        ),
+        ("tied", tune(FineTune { tied: true, ..adam.clone() }, tied())),
+        ("tied-lbfgs", tune(FineTune { tied: true, ..tuned(Optimizer::Lbfgs { iterations: 2, memory: 2 }) }, tied())),
+        (
+            "l1",
+            tune(FineTune { penalty: Some(Penalty::L1 { weight: 0.1 }), ..adam.clone() }, flat(Activation::Logistic)),
+        ),
+        (
+            "sparsity",
+            tune(
+                FineTune { penalty: Some(Penalty::Sparsity { weight: 0.1, target: 0.1 }), ..adam.clone() },
+                flat(Activation::Logistic),
+            ),
+        ),
+        (
+            "contractive",
+            tune(
+                FineTune { penalty: Some(Penalty::Contractive { weight: 0.1 }), ..adam.clone() },
+                flat(Activation::Logistic),
+            ),
+        ),
+        ("top-k", tune(adam.clone(), Autoencoder { top_k: Some(2), ..flat(Activation::Relu) })),
+        (
+            "convolutional",
+            tune(adam.clone(), Autoencoder::convolutional([3, 4, 1], &[3, 2], 3, 1).expect("windows fit")),
+        ),
+        ("vae", tune(adam.clone(), Vae::glorot(&[WIDTH, 8, 3], Activation::Tanh, 1).expect("sizes make sense"))),
+        (
+            "classifier",
+            tune(adam.clone(), Classifier::glorot(&[WIDTH, 8, 6, 3], Activation::Tanh, 1).expect("sizes make sense")),
+        ),
+        (
+            "classifier-frozen",
+            tune(
+                FineTune { frozen: 1, ..adam.clone() },
+                Classifier::glorot(&[WIDTH, 8, 6, 3], Activation::Tanh, 1).expect("sizes make sense"),
+            ),
+        ),
+        (
+            "predictive-sparse",
+            tune(
+                FineTune { objective: Objective::SquaredError, ..adam.clone() },
+                PredictiveSparse::new(WIDTH, 8, Inference { steps: 3, ..Inference::default() }, 1)
+                    .expect("settings make sense"),
+            ),
+        ),
+        ("up-down", up_down(UpDown::default(), &[WIDTH, 9, 6])),
+        ("up-down-persistent", up_down(UpDown { persistent: true, ..UpDown::default() }, &[WIDTH, 9])),
+        ("up-down-hybrid", up_down(UpDown { generative: 0.1, discriminative: 1.0, ..UpDown::default() }, &[WIDTH])),
+        (
+            "up-down-discriminative",
+            up_down(UpDown { generative: 0.0, discriminative: 1.0, ..UpDown::default() }, &[WIDTH]),
+        ),
+        (
+            "words",
+            pretrain(Pretrain { visible: Units::Softmax(groups), code: Units::Bernoulli, ..cd.clone() }, &[WIDTH, 9]),
+        ),
+        (
+            "k-sparse",
+            Box::new(|device| {
+                let values: Vec<f32> = pixels(50).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+                let rows = Rows::numbers(&values, WIDTH).expect("whole rows");
+                let training = FineTune { epochs: 4, batch: 20, ..KSparse::default().training };
+                KSparse { units: 8, top_k: 2, rounds: 2, training }.fit(device, rows, &mut silent).expect("it trains");
+            }),
+        ),
+        (
+            "stacked",
+            Box::new(|device| {
+                let pixels = pixels(50);
+                let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+                let training = FineTune { epochs: 2, batch: 20, ..Stacked::default().training };
+                Stacked { hidden: vec![8, 5], training }.fit(device, rows, &mut silent).expect("it trains");
+            }),
+        ),
+    ]
+}
