@@ -121,7 +121,14 @@ fn boltzmann_machine(
             ..Pretrain::default()
         };
         let mut memory = Memory { device: &device, most: 0 };
-        match recipe.fit(&device, &[visible, hidden], rows, held_out, &mut |_| memory.look()) {
+        let trained = recipe.run(&device, &[visible, hidden], rows).and_then(|run| {
+            let run = match held_out {
+                Some(held_out) => run.held_out(held_out)?,
+                None => run,
+            };
+            run.observe(|_| memory.look()).train()
+        });
+        match trained {
             Ok(trained) => {
                 // The first epoch warms up.
                 let epochs = &trained.layers[0][1..];
@@ -252,7 +259,9 @@ fn epoch(
         let recipe =
             FineTune { epochs: epochs as usize + 1, schedule: Schedule::Constant, precision, ..recipe.clone() };
         let mut memory = Memory { device, most: 0 };
-        match recipe.fit(device, &mut model.clone(), images, None, &mut |_| memory.look()) {
+        let mut model = model.clone();
+        let tuned = recipe.run(device, &mut model, images).and_then(|run| run.observe(|_| memory.look()).train());
+        match tuned {
             Ok(tuned) => {
                 let epochs = &tuned.epochs[1..];
                 let last = epochs[epochs.len() - 1];
@@ -302,9 +311,9 @@ fn recipe(suite: &mut Suite, mnist: &Mnist) -> anyhow::Result<()> {
     let fine_tuning = recipe.finetune.epochs as f64 * (flops(&unrolled, 6.0) - flops(&SIZES[..2], 2.0));
     let work = Work { name, flops: pretraining + fine_tuning, ..Work::default() };
     let start = Instant::now();
-    let pretrained = recipe.pretrain.fit(&suite.device, &SIZES, train, None, &mut silent)?;
+    let pretrained = recipe.pretrain.fit(&suite.device, &SIZES, train)?;
     let mut net = pretrained.stack.unroll();
-    recipe.finetune.fit(&suite.device, &mut net, train, None, &mut silent)?;
+    recipe.finetune.fit(&suite.device, &mut net, train)?;
     let seconds = start.elapsed();
     let error = net.error(&suite.device, test)?;
     let notes = Notes { loss: Some(error), host_megabytes: host_megabytes(), ..Notes::default() };

@@ -76,7 +76,7 @@ fn run(options: &Options) -> Result<()> {
     println!("{} vectors of {} numbers for training, {} for testing", train.count, train.width, test.count);
 
     let mut terminal = Terminal::new();
-    let trained = recipe.fit(&device, train, &mut |event| terminal.show(event))?;
+    let trained = recipe.run(&device, train)?.observe(|event| terminal.show(event)).train()?;
     trained.net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
     let tuned = FineTuned { epochs: trained.epochs, stopped: trained.stopped };
     let mut report = Report::new(&device, recipe.training.precision, &recipe, train.count, tuned);

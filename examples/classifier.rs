@@ -138,7 +138,7 @@ impl Recipe {
         let all = FineTune { seed, ..self.training.clone() };
         let output = FineTune { epochs: self.output_epochs, frozen: depth, ..all.clone() };
         if start != Start::Random && self.output_epochs > 0 && !stopping() {
-            output.fit(device, &mut net, digits.labelled, Some(digits.labelled_test), show)?;
+            output.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?.observe(&mut *show).train()?;
         }
         if stopping() {
             return Ok((net, FineTuned { stopped: true, ..FineTuned::default() }));
@@ -146,7 +146,8 @@ impl Recipe {
         // The same number of epochs, however a net starts.
         let first = if start == Start::Random { self.output_epochs } else { 0 };
         let all = FineTune { epochs: self.training.epochs + first, ..all };
-        let tuned = all.fit(device, &mut net, digits.labelled, Some(digits.labelled_test), show)?;
+        let tuned =
+            all.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?.observe(&mut *show).train()?;
         Ok((net, tuned))
     }
 }

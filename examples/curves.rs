@@ -101,7 +101,7 @@ fn run(options: &Options) -> Result<()> {
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let mut terminal = Terminal::new();
-    let pretrained = recipe.pretrain.fit(&device, &sizes, rows, None, &mut |event| terminal.show(event))?;
+    let pretrained = recipe.pretrain.run(&device, &sizes, rows)?.observe(|event| terminal.show(event)).train()?;
     let mut net = pretrained.stack.unroll();
     let tuned = if stopping() { Default::default() } else { train(&device, &recipe.training, &mut net, rows, test)? };
     net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;

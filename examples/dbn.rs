@@ -171,20 +171,21 @@ fn run(options: &Options) -> Result<()> {
     let mut seconds = 0.0;
     println!("one machine of {} hidden units", recipe.alone);
     let joint = Pretrain { visible: with_label(images.width), ..recipe.joint.clone() };
-    let joint = joint.fit(&device, &[images.width + CLASSES, recipe.alone], labelled.rows(), None, &mut show)?;
+    let joint =
+        joint.run(&device, &[images.width + CLASSES, recipe.alone], labelled.rows())?.observe(&mut show).train()?;
     seconds += joint.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
     if let (Some(rbm), false) = (joint.stack.rbms.first(), stopping()) {
         measured.push(read_wrongly("one machine of images and labels", &rbm.classify(&device, test)?, 3.39)?);
         let stream = &mut Stream::new(recipe.hybrid.seed, 601);
         let mut alone = Dbn::alone(images.width, CLASSES, recipe.alone, stream)?;
-        let tuned = recipe.hybrid.fit(&device, &mut alone, labelled.rows(), &mut show)?;
+        let tuned = recipe.hybrid.run(&device, &mut alone, labelled.rows())?.observe(&mut show).train()?;
         seconds += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
         if !stopping() {
             measured.push(read_wrongly("one machine, hybrid objective", &alone.predict(&device, test)?, 1.28)?);
         }
     }
     let mut learn = |training: &Pretrain, sizes: &[usize], rows: Rows<'_>| -> Result<Stack> {
-        let trained = training.fit(&device, sizes, rows, None, &mut show)?;
+        let trained = training.run(&device, sizes, rows)?.observe(&mut show).train()?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         Ok(trained.stack)
     };
@@ -205,7 +206,7 @@ fn run(options: &Options) -> Result<()> {
     if !stopping() {
         measured.push(read_wrongly("before the up-down algorithm", &net.predict(&device, test)?, 2.49)?);
         for (who, training) in [("after it", &recipe.training), ("after it with persistent chains", &recipe.refining)] {
-            let tuned = training.fit(&device, &mut net, labelled.rows(), &mut show)?;
+            let tuned = training.run(&device, &mut net, labelled.rows())?.observe(&mut show).train()?;
             seconds += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
             if stopping() {
                 break;
@@ -218,7 +219,7 @@ fn run(options: &Options) -> Result<()> {
     if !stopping() {
         println!("\na net that reads the digits that are drawn");
         let mut reader = Classifier::glorot(&[images.width, 500, CLASSES], Activation::Relu, recipe.reader.seed)?;
-        recipe.reader.fit(&device, &mut reader, labelled.rows(), None, &mut show)?;
+        recipe.reader.run(&device, &mut reader, labelled.rows())?.observe(&mut show).train()?;
         let (mut right, mut drawn_digits, mut rows) = (0, 0, Vec::new());
         for (digit, label) in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].into_iter().enumerate() {
             let seed = recipe.training.seed.wrapping_add(digit as u64);

@@ -168,13 +168,14 @@ fn run(options: &Options) -> Result<()> {
     let mut show = |event: &Event| terminal.show(event);
     let visible = Units::Softmax(Groups::one(corpus.words));
     let bags = Pretrain { visible, ..recipe.bags.clone() };
-    let lowest = bags.fit(&device, &[corpus.words, recipe.hidden[0]], rows, Some(queries), &mut show)?;
+    let lowest =
+        bags.run(&device, &[corpus.words, recipe.hidden[0]], rows)?.held_out(queries)?.observe(&mut show).train()?;
     let mut seconds: f64 = lowest.layers.iter().flatten().map(|epoch| epoch.seconds).sum();
     let mut stack = lowest.stack;
     if !stopping() {
         let features = forward(&device, &[stack.rbms[0].up()], None, &rows)?;
         let features = Rows::numbers(&features, recipe.hidden[0])?;
-        let above = recipe.pretrain.fit(&device, &recipe.hidden, features, None, &mut show)?;
+        let above = recipe.pretrain.run(&device, &recipe.hidden, features)?.observe(&mut show).train()?;
         seconds += above.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         stack.rbms.extend(above.stack.rbms);
     }

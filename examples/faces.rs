@@ -203,7 +203,8 @@ fn run(options: &Options) -> Result<()> {
     let (rows, test) = (Rows::numbers(&patches, EDGE * EDGE)?, Rows::numbers(&test_patches, EDGE * EDGE)?);
     let pca = Pca::fit(&device, rows, recipe.hidden.last().copied().unwrap_or(1))?;
     let mut terminal = Terminal::new();
-    let pretrained = recipe.pretrain.fit(&device, &recipe.sizes(), rows, None, &mut |event| terminal.show(event))?;
+    let pretrained =
+        recipe.pretrain.run(&device, &recipe.sizes(), rows)?.observe(|event| terminal.show(event)).train()?;
     let mut net = pretrained.stack.unroll();
     let tuned = if stopping() { Default::default() } else { train(&device, &recipe.training, &mut net, rows, test)? };
     net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;

@@ -276,7 +276,7 @@ fn train_deep(
     let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
     let pretrained = std::thread::scope(|scope| {
         scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
-        recipe.pretrain.fit(device, sizes, train, None, &mut |event| terminal.show(event))
+        recipe.pretrain.run(device, sizes, train)?.observe(|event| terminal.show(event)).train()
     })?;
     let mut net = pretrained.stack.unroll();
     let unrolled_error = net.error(device, test)?;
@@ -301,7 +301,7 @@ fn fine_tune(
 ) -> Result<FineTuned> {
     let start = Instant::now();
     let mut terminal = Terminal::new();
-    let tuned = recipe.fit(device, net, train, Some(test), &mut |event| terminal.show(event))?;
+    let tuned = recipe.run(device, net, train)?.test(test)?.observe(|event| terminal.show(event)).train()?;
     println!("{:?}: {} epochs in {:.1} s", net.sizes(), tuned.epochs.len(), start.elapsed().as_secs_f64());
     Ok(tuned)
 }

@@ -9,11 +9,10 @@ fn main() -> anyhow::Result<()> {
     let mnist = Mnist::open("data/mnist")?;
     let (train, test) = (mnist.train.rows().first(5000), mnist.test.rows().first(1000));
 
-    let pretrained =
-        Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train, None, &mut silent)?;
+    let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[784, 200, 50, 10], train)?;
     let mut autoencoder = pretrained.stack.unroll();
     let finetuning = FineTune { epochs: 10, batch: 20, optimizer: Optimizer::adam(3e-3), ..FineTune::default() };
-    finetuning.fit(&device, &mut autoencoder, train, None, &mut silent)?;
+    finetuning.fit(&device, &mut autoencoder, train)?;
 
     println!("on {}", device.describe());
     println!(

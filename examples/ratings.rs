@@ -205,7 +205,7 @@ fn run(options: &Options) -> Result<()> {
         let units = split.units(known);
         let rows = Rows::bytes(&units, items * levels)?;
         let (training, sizes) = (recipe.with(weight_cost), [rows.width, recipe.code]);
-        let trained = training.fit(&device, &sizes, rows, None, &mut |event| terminal.show(event))?;
+        let trained = training.run(&device, &sizes, rows)?.observe(|event| terminal.show(event)).train()?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         let rbm = trained.stack.rbms.first().context("no machine was trained")?;
         expected(&device, rbm, rows, &split, wanted)

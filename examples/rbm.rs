@@ -127,8 +127,11 @@ fn run(options: &Options) -> Result<()> {
     let mut terminal = Terminal::new();
     let mut seconds = 0.0;
     let mut train = |recipe: &Pretrain, hidden: usize| -> Result<Option<Rbm>> {
-        let trained =
-            recipe.fit(&device, &[rows.width, hidden], rows, Some(test), &mut |event| terminal.show(event))?;
+        let trained = recipe
+            .run(&device, &[rows.width, hidden], rows)?
+            .held_out(test)?
+            .observe(|event| terminal.show(event))
+            .train()?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         Ok(trained.stack.rbms.into_iter().next())
     };

@@ -163,7 +163,7 @@ fn run(options: &Options) -> Result<()> {
         println!("\n{name}");
         let above = if name == "patches" { vec![recipe.second] } else { vec![] };
         let sizes = [vec![rows.width, recipe.code], above].concat();
-        let trained = training.fit(&device, &sizes, rows, None, &mut |event| terminal.show(event))?;
+        let trained = training.run(&device, &sizes, rows)?.observe(|event| terminal.show(event)).train()?;
         seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
         let Some(rbm) = trained.stack.rbms.first() else { break };
         let outputs = forward(&device, &[rbm.up()], None, &rows.first(10_000))?;

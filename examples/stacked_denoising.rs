@@ -90,7 +90,7 @@ fn run(options: &Options) -> Result<()> {
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let mut terminal = Terminal::new();
-    let stack = recipe.stack.fit(&device, images, &mut |event| terminal.show(event))?;
+    let stack = recipe.stack.run(&device, images)?.observe(|event| terminal.show(event)).train()?;
     draw_filters(&options.out.join("filters.png"), &stack.layers[0], mnist.test.width)?;
     let seed = recipe.classifier.seed;
     let mut net = Classifier::on(&stack.layers, CLASSES, seed)?;

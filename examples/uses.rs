@@ -109,7 +109,8 @@ fn run(options: &Options) -> Result<()> {
         Some(net) => (net, FineTuned::default()),
         None => {
             let mut terminal = Terminal::new();
-            let pretrained = recipe.pretrain.fit(&device, &sizes, training, None, &mut |event| terminal.show(event))?;
+            let pretrained =
+                recipe.pretrain.run(&device, &sizes, training)?.observe(|event| terminal.show(event)).train()?;
             let mut net = pretrained.stack.unroll();
             let tuned = match pretrained.stopped {
                 true => FineTuned { stopped: true, ..FineTuned::default() },

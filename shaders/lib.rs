@@ -135,6 +135,8 @@ parts! {
     PlusDecay = "plus_decay.wgsl";
     /// Another use's gradient that is added to it.
     PlusGradient = "plus_gradient.wgsl";
+    /// What it is added to in place.
+    PlusItself = "plus_itself.wgsl";
     /// Nothing that is added to it.
     PlusNone = "plus_none.wgsl";
     /// The operands of contrastive divergence.
@@ -147,6 +149,8 @@ parts! {
     Errors = "errors.wgsl";
     /// The elements that invocations take in turn.
     Elements = "elements.wgsl";
+    /// The rule of an optimiser.
+    Update = "update.wgsl";
     /// Windows of maps.
     Unfold = "unfold.wgsl";
     /// Maps of windows.

@@ -8,9 +8,9 @@
 //! let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(100);
 //! let rows = Rows::bytes(&pixels, 4)?;
 //!
-//! let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[4, 8, 1], rows, None, &mut silent)?;
+//! let pretrained = Pretrain { epochs: 5, ..Pretrain::default() }.fit(&device, &[4, 8, 1], rows)?;
 //! let mut net = pretrained.stack.unroll();
-//! FineTune { epochs: 40, ..FineTune::default() }.fit(&device, &mut net, rows, None, &mut silent)?;
+//! FineTune { epochs: 40, ..FineTune::default() }.fit(&device, &mut net, rows)?;
 //!
 //! let codes = net.encode(&device, rows)?; // one number for each row
 //! assert_eq!(codes.len(), rows.count);
@@ -39,13 +39,13 @@ pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype
 pub use strait_train as train;
 pub use strait_train::{
     Event, FineTune, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Schedule, Stacked,
-    Tape, Trainable, UpDown, Value, silent,
+    Tape, Trainable, UpDown, Value,
 };
 
 /// What most programs want in scope.
 pub mod prelude {
     pub use crate::{
         Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
-        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stack, Stacked, Units, UpDown, Vae, silent,
+        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stack, Stacked, Units, UpDown, Vae,
     };
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use strait::Device;
-use strait::compute::{Activation, Factors, Hardware, Kind, Op, Program, Routine, Step, Tensor, go_on};
+use strait::compute::{Activation, Factors, Hardware, Op, Program, Routine, Step, Tensor, go_on};
 
 /// The side of the square product.
 const SIDE: usize = 2048;
@@ -31,7 +31,7 @@ impl Ceilings {
         let side = if slow { SIDE / 8 } else { SIDE };
         let flops = 2.0 * (side as f64).powi(3);
         let product = time(device, |program, routine| {
-            let mut square = |name: &str, rows: usize| program.tensor(name, rows, side, Kind::Values);
+            let mut square = |name: &str, rows: usize| program.value(name, rows, side);
             let (input, weight, bias, out) = (square("x", side), square("w", side), square("b", 1), square("y", side));
             let activation = Activation::Linear;
             routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out, sample: None })?;
@@ -39,14 +39,14 @@ impl Ceilings {
         })?;
         let length = if slow { 1 << 20 } else { 1 << 26 };
         let copy = time(device, |program, routine| {
-            let mut vector = |name: &str| program.tensor(name, length / 1024, 1024, Kind::Values);
+            let mut vector = |name: &str| program.value(name, length / 1024, 1024);
             let (x, out) = (vector("x"), vector("y"));
             routine.push(Op::Combine { x, y: x, factors: Factors::Step, out })?;
             Ok(Vec::new())
         })?;
         const CHAIN: usize = 64;
         let empty = time(device, |program, routine| {
-            let mut number = |name: &str| program.tensor(name, 1, 1, Kind::Values);
+            let mut number = |name: &str| program.value(name, 1, 1);
             let (x, y) = (number("x"), number("y"));
             let factors = Factors::Step;
             (0..CHAIN / 2).try_for_each(|_| {
@@ -77,6 +77,7 @@ fn time(
     let mut program = Program::default();
     let mut routine = Routine::new("ceiling");
     let operands = record(&mut program, &mut routine)?;
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     let mut execution = device.load(program)?;
     for operand in operands {

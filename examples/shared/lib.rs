@@ -215,7 +215,7 @@ pub fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
 /// Trains a model and shows how it goes.
 ///
 /// # Errors
-/// Those of [`FineTune::fit`].
+/// Those of [`FineTune::run`].
 pub fn train(
     device: &Device,
     recipe: &FineTune,
@@ -224,7 +224,7 @@ pub fn train(
     test: Rows<'_>,
 ) -> Result<FineTuned> {
     let mut terminal = Terminal::new();
-    Ok(recipe.fit(device, model, train, Some(test), &mut |event| terminal.show(event))?)
+    Ok(recipe.run(device, model, train)?.test(test)?.observe(|event| terminal.show(event)).train()?)
 }
 
 /// A result, with the published one where there is one.

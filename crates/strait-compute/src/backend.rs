@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::op::{DOT_PARTS, Op};
-use crate::{Error, Kind, Operands, Precision, Program, Result, Routine, RoutineId, Step, Tensor};
+use crate::{Error, Kind, Operands, Precision, Program, Result, Routine, RoutineId, Step, Tensor, roles};
 
 /// The contents of a tensor on a device, shared between executions on that device.
 #[derive(Clone)]
@@ -108,6 +108,25 @@ pub trait Execution: Send {
     /// The device's own.
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>>;
 
+    /// Reads several tensors as [`Execution::read`] does, with one wait for all of them.
+    ///
+    /// # Errors
+    /// The device's own.
+    fn read_many(&mut self, tensors: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        tensors.iter().map(|tensor| self.read(*tensor)).collect()
+    }
+
+    /// Writes several tensors as [`Execution::write`] does. Where one does not fit none is written.
+    ///
+    /// # Errors
+    /// [`Error::Length`], or the device's own.
+    fn write_many(&mut self, values: &[(Tensor, &[f32])]) -> Result<()> {
+        for (tensor, values) in values {
+            check_write(self.program(), *tensor, &[Kind::Values, Kind::Rows], values.len())?;
+        }
+        values.iter().try_for_each(|(tensor, values)| self.write(*tensor, values))
+    }
+
     /// The tensor's contents, to be shared with another program on the same device.
     ///
     /// # Errors
@@ -115,10 +134,10 @@ pub trait Execution: Send {
     fn share(&self, tensor: Tensor) -> Result<Buffer>;
 
     /// Replays a routine once for each step and brings back the metrics. Between slices of steps it calls `control`
-    /// with the number of steps handed to the device so far, and ends if that breaks.
+    /// with the number of steps handed to the device so far, and ends there if that breaks: [`Metrics::steps`] tells how many were run.
     ///
     /// # Errors
-    /// [`Error::Step`] if a step points outside its data, [`Error::Stopped`], or the device's own.
+    /// [`Error::Step`] if a step points outside its data, or the device's own.
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics>;
 
     /// A way to fill a data set's tensor while a routine that does not use it runs. Only devices whose tensors have a
@@ -212,6 +231,8 @@ pub struct Metrics {
     pub errors: Vec<Vec<f32>>,
     /// For each dot product of the routine in order: per step, its value.
     pub dots: Vec<Vec<f64>>,
+    /// The steps that were run.
+    pub steps: usize,
     /// The dispatches of the run; zero where there are none.
     pub dispatches: usize,
     /// The time that the host took to record them.
@@ -238,13 +259,14 @@ impl Metrics {
         extend(&mut self.losses, other.losses);
         extend(&mut self.errors, other.errors);
         extend(&mut self.dots, other.dots);
+        self.steps += other.steps;
         self.dispatches += other.dispatches;
         self.host_time += other.host_time;
     }
 
     /// Sorts the raw numbers of a run, `routine.metrics()` for each step.
     pub(crate) fn collect(routine: &Routine, steps: &[Step], raw: &[f32]) -> Self {
-        let mut metrics = Self::default();
+        let mut metrics = Self { steps: steps.len(), ..Self::default() };
         let width = routine.metrics();
         let mut start = 0;
         for op in routine.ops() {
@@ -279,10 +301,13 @@ fn mean(columns: &[Vec<f32>]) -> f64 {
 
 /// Checks that a tensor is one of the program's.
 pub(crate) fn check_tensor(program: &Program, tensor: Tensor) -> Result<()> {
-    if program.tensors.get(tensor.id).is_some_and(|declared| declared.tensor == tensor) {
-        return Ok(());
-    }
-    let message = "it was not declared in this program".to_owned();
+    let message = match program.tensors.get(tensor.id).filter(|declared| declared.tensor == tensor) {
+        Some(declared) if declared.absent => {
+            "it is not kept, because its update follows it at once: declare it as state".to_owned()
+        }
+        Some(_) => return Ok(()),
+        None => "it was not declared in this program".to_owned(),
+    };
     Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
 }
 
@@ -296,26 +321,24 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
     Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
 }
 
-/// Checks that a routine uses the program's tensors only, and that no weight that is used transposed or in 16 bits is
-/// written by anything but an update, a combination, a max norm or the host: the CPU keeps copies that only these renew.
-pub(crate) fn check_routine(program: &Program, routine: &Routine) -> Result<()> {
+/// Checks that routines use the program's tensors only, and as their roles say, and that no weight that is used transposed or in 16
+/// bits is written by anything but an update, a combination, a max norm or the host: the CPU keeps copies that only these renew.
+pub(crate) fn check_routines(program: &Program) -> Result<()> {
     let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::<(Tensor, usize)>::new());
-    let routines = program.routines.iter().chain([routine]);
-    for (op, precision) in routines.flat_map(|routine| routine.ops().iter().map(|op| (op, routine.precision()))) {
+    for op in program.routines.iter().flat_map(Routine::ops) {
         let (reads, writes) = op.tensors();
         reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
-        match op {
-            Op::Gradient { positive, negative, weight, bias, input_bias, positions, .. } => {
-                if precision != Precision::F32 {
-                    let statistics = [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
-                    rounded.extend(statistics.map(|tensor| (tensor, *positions)));
-                }
-                let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
-                computed.extend(updates.into_iter().flatten().flat_map(|update| update.tensors().split_off(1)));
-            }
-            Op::SharedBias { bias, .. } => computed.extend(bias.tensors().split_off(1)),
-            Op::Combine { .. } | Op::MaxNorm { .. } | Op::Threshold { .. } => {}
-            _ => computed.extend(writes),
+    }
+    roles::check(program)?;
+    let routines = &program.routines;
+    for (op, precision) in routines.iter().flat_map(|routine| routine.ops().iter().map(|op| (op, routine.precision())))
+    {
+        computed.extend(op.tensors().1.into_iter().filter(|tensor| !op.renews(*tensor)));
+        if let Op::Gradient { positive, negative, positions, .. } = op
+            && precision != Precision::F32
+        {
+            let statistics = [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
+            rounded.extend(statistics.map(|tensor| (tensor, *positions)));
         }
         match op {
             Op::Linear { weight, transposed, .. } if *transposed || precision != Precision::F32 => copied.push(*weight),
@@ -348,8 +371,14 @@ pub(crate) fn check_routine(program: &Program, routine: &Routine) -> Result<()> 
     }
 }
 
+/// Checks a program before it is loaded: its routines, and what it shares.
+pub(crate) fn check_program(program: &Program, shared: &[(Tensor, Buffer)]) -> Result<()> {
+    check_routines(program)?;
+    check_shared(program, shared)
+}
+
 /// Checks that shared buffers have the shapes of the tensors that take them, and that none is given twice.
-pub(crate) fn check_shared(program: &Program, shared: &[(Tensor, Buffer)]) -> Result<()> {
+fn check_shared(program: &Program, shared: &[(Tensor, Buffer)]) -> Result<()> {
     for (i, (tensor, buffer)) in shared.iter().enumerate() {
         check_tensor(program, *tensor)?;
         let from = buffer.tensor;
@@ -388,15 +417,19 @@ impl Indices {
         Ok(())
     }
 
-    /// Checks a routine that is to be added to the program: see [`check_routine`], and that it gathers no row that its
-    /// data set has not.
-    pub(crate) fn admit(&self, program: &Program, routine: &Routine) -> Result<()> {
-        check_routine(program, routine)?;
+    /// Checks a routine that is to be added to a program: see [`check_routines`], and that it gathers no row that its data set has
+    /// not. Gives it as devices run it.
+    pub(crate) fn admit(&self, program: &Program, routine: Routine) -> Result<Routine> {
+        let mut with = program.clone();
+        let id = with.add(routine);
+        check_routines(&with)?;
+        let routine = with.fused().routine(id).clone();
         let mut held = program
             .tensors
             .iter()
             .filter_map(|declared| self.largest.get(&declared.tensor.id).map(|largest| (declared.tensor, *largest)));
-        held.try_for_each(|(tensor, largest)| Self::fits(program, routine, tensor, largest))
+        held.try_for_each(|(tensor, largest)| Self::fits(program, &routine, tensor, largest))?;
+        Ok(routine)
     }
 
     fn fits(program: &Program, routine: &Routine, tensor: Tensor, largest: u32) -> Result<()> {

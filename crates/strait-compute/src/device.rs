@@ -140,7 +140,7 @@ impl Device {
     /// use strait_compute::{Device, Kind, Op, Program, Routine};
     /// let programs = [10, 20].map(|width| {
     ///     let mut program = Program::default();
-    ///     let x = program.tensor("x", 5, width, Kind::Values);
+    ///     let x = program.data("x", 5, width, Kind::Values);
     ///     let mut routine = Routine::new("length");
     ///     routine.push(Op::Dot { x, y: x }).expect("the shapes fit");
     ///     program.add(routine);

@@ -57,12 +57,6 @@ pub enum Error {
     /// An instruction set that the processor does not have.
     #[error("this processor does not have {0}")]
     Isa(&'static str),
-    /// The run was stopped by its stop flag.
-    #[error("stopped on request after {steps} steps")]
-    Stopped {
-        /// The number of steps that were completed.
-        steps: usize,
-    },
     /// The tensors of a kernel lie in more pieces than the adapter can bind.
     #[error(
         "the kernel `{kernel}` would bind {needed} buffers, since its tensors are larger than one may be, but the adapter \

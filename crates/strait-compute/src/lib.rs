@@ -19,9 +19,11 @@ mod groups;
 mod noise;
 mod op;
 mod oracle;
+mod passes;
 pub mod philox;
 mod precision;
 mod program;
+mod roles;
 mod shift;
 mod step;
 mod tensor;
@@ -40,6 +42,7 @@ pub use op::{Addend, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica
 pub use oracle::Oracle;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};
+pub use roles::Role;
 pub use shift::Shift;
 pub use step::Step;
 #[cfg(feature = "gpu")]

@@ -1,9 +1,10 @@
 //! Programs: tensors, and routines recorded over them.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Replica, Shrinkage, Update};
-use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Sampling, Tensor};
+use crate::{Activation, Error, Kind, Missing, Noise, Precision, Result, Role, Sampling, Tensor};
 
 /// A sequence of operations that is replayed for every row of a table of [`Step`](crate::Step)s.
 #[derive(Clone, Debug)]
@@ -39,6 +40,11 @@ impl Routine {
         &self.ops
     }
 
+    /// The same, to be rewritten by a pass.
+    pub(crate) fn ops_mut(&mut self) -> &mut Vec<Op> {
+        &mut self.ops
+    }
+
     /// Appends an operation.
     ///
     /// # Errors
@@ -72,38 +78,83 @@ pub struct RoutineId(pub(crate) usize);
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
     pub(crate) name: String,
+    pub(crate) role: Role,
     pub(crate) tensor: Tensor,
+    /// Whether devices have no memory for it, because nothing is left that uses it.
+    pub(crate) absent: bool,
 }
 
 /// Tensors by name and the routines over them: data, built without touching a device.
 ///
 /// ```
-/// use strait_compute::{Activation, Kind, Op, Program, Routine, Tensor};
+/// use strait_compute::{Activation, Kind, Op, Program, Routine};
 /// let mut program = Program::default();
-/// let x = program.tensor("x", 2, 3, Kind::Values);
-/// let w = program.tensor("w", 3, 4, Kind::Values);
-/// let b = program.tensor("b", 1, 4, Kind::Values);
-/// let y = program.tensor("y", 2, 4, Kind::Values);
+/// let x = program.data("x", 2, 3, Kind::Values);
+/// let w = program.parameter("w", 3, 4);
+/// let b = program.parameter("b", 1, 4);
+/// let y = program.value("y", 2, 4);
 /// let mut forward = Routine::new("forward");
 /// forward.push(Op::Linear {
 ///     input: x, weight: w, transposed: false, bias: b, activation: Activation::Logistic, out: y, sample: None,
 /// })?;
 /// program.add(forward);
-/// assert!(program.to_string().contains("y [2, 4] = linear(x [2, 3], w [3, 4], b [1, 4])"));
+/// let printed = program.to_string();
+/// assert!(printed.contains("y [2, 4] = linear(x [2, 3], w [3, 4], b [1, 4])"));
+/// assert!(printed.contains("parameter w [3, 4]"));
 /// # Ok::<(), strait_compute::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     pub(crate) tensors: Vec<Declared>,
     pub(crate) routines: Vec<Routine>,
+    names: HashSet<String>,
+    /// Names that were given to two tensors.
+    pub(crate) twice: Vec<String>,
 }
 
 impl Program {
-    /// Declares a tensor. It starts at zero.
-    pub fn tensor(&mut self, name: impl Into<String>, rows: usize, cols: usize, kind: Kind) -> Tensor {
+    /// Declares what the host brings, or, of kind [`Kind::Rows`], the rows of a result. It starts at zero.
+    pub fn data(&mut self, name: impl Into<String>, rows: usize, cols: usize, kind: Kind) -> Tensor {
+        self.declare(name.into(), Role::Data, rows, cols, kind)
+    }
+
+    /// Declares what is learned. It starts at zero.
+    pub fn parameter(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Tensor {
+        self.declare(name.into(), Role::Parameter, rows, cols, Kind::Values)
+    }
+
+    /// Declares what a step leaves to the next. It starts at zero.
+    pub fn state(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Tensor {
+        self.declare(name.into(), Role::State, rows, cols, Kind::Values)
+    }
+
+    /// Declares what a step computes. Where another tensor has the name already, a number is put behind it.
+    pub fn value(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Tensor {
+        let mut name = name.into();
+        if self.names.contains(&name) {
+            let numbered = (2..).map(|number| format!("{name}.{number}"));
+            name = numbered.into_iter().find(|name| !self.names.contains(name)).unwrap_or_default();
+        }
+        self.declare(name, Role::Value, rows, cols, Kind::Values)
+    }
+
+    fn declare(&mut self, name: String, role: Role, rows: usize, cols: usize, kind: Kind) -> Tensor {
         let tensor = Tensor { id: self.tensors.len(), rows, cols, kind };
-        self.tensors.push(Declared { name: name.into(), tensor });
+        if !self.names.insert(name.clone()) {
+            self.twice.push(name.clone());
+        }
+        self.tensors.push(Declared { name, role, tensor, absent: false });
         tensor
+    }
+
+    /// The tensors with their names and roles, in the order in which they were declared.
+    pub fn tensors(&self) -> impl Iterator<Item = (Tensor, &str, Role)> {
+        self.tensors.iter().map(|Declared { name, role, tensor, .. }| (*tensor, name.as_str(), *role))
+    }
+
+    /// The tensor of that name.
+    pub fn named(&self, name: &str) -> Option<Tensor> {
+        self.tensors.iter().find(|declared| declared.name == name).map(|declared| declared.tensor)
     }
 
     /// Adds a recorded routine.
@@ -125,6 +176,12 @@ impl Program {
         &self.routines[id.0]
     }
 
+    /// The tensors alone, and the routines.
+    pub(crate) fn without_routines(mut self) -> (Self, Vec<Routine>) {
+        let routines = std::mem::take(&mut self.routines);
+        (self, routines)
+    }
+
     /// The routines in the order in which they were added.
     pub fn routines(&self) -> &[Routine] {
         &self.routines
@@ -139,6 +196,9 @@ impl Program {
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} tensors, {:.1} MB", self.tensors.len(), self.bytes() as f64 / 1e6)?;
+        for Declared { name, role, tensor, .. } in &self.tensors {
+            writeln!(f, "  {} {name} {}", role.name(), tensor.shape())?;
+        }
         for routine in &self.routines {
             writeln!(
                 f,
@@ -180,12 +240,16 @@ fn check(op: &Op) -> Result<()> {
         return fail(format!("a tensor of shape {} has no elements", empty.shape()));
     }
     let operands = match op {
-        // An update and a max norm read what they write, a combination may.
+        // An update, a sum over processes and a max norm read what they write, a combination may.
+        Op::Update { gradient, .. } => vec![*gradient],
+        Op::Reduce { .. } => Vec::new(),
         Op::SharedBias { delta, .. } => vec![*delta],
-        Op::Gradient { positive, negative, plus, .. } => {
+        Op::Gradient { positive, negative, plus, weight, .. } => {
             let added = match plus {
-                None => None,
-                Some(Addend::Decay { costs: added, .. } | Addend::Gradient(added)) => Some(*added),
+                Some(Addend::Decay { costs, .. }) => Some(*costs),
+                // A gradient may be added to in place.
+                Some(Addend::Gradient(added)) if *weight != (Update::Store { gradient: *added }) => Some(*added),
+                _ => None,
             };
             let statistics = [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
             statistics.chain(added).collect()
@@ -303,6 +367,21 @@ fn check(op: &Op) -> Result<()> {
             }
             bias.iter().try_for_each(|update| each("the bias", update, 1, d.cols))?;
             input_bias.iter().try_for_each(|update| each("the input bias", update, 1, x.cols))
+        }
+        Op::Update { gradient, update, .. } => {
+            numbers(&reads)?;
+            if matches!(update, Update::Store { .. }) {
+                return fail("a gradient that is stored already is not stored again: use momentum or Adam".to_owned());
+            }
+            let [rows, cols] = [gradient.rows, gradient.cols];
+            update.tensors().into_iter().try_for_each(|tensor| same("the parameter or its state", tensor, rows, cols))
+        }
+        Op::Reduce { tensors } => {
+            numbers(tensors)?;
+            if tensors.is_empty() {
+                return fail("there is no tensor to sum".to_owned());
+            }
+            Ok(())
         }
         Op::Loss { input, target, output, delta, .. } => {
             numbers(&reads)?;

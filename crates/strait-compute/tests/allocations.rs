@@ -38,8 +38,8 @@ fn steps_do_not_allocate() {
 
 fn steps_in_precision_do_not_allocate(precision: Precision) {
     let mut program = Program::default();
-    let data = program.tensor("data", 20, 30, Kind::Bytes);
-    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let data = program.data("data", 20, 30, Kind::Bytes);
+    let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
     let (x, w, b) = (values("x", 10, 30), values("w", 30, 20), values("b", 1, 20));
     let (y, s, d, dx) = (values("y", 10, 20), values("s", 10, 20), values("d", 10, 20), values("dx", 10, 30));
     let (first, second) = (values("m", 30, 20), values("v", 30, 20));
@@ -121,6 +121,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
     ] {
         routine.push(op).expect("the shapes fit");
     }
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     let mut execution = Cpu::with_threads(2).expect("threads start").load(program, &[]).expect("it loads");
     let mut count = |steps: usize| {

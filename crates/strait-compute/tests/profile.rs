@@ -3,18 +3,19 @@
 #[path = "../../../tests/common/adapter.rs"]
 mod adapter;
 
-use strait_compute::{Activation, Backend, Cpu, Gpu, Kind, Op, Program, Routine, Step, go_on};
+use strait_compute::{Activation, Backend, Cpu, Gpu, Op, Program, Routine, Step, go_on};
 use strait_device::Options;
 
 fn times(backend: &dyn Backend) {
     let mut program = Program::default();
-    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
     let (x, w, b, y) = (values("x", 64, 64), values("w", 64, 64), values("b", 1, 64), values("y", 64, 64));
     let mut routine = Routine::new("two");
     let activation = Activation::Logistic;
     let linear = Op::Linear { input: x, weight: w, transposed: false, bias: b, activation, out: y, sample: None };
     routine.push(linear).expect("the shapes fit");
     routine.push(Op::Dot { x: y, y }).expect("the shapes fit");
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     let mut execution = backend.load(program, &[]).expect("it loads");
     let step = Step { rows: 64, ..Step::default() };

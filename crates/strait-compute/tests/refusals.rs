@@ -6,7 +6,7 @@ use strait_compute::{
 };
 
 fn values(program: &mut Program, name: &str, rows: usize, cols: usize) -> Tensor {
-    program.tensor(name, rows, cols, Kind::Values)
+    program.value(name, rows, cols)
 }
 
 fn linear(input: Tensor, weight: Tensor, transposed: bool, bias: Tensor, out: Tensor) -> Op {
@@ -93,6 +93,7 @@ fn a_transposed_weight_is_written_by_updates_only() {
     routine.push(linear(x, w, false, b, y)).expect("the shapes fit");
     let z = values(&mut program, "z", 4, 4);
     routine.push(linear(x, y, true, b, z)).expect("the shapes fit");
+    program.infer_roles(&routine);
     program.add(routine);
     assert!(refusal(&Cpu::with_threads(1).expect("threads start"), &program).contains("tensor `y`"));
 }
@@ -100,8 +101,8 @@ fn a_transposed_weight_is_written_by_updates_only() {
 #[test]
 fn steps_and_indices_have_to_fit() {
     let mut program = Program::default();
-    let data = program.tensor("data", 6, 4, Kind::Bytes);
-    let index = program.tensor("index", 1, 6, Kind::Index);
+    let data = program.data("data", 6, 4, Kind::Bytes);
+    let index = program.data("index", 1, 6, Kind::Index);
     let x = values(&mut program, "x", 3, 4);
     let moments = values(&mut program, "moments", 4, 4);
     let mut gather = Routine::new("gather");
@@ -139,7 +140,7 @@ fn windows_columns_and_shared_rows_have_to_fit() {
     let mut program = Program::default();
     let [map, seen, x, d, w] = [("map", 2, 12), ("seen", 13, 8), ("x", 6, 3), ("d", 6, 4), ("w", 3, 4)]
         .map(|(name, rows, cols)| values(&mut program, name, rows, cols));
-    let data = program.tensor("data", 6, 4, Kind::Rows);
+    let data = program.data("data", 6, 4, Kind::Rows);
     let good = Window { height: 2, width: 3, channels: 2, kernel: 2, stride: 1, padding: 1 };
     let unfold = |window: Window| Op::Unfold { input: map, window, out: seen };
     let scaled = |scale: f32, positions: usize, plus: Option<Addend>| Op::Gradient {
@@ -162,7 +163,9 @@ fn windows_columns_and_shared_rows_have_to_fit() {
         (unfold(Window { height: 9, ..good }), "the windows is"),
         (gradient(0, None), "6 rows cannot be 0"),
         (gradient(4, None), "6 rows cannot be 4"),
-        (gradient(1, Some(Addend::Gradient(w))), "it writes a tensor that it reads"),
+        (Op::Update { gradient: x, update: Update::Store { gradient: w }, decays: true }, "use momentum or Adam"),
+        (Op::Update { gradient: x, update: Update::Momentum { parameter: w, velocity: w }, decays: true }, "twice"),
+        (Op::Reduce { tensors: Vec::new() }, "no tensor to sum"),
         (scaled(f32::NAN, 1, None), "cannot be multiplied with NaN"),
         (Op::Gather { data, index: None, first: 2, shift: None, out: x }, "no 3 columns from 2 on"),
         (Op::Gather { data, index: None, first: usize::MAX, shift: None, out: x }, "columns from"),
@@ -185,6 +188,7 @@ fn statistics_in_16_bits_have_one_number_of_positions() {
         let op = Op::Gradient { positive: (x, d), negative, weight, bias, input_bias, plus, positions, scale: 1.0 };
         routine.push(op).expect("the shapes fit");
     }
+    program.infer_roles(&routine);
     program.add(routine);
     assert!(refusal(&Cpu::with_threads(1).expect("threads start"), &program).contains("number of positions"));
 }

@@ -17,13 +17,14 @@ const UNITS: usize = 6;
 /// States of units with these total inputs.
 fn states(backend: &dyn Backend, bias: &[f32], activation: Activation, sampling: Sampling) -> Vec<f32> {
     let mut program = Program::default();
-    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
     let (input, weight) = (values("x", ROWS, 1), values("w", 1, UNITS));
     let (bias_tensor, out, states) = (values("b", 1, UNITS), values("mean", ROWS, UNITS), values("state", ROWS, UNITS));
     let mut routine = Routine::new("draw");
     let sample = Some(Sample { sampling, out: states, stream: 9 });
     let op = Op::Linear { input, weight, transposed: false, bias: bias_tensor, activation, out, sample };
     routine.push(op).expect("the shapes fit");
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     let mut execution = backend.load(program, &[]).expect("it loads");
     execution.write(bias_tensor, bias).expect("it is written");
@@ -45,11 +46,12 @@ fn backends() -> Vec<Box<dyn Backend>> {
 #[test]
 fn shifts_are_uniform_and_move_whole_images() {
     let mut program = Program::default();
-    let data = program.tensor("data", ROWS, 35, Kind::Bytes);
-    let out = program.tensor("x", ROWS, 35, Kind::Values);
+    let data = program.data("data", ROWS, 35, Kind::Bytes);
+    let out = program.value("x", ROWS, 35);
     let mut routine = Routine::new("gather");
     let shift = Some(Shift { width: 7, pixels: 1, stream: 5 });
     routine.push(Op::Gather { data, index: None, first: 0, shift, out }).expect("the shapes fit");
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     let lit = 2 * 7 + 3i32;
     let image: Vec<u8> = (0..35).map(|i| if i == lit { 255 } else { 0 }).collect();
@@ -151,12 +153,13 @@ fn groups_draw_what_they_were_given() {
     let (groups, cols) = (Groups { first: 1, classes: 3 }, 7);
     let inputs = [0.5, 0.0, 1.0, -1.0, 2.0, 2.0, -30.0f32];
     let mut program = Program::default();
-    let mut values = |name: &str| program.tensor(name, ROWS, cols, Kind::Values);
+    let mut values = |name: &str| program.value(name, ROWS, cols);
     let [input, given, out, states] = ["x", "given", "mean", "state"].map(&mut values);
     let mut routine = Routine::new("draw");
     let drawn = Some(Draw { out: states, stream: 9 });
     let op = Op::Softmax { input, groups, scale: 1.0, given: Some(given), out, states: drawn };
     routine.push(op).expect("the shapes fit");
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     for backend in backends() {
         let mut execution = backend.load(program.clone(), &[]).expect("it loads");

@@ -19,8 +19,8 @@ fn rows_arrive_in_order_or_are_refused() {
         return;
     };
     let mut program = Program::default();
-    let numbers = program.tensor("numbers", 100, WIDTH, Kind::Rows);
-    let bytes = program.tensor("bytes", 3, WIDTH, Kind::Bytes);
+    let numbers = program.data("numbers", 100, WIDTH, Kind::Rows);
+    let bytes = program.data("bytes", 3, WIDTH, Kind::Bytes);
     let mut execution = gpu.load(program, &[]).expect("it loads");
     assert!(numbers.bytes() as u64 > 2 * gpu.largest_tensor().expect("it has a limit"), "it lies in several pieces");
 
@@ -55,7 +55,7 @@ fn nothing_is_brought_to_a_tensor_without_columns() {
         return;
     };
     let mut program = Program::default();
-    let empty = program.tensor("empty", 3, 0, Kind::Rows);
+    let empty = program.data("empty", 3, 0, Kind::Rows);
     let mut execution = gpu.load(program, &[]).expect("it loads");
     execution.write(empty, &[]).expect("it has room");
     execution.uploader(empty).expect("it is filled so").write([&[][..]; 3].into_iter()).expect("it has room");

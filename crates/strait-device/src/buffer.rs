@@ -18,6 +18,16 @@ pub struct Buffer {
 #[derive(Clone, Copy)]
 pub struct Piece<'a>(pub(crate) &'a wgpu::Buffer);
 
+/// Bytes that are read back with one wait, which take as much memory again for a moment.
+const TOGETHER: usize = 64 << 20;
+
+/// The first bytes of a piece, and where they go.
+pub(crate) struct ReadBack<'a> {
+    pub(crate) raw: &'a wgpu::Buffer,
+    pub(crate) label: &'a str,
+    pub(crate) bytes: &'a mut [u8],
+}
+
 impl Buffer {
     /// Its pieces, in order.
     pub fn pieces(&self) -> impl ExactSizeIterator<Item = Piece<'_>> {
@@ -142,26 +152,63 @@ impl Gpu {
     /// # Errors
     /// [`Error::Lost`], [`Error::OutOfMemory`], or [`Error::Refused`], also if it does not hold so many.
     pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: usize) -> Result<Vec<T>> {
-        let held: u64 = buffer.pieces.iter().map(wgpu::Buffer::size).sum();
-        if count as u64 * size_of::<T>() as u64 > held {
-            let message = format!("{count} values are more than its {held} bytes");
-            return Err(self.refused(&format!("reading `{}`", buffer.label), message));
-        }
-        let mut values = vec![T::zeroed(); count];
-        let parts = bytemuck::cast_slice_mut::<T, u8>(&mut values).chunks_mut(buffer.piece_bytes as usize);
-        buffer.pieces.iter().zip(parts).try_for_each(|(piece, part)| self.read_piece(piece, &buffer.label, part))?;
-        Ok(values)
+        Ok(self.read_many(&[(buffer, count)])?.swap_remove(0))
     }
 
-    /// Reads the first bytes of a piece.
-    pub(crate) fn read_piece(&self, raw: &wgpu::Buffer, label: &str, bytes: &mut [u8]) -> Result<()> {
-        let size = bytes.len().next_multiple_of(4) as u64;
+    /// Reads the first values of several buffers, after all that was submitted before: with one wait for as many of them
+    /// as 64 MB hold.
+    ///
+    /// # Errors
+    /// As [`Gpu::read`].
+    pub fn read_many<T: bytemuck::Pod>(&self, wanted: &[(&Buffer, usize)]) -> Result<Vec<Vec<T>>> {
+        for (buffer, count) in wanted {
+            let held: u64 = buffer.pieces.iter().map(wgpu::Buffer::size).sum();
+            if *count as u64 * size_of::<T>() as u64 > held {
+                let message = format!("{count} values are more than its {held} bytes");
+                return Err(self.refused(&format!("reading `{}`", buffer.label), message));
+            }
+        }
+        let mut all: Vec<Vec<T>> = wanted.iter().map(|(_, count)| vec![T::zeroed(); *count]).collect();
+        let mut pieces = Vec::new();
+        for ((buffer, _), values) in wanted.iter().zip(&mut all) {
+            let parts = bytemuck::cast_slice_mut::<T, u8>(values).chunks_mut(buffer.piece_bytes as usize);
+            pieces.extend(buffer.pieces.iter().zip(parts).map(|(raw, bytes)| ReadBack {
+                raw,
+                label: &buffer.label,
+                bytes,
+            }));
+        }
+        let most = TOGETHER.min(usize::try_from(self.largest_tensor()).unwrap_or(usize::MAX));
+        let mut first = 0;
+        while first < pieces.len() {
+            let (mut end, mut size) = (first, 0);
+            while end < pieces.len() && (end == first || size + pieces[end].bytes.len().next_multiple_of(4) <= most) {
+                size += pieces[end].bytes.len().next_multiple_of(4);
+                end += 1;
+            }
+            self.read_together(&mut pieces[first..end])?;
+            first = end;
+        }
+        Ok(all)
+    }
+
+    /// Reads the first bytes of pieces.
+    pub(crate) fn read_together(&self, pieces: &mut [ReadBack<'_>]) -> Result<()> {
+        let Some(label) = pieces.first().map(|piece| piece.label) else {
+            return Ok(());
+        };
+        let sizes: Vec<u64> = pieces.iter().map(|piece| piece.bytes.len().next_multiple_of(4) as u64).collect();
+        let size = sizes.iter().sum();
         let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
         let staging = self.allocate(&format!("read-back of {label}"), size, usage)?;
         let (sender, receiver) = std::sync::mpsc::channel();
         let ((), error) = self.scoped(|device| {
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(raw, 0, &staging, 0, size);
+            let mut start = 0;
+            for (piece, size) in pieces.iter().zip(&sizes) {
+                encoder.copy_buffer_to_buffer(piece.raw, 0, &staging, start, *size);
+                start += size;
+            }
             self.shared.queue.submit([encoder.finish()]);
             staging.slice(..).map_async(MapMode::Read, move |result| {
                 // The receiver lives until the poll below has returned.
@@ -182,7 +229,11 @@ impl Gpu {
             (_, Err(_)) => return Err(self.lost("a read-back was never answered")),
         }
         let mapped = staging.slice(..).get_mapped_range().map_err(|error| self.lost(&error.to_string()))?;
-        bytes.copy_from_slice(&mapped[..bytes.len()]);
+        let mut start = 0;
+        for (piece, size) in pieces.iter_mut().zip(&sizes) {
+            piece.bytes.copy_from_slice(&mapped[start..][..piece.bytes.len()]);
+            start += *size as usize;
+        }
         Ok(())
     }
 }

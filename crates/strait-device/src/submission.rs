@@ -9,6 +9,7 @@ use wgpu::{
     ComputePassDescriptor, ComputePassTimestampWrites, PollType, QuerySetDescriptor, QueryType,
 };
 
+use crate::buffer::ReadBack;
 use crate::{Gpu, Piece, Pipeline, Result};
 
 /// Distance between two steps in the table: no adapter wants a larger alignment of uniform blocks.
@@ -134,7 +135,8 @@ impl Gpu {
     /// when memory runs out or a kernel takes too long.
     pub fn read_metrics(&self, table: &Table, count: usize) -> Result<Vec<f32>> {
         let mut metrics = vec![0.0_f32; count];
-        self.read_piece(&table.metrics, "metrics", bytemuck::cast_slice_mut(&mut metrics))?;
+        let bytes = bytemuck::cast_slice_mut(&mut metrics);
+        self.read_together(&mut [ReadBack { raw: &table.metrics, label: "metrics", bytes }])?;
         if metrics.iter().any(|metric| metric.to_bits() == UNWRITTEN) {
             return Err(self.lost("it gave steps up without a word, most likely because its memory is exhausted"));
         }
@@ -212,7 +214,8 @@ impl Gpu {
             return Err(self.refused("profiling", error.to_string()));
         }
         let mut ticks = vec![0_u64; count as usize];
-        self.read_piece(&times, "times", bytemuck::cast_slice_mut(&mut ticks))?;
+        let bytes = bytemuck::cast_slice_mut(&mut ticks);
+        self.read_together(&mut [ReadBack { raw: &times, label: "times", bytes }])?;
         let period = f64::from(self.shared.queue.get_timestamp_period());
         let time = |pair: &[u64]| Duration::from_nanos((pair[1].saturating_sub(pair[0]) as f64 * period) as u64);
         Ok(Some(ticks.chunks_exact(2).map(time).collect()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device, LossKind, Op, Window};
 use strait_data::Rows;
 
@@ -37,7 +37,7 @@ impl Autoencoder {
     /// If there are fewer than two sizes, or one is zero.
     pub fn glorot(sizes: &[usize], seed: u64) -> Result<Self> {
         check_sizes(sizes)?;
-        let mut stream = Stream::new(seed, 100);
+        let mut stream = Stream::new(seed, streams::AUTOENCODER);
         let down = sizes.iter().rev().skip(1).copied();
         let all: Vec<usize> = sizes.iter().copied().chain(down).collect();
         let encoder = sizes.len() - 1;
@@ -83,7 +83,7 @@ impl Autoencoder {
     /// If there are no filters, or a window does not fit its map.
     pub fn convolutional(image: [usize; 3], filters: &[usize], kernel: usize, seed: u64) -> Result<Self> {
         check_sizes(&[&image[2..], filters].concat())?;
-        let mut stream = Stream::new(seed, 103);
+        let mut stream = Stream::new(seed, streams::CONVOLUTIONAL);
         let ([mut height, mut width, mut channels], padding) = (image, kernel / 2);
         let mut windows = Vec::new();
         for &filters in filters {

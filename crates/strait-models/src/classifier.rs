@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
@@ -34,7 +34,7 @@ impl Classifier {
     /// If there are fewer than two sizes, or one is zero.
     pub fn glorot(sizes: &[usize], hidden: Activation, seed: u64) -> Result<Self> {
         check_sizes(sizes)?;
-        let mut stream = Stream::new(seed, 104);
+        let mut stream = Stream::new(seed, streams::CLASSIFIER);
         let (last, below) = (sizes.len() - 1, &sizes[..sizes.len() - 1]);
         let layers = below.windows(2).map(|pair| Affine::glorot(pair[0], pair[1], hidden, &mut stream));
         let layers = layers.collect::<Result<Vec<_>>>()?;
@@ -57,7 +57,7 @@ impl Classifier {
     /// If there are no layers or no classes, or the layers do not fit together.
     pub fn on(layers: &[Affine], classes: usize, seed: u64) -> Result<Self> {
         check_sizes(&[layers.last().map_or(0, |layer| layer.outputs), classes])?;
-        let mut stream = Stream::new(seed, 105);
+        let mut stream = Stream::new(seed, streams::LOGITS);
         let logits = Affine::glorot(layers[layers.len() - 1].outputs, classes, Activation::Linear, &mut stream)?;
         let net = Self { layers: [layers, &[logits]].concat() };
         net.check()?;

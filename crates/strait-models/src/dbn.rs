@@ -1,6 +1,6 @@
 //! Deep belief nets (Hinton, Osindero & Teh 2006).
 
-use strait_compute::philox::{Stream, uniform};
+use strait_compute::philox::{Stream, streams, uniform};
 use strait_compute::{Activation, Device, Groups, Kind, Op, Program, Routine, Sample, Sampling, Step, go_on};
 use strait_data::Rows;
 
@@ -176,16 +176,16 @@ impl Dbn {
         if self.generative.is_empty() {
             return Ok(means);
         }
-        let mut stream = Stream::new(seed, 108);
+        let mut stream = Stream::new(seed, streams::ANCESTORS);
         let mut state = |&mean: &f32| if uniform(stream.next_word()) < mean { 1.0 } else { 0.0 };
         let features: Vec<f32> = means.iter().map(&mut state).collect();
         let mut program = Program::default();
-        let top = program.tensor("features", count, features.len() / count, Kind::Values);
-        let network = Network::declare(&mut program, &self.generative);
+        let top = program.data("features", count, features.len() / count, Kind::Values);
+        let network = Network::declare(&mut program, "generative", &self.generative);
         let mut routine = Routine::new("ancestral sampling");
         let (mut input, mut mean) = (top, top);
         for (number, &Layer { weight, bias, activation, .. }) in network.layers.iter().enumerate().rev() {
-            let mut like = |name: &str| program.tensor(format!("{name} {number}"), count, weight.cols, Kind::Values);
+            let mut like = |name: &str| program.value(format!("{name}.{number}"), count, weight.cols);
             let state = like("state");
             mean = like("mean");
             let sample = Some(Sample { sampling: Sampling::Bernoulli, out: state, stream: 10 + number as u32 });
@@ -236,12 +236,14 @@ fn classify(device: &Device, rbm: &Rbm, rows: Rows<'_>) -> Result<Vec<usize>> {
         let batch = EVALUATION_BATCH.min(part.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", &part);
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
-        let (input, inputs) = (values("x", batch, first), values("hidden inputs", batch, hidden));
-        let (weight, bias) = (values("w", first, hidden), values("b", 1, hidden));
-        let (label_weight, label_bias) = (values("u", classes, hidden), values("d", 1, classes));
-        let energies = values("energies", batch, classes);
-        let result = program.tensor("result", part.count, classes, Kind::Rows);
+        let mut parameter = |name: &str, rows: usize, cols: usize| program.parameter(name, rows, cols);
+        let (weight, bias) = (parameter("weight", first, hidden), parameter("hidden_bias", 1, hidden));
+        let (label_weight, label_bias) =
+            (parameter("label.weight", classes, hidden), parameter("label.visible_bias", 1, classes));
+        let mut value = |name: &str, cols: usize| program.value(name, batch, cols);
+        let (input, inputs) = (value("x", first), value("hidden_inputs", hidden));
+        let energies = value("energies", classes);
+        let result = program.data("result", part.count, classes, Kind::Rows);
         let mut routine = Routine::new("classes");
         let activation = Activation::Linear;
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;

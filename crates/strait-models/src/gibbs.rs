@@ -35,10 +35,11 @@ impl Rbm {
             return Err(Error::Shape(format!("{steps} steps of Gibbs sampling: there must be 1 to 2^30")));
         }
         let mut program = Program::default();
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
-        let (weight, a, b) = (values("w", visible, hidden), values("a", 1, visible), values("b", 1, hidden));
-        let [v, v_mean, given] = ["v", "v mean", "given"].map(|name| values(name, rows.count, visible));
-        let [h, h_mean] = ["h", "h mean"].map(|name| values(name, rows.count, hidden));
+        let weight = program.parameter("weight", visible, hidden);
+        let (a, b) = (program.parameter("visible_bias", 1, visible), program.parameter("hidden_bias", 1, hidden));
+        let (v, v_mean) = (program.state("v", rows.count, visible), program.value("v.mean", rows.count, visible));
+        let given = program.data("given", rows.count, visible, Kind::Values);
+        let [h, h_mean] = ["h", "h.mean"].map(|name| program.value(name, rows.count, hidden));
         let mut routine = Routine::new("Gibbs");
         let up = TotalInput { input: v, weight, transposed: false, bias: b };
         let down = TotalInput { input: h, weight, transposed: true, bias: a };

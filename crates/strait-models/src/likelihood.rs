@@ -1,7 +1,7 @@
 //! How probable rows are under a restricted Boltzmann machine: free energies, the partition function summed or estimated,
 //! the pseudo-likelihood.
 
-use strait_compute::philox::{Stream, uniform};
+use strait_compute::philox::{Stream, streams, uniform};
 use strait_compute::{Activation, Device, Execution, Factors, Groups, Kind, Op, Program, Routine, Step, Tensor, go_on};
 use strait_data::Rows;
 
@@ -248,7 +248,7 @@ impl Rbm {
         };
         let sites = groups.first + count;
         let others = if count > 0 { groups.classes.max(2) } else { 2 };
-        let mut stream = Stream::new(seed, 106);
+        let mut stream = Stream::new(seed, streams::PSEUDO_LIKELIHOOD);
         let values = rows.to_numbers();
         // Of each row the unit or group that was chosen: where it starts, what it is, and how many things it can be.
         let mut chosen = Vec::with_capacity(rows.count);
@@ -349,11 +349,10 @@ impl Side<'_> {
         let batch = EVALUATION_BATCH.min(rows.count).min(fitting.max(1));
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", &rows);
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
-        let x = values("x", batch, rows.width);
-        let weight = values("w", self.shape.0, self.shape.1);
-        let (own, other) = (values("own bias", 1, self.own.len()), values("other bias", 1, self.other.len()));
-        let soft = values("softplus", batch, self.other.len());
+        let weight = program.parameter("weight", self.shape.0, self.shape.1);
+        let own = program.parameter("own_bias", 1, self.own.len());
+        let other = program.parameter("other_bias", 1, self.other.len());
+        let (x, soft) = (program.value("x", batch, rows.width), program.value("softplus", batch, self.other.len()));
         let mut routine = Routine::new("free energy");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
         record_sums(&mut routine, (weight, self.transposed, other, own), x, soft)?;
@@ -395,14 +394,16 @@ impl Annealed {
     fn load(rbm: &Rbm, device: &Device, base: &[f32], given: Option<&[f32]>, chains: usize) -> Result<Self> {
         let (visible, hidden) = (base.len(), rbm.hidden_bias.len());
         let mut program = Program::default();
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
         // The machine, the base, which has no weights, and what lies between them.
         let mut three = |name: &str, rows: usize, cols: usize| {
-            ["", " of the base", " between"].map(|which| values(&format!("{name}{which}"), rows, cols))
+            let [machine, base] =
+                ["machine", "base"].map(|which| program.data(format!("{which}.{name}"), rows, cols, Kind::Values));
+            [machine, base, program.value(format!("between.{name}"), rows, cols)]
         };
-        let (w, b, a) = (three("w", visible, hidden), three("b", 1, hidden), three("a", 1, visible));
-        let [v, v_mean] = ["v", "v mean"].map(|name| values(name, chains, visible));
-        let [h, h_mean, soft] = ["h", "h mean", "softplus"].map(|name| values(name, chains, hidden));
+        let (w, b, a) =
+            (three("weight", visible, hidden), three("hidden_bias", 1, hidden), three("visible_bias", 1, visible));
+        let (v, v_mean) = (program.state("v", chains, visible), program.value("v.mean", chains, visible));
+        let [h, h_mean, soft] = ["h", "h.mean", "softplus"].map(|name| program.value(name, chains, hidden));
         let mut routine = Routine::new("annealing");
         for [x, y, out] in [w, b, a] {
             routine.push(Op::Combine { x, y, factors: Factors::Step, out })?;
@@ -412,7 +413,7 @@ impl Annealed {
         let up = TotalInput { input: v, weight: w[2], transposed: false, bias: b[2] };
         let down = TotalInput { input: h, weight: w[2], transposed: true, bias: a[2] };
         let drawn = Wanted::mean(v_mean).drawn(v, 2);
-        let counts = given.map(|_| program.tensor("given", chains, visible, Kind::Values));
+        let counts = given.map(|_| program.data("given", chains, visible, Kind::Values));
         rbm.hidden.record(&mut program, &mut routine, up, Wanted::mean(h_mean).drawn(h, 1))?;
         rbm.visible.record(&mut program, &mut routine, down, drawn.given(counts))?;
         record_sums(&mut routine, sums, v, soft)?;

@@ -44,12 +44,11 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
     for part in parts(device, queries, 0) {
         let mut program = Program::default();
         let data = declare_rows(&mut program, "queries", &part);
-        let [query, input] =
-            ["q", "q less the centre"].map(|name| program.tensor(name, batch, part.width, Kind::Values));
-        let shift = program.tensor("centre", 1, part.width, Kind::Values);
-        let weight = program.tensor("references", references.count, references.width, Kind::Values);
-        let bias = program.tensor("half squares", 1, references.count, Kind::Values);
-        let out = program.tensor("nearness", batch, references.count, Kind::Values);
+        let [query, input] = ["q", "q.centred"].map(|name| program.value(name, batch, part.width));
+        let shift = program.data("centre", 1, part.width, Kind::Values);
+        let weight = program.data("references", references.count, references.width, Kind::Values);
+        let bias = program.data("half_squares", 1, references.count, Kind::Values);
+        let out = program.value("nearness", batch, references.count);
         let mut routine = Routine::new("distances");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: query })?;
         routine.push(Op::Standardize { input: query, shift: Some(shift), scale: None, out: input })?;

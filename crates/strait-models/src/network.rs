@@ -58,19 +58,18 @@ impl Layer {
     /// If the minibatch does not fit.
     pub fn record(&self, program: &mut Program, routine: &mut Routine, input: Tensor, name: &str) -> Result<Outputs> {
         let batch = input.rows;
-        let out = program.tensor(name, batch, self.outputs(), Kind::Values);
+        let out = program.value(name, batch, self.outputs());
         let Self { weight, transposed, bias, activation, window } = *self;
         let Some(window) = window else {
             routine.push(Op::Linear { input, weight, transposed, bias, activation, out, sample: None })?;
             return Ok(Outputs { out, seen: None });
         };
         let (windows, filters) = (batch * window.positions(), weight.cols);
-        let mut declare =
-            |what: &str, cols: usize| program.tensor(format!("{what} of {name}"), windows, cols, Kind::Values);
+        let mut declare = |what: &str, cols: usize| program.value(format!("{name}.{what}"), windows, cols);
         let pixels = window.pixels(filters);
         if transposed {
             let (seen, sums) = (declare("pixels", filters), declare("windows", window.taps()));
-            let none = program.tensor(format!("no bias of {name}"), 1, window.taps(), Kind::Values);
+            let none = program.data(format!("{}.no_bias", program.name(out)), 1, window.taps(), Kind::Values);
             let linear = Activation::Linear;
             routine.push(Op::Unfold { input, window: pixels, out: seen })?;
             routine.push(Op::Linear {
@@ -110,14 +109,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// Declares the parameters of these layers.
-    pub fn declare(program: &mut Program, layers: &[Affine]) -> Self {
+    /// Declares the parameters of these layers: `NAME.0.weight`, `NAME.0.bias`, and so on.
+    pub fn declare(program: &mut Program, name: &str, layers: &[Affine]) -> Self {
         let declare = |(i, layer): (usize, &Affine)| {
             let [rows, cols] = layer.weight_shape().unwrap_or([layer.inputs, layer.outputs]);
             Layer {
-                weight: program.tensor(format!("w{}", i + 1), rows, cols, Kind::Values),
+                weight: program.parameter(format!("{name}.{i}.weight"), rows, cols),
                 transposed: layer.convolution.is_some_and(|convolution| convolution.transposed),
-                bias: program.tensor(format!("b{}", i + 1), 1, layer.bias.len(), Kind::Values),
+                bias: program.parameter(format!("{name}.{i}.bias"), 1, layer.bias.len()),
                 activation: layer.activation,
                 window: layer.convolution.map(|convolution| convolution.window),
             }
@@ -127,12 +126,12 @@ impl Network {
 
     /// The same for an even number of layers of which the second half uses the weights of the first half, transposed, in
     /// reverse order.
-    pub fn declare_tied(program: &mut Program, layers: &[Affine]) -> Self {
+    pub fn declare_tied(program: &mut Program, name: &str, layers: &[Affine]) -> Self {
         let (up, down) = layers.split_at(layers.len() / 2);
-        let mut network = Self::declare(program, up);
+        let mut network = Self::declare(program, name, up);
         for (i, layer) in down.iter().enumerate() {
             let weight = network.layers[up.len() - 1 - i].weight;
-            let bias = program.tensor(format!("b{}", up.len() + i + 1), 1, layer.bias.len(), Kind::Values);
+            let bias = program.parameter(format!("{name}.{}.bias", up.len() + i), 1, layer.bias.len());
             let activation = layer.activation;
             network.layers.push(Layer { weight, transposed: true, bias, activation, window: None });
         }
@@ -199,7 +198,7 @@ impl Network {
                 None => out,
                 Some(Kept { k, .. }) => {
                     let name = format!("largest of y{} of {}", i + 1, routine.name());
-                    let largest = program.tensor(name, input.rows, out.cols, Kind::Values);
+                    let largest = program.value(name, input.rows, out.cols);
                     routine.push(Op::TopK { input: out, k, out: largest })?;
                     largest
                 }
@@ -215,7 +214,7 @@ pub fn declare_rows(program: &mut Program, name: &str, rows: &Rows<'_>) -> Tenso
         Values::Bytes(_) => Kind::Bytes,
         Values::Numbers(_) => Kind::Rows,
     };
-    program.tensor(name, rows.count, rows.width, kind)
+    program.data(name, rows.count, rows.width, kind)
 }
 
 /// Writes a data set to its tensor, whose kind it must have.
@@ -312,8 +311,8 @@ impl Evaluation {
         let batch = evaluation_batch(device, layers, rows.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", rows);
-        let input = program.tensor("x", batch, rows.width, Kind::Values);
-        let network = Network::declare(&mut program, layers);
+        let input = program.value("x", batch, rows.width);
+        let network = Network::declare(&mut program, "layers", layers);
         let mut routine = Routine::new("evaluation");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let outputs = network.record(&mut program, &mut routine, input, kept, false)?;
@@ -345,7 +344,7 @@ pub fn forward(device: &Device, layers: &[Affine], kept: Option<Kept>, rows: &Ro
     for rows in parts(device, *rows, last.outputs) {
         let mut result = None;
         let mut evaluation = Evaluation::load(device, layers, kept, &rows, |program, _, input| {
-            let data = *result.insert(program.tensor("result", rows.count, last.outputs, Kind::Rows));
+            let data = *result.insert(program.data("result", rows.count, last.outputs, Kind::Rows));
             Op::Scatter { input, data }
         })?;
         evaluation.run()?;

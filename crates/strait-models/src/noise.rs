@@ -25,8 +25,8 @@ pub fn corrupt(device: &Device, rows: Rows<'_>, noise: Noise, seed: u64) -> Resu
     for part in parts(device, rows, rows.width) {
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", &part);
-        let [x, noisy] = ["x", "noisy"].map(|name| program.tensor(name, batch, rows.width, Kind::Values));
-        let result = program.tensor("result", part.count, rows.width, Kind::Rows);
+        let [x, noisy] = ["x", "noisy"].map(|name| program.value(name, batch, rows.width));
+        let result = program.data("result", part.count, rows.width, Kind::Rows);
         let mut routine = Routine::new("corruption");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
         routine.push(Op::Corrupt { input: x, noise, stream: 0, out: noisy })?;

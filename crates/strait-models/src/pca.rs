@@ -178,9 +178,10 @@ fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<
     let mut program = Program::default();
     let place = parts(device, *rows, 0).next().unwrap_or(*rows);
     let data = declare_rows(&mut program, "data", &place);
-    let x = program.tensor("x", EVALUATION_BATCH.min(rows.count), rows.width, Kind::Values);
-    let [means, centred] = ["means", "centred"].map(|name| program.tensor(name, x.rows, x.cols, Kind::Values));
-    let moments = program.tensor("moments", rows.width, rows.width, Kind::Values);
+    let x = program.value("x", EVALUATION_BATCH.min(rows.count), rows.width);
+    let means = program.data("means", x.rows, x.cols, Kind::Values);
+    let centred = program.value("x.centred", x.rows, x.cols);
+    let moments = program.value("moments", rows.width, rows.width);
     let mut routine = Routine::new("covariance");
     routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
     routine.push(Op::Combine { x, y: means, factors: Factors::Step, out: centred })?;

@@ -1,7 +1,7 @@
 //! Layers of stochastic units: what a Boltzmann machine's layers are made of.
 
 use serde::{Deserialize, Serialize};
-use strait_compute::{Activation, Draw, Groups, Kind, Op, Program, Routine, Sample, Sampling, Tensor};
+use strait_compute::{Activation, Draw, Groups, Op, Program, Routine, Sample, Sampling, Tensor};
 
 use crate::{Error, Result};
 
@@ -132,10 +132,8 @@ impl Units {
         if matches!(self, Self::Gaussian | Self::Rectified) {
             return Err(Error::Shape("chains are tempered for binary units and groups of units only".to_owned()));
         }
-        let total = total.unwrap_or_else(|| {
-            let name = format!("total input of {}", program.name(mean));
-            program.tensor(name, mean.rows, mean.cols, Kind::Values)
-        });
+        let total =
+            total.unwrap_or_else(|| program.value(format!("{}.total_input", program.name(mean)), mean.rows, mean.cols));
         let activation = Activation::Linear;
         routine.push(Op::Linear { input, weight, transposed, bias, activation, out: total, sample: None })?;
         routine.push(Op::Softmax { input: total, groups, scale: scale.unwrap_or(1.0), given, out: mean, states })?;

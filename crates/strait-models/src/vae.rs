@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use strait_compute::philox::Stream;
-use strait_compute::{
-    Activation, Device, Execution, Kind, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
-};
+use strait_compute::philox::{Stream, streams};
+use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
@@ -59,7 +57,7 @@ impl Vae {
     /// If there are fewer than two sizes, or one is zero.
     pub fn glorot(sizes: &[usize], hidden: Activation, seed: u64) -> Result<Self> {
         check_sizes(sizes)?;
-        let mut stream = Stream::new(seed, 101);
+        let mut stream = Stream::new(seed, streams::VARIATIONAL);
         let (encoder, code) = (sizes.len() - 1, sizes[sizes.len() - 1]);
         let mut layers = Vec::new();
         for (i, pair) in sizes.windows(2).enumerate() {
@@ -126,7 +124,7 @@ impl Vae {
     /// If the device fails.
     pub fn sample(&self, device: &Device, count: usize, seed: u64) -> Result<Vec<f32>> {
         self.check()?;
-        let mut stream = Stream::new(seed, 102);
+        let mut stream = Stream::new(seed, streams::PRIOR);
         let codes: Vec<f32> = (0..count * self.code_size()).map(|_| stream.next_normal()).collect();
         if codes.is_empty() {
             return Ok(Vec::new());
@@ -270,12 +268,13 @@ impl Evaluation {
         let batch = evaluation_batch(device, &vae.layers, rows.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", rows);
-        let input = program.tensor("x", batch, width, Kind::Values);
-        let [up, down] = [encoder, decoder].map(|layers| Network::declare(&mut program, layers));
+        let input = program.value("x", batch, width);
+        let [up, down] = [("encoder", encoder), ("decoder", decoder)]
+            .map(|(name, layers)| Network::declare(&mut program, name, layers));
         let mut routine = Routine::new("evidence lower bound");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let moments = up.record(&mut program, &mut routine, input, None, false)?[encoder.len() - 1];
-        let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, batch, vae.code_size(), Kind::Values));
+        let [noise, code] = ["noise", "code"].map(|name| program.value(name, batch, vae.code_size()));
         routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
         let outputs = down.record(&mut program, &mut routine, code, None, bernoulli)?;
         let (kind, constant) = if bernoulli {

@@ -12,13 +12,13 @@ use crate::{Error, FineTune, Result, Trainable};
 /// use strait_compute::{Activation, Device};
 /// use strait_data::{Labelled, Rows};
 /// use strait_models::Classifier;
-/// use strait_train::{FineTune, Optimizer, silent};
+/// use strait_train::{FineTune, Optimizer};
 /// let (device, pixels, labels) = (Device::cpu()?, [0u8, 255, 255, 0].repeat(50), [0, 1].repeat(50));
 /// let rows = Rows::bytes(&pixels, 2)?;
 /// let labelled = Labelled::new(rows, &labels, 2)?;
 /// let mut net = Classifier::glorot(&[2, 8, 2], Activation::Tanh, 1)?;
 /// let recipe = FineTune { batch: 10, optimizer: Optimizer::adam(0.01), ..FineTune::default() };
-/// recipe.fit(&device, &mut net, labelled.rows(), Some(labelled.rows()), &mut silent)?;
+/// recipe.run(&device, &mut net, labelled.rows())?.test(labelled.rows())?.train()?;
 /// assert_eq!(net.error_rate(&device, rows, &labels)?, 0.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

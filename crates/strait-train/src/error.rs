@@ -35,6 +35,9 @@ pub enum Error {
         /// The error that was found.
         error: f64,
     },
+    /// A snapshot is not one of this run.
+    #[error("the snapshot does not fit this run: {0}; restore it in a run of the same recipe, model and rows")]
+    Snapshot(String),
     /// The device failed in the middle of training.
     #[error("{stage} broke off in epoch {epoch} of {epochs}, after {done} of its {rows} rows: {cause}")]
     BrokeOff {

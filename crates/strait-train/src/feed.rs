@@ -19,6 +19,8 @@ pub(crate) struct Feed {
     index: Option<Tensor>,
     /// Rows of a place.
     rows: usize,
+    /// All rows.
+    count: usize,
     batch: usize,
 }
 
@@ -44,15 +46,15 @@ impl Feed {
 
     /// Places for all rows, to be visited in an order.
     fn resident(program: &mut Program, rows: &Rows<'_>, batch: usize) -> Self {
-        let data = declare_rows(program, "training data", rows);
-        let index = program.tensor("order", 1, rows.count, Kind::Index);
-        Self { places: vec![data], index: Some(index), rows: rows.count, batch }
+        let data = declare_rows(program, "training_data", rows);
+        let index = program.data("order", 1, rows.count, Kind::Index);
+        Self { places: vec![data], index: Some(index), rows: rows.count, count: rows.count, batch }
     }
 
     /// Rows that are on the device already, in order.
     pub(crate) fn given(program: &mut Program, count: usize, width: usize, batch: usize) -> Self {
-        let data = program.tensor("training data", count, width, Kind::Rows);
-        Self { places: vec![data], index: None, rows: count, batch }
+        let data = program.data("training_data", count, width, Kind::Rows);
+        Self { places: vec![data], index: None, rows: count, count, batch }
     }
 
     /// Two places that take turns. `width` is that of the widest tensor of as many rows.
@@ -62,9 +64,9 @@ impl Feed {
         let steps = (fitting as usize / batch).max(1);
         let count = (steps * batch).min(rows.count);
         let place = rows.first(count);
-        let places = ["training data, even parts", "training data, odd parts"];
+        let places = ["training_data.even", "training_data.odd"];
         let places = places.map(|name| declare_rows(program, name, &place)).to_vec();
-        Self { places, index: None, rows: count, batch }
+        Self { places, index: None, rows: count, count: rows.count, batch }
     }
 
     /// Whether the rows come in parts.
@@ -121,11 +123,11 @@ impl Feed {
         execution: &mut dyn Execution,
         routine: RoutineId,
         step: &Step,
-        (rows, order): (&Rows<'_>, &[u32]),
+        source: Option<(&Rows<'_>, &[u32])>,
     ) -> strait_compute::Result<Metrics> {
-        if !self.is_streamed() {
+        let Some((rows, order)) = source.filter(|_| self.is_streamed()) else {
             return execution.run(routine, &[*step], &mut go_on);
-        }
+        };
         let start = step.offset as usize;
         fill_in_order(&execution.uploader(self.places[0])?, rows, &order[start..start + step.rows as usize])?;
         execution.run(routine, &[Step { offset: 0, ..*step }], &mut go_on)
@@ -145,9 +147,20 @@ impl Feed {
         parts
     }
 
-    /// Runs steps over the rows in an order, with `routines` for the places. After a place's steps, `after` may look at
-    /// what they left, with the place and the number of its rows.
+    /// Runs steps over the rows in an order, with `routines` for the places.
     pub(crate) fn run(
+        &self,
+        execution: &mut dyn Execution,
+        routines: &[RoutineId],
+        steps: &[Step],
+        source: Option<(&Rows<'_>, &[u32])>,
+        control: &mut Control<'_>,
+    ) -> strait_compute::Result<Metrics> {
+        self.visit(execution, routines, steps, source, control, |_, _, _| Ok(()))
+    }
+
+    /// The same; after a place's steps, `after` may look at what they left, with the place and the number of its rows.
+    pub(crate) fn visit(
         &self,
         execution: &mut dyn Execution,
         routines: &[RoutineId],
@@ -156,20 +169,22 @@ impl Feed {
         control: &mut Control<'_>,
         mut after: impl FnMut(&mut dyn Execution, usize, usize) -> strait_compute::Result<()>,
     ) -> strait_compute::Result<Metrics> {
-        let Some((rows, order)) = source.filter(|_| self.is_streamed()) else {
+        let (Some((rows, order)), Some(begin)) = (source.filter(|_| self.is_streamed()), steps.first()) else {
             let metrics = execution.run(routines[0], steps, control)?;
             after(execution, 0, self.rows)?;
             return Ok(metrics);
         };
         let uploaders = self.places.iter().map(|place| execution.uploader(*place));
         let uploaders: Vec<Uploader> = uploaders.collect::<strait_compute::Result<_>>()?;
-        let parts = self.parts(order);
+        // Steps may start in the middle of an epoch.
+        let begin = begin.offset as usize;
+        let parts = self.parts(&order[begin..]);
         let mut start = 0;
         fill_in_order(&uploaders[0], rows, parts[0])?;
         let mut metrics = Metrics::default();
         for (number, part) in parts.iter().enumerate() {
             let first = start / self.batch;
-            let own = |step: &Step| Step { offset: step.offset - start as u32, ..*step };
+            let own = |step: &Step| Step { offset: step.offset - (begin + start) as u32, ..*step };
             let end = (first + part.len().div_ceil(self.batch)).min(steps.len());
             let own: Vec<Step> = steps[first..end].iter().map(own).collect();
             let (place, next) = (number % self.places.len(), (number + 1) % self.places.len());
@@ -181,11 +196,20 @@ impl Feed {
                     .map_or(Ok(()), |filling| filling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
                 filled.and(ran)
             })?;
+            let stopped = ran.steps < own.len();
             metrics.append(ran);
+            if stopped {
+                break;
+            }
             after(execution, place, part.len())?;
             start += part.len();
         }
         Ok(metrics)
+    }
+
+    /// Rows of the data.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 }
 

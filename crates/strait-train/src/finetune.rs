@@ -1,21 +1,18 @@
 //! Training by back-propagation.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
-use strait_compute::philox::Stream;
-use strait_compute::{Device, Kind, Noise, Precision, Program, Routine, Step, Tensor, Update, go_on};
+use strait_compute::{Device, Noise, Precision, Program, Routine, Step, go_on};
 use strait_data::{Rows, Values};
 use strait_models::{Affine, Network, transpose};
 
 use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
+use crate::method::Source;
 use crate::minibatch::Minibatch;
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
-use crate::tuning::{Tuning, record};
-use crate::{Error, Event, Objective, Observer, Penalty, Profile, Result, Schedule, Trainable};
+use crate::tape::gradient_of;
+use crate::tuning::{self, FineTuning};
+use crate::{Error, Objective, Penalty, Profile, Result, Run, Schedule, Trainable};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -110,7 +107,7 @@ fn is_one(x: &f32) -> bool {
 }
 
 /// One epoch of fine-tuning.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FineTuneEpoch {
     /// Counted from 1.
     pub epoch: usize,
@@ -142,14 +139,14 @@ impl FineTune {
     ///
     /// ```
     /// use strait_models::Autoencoder;
-    /// use strait_train::{FineTune, Optimizer, silent};
+    /// use strait_train::{FineTune, Optimizer};
     /// let device = strait_compute::Device::cpu()?;
     /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
     /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
     /// let before = net.error(&device, rows)?;
     /// let recipe = FineTune { epochs: 30, batch: 10, optimizer: Optimizer::adam(0.02), ..FineTune::default() };
-    /// recipe.fit(&device, &mut net, rows, None, &mut silent)?;
+    /// recipe.fit(&device, &mut net, rows)?;
     /// assert!(net.error(&device, rows)? < 0.5 * before);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -157,72 +154,41 @@ impl FineTune {
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, or the loss is not finite. The net is then
     /// as it was before.
-    pub fn fit(
-        &self,
-        device: &Device,
-        net: &mut dyn Trainable,
-        train: Rows<'_>,
-        test: Option<Rows<'_>>,
-        observer: &mut Observer<'_>,
-    ) -> Result<FineTuned> {
-        Ok(self.fit_part(device, net, train, test, observer)?.0)
+    pub fn fit(&self, device: &Device, net: &mut dyn Trainable, rows: Rows<'_>) -> Result<FineTuned> {
+        self.run(device, net, rows)?.train()
     }
 
-    /// The same as a part of a longer run: also tells whether the observer ended it, be it after its last epoch, so that no other
-    /// part may follow.
-    pub(crate) fn fit_part(
+    /// A run that trains all layers of a model on the rows, from what they are now: a model that was loaded is trained on. The model is
+    /// changed when the run ends.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use strait_models::Autoencoder;
+    /// use strait_train::{Event, FineTune};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
+    /// let show = |event: &Event| {
+    ///     println!("{event:?}");
+    ///     ControlFlow::Continue(())
+    /// };
+    /// let tuned = FineTune { epochs: 2, ..FineTune::default() }.run(&device, &mut net, rows)?.test(rows)?.observe(show).train()?;
+    /// assert!(tuned.epochs[1].test_error.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn run<'a>(
         &self,
         device: &Device,
-        net: &mut dyn Trainable,
-        train: Rows<'_>,
-        test: Option<Rows<'_>>,
-        observer: &mut Observer<'_>,
-    ) -> Result<(FineTuned, bool)> {
+        net: &'a mut dyn Trainable,
+        rows: Rows<'a>,
+    ) -> Result<Run<'a, FineTuning<'a>>> {
         self.check()?;
-        self.check_model(net, &train, test.as_ref())?;
-        let mut tuning = Tuning::load(self, device, net, train, test)?;
-        let (mut result, mut ended) = (FineTuned::default(), false);
-        let mut order = Stream::new(self.seed, 200);
-        let stage = net.stage();
-        let diverged = |epoch: usize, error: f64| Error::Diverged {
-            stage: stage.to_owned(),
-            epoch,
-            rate: f64::from(self.optimizer.rate().unwrap_or(f32::NAN)),
-            error,
-        };
-        for epoch in 1..=self.epochs {
-            let start = Instant::now();
-            let order = order.permutation(train.count);
-            let (loss, cost) = match tuning.epoch(self, epoch, (&train, &order), observer)? {
-                Some(result) => result,
-                None => {
-                    ended = true;
-                    break;
-                }
-            };
-            let seconds = start.elapsed().as_secs_f64();
-            if !loss.is_finite() {
-                return Err(diverged(epoch, loss));
-            }
-            let (test_error, test_loss) = tuning.test()?.unzip();
-            result.epochs.push(FineTuneEpoch { epoch, train_loss: loss, test_error, test_loss, seconds, cost });
-            let (stage, epochs, rows) = (stage.to_owned(), self.epochs, train.count);
-            let (error, free_energy_gap) = (loss, None);
-            let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
-            if observer(&event) == ControlFlow::Break(()) {
-                ended = true;
-                break;
-            }
-        }
-        result.stopped = ended && result.epochs.len() < self.epochs;
-        let mut layers = net.layers().to_vec();
-        tuning.recorded.network.read(&mut *tuning.execution, &mut layers)?;
-        let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
-        if let Some(x) = parameters.find(|x| !x.is_finite()) {
-            return Err(diverged(result.epochs.len(), f64::from(*x)));
-        }
-        net.layers_mut().clone_from_slice(&layers);
-        Ok((result, ended))
+        self.check_model(net, &rows, None)?;
+        Ok(Run::new(device, FineTuning::new(self.clone(), net, rows)))
     }
 
     /// Compiles what [`FineTune::fit`] needs for a model like this one, with whatever weights, and for data of these sizes; of conjugate
@@ -231,7 +197,7 @@ impl FineTune {
     ///
     /// ```
     /// use strait_models::Autoencoder;
-    /// use strait_train::{FineTune, Pretrain, silent};
+    /// use strait_train::{FineTune, Pretrain};
     /// let device = strait_compute::Device::cpu()?;
     /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
     /// let recipe = FineTune::default();
@@ -239,11 +205,11 @@ impl FineTune {
     /// let (prepared, pretrained) = std::thread::scope(|scope| {
     ///     let preparing = scope.spawn(|| recipe.prepare(&device, &net, rows, None));
     ///     let recipe = Pretrain { epochs: 1, ..Pretrain::default() };
-    ///     let pretrained = recipe.fit(&device, &[4, 2, 1], rows, None, &mut silent);
+    ///     let pretrained = recipe.fit(&device, &[4, 2, 1], rows);
     ///     (preparing.join().expect("no panic"), pretrained)
     /// });
     /// prepared?;
-    /// recipe.fit(&device, &mut pretrained?.stack.unroll(), rows, None, &mut silent)?;
+    /// recipe.fit(&device, &mut pretrained?.stack.unroll(), rows)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -252,7 +218,7 @@ impl FineTune {
     pub fn prepare(&self, device: &Device, net: &dyn Trainable, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
         self.check_kind(net, &train, test.as_ref())?;
-        Ok(device.prepare(&[record(self, device, net, train, test)?.0])?)
+        Ok(device.prepare(&[tuning::record(self, device, net, train, test)?.0])?)
     }
 
     /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it
@@ -276,9 +242,14 @@ impl FineTune {
         if self.optimizer.vectors() > 0 {
             return Ok(None);
         }
-        let mut tuning = Tuning::load(self, device, net, rows.first(self.batch), None)?;
-        let step = Step { rows: tuning.recorded.batch as u32, ..Step::seeded(self.seed) };
-        Profile::measure(&mut *tuning.execution, tuning.recorded.steps[0], &step)
+        let source = Source::Host(rows.first(self.batch));
+        let (mut part, _) = tuning::load(self, device, net, source, None)?;
+        let routine = part.method.routines()[0];
+        let step = Step { rows: part.method.batch() as u32, ..Step::seeded(self.seed) };
+        if let Some(rows) = part.source.on_host() {
+            part.feed.upload(&mut *part.execution, &rows)?;
+        }
+        Profile::measure(&mut *part.execution, routine, &step)
     }
 
     /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives. Weights that
@@ -308,14 +279,7 @@ impl FineTune {
         let minibatch = Minibatch::declare(&mut program, "", rows.count, net);
         let network = self.declare(&mut program, net.layers());
         let mut routine = Routine::new("loss and gradient").in_precision(self.precision);
-        let mut stored = HashMap::new();
-        let store = |program: &mut Program, parameter: Tensor| {
-            let name = format!("gradient of {}", program.name(parameter));
-            let gradient = program.tensor(name, parameter.rows, parameter.cols, Kind::Values);
-            stored.insert(parameter, gradient);
-            Update::Store { gradient }
-        };
-        minibatch.record((&mut program, &mut routine), (net, &network), self, Some(store))?;
+        let slopes = minibatch.learn((&mut program, &mut routine), (net, &network), self, gradient_of)?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
         minibatch.write(&mut *execution, &rows)?;
@@ -325,8 +289,8 @@ impl FineTune {
         for (layer, tensors) in gradient.iter_mut().zip(&network.layers) {
             let own = (!tensors.is_tied()).then_some(tensors.weight);
             for (values, parameter) in [(&mut layer.weight, own), (&mut layer.bias, Some(tensors.bias))] {
-                match parameter.and_then(|parameter| stored.get(&parameter)) {
-                    Some(&stored) => *values = execution.read(stored)?,
+                match parameter.and_then(|parameter| slopes.of(parameter)) {
+                    Some(slope) => *values = execution.read(slope)?,
                     None => values.fill(0.0),
                 }
             }
@@ -336,7 +300,10 @@ impl FineTune {
 
     /// Declares the parameters of these layers.
     pub(crate) fn declare(&self, program: &mut Program, layers: &[Affine]) -> Network {
-        if self.tied { Network::declare_tied(program, layers) } else { Network::declare(program, layers) }
+        match self.tied {
+            true => Network::declare_tied(program, "layers", layers),
+            false => Network::declare(program, "layers", layers),
+        }
     }
 
     /// What a step needs whatever the optimiser is.
@@ -407,7 +374,7 @@ impl FineTune {
     }
 
     /// Whether model and data fit together and are what the objective takes.
-    fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+    pub(crate) fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         self.check_kind(net, train, test)?;
         if self.tied {
             mirrored(net.layers(), |up, down| down.weight == transpose(&up.weight, up.outputs))?;

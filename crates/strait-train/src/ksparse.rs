@@ -1,14 +1,19 @@
 //! k-sparse autoencoders with more units than inputs: dictionaries of the directions that vectors are made of.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device};
 use strait_data::Rows;
-use strait_models::{Affine, Autoencoder};
+use strait_models::{Affine, Autoencoder, Network};
 
-use crate::drawn::drawn;
 use crate::error::positive;
-use crate::{Error, Event, FineTune, FineTuneEpoch, Objective, Observer, Optimizer, Result, Schedule};
+use crate::method::{Part, Source};
+use crate::plan::{Epoch, Plan};
+use crate::sample::sample;
+use crate::tuning::{self, not_finite, record_of};
+use crate::{Error, FineTune, FineTuneEpoch, Objective, Optimizer, Result, Run, Schedule};
 
 /// Rows on which units are looked at between the rounds.
 const LOOKED_AT: usize = 10_000;
@@ -60,56 +65,29 @@ impl KSparse {
     /// Trains on these rows.
     ///
     /// ```
-    /// use strait_train::{FineTune, KSparse, silent};
+    /// use strait_train::{FineTune, KSparse};
     /// let device = strait_compute::Device::cpu()?;
     /// let values: Vec<f32> = (0..400).map(|i| if i % 4 == i / 4 % 4 { 1.0 } else { 0.0 }).collect();
     /// let rows = strait_data::Rows::numbers(&values, 4)?;
     /// let training = FineTune { epochs: 100, batch: 10, ..KSparse::default().training };
-    /// let trained = KSparse { units: 8, top_k: 1, rounds: 2, training }.fit(&device, rows, &mut silent)?;
+    /// let trained = KSparse { units: 8, top_k: 1, rounds: 2, training }.fit(&device, rows)?;
     /// assert!(trained.net.explained_variance(&device, rows)? > 0.9);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn fit(&self, device: &Device, rows: Rows<'_>, observer: &mut Observer<'_>) -> Result<KSparseTrained> {
+    pub fn fit(&self, device: &Device, rows: Rows<'_>) -> Result<KSparseTrained> {
+        self.run(device, rows)?.train()
+    }
+
+    /// A run that trains on these rows.
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, KSparsing>> {
         self.check()?;
-        let scale = Scale::of(&rows);
-        let values = scale.apply(&rows);
-        let scaled = Rows::numbers(&values, rows.width).map_err(strait_models::Error::from)?;
-        let looked_at = drawn(scaled, LOOKED_AT, Stream::new(self.training.seed, 301));
-        let looked_at = Rows::numbers(&looked_at, rows.width).map_err(strait_models::Error::from)?;
-        let mut stream = Stream::new(self.training.seed, 300);
-        let mut net = self.start(rows.width, &mut stream)?;
-        net.check()?;
-        let mut result = KSparseTrained { net: net.clone(), epochs: Vec::new(), dead: Vec::new(), stopped: false };
-        let all = self.training.epochs;
-        for round in 0..self.rounds {
-            let (first, end) = (all * round / self.rounds, all * (round + 1) / self.rounds);
-            if first == end || result.stopped {
-                continue;
-            }
-            let last = round + 1 == self.rounds;
-            let part = FineTune {
-                epochs: end - first,
-                schedule: if last { self.training.schedule } else { Schedule::Constant },
-                seed: self.training.seed.wrapping_add(round as u64),
-                ..self.training.clone()
-            };
-            let mut count = |event: &Event| observer(&event.clone().within(first, all));
-            let (tuned, ended) = part.fit_part(device, &mut net, scaled, None, &mut count)?;
-            let number = |done: FineTuneEpoch| FineTuneEpoch { epoch: first + done.epoch, ..done };
-            result.epochs.extend(tuned.epochs.into_iter().map(number));
-            result.stopped = tuned.stopped || ended && !last;
-            let dead = dead_units(device, &net, looked_at)?;
-            result.dead.push(dead.len());
-            if !last && !result.stopped {
-                revive(device, &mut net, &dead, looked_at, &mut stream)?;
-            }
-        }
-        scale.fold_into(&mut net);
-        result.net = net;
-        Ok(result)
+        Ok(Run::new(device, KSparsing::new(self.clone(), rows)?))
     }
 
     /// Whether the settings make sense, which [`KSparse::fit`] also asks.
@@ -141,6 +119,140 @@ impl KSparse {
             set_unit(&mut net, unit, &direction, 1.0);
         }
         Ok(net)
+    }
+}
+
+/// The plan of [`KSparse`]: a part for each round.
+pub struct KSparsing {
+    recipe: KSparse,
+    /// First and last epoch of the rounds, counted from the start.
+    rounds: Vec<(usize, usize)>,
+    scale: Scale,
+    /// The rows with mean 0 and variance 1.
+    scaled: Arc<[f32]>,
+    width: usize,
+    looked_at: Vec<f32>,
+    stream: Stream,
+    net: Autoencoder,
+    network: Option<Network>,
+    dead: Vec<usize>,
+}
+
+/// What is left of finished rounds.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Rounds {
+    /// Where the stream of new directions is.
+    position: u64,
+    dead: Vec<usize>,
+}
+
+impl KSparsing {
+    fn new(recipe: KSparse, rows: Rows<'_>) -> Result<Self> {
+        let KSparse { rounds, training, .. } = &recipe;
+        let scale = Scale::of(&rows);
+        let scaled = scale.apply(&rows);
+        let looked_at = Stream::new(training.seed, streams::LOOKED_AT);
+        let looked_at = sample(rows_of(&scaled, rows.width)?, LOOKED_AT, looked_at);
+        let mut stream = Stream::new(training.seed, streams::DICTIONARY);
+        let net = recipe.start(rows.width, &mut stream)?;
+        net.check()?;
+        let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
+        let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
+        let (scaled, width) = (scaled.into(), rows.width);
+        Ok(Self { recipe, rounds, scale, scaled, width, looked_at, stream, net, network: None, dead: Vec::new() })
+    }
+
+    /// The training of a round. All but the last one run at a constant learning rate.
+    fn round(&self, part: usize) -> FineTune {
+        let (first, end) = self.rounds[part];
+        let (training, last) = (&self.recipe.training, part + 1 == self.rounds.len());
+        // Rounds without an epoch have seeds of their own, too.
+        let number = (0..self.recipe.rounds).find(|round| training.epochs * round / self.recipe.rounds == first);
+        let number = if last { self.recipe.rounds - 1 } else { number.unwrap_or(part) };
+        FineTune {
+            epochs: end - first,
+            schedule: if last { training.schedule } else { Schedule::Constant },
+            seed: training.seed.wrapping_add(number as u64),
+            ..training.clone()
+        }
+    }
+}
+
+fn rows_of(values: &[f32], width: usize) -> Result<Rows<'_>> {
+    Ok(Rows::numbers(values, width).map_err(strait_models::Error::from)?)
+}
+
+impl<'a> Plan<'a> for KSparsing {
+    type Record = FineTuneEpoch;
+    type Output = KSparseTrained;
+    type Progress = Rounds;
+
+    fn parts(&self) -> usize {
+        self.rounds.len()
+    }
+
+    fn epochs_of(&self, part: usize) -> usize {
+        self.rounds[part].1 - self.rounds[part].0
+    }
+
+    fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
+        let source = Source::Made(self.scaled.clone(), self.width);
+        let recipe = self.round(part);
+        recipe.check_model(&self.net, &rows_of(&self.scaled, self.width)?, None)?;
+        let (loaded, network) = tuning::load(&recipe, device, &self.net, source, None)?;
+        self.network = Some(network);
+        Ok(loaded)
+    }
+
+    fn record(&self, part: usize, epoch: Epoch) -> FineTuneEpoch {
+        let record = record_of(epoch);
+        FineTuneEpoch { epoch: self.rounds[part].0 + record.epoch, ..record }
+    }
+
+    fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
+        match &self.network {
+            Some(network) => Ok(network.read(&mut *trained.execution, &mut self.net.layers)?),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
+        let looked_at = rows_of(&self.looked_at, self.width)?;
+        let dead = dead_units(device, &self.net, looked_at)?;
+        self.dead.push(dead.len());
+        if goes_on {
+            revive(device, &mut self.net, &dead, looked_at, &mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, _: usize) -> Option<f64> {
+        not_finite(&self.net.layers)
+    }
+
+    fn told(&self, part: usize, epoch: usize, _: usize) -> (usize, usize) {
+        (self.rounds[part].0 + epoch, self.recipe.training.epochs)
+    }
+
+    fn output(mut self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<KSparseTrained> {
+        self.scale.fold_into(&mut self.net);
+        Ok(KSparseTrained { net: self.net, epochs: records.concat(), dead: self.dead, stopped })
+    }
+
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, Rounds) {
+        (Vec::new(), Rounds { position: self.stream.position(), dead: self.dead.clone() })
+    }
+
+    fn restore(
+        &mut self,
+        _: &Device,
+        _: usize,
+        _: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+        Rounds { position, dead }: Rounds,
+    ) -> Result<bool> {
+        self.stream.seek(position);
+        self.dead = dead;
+        Ok(true)
     }
 }
 

@@ -1,56 +1,18 @@
 //! A machine of a stack on a device.
 
-use std::borrow::Cow;
-use std::ops::ControlFlow;
-use std::time::Instant;
-
-use strait_compute::philox::Stream;
-use strait_compute::{Buffer, Device, Execution, Factors, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update};
+use strait_compute::philox::{Stream, streams};
+use strait_compute::{Device, Execution, Factors, Kind, Op, Program, Routine, RoutineId, Step, Tensor};
 use strait_data::{Rows, Values};
-use strait_models::{Rbm, Units, Wanted, minibatches};
+use strait_models::{Rbm, Units, Wanted};
 
+use crate::Result;
 use crate::feed::Feed;
-use crate::phases::{Fast, Layers, Phases, Recording, gradient, record_sparsity, squared_error, write_states};
-use crate::pretrain::{Chain, Pretrain, PretrainEpoch, SparsityTarget};
-use crate::progress::{HostCost, Progress};
-use crate::watch::{Watch, Watched};
-use crate::{Error, Event, Observer, Profile, Result};
-
-/// Where a machine's data are.
-pub(crate) enum Source<'a> {
-    /// On the host, to be visited in this order.
-    Host(Rows<'a>, Vec<u32>),
-    /// On the host, of this width, in order.
-    Kept(Vec<f32>, usize),
-    /// On the device, in order.
-    Device(Buffer),
-}
-
-impl Source<'_> {
-    /// The rows, where they are on the host, with their order.
-    fn on_host(&self) -> Option<(Rows<'_>, Cow<'_, [u32]>)> {
-        match self {
-            Self::Host(rows, order) => Some((*rows, Cow::Borrowed(order))),
-            Self::Kept(numbers, width) => {
-                let count = numbers.len() / width;
-                let rows = Rows { count, width: *width, values: Values::Numbers(numbers) };
-                Some((rows, Cow::Owned((0..count as u32).collect())))
-            }
-            Self::Device(..) => None,
-        }
-    }
-}
-
-/// What becomes of the hidden probabilities of a machine.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Features {
-    /// There is no machine above.
-    Dropped,
-    /// They stay on the device.
-    OnDevice,
-    /// The device cannot hold some machine's data, so that all are kept on the host.
-    OnHost,
-}
+use crate::free_energy_gap::{Watch, Watched};
+use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
+use crate::optimizer::momentum;
+use crate::phases::{Fast, Layers, Phases, Recording, follow, gradient, record_sparsity, squared_error, write_states};
+use crate::pretrain::{Chain, Pretrain, SparsityTarget};
+use crate::tape::gradient_of;
 
 /// What a machine is made of.
 #[derive(Clone, Copy)]
@@ -59,9 +21,10 @@ pub(crate) struct Plan<'a> {
     /// Its place in the stack.
     pub(crate) number: usize,
     pub(crate) rows: usize,
-    pub(crate) features: Features,
     /// Rows whose free energies are watched.
     pub(crate) watched: Option<&'a Watched>,
+    /// Whether it was trained before, and its biases are those without offsets.
+    pub(crate) trained: bool,
 }
 
 /// What a program has of a machine.
@@ -69,29 +32,20 @@ pub(crate) struct Recorded {
     feed: Feed,
     /// For each place of the feed, one step of training.
     steps: Vec<RoutineId>,
-    /// The same, keeping the hidden probabilities of the positive phase.
-    lasts: Vec<RoutineId>,
-    layers: Layers,
-    /// 1 / σ of the visible units, where it is learned.
-    precision: Option<Tensor>,
+    learned: Learned,
     watch: Option<Watch>,
-    /// For each place of the feed, the hidden probabilities of its rows.
-    features: Vec<Tensor>,
     /// Chains that persist.
     chains: Vec<Tensor>,
     /// The parameters that drive them, where they are others than those that learn.
     driving: Option<Layers>,
 }
 
-/// One machine on a device.
-pub(crate) struct Machine {
-    execution: Box<dyn Execution>,
-    recorded: Recorded,
-    number: usize,
-    rows: usize,
-    /// Whether the hidden probabilities go to the host.
-    keep: bool,
-    kept: Vec<f32>,
+/// What a machine has learned, on a device.
+#[derive(Clone, Copy)]
+pub(crate) struct Learned {
+    layers: Layers,
+    /// 1 / σ of the visible units, where it is learned.
+    precision: Option<Tensor>,
 }
 
 /// The program of a machine; `data` are its rows, where they come from the host.
@@ -102,42 +56,32 @@ pub(crate) fn record(
     data: Option<&Rows<'_>>,
 ) -> Result<(Program, Recorded)> {
     let mut program = Program::default();
-    let Plan { recipe, number, rows, features: kind, watched } = plan;
+    let Plan { recipe, number, rows, watched, .. } = plan;
     let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
     let batch = recipe.batch.min(rows);
     let feed = match data {
         None => Feed::given(&mut program, rows, visible, batch),
         Some(data) => Feed::of(&mut program, device, data, hidden, batch),
     };
-    let mut features = Vec::new();
-    if kind != Features::Dropped {
-        let feature = |place| program.tensor(format!("features {place}"), feed.rows_of_place(), hidden, Kind::Rows);
-        features.extend((0..feed.places()).map(feature));
-    }
-    let parameter = |program: &mut Program, name: &str, rows: usize, cols: usize| Update::Momentum {
-        parameter: program.tensor(name, rows, cols, Kind::Values),
-        velocity: program.tensor(format!("{name} velocity"), rows, cols, Kind::Values),
-    };
-    let weight = parameter(&mut program, "w", visible, hidden);
-    let visible_bias = parameter(&mut program, "a", 1, visible);
-    let hidden_bias = parameter(&mut program, "b", 1, hidden);
-    let mut column =
-        |wanted: bool, name: &str, cols: usize| wanted.then(|| program.tensor(name, 1, cols, Kind::Values));
+    let weight = program.parameter("weight", visible, hidden);
+    let visible_bias = program.parameter("visible_bias", 1, visible);
+    let hidden_bias = program.parameter("hidden_bias", 1, hidden);
+    let mut column = |wanted: bool, name: &str, cols: usize| wanted.then(|| program.data(name, 1, cols, Kind::Values));
     let offsets = (
-        column(recipe.centred, "visible offset", visible),
-        column(recipe.centred && rbm.hidden == Units::Bernoulli, "hidden offset", hidden),
+        column(recipe.centred, "visible_offset", visible),
+        column(recipe.centred && rbm.hidden == Units::Bernoulli, "hidden_offset", hidden),
     );
     let deviates = recipe.deviation_rate.filter(|_| rbm.visible == Units::Gaussian);
-    let precision = column(deviates.is_some(), "1 / deviation", visible);
-    let v0 = program.tensor("v0", batch, visible, Kind::Values);
-    let gathered = precision.map_or(v0, |_| program.tensor("data v", batch, visible, Kind::Values));
-    let h0 = program.tensor("h0", batch, hidden, Kind::Values);
+    let precision = deviates.map(|_| program.parameter("precision", 1, visible));
+    let v0 = program.value("v0", batch, visible);
+    let gathered = precision.map_or(v0, |_| program.value("v0.data", batch, visible));
+    let h0 = program.value("h0", batch, hidden);
     let layers = Layers {
         units: (rbm.visible, rbm.hidden),
-        weight: weight.target(),
-        biases: (visible_bias.target(), hidden_bias.target()),
+        weight,
+        biases: (visible_bias, hidden_bias),
         offsets,
-        stream: 64 * number as u32,
+        stream: streams::OF_MACHINE * number as u32,
     };
     let phases = match recipe.chain {
         Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
@@ -166,24 +110,22 @@ pub(crate) fn record(
     };
     let statistics = (centred(positive)?, centred(negative)?);
     let error = squared_error(reconstruction, v0);
-    let updates = [weight, hidden_bias, visible_bias];
-    let limit = |norm| Op::MaxNorm { weight: weight.target(), norm, rows: false };
-    let shrink = Op::Threshold { weight: weight.target(), threshold: recipe.rate_of(rbm) * recipe.absolute_cost };
+    let gradients = layers.parameters().map(|parameter| gradient_of(&mut program, parameter));
+    let updates = layers.parameters().map(|parameter| momentum(&mut program, parameter));
+    let limit = |norm| Op::MaxNorm { weight, norm, rows: false };
+    let shrink = Op::Threshold { weight, threshold: recipe.rate_of(rbm) * recipe.absolute_cost };
     let shrink = Some(shrink).filter(|_| recipe.absolute_cost > 0.0);
-    let learn: Vec<Op> = match (recipe.chain, driving) {
+    let following: Vec<Op> = match (recipe.chain, driving) {
         (Chain::FastPersistent { rate }, Some(driving)) => {
             // Layers of real-valued units learn as much more slowly by their fast weights as by the others.
             let rate = rate * recipe.rate_of(rbm) / recipe.rate;
             let limits = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
-            let fast = Fast { rate, weight_cost: recipe.weight_cost, limits };
-            fast.learn(&mut program, statistics, updates, &driving)
+            Fast { rate, limits }.learn(&mut program, gradients, updates, &driving)
         }
-        _ => {
-            let first = std::iter::once(gradient(statistics.0, statistics.1, updates, 1.0));
-            first.chain(shrink).chain(recipe.max_norm.map(limit)).collect()
-        }
+        _ => follow(gradients, updates).chain(shrink).chain(recipe.max_norm.map(limit)).collect(),
     };
-    let (mut steps, mut lasts) = (Vec::new(), Vec::new());
+    let learn = gradient(statistics.0, statistics.1, gradients, 1.0);
+    let mut steps = Vec::new();
     for place in 0..feed.places() {
         let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
         feed.gather(place, &mut whole, 0, None, gathered)?;
@@ -191,179 +133,174 @@ pub(crate) fn record(
             whole.push(Op::Standardize { input: gathered, shift: None, scale: precision, out: v0 })?;
         }
         step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
-        let mut last = whole.clone();
-        if let Some(data) = features.get(place) {
-            last.push(Op::Scatter { input: h0, data: *data })?;
-        }
         // The error goes right before the gradient, with which GPUs compute it in one go.
-        for routine in [&mut whole, &mut last] {
-            routine.push(error.clone())?;
-            learn.iter().chain(&after).try_for_each(|op| routine.push(op.clone()))?;
-        }
+        whole.push(error.clone())?;
+        std::iter::once(&learn).chain(&following).chain(&after).try_for_each(|op| whole.push(op.clone()))?;
         steps.push(program.add(whole));
-        lasts.push(program.add(last));
     }
     let watch = watched.filter(|_| rbm.hidden == Units::Bernoulli && rbm.visible != Units::Rectified);
     let watch = watch.map(|rows| Watch::record(&mut program, &layers, precision, rows)).transpose()?;
-    Ok((program, Recorded { feed, steps, lasts, layers, precision, watch, features, chains, driving }))
+    Ok((program, Recorded { feed, steps, learned: Learned { layers, precision }, watch, chains, driving }))
 }
 
-impl Machine {
-    pub(crate) fn load(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: &Source<'_>) -> Result<Self> {
-        let Plan { recipe, number, rows, features, watched } = plan;
-        let data = source.on_host();
-        let (program, recorded) = record(device, plan, rbm, data.as_ref().map(|(rows, _)| rows))?;
-        let Recorded { feed, layers, .. } = &recorded;
-        let shared = match source {
-            Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
-            _ => Vec::new(),
-        };
-        let mut execution = device.load_sharing(program, &shared)?;
-        let mut means = Vec::new();
-        match &data {
-            Some((rows, order)) => {
-                feed.upload(&mut *execution, rows)?;
-                feed.write_order(&mut *execution, order)?;
-                if recipe.centred {
-                    means = rows.mean();
-                }
-            }
-            None if recipe.centred => {
+/// Loads a machine with what trains it; also gives where its parameters are.
+pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Source<'a>) -> Result<(Part<'a>, Learned)> {
+    let Plan { recipe, number, rows, watched, trained } = plan;
+    let (program, recorded) = record(device, plan, rbm, source.on_host().as_ref())?;
+    let Recorded { feed, steps, learned, watch, chains, driving } = recorded;
+    let Learned { layers, precision } = learned;
+    let shared = match &source {
+        Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
+        _ => Vec::new(),
+    };
+    let mut execution = device.load_sharing(program, &shared)?;
+    execution.write_many(&[
+        (layers.weight, &rbm.weight),
+        (layers.biases.0, &rbm.visible_bias),
+        (layers.biases.1, &rbm.hidden_bias),
+    ])?;
+    if let Some(driving) = driving {
+        execution.write_many(&[
+            (driving.weight, &rbm.weight),
+            (driving.biases.0, &rbm.visible_bias),
+            (driving.biases.1, &rbm.hidden_bias),
+        ])?;
+    }
+    // A centred machine that goes on has the offsets in its biases: b + μ W and a + λ Wᵀ take them out again.
+    let mut biases = (rbm.visible_bias.clone(), rbm.hidden_bias.clone());
+    let hidden = rbm.hidden_bias.len();
+    if let Some(offset) = layers.offsets.0 {
+        let means = match source.on_host() {
+            Some(rows) => rows.mean(),
+            None => {
                 let values = execution.read(feed.whole())?;
-                means = Rows { count: rows, width: rbm.visible_bias.len(), values: Values::Numbers(&values) }.mean();
+                Rows { count: rows, width: rbm.visible_bias.len(), values: Values::Numbers(&values) }.mean()
             }
-            None => {}
+        };
+        let means: Vec<f32> = means.iter().map(|&mean| mean as f32).collect();
+        execution.write(offset, &means)?;
+        for (row, mean) in rbm.weight.chunks_exact(hidden).zip(&means) {
+            biases.1.iter_mut().zip(row).for_each(|(bias, w)| *bias += mean * w);
         }
-        execution.write(layers.weight, &rbm.weight)?;
-        if let Some(driving) = recorded.driving {
-            execution.write(driving.weight, &rbm.weight)?;
-        }
-        if let Some(offset) = layers.offsets.0 {
-            execution.write(offset, &means.iter().map(|&mean| mean as f32).collect::<Vec<_>>())?;
-        }
-        if let Some(offset) = layers.offsets.1 {
-            // What binary units are on the mean while they know nothing.
-            execution.write(offset, &vec![0.5; offset.cols])?;
-        }
-        if let Some(precision) = recorded.precision {
-            execution.write(precision, &vec![1.0; precision.cols])?;
-        }
-        if let (Some(watch), Some(rows)) = (&recorded.watch, watched) {
-            watch.write(&mut *execution, rows)?;
-        }
-        let mut stream = Stream::new(recipe.seed, 500 + number as u32);
-        for chain in &recorded.chains {
-            write_states(&mut *execution, *chain, &mut stream)?;
-        }
-        let keep = features == Features::OnHost;
-        Ok(Self { execution, recorded, number, rows, keep, kept: Vec::new() })
     }
-
-    /// The hidden probabilities that the last epoch had, as the data of the next machine.
-    pub(crate) fn above(&mut self) -> Result<Source<'static>> {
-        let features = self.recorded.features[0];
-        if self.keep {
-            return Ok(Source::Kept(std::mem::take(&mut self.kept), features.cols));
+    if let Some(offset) = layers.offsets.1 {
+        // What binary units are on the mean while they know nothing.
+        execution.write(offset, &vec![0.5; offset.cols])?;
+        for (bias, row) in biases.0.iter_mut().zip(rbm.weight.chunks_exact(hidden)) {
+            *bias += row.iter().map(|w| 0.5 * w).sum::<f32>();
         }
-        Ok(Source::Device(self.execution.share(features)?))
     }
-
-    /// Measures the operations of a step of that many rows.
-    pub(crate) fn profile(&mut self, step: &Step) -> Result<Option<Profile>> {
-        Profile::measure(&mut *self.execution, self.recorded.steps[0], step)
+    if trained && recipe.centred {
+        execution.write_many(&[(layers.biases.0, &biases.0), (layers.biases.1, &biases.1)])?;
     }
+    if let Some(precision) = precision {
+        let known = rbm.deviation.as_ref().map(|deviation| deviation.iter().map(|deviation| 1.0 / deviation).collect());
+        execution.write(precision, &known.unwrap_or_else(|| vec![1.0; precision.cols]))?;
+    }
+    if let (Some(watch), Some(rows)) = (&watch, watched) {
+        watch.write(&mut *execution, rows)?;
+    }
+    let mut stream = Stream::new(recipe.seed, streams::CHAINS + number as u32);
+    for chain in chains {
+        write_states(&mut *execution, chain, &mut stream)?;
+    }
+    let method = Machine {
+        stage: format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len()),
+        rate: recipe.rate_of(rbm),
+        recipe: recipe.clone(),
+        number,
+        batch: recipe.batch.min(rows),
+        steps,
+        watch,
+    };
+    Ok((Part { execution, feed, source, method: Box::new(method) }, learned))
+}
 
+impl Learned {
     /// Gives the parameters that were learned, without offsets.
-    pub(crate) fn read(&mut self, rbm: &mut Rbm) -> Result<()> {
-        let execution = &mut *self.execution;
-        rbm.weight = execution.read(self.recorded.layers.weight)?;
-        rbm.visible_bias = execution.read(self.recorded.layers.biases.0)?;
-        rbm.hidden_bias = execution.read(self.recorded.layers.biases.1)?;
+    pub(crate) fn read(&self, execution: &mut dyn Execution, rbm: &mut Rbm) -> Result<()> {
+        let Layers { weight, biases, offsets, .. } = self.layers;
+        rbm.weight = execution.read(weight)?;
+        rbm.visible_bias = execution.read(biases.0)?;
+        rbm.hidden_bias = execution.read(biases.1)?;
         let hidden = rbm.hidden_bias.len();
         // a + (h − λ) Wᵀ and b + (v − μ) W
-        if let Some(offset) = self.recorded.layers.offsets.0 {
+        if let Some(offset) = offsets.0 {
             for (row, mean) in rbm.weight.chunks_exact(hidden).zip(execution.read(offset)?) {
                 rbm.hidden_bias.iter_mut().zip(row).for_each(|(bias, w)| *bias -= mean * w);
             }
         }
-        if let Some(offset) = self.recorded.layers.offsets.1 {
+        if let Some(offset) = offsets.1 {
             let offset = execution.read(offset)?;
             for (bias, row) in rbm.visible_bias.iter_mut().zip(rbm.weight.chunks_exact(hidden)) {
                 *bias -= row.iter().zip(&offset).map(|(w, mean)| w * mean).sum::<f32>();
             }
         }
-        if let Some(precision) = self.recorded.precision {
+        if let Some(precision) = self.precision {
             rbm.deviation = Some(execution.read(precision)?.into_iter().map(|precision| 1.0 / precision).collect());
         }
         Ok(())
     }
+}
 
-    /// Gives the completed epochs, and whether the observer ended the run.
-    pub(crate) fn train(
-        &mut self,
-        recipe: &Pretrain,
-        rbm: &Rbm,
-        source: &Source<'_>,
-        observer: &mut Observer<'_>,
-    ) -> Result<(Vec<PretrainEpoch>, bool)> {
-        let stage = format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len());
-        let rate = recipe.rate_of(rbm);
-        let batches: Vec<_> = minibatches(self.rows, recipe.batch.min(self.rows)).collect();
-        let data = source.on_host();
-        let mut records = Vec::new();
-        for epoch in 1..=recipe.epochs {
-            let start = Instant::now();
-            let early = epoch <= recipe.initial_epochs;
-            let momentum = if early { recipe.initial_momentum } else { recipe.final_momentum };
-            let step = |(i, &(offset, rows)): (usize, &(u32, u32))| Step {
-                offset,
-                rows,
-                counter: ((epoch - 1) * batches.len() + i) as u32,
-                learning_rate: rate,
-                momentum,
-                weight_cost: recipe.weight_cost,
-                // What becomes of a velocity and a gradient, where they are combined apart from each other.
-                alpha: momentum,
-                beta: -rate,
-                ..Step::seeded(recipe.seed.wrapping_add(self.number as u64))
-            };
-            let steps: Vec<Step> = batches.iter().enumerate().map(step).collect();
-            let last = epoch == recipe.epochs;
-            let routines = if last { &self.recorded.lasts } else { &self.recorded.steps };
-            let (rows, epochs) = (self.rows, recipe.epochs);
-            let batch = recipe.batch;
-            let mut progress = Progress { stage: &stage, epoch, epochs, rows, batch, done: 0, observer };
-            let (features, kept, keep) = (&self.recorded.features, &mut self.kept, self.keep && last);
-            let after = |execution: &mut dyn Execution, place: usize, rows: usize| {
-                if keep {
-                    let read = execution.read(features[place])?;
-                    kept.extend_from_slice(&read[..rows * features[place].cols]);
-                }
-                Ok(())
-            };
-            let control = &mut |batches| progress.tell(batches);
-            let source = data.as_ref().map(|(rows, order)| (rows, &**order));
-            let ran = self.recorded.feed.run(&mut *self.execution, routines, &steps, source, control, after);
-            let Some(metrics) = progress.outcome(ran)? else {
-                return Ok((records, true));
-            };
-            let free_energy_gap = match &self.recorded.watch {
-                Some(watch) => Some(watch.gap(&mut *self.execution)?),
-                None => None,
-            };
-            let (error, seconds) = (metrics.mean_error(), start.elapsed().as_secs_f64());
-            if !error.is_finite() {
-                return Err(Error::Diverged { stage, epoch, rate: f64::from(rate), error });
-            }
-            let cost = HostCost::of(&metrics, steps.len());
-            records.push(PretrainEpoch { epoch, error, free_energy_gap, seconds, cost });
-            let (stage, test_error) = (stage.clone(), None);
-            let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
-            if observer(&event) == ControlFlow::Break(()) {
-                return Ok((records, true));
-            }
+/// The training of a machine by contrastive divergence, whatever its chains.
+struct Machine {
+    stage: String,
+    rate: f32,
+    recipe: Pretrain,
+    number: usize,
+    batch: usize,
+    steps: Vec<RoutineId>,
+    watch: Option<Watch>,
+}
+
+impl Method for Machine {
+    fn stage(&self) -> &str {
+        &self.stage
+    }
+
+    fn epochs(&self) -> usize {
+        self.recipe.epochs
+    }
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(self.rate)
+    }
+
+    fn visits(&self) -> Visits {
+        match self.number {
+            0 => Visits::Once { seed: self.recipe.seed, stream: streams::PRETRAINING_ORDER },
+            // Features lie in the order in which the rows were visited.
+            _ => Visits::InOrder,
         }
-        Ok((records, false))
+    }
+
+    fn routines(&self) -> &[RoutineId] {
+        &self.steps
+    }
+
+    fn step(&self, place: Place, (offset, rows): (u32, u32)) -> Step {
+        let early = place.epoch < self.recipe.initial_epochs;
+        Step {
+            offset,
+            rows,
+            counter: place.number() as u32,
+            learning_rate: self.rate,
+            momentum: if early { self.recipe.initial_momentum } else { self.recipe.final_momentum },
+            weight_cost: self.recipe.weight_cost,
+            ..Step::seeded(self.recipe.seed.wrapping_add(self.number as u64))
+        }
+    }
+
+    fn outcome(&mut self, execution: &mut dyn Execution, tally: &Tally, _: usize) -> Result<Outcome> {
+        let error = tally.metrics.mean_error();
+        let watch = self.watch.as_ref().filter(|_| error.is_finite());
+        let free_energy_gap = watch.map(|watch| watch.gap(execution)).transpose()?;
+        Ok(Outcome { error, test: None, free_energy_gap })
     }
 }
 
@@ -378,8 +315,8 @@ fn record_deviations(
     (v0, h0): (Tensor, Tensor),
     (precision, rate): (Tensor, f32),
 ) -> Result<Vec<Op>> {
-    let [mean, rest] = ["mean of v", "rest of v"].map(|name| to.like(name, v0));
-    let [slope, product] = ["slope of deviation", "change of deviation"].map(|name| to.like(name, precision));
+    let [mean, rest] = ["v0.mean", "v0.rest"].map(|name| to.like(name, v0));
+    let [slope, product] = ["precision.slope", "precision.change"].map(|name| to.like(name, precision));
     layers.down(to, h0, Wanted::mean(mean))?;
     to.step.push(Op::Combine { x: v0, y: mean, factors: Factors::Fixed(1.0, -1.0), out: rest })?;
     to.step.push(Op::ColumnMeans { input: v0, times: Some(rest), out: slope })?;

@@ -1,10 +1,10 @@
 //! The tensors of a minibatch: inputs, and what is to be made of them.
 
-use strait_compute::{Execution, Kind, Op, Program, Routine, Shift, Tensor, Update};
+use strait_compute::{Execution, Op, Program, Routine, Shift, Tensor};
 use strait_data::Rows;
 use strait_models::Network;
 
-use crate::tape::Tape;
+use crate::tape::{Slopes, Tape};
 use crate::{FineTune, Result, Trainable};
 
 /// Columns of a data set that a minibatch takes.
@@ -24,9 +24,8 @@ pub(crate) struct Minibatch {
 
 impl Minibatch {
     pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &dyn Trainable) -> Self {
-        let input = program.tensor(format!("{name}x"), rows, net.layers()[0].inputs, Kind::Values);
-        let target =
-            (net.targets() > 0).then(|| program.tensor(format!("{name}target"), rows, net.targets(), Kind::Values));
+        let input = program.value(format!("{name}x"), rows, net.layers()[0].inputs);
+        let target = (net.targets() > 0).then(|| program.value(format!("{name}target"), rows, net.targets()));
         Self { input, target }
     }
 
@@ -54,19 +53,39 @@ impl Minibatch {
         Ok(())
     }
 
-    /// Records its way through a model, and back with what `update` makes of each parameter's gradient; without it the model
-    /// does not learn.
-    pub(crate) fn record<U: FnMut(&mut Program, Tensor) -> Update>(
+    /// Records its way through a model to its losses.
+    pub(crate) fn measure(
         &self,
         (program, routine): (&mut Program, &mut Routine),
         (net, network): (&dyn Trainable, &Network),
         recipe: &FineTune,
-        update: Option<U>,
     ) -> Result<()> {
-        let mut tape = Tape::new(program, routine, self.input.rows, update.is_some());
+        self.tape((program, routine), (net, network), recipe, false)?;
+        Ok(())
+    }
+
+    /// Records its way through a model to its losses, and back to the gradients of all parameters, for which `place` gives tensors.
+    pub(crate) fn learn(
+        &self,
+        (program, routine): (&mut Program, &mut Routine),
+        (net, network): (&dyn Trainable, &Network),
+        recipe: &FineTune,
+        place: impl FnMut(&mut Program, Tensor) -> Tensor,
+    ) -> Result<Slopes> {
+        self.tape((program, routine), (net, network), recipe, true)?.gradients(&network.layers[..recipe.frozen], place)
+    }
+
+    fn tape<'a>(
+        &self,
+        (program, routine): (&'a mut Program, &'a mut Routine),
+        (net, network): (&dyn Trainable, &Network),
+        recipe: &FineTune,
+        learns: bool,
+    ) -> Result<Tape<'a>> {
+        let mut tape = Tape::new(program, routine, self.input.rows, learns);
         let x = tape.data(self.input);
         let target = self.target.map_or(x, |target| tape.data(target));
         net.record(&mut tape, recipe, &network.layers, x, target)?;
-        update.map_or(Ok(()), |update| tape.learn(&network.layers[..recipe.frozen], update))
+        Ok(tape)
     }
 }

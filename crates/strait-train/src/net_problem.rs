@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use strait_compute::{Execution, Factors, Kind, Op, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_compute::{Execution, Factors, Op, Routine, RoutineId, Step, Tensor, go_on};
 use strait_models::Network;
 
 use crate::minimize::{POINT, Problem, Vector};
@@ -18,26 +18,23 @@ pub struct NetProblem<'a> {
 /// The vectors and routines of a [`NetProblem`], kept from one minibatch to the next.
 pub(crate) struct Memory {
     vectors: Vec<Vec<Tensor>>,
-    /// Records loss and gradient into a vector.
-    gradient_routines: HashMap<Vector, RoutineId>,
+    /// Loss and gradient, before they are first asked for and after.
+    evaluation: Result<RoutineId, Routine>,
     combinations: HashMap<(Vector, Vector, Vector), RoutineId>,
     products: HashMap<(Vector, Vector), RoutineId>,
-    evaluation: Routine,
 }
+
+/// The vector into which loss and gradient are recorded.
+pub(crate) const GRADIENT: Vector = Vector(2);
 
 impl Memory {
     /// The vectors that exist: the parameters, and those declared beside them in the same order. `evaluation` records
-    /// the loss and the gradients, whose destinations are filled in for each vector that is asked for.
+    /// the loss, and the gradients into the vector [`GRADIENT`].
     pub(crate) fn new(network: &Network, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
         let point = network.parameters();
         let vectors = std::iter::once(point).chain(others).collect();
-        Self {
-            vectors,
-            gradient_routines: HashMap::new(),
-            combinations: HashMap::new(),
-            products: HashMap::new(),
-            evaluation,
-        }
+        let (combinations, products) = (HashMap::new(), HashMap::new());
+        Self { vectors, evaluation: Err(evaluation), combinations, products }
     }
 }
 
@@ -104,41 +101,21 @@ impl Problem for NetProblem<'_> {
     }
 
     fn evaluate(&mut self, gradient: Vector) -> Result<f64, Self::Error> {
-        let routine = match self.memory.gradient_routines.get(&gradient) {
-            Some(&routine) => routine,
-            None => {
+        let routine = match &self.memory.evaluation {
+            Ok(routine) => *routine,
+            Err(recorded) => {
                 let mut routine = Routine::new("loss and gradient");
-                let destinations: HashMap<Tensor, Tensor> = self.memory.vectors[0]
-                    .iter()
-                    .copied()
-                    .zip(self.memory.vectors[gradient.0].iter().copied())
-                    .collect();
-                // The recorded destinations are the parameters themselves, or gradients that are kept on the way.
-                let store = |update: &mut Update| {
-                    if let Some(&gradient) = destinations.get(&update.target()) {
-                        *update = Update::Store { gradient };
-                    }
-                };
-                // Limits on weights belong to updates.
-                let recorded = self.memory.evaluation.ops().iter().filter(|op| !matches!(op, Op::MaxNorm { .. }));
-                for op in recorded {
-                    let mut op = op.clone();
-                    match &mut op {
-                        Op::Gradient { weight, bias, input_bias, .. } => {
-                            [Some(weight), bias.as_mut(), input_bias.as_mut()].into_iter().flatten().for_each(store);
-                        }
-                        Op::SharedBias { bias, .. } => store(bias),
-                        _ => {}
-                    }
-                    routine.push(op)?;
-                }
-                let routine = self.execution.add(routine)?;
-                self.memory.gradient_routines.insert(gradient, routine);
-                routine
+                recorded.ops().iter().try_for_each(|op| routine.push(op.clone()))?;
+                self.execution.add(routine)?
             }
         };
+        self.memory.evaluation = Ok(routine);
         let step = Step { rows: self.rows, ..Step::default() };
-        Ok(self.execution.run(routine, &[step], &mut go_on)?.mean_loss())
+        let loss = self.execution.run(routine, &[step], &mut go_on)?.mean_loss();
+        if gradient != GRADIENT {
+            self.combine(1.0, GRADIENT, 0.0, GRADIENT, gradient)?;
+        }
+        Ok(loss)
     }
 }
 
@@ -150,7 +127,10 @@ pub(crate) fn declare_vectors(
 ) -> Vec<Vec<Tensor>> {
     let mut vectors = Vec::with_capacity(count);
     for number in POINT.0 + 1..=count {
-        let mut declare = |part: Tensor| program.tensor(format!("vector {number}"), part.rows, part.cols, Kind::Values);
+        let mut declare = |part: Tensor| {
+            let name = format!("{}.vector.{number}", program.name(part));
+            program.value(name, part.rows, part.cols)
+        };
         vectors.push(network.parameters().into_iter().map(&mut declare).collect());
     }
     vectors

@@ -1,7 +1,7 @@
 //! Optimisers, and what each keeps beside the parameters.
 
 use serde::{Deserialize, Serialize};
-use strait_compute::{Kind, Program, Tensor, Update};
+use strait_compute::{Program, Tensor, Update};
 
 /// How the parameters follow the gradient.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -50,16 +50,15 @@ impl Optimizer {
         }
     }
 
-    pub(crate) fn update(&self, program: &mut Program, parameter: Tensor) -> Update {
-        let mut state = |name: &str| {
-            let name = format!("{} {name}", program.name(parameter));
-            program.tensor(name, parameter.rows, parameter.cols, Kind::Values)
-        };
+    /// The rule by which a parameter follows its gradient, with what it keeps from step to step; none for minimisers.
+    pub(crate) fn rule(&self, program: &mut Program, parameter: Tensor) -> Option<Update> {
         match self {
-            Self::Adam { .. } => Update::Adam { parameter, first: state("first"), second: state("second") },
-            Self::Momentum { .. } => Update::Momentum { parameter, velocity: state("velocity") },
-            // Stands for the vector that the minimiser asks for.
-            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => Update::Store { gradient: parameter },
+            Self::Adam { .. } => {
+                let [first, second] = ["adam.first", "adam.second"].map(|name| state(program, parameter, name));
+                Some(Update::Adam { parameter, first, second })
+            }
+            Self::Momentum { .. } => Some(momentum(program, parameter)),
+            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => None,
         }
     }
 
@@ -71,4 +70,15 @@ impl Optimizer {
             Self::Lbfgs { memory, .. } => 4 + 2 * memory,
         }
     }
+}
+
+/// Stochastic gradient descent with momentum for a parameter.
+pub(crate) fn momentum(program: &mut Program, parameter: Tensor) -> Update {
+    Update::Momentum { parameter, velocity: state(program, parameter, "momentum.velocity") }
+}
+
+/// What an optimiser keeps of a parameter from step to step.
+fn state(program: &mut Program, parameter: Tensor, what: &str) -> Tensor {
+    let name = format!("{}.{what}", program.name(parameter));
+    program.state(name, parameter.rows, parameter.cols)
 }

@@ -2,7 +2,7 @@
 
 use strait_compute::philox::Stream;
 use strait_compute::{
-    Activation, Execution, Factors, Kind, LossKind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update,
+    Activation, Execution, Factors, LossKind, Op, PenaltyKind, Program, Replica, Routine, Tensor, Update,
 };
 use strait_models::{TotalInput, Units, Wanted};
 
@@ -61,7 +61,12 @@ pub(crate) struct Recording<'a> {
 
 impl Recording<'_> {
     pub(crate) fn like(&mut self, name: impl Into<String>, other: Tensor) -> Tensor {
-        self.program.tensor(name, other.rows, other.cols, Kind::Values)
+        self.program.value(name, other.rows, other.cols)
+    }
+
+    /// What stays from step to step, of the shape of another tensor.
+    pub(crate) fn carried(&mut self, name: impl Into<String>, other: Tensor) -> Tensor {
+        self.program.state(name, other.rows, other.cols)
     }
 
     /// Activities less the offsets of their units.
@@ -69,7 +74,7 @@ impl Recording<'_> {
         if offset.is_none() {
             return Ok(activities);
         }
-        let name = format!("centred {}", self.program.name(activities));
+        let name = format!("{}.centred", self.program.name(activities));
         let out = self.like(name, activities);
         self.step.push(Op::Standardize { input: activities, shift: offset, scale: None, out })?;
         Ok(out)
@@ -108,7 +113,7 @@ impl Layers {
     ) -> Result<Phases> {
         let mut step = Routine::new(format!("CD-{steps}"));
         let to = &mut Recording { program, step: &mut step };
-        let mut state = to.like("h0 state", h0);
+        let mut state = to.like("h0.state", h0);
         self.up(to, v0, Wanted::mean(h0).drawn(state, self.hidden_stream(0)))?;
         let (mut v, mut h) = (v0, h0);
         for k in 1..=steps {
@@ -117,7 +122,7 @@ impl Layers {
             if k == steps {
                 self.up(to, v, Wanted::mean(h))?;
             } else {
-                state = to.like(format!("h{k} state"), h0);
+                state = to.like(format!("h{k}.state"), h0);
                 self.up(to, v, Wanted::mean(h).drawn(state, self.hidden_stream(k)))?;
             }
         }
@@ -126,13 +131,15 @@ impl Layers {
 
     /// Other parameters of the same shapes and streams.
     pub(crate) fn beside(&self, program: &mut Program, name: &str) -> Self {
-        let mut like = |other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
-        let (weight, biases) = (like(self.weight), (like(self.biases.0), like(self.biases.1)));
-        Self { weight, biases, ..*self }
+        let [weight, hidden, visible] = self.parameters().map(|parameter| {
+            let name = format!("{}.{name}", program.name(parameter));
+            program.state(name, parameter.rows, parameter.cols)
+        });
+        Self { weight, biases: (visible, hidden), ..*self }
     }
 
     /// The weights, the hidden bias and the visible one.
-    fn parameters(&self) -> [Tensor; 3] {
+    pub(crate) fn parameters(&self) -> [Tensor; 3] {
         [self.weight, self.biases.1, self.biases.0]
     }
 
@@ -140,7 +147,7 @@ impl Layers {
     /// divergence.
     fn record_data(&self, to: &mut Recording<'_>, (v0, h0): (Tensor, Tensor)) -> Result<Tensor> {
         let [state, reconstruction] =
-            [("h0 state", h0), ("reconstruction", v0)].map(|(name, other)| to.like(name, other));
+            [("h0.state", h0), ("reconstruction", v0)].map(|(name, other)| to.like(name, other));
         self.up(to, v0, Wanted::mean(h0).drawn(state, self.hidden_stream(0)))?;
         self.down(to, state, Wanted::mean(reconstruction).given(Some(v0)))?;
         Ok(reconstruction)
@@ -157,7 +164,7 @@ impl Layers {
         let mut step = Routine::new(format!("PCD-{steps}"));
         let to = &mut Recording { program, step: &mut step };
         let reconstruction = self.record_data(to, data)?;
-        let chain = to.like("chain", data.1);
+        let chain = to.carried("chain", data.1);
         let negative = driving.unwrap_or(*self).gibbs(to, data.0, chain, steps)?;
         Ok(Phases { step, reconstruction, negative, chains: vec![chain], driving })
     }
@@ -171,8 +178,8 @@ impl Layers {
         chain: Tensor,
         steps: usize,
     ) -> Result<(Tensor, Tensor)> {
-        let [v, state] = ["chain v", "chain v state"].map(|name| to.like(name, given));
-        let h = to.like("chain h", chain);
+        let [v, state] = ["chain.v", "chain.v.state"].map(|name| to.like(name, given));
+        let h = to.like("chain.h", chain);
         for k in 1..=steps {
             self.down(to, chain, Wanted::mean(v).drawn(state, self.visible_stream(k)).given(Some(given)))?;
             self.up(to, state, Wanted::mean(h).drawn(chain, self.hidden_stream(k)))?;
@@ -196,9 +203,11 @@ impl Layers {
         let mut replicas = Vec::new();
         let mut means = Vec::new();
         for number in 0..chains {
-            let [v, visible] = ["v", "v state"].map(|name| to.like(format!("{name} of chain {number}"), data.0));
-            let [h, hidden] = ["h", "h state"].map(|name| to.like(format!("{name} of chain {number}"), data.1));
-            let [above, below] = [data.1, data.0].map(|side| to.like(format!("total input of chain {number}"), side));
+            let [v, visible] = ["v", "v.state"].map(|name| to.like(format!("chain.{number}.{name}"), data.0));
+            let h = to.like(format!("chain.{number}.h"), data.1);
+            let hidden = to.carried(format!("chain.{number}"), data.1);
+            let [above, below] = [("h", data.1), ("v", data.0)]
+                .map(|(name, side)| to.like(format!("chain.{number}.{name}.total_input"), side));
             replicas.push(Replica { visible, inputs: above, hidden });
             means.push((v, h, below));
         }
@@ -240,15 +249,22 @@ pub(crate) fn write_states(execution: &mut dyn Execution, chain: Tensor, stream:
     Ok(execution.write(chain, &bits)?)
 }
 
-/// The gradient of all parameters, and what becomes of that of the weights, the hidden bias and the visible one.
+/// The gradient of all parameters: that of the weights, the hidden bias and the visible one.
 pub(crate) fn gradient(
     positive: (Tensor, Tensor),
     negative: (Tensor, Tensor),
-    [weight, bias, input_bias]: [Update; 3],
+    gradients: [Tensor; 3],
     scale: f32,
 ) -> Op {
+    let [weight, bias, input_bias] = gradients.map(|gradient| Update::Store { gradient });
     let (bias, input_bias) = (Some(bias), Some(input_bias));
     Op::Gradient { positive, negative: Some(negative), weight, bias, input_bias, plus: None, positions: 1, scale }
+}
+
+/// What becomes of these gradients.
+pub(crate) fn follow(gradients: [Tensor; 3], updates: [Update; 3]) -> impl Iterator<Item = Op> {
+    let pairs = gradients.into_iter().zip(updates).enumerate();
+    pairs.map(|(i, (gradient, update))| Op::Update { gradient, update, decays: i == 0 })
 }
 
 /// Records the hidden statistics of the positive phase less the derivative of the divergence of their means from a target.
@@ -258,8 +274,8 @@ pub(crate) fn record_sparsity(
     h0: Tensor,
     (weight, target): (f32, f32),
 ) -> Result<Tensor> {
-    let [slope, out] = ["slope", "sparse h0"].map(|name| program.tensor(name, h0.rows, h0.cols, Kind::Values));
-    let means = program.tensor("means", 1, h0.cols, Kind::Values);
+    let [slope, out] = ["h0.slope", "h0.sparse"].map(|name| program.value(name, h0.rows, h0.cols));
+    let means = program.value("h0.means", 1, h0.cols);
     let kind = PenaltyKind::Sparsity { weight, target, means };
     step.push(Op::ColumnMeans { input: h0, times: None, out: means })?;
     // The penalty adds its derivative to what is there.
@@ -272,7 +288,6 @@ pub(crate) fn record_sparsity(
 /// Fast weights beside those that are learned.
 pub(crate) struct Fast {
     pub(crate) rate: f32,
-    pub(crate) weight_cost: f32,
     /// What limits the weights after they learned.
     pub(crate) limits: Vec<Op>,
 }
@@ -281,28 +296,22 @@ impl Fast {
     /// What is left of fast weights after a step.
     const KEPT: f32 = 0.95;
 
-    /// The gradient G, then for each parameter θ with its velocity v and fast part f, the step's factors being the momentum and
-    /// the negative learning rate: v ← m v − ε G, θ ← θ + v, f ← 0.95 f − ε_f G, and θ + f drives the chains.
+    /// What follows the gradients G: for each parameter θ its fast part f ← 0.95 f − ε_f G, then the update of θ itself, and θ + f, which
+    /// drives the chains.
     pub(crate) fn learn(
         &self,
         program: &mut Program,
-        (positive, negative): ((Tensor, Tensor), (Tensor, Tensor)),
+        gradients: [Tensor; 3],
         updates: [Update; 3],
         driving: &Layers,
     ) -> Vec<Op> {
-        let mut like = |name: &str, other: Tensor| program.tensor(name, other.rows, other.cols, Kind::Values);
-        let gradients = updates.map(|update| like("gradient", update.target()));
-        let mut ops = vec![gradient(positive, negative, gradients.map(|gradient| Update::Store { gradient }), 1.0)];
-        for (i, update) in updates.into_iter().enumerate() {
-            let (parameter, gradient, total) = (update.target(), gradients[i], driving.parameters()[i]);
-            let [velocity, fast] = ["velocity", "fast"].map(|name| like(name, parameter));
+        let mut ops = Vec::new();
+        for (i, op) in follow(gradients, updates).enumerate() {
+            let (parameter, gradient, total) = (updates[i].target(), gradients[i], driving.parameters()[i]);
+            let fast = program.state(format!("{}.fast", program.name(parameter)), parameter.rows, parameter.cols);
             let combine = |x, y, factors, out| Op::Combine { x, y, factors, out };
             ops.push(combine(fast, gradient, Factors::Fixed(Self::KEPT, -self.rate), fast));
-            if i == 0 && self.weight_cost > 0.0 {
-                ops.push(combine(gradient, parameter, Factors::Fixed(1.0, self.weight_cost), gradient));
-            }
-            ops.push(combine(velocity, gradient, Factors::Step, velocity));
-            ops.push(combine(parameter, velocity, Factors::Fixed(1.0, 1.0), parameter));
+            ops.push(op);
             if i == 0 {
                 ops.extend(self.limits.iter().cloned());
             }

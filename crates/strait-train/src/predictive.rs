@@ -1,7 +1,7 @@
 //! Predictive sparse decomposition: sparse codes, the dictionary that they are for, and an encoder that foretells them.
 
 use serde::{Deserialize, Serialize};
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, go_on};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, Layer, Network, declare_rows, evaluation_batch, minibatches, parts, upload};
@@ -43,7 +43,7 @@ impl Default for Inference {
 /// atoms of length 1; here all have the same gain, by the length of the atoms.)
 ///
 /// ```
-/// use strait_train::{FineTune, Inference, Objective, Optimizer, PredictiveSparse, silent};
+/// use strait_train::{FineTune, Inference, Objective, Optimizer, PredictiveSparse};
 /// let device = strait_compute::Device::cpu()?;
 /// let values: Vec<f32> = (0..400).map(|i| if i % 4 == i / 4 % 4 { 1.0 } else { 0.0 }).collect();
 /// let rows = strait_data::Rows::numbers(&values, 4)?;
@@ -51,7 +51,7 @@ impl Default for Inference {
 /// let mut model = PredictiveSparse::new(4, 8, inference, 1)?;
 /// let optimizer = Optimizer::adam(0.01);
 /// let recipe = FineTune { batch: 10, optimizer, objective: Objective::SquaredError, ..FineTune::default() };
-/// recipe.fit(&device, &mut model, rows, None, &mut silent)?;
+/// recipe.fit(&device, &mut model, rows)?;
 /// assert!(model.net.explained_variance(&device, rows)? > 0.9);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -70,7 +70,7 @@ impl PredictiveSparse {
     /// If a size is zero or the settings make no sense.
     pub fn new(inputs: usize, codes: usize, inference: Inference, seed: u64) -> Result<Self> {
         let mut net = Autoencoder::glorot(&[inputs, codes], seed)?;
-        let mut stream = Stream::new(seed, 301);
+        let mut stream = Stream::new(seed, streams::ATOMS);
         let [encoder, dictionary] = &mut net.layers[..] else {
             unreachable!("it was made of two layers");
         };
@@ -101,9 +101,9 @@ impl PredictiveSparse {
             let batch = evaluation_batch(device, &self.net.layers, part.count);
             let mut program = Program::default();
             let data = declare_rows(&mut program, "data", &part);
-            let x = program.tensor("x", batch, part.width, Kind::Values);
-            let result = program.tensor("result", part.count, codes, Kind::Rows);
-            let network = Network::declare(&mut program, &self.net.layers);
+            let x = program.value("x", batch, part.width);
+            let result = program.data("result", part.count, codes, Kind::Rows);
+            let network = Network::declare(&mut program, "layers", &self.net.layers);
             let mut routine = Routine::new("inference");
             routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
             let mut tape = Tape::new(&mut program, &mut routine, batch, false);

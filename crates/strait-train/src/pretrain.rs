@@ -2,17 +2,17 @@
 //! (Hinton 2002; Hinton & Salakhutdinov 2006).
 
 use serde::{Deserialize, Serialize};
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{Device, Precision, Step};
 use strait_data::{Rows, Values};
 use strait_models::{Rbm, Stack, Units, check_sizes};
 
 use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
-use crate::feed::Feed;
-use crate::machine::{Features, Machine, Plan, Source, record};
+use crate::machine;
+use crate::method::Source;
+use crate::pretraining::Pretraining;
 use crate::progress::HostCost;
-use crate::watch::Watched;
-use crate::{Error, Observer, Profile, Result};
+use crate::{Error, Profile, Result, Run};
 
 /// Where the negative phase starts.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -140,7 +140,7 @@ fn is_false(x: &bool) -> bool {
 }
 
 /// One epoch of one layer.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PretrainEpoch {
     /// Counted from 1.
     pub epoch: usize,
@@ -173,88 +173,67 @@ impl Pretrain {
     /// Trains a machine for each two consecutive sizes, from the data upwards.
     ///
     /// The rows are shuffled once; the minibatches stay the same in all epochs, as in the paper's code. The data of a
-    /// layer are the hidden probabilities that the one below had in its last epoch, minibatch by minibatch; they stay
-    /// on the device. The free energies of rows that are `held_out`, and of as many others (at most 1000, and of small data a
-    /// twentieth), are compared after each epoch.
+    /// layer are the hidden probabilities of the finished machine below; they stay on the device.
     ///
     /// ```
-    /// use strait_train::{Pretrain, silent};
+    /// use strait_train::Pretrain;
     /// let device = strait_compute::Device::cpu()?;
     /// let pixels = [0u8, 255, 255, 0].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
     /// let recipe = Pretrain { epochs: 3, batch: 10, ..Pretrain::default() };
-    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows, None, &mut silent)?;
+    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows)?;
     /// assert_eq!(pretrained.stack.unroll().sizes(), [4, 3, 2, 3, 4]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, or an error is not finite.
-    pub fn fit(
-        &self,
-        device: &Device,
-        sizes: &[usize],
-        rows: Rows<'_>,
-        held_out: Option<Rows<'_>>,
-        observer: &mut Observer<'_>,
-    ) -> Result<Pretrained> {
+    pub fn fit(&self, device: &Device, sizes: &[usize], rows: Rows<'_>) -> Result<Pretrained> {
+        self.run(device, sizes, rows)?.train()
+    }
+
+    /// A run that trains such a stack.
+    ///
+    /// ```
+    /// use strait_train::Pretrain;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let recipe = Pretrain { epochs: 2, batch: 10, ..Pretrain::default() };
+    /// let mut run = recipe.run(&device, &[4, 3, 2], rows)?.held_out(rows.first(20))?;
+    /// while let Some(epoch) = run.epoch()? {
+    ///     println!("machine {}: {:.3}", run.cursor().part, epoch.error);
+    /// }
+    /// let stack = run.stop()?.stack;
+    /// // Two more epochs for each machine.
+    /// let further = recipe.run(&device, &[4, 3, 2], rows)?.from(stack)?.train()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pretrain::fit`].
+    pub fn run<'a>(&self, device: &Device, sizes: &[usize], rows: Rows<'a>) -> Result<Run<'a, Pretraining<'a>>> {
         self.check()?;
         check_sizes(sizes)?;
-        for rows in [Some(rows), held_out].into_iter().flatten() {
-            if sizes[0] != rows.width {
-                return Err(strait_models::Error::Width { expected: sizes[0], found: rows.width }.into());
-            }
-            self.visible.check(rows.width)?;
-            admissible(self.visible, &rows)?;
-        }
+        self.check_rows(sizes[0], &rows)?;
         self.check_layers(sizes)?;
         let machines = sizes.len() - 1;
-        let order = Stream::new(self.seed, 1).permutation(rows.count);
-        let largest = sizes.iter().max().copied().unwrap_or(0);
-        let above = if Feed::room(device, rows.count, largest) { Features::OnDevice } else { Features::OnHost };
         let units = |layer: usize| (sizes[layer], self.units(layer, machines));
-        let rbm = |number| Rbm::new(units(number), units(number + 1), &mut Stream::new(self.seed, 2 + number as u32));
-        let rbms = (0..machines).map(rbm).collect::<strait_models::Result<Vec<_>>>()?;
-        let plan = |number: usize| {
-            let features = if number + 1 == machines { Features::Dropped } else { above };
-            Plan { recipe: self, number, rows: rows.count, features, watched: None }
+        let rbm = |number| {
+            let stream = &mut Stream::new(self.seed, streams::MACHINES + number as u32);
+            Rbm::new(units(number), units(number + 1), stream)
         };
-        // The kernels of all machines are compiled at once, but for those of the free energies, where all data stay on the device.
-        if above == Features::OnDevice {
-            let data = |number| Some(&rows).filter(|_| number == 0);
-            let recorded = |(number, rbm)| Ok(record(device, plan(number), rbm, data(number))?.0);
-            device.prepare(&rbms.iter().enumerate().map(recorded).collect::<Result<Vec<_>>>()?)?;
+        let rbms = (0..machines).map(rbm).collect::<strait_models::Result<Vec<_>>>()?;
+        Ok(Run::new(device, Pretraining::new(self.clone(), rbms, rows)))
+    }
+
+    /// Whether rows are what the lowest machine takes.
+    pub(crate) fn check_rows(&self, width: usize, rows: &Rows<'_>) -> Result<()> {
+        if width != rows.width {
+            return Err(strait_models::Error::Width { expected: width, found: rows.width }.into());
         }
-        let mut source = Source::Host(rows, order);
-        let mut watched = held_out.map(|held_out| Watched::new(rows, held_out, self.seed));
-        let mut result = Pretrained { stack: Stack { rbms: Vec::new() }, layers: Vec::new(), stopped: false };
-        for (number, mut rbm) in rbms.into_iter().enumerate() {
-            let last = number + 1 == machines;
-            let plan = Plan { watched: watched.as_ref(), ..plan(number) };
-            let mut machine = Machine::load(device, plan, &rbm, &source)?;
-            let (epochs, stopped) = machine.train(self, &rbm, &source, observer)?;
-            machine.read(&mut rbm)?;
-            let parameters = [&rbm.weight, &rbm.visible_bias, &rbm.hidden_bias];
-            let negative = |x: &&f32| !(x.is_finite() && **x > 0.0);
-            let deviations = rbm.deviation.iter().flatten().find(negative);
-            if let Some(x) = parameters.into_iter().flatten().find(|x| !x.is_finite()).or(deviations) {
-                let stage = format!("RBM {}-{}", sizes[number], sizes[number + 1]);
-                let rate = f64::from(self.rate_of(&rbm));
-                return Err(Error::Diverged { stage, epoch: self.epochs, rate, error: f64::from(*x) });
-            }
-            if !last {
-                source = machine.above()?;
-            }
-            watched = watched.filter(|_| !last).map(|watched| watched.above(device, &rbm)).transpose()?;
-            result.stack.rbms.push(rbm);
-            let complete = last && epochs.len() == self.epochs;
-            result.layers.push(epochs);
-            if stopped && !complete {
-                result.stopped = true;
-                break;
-            }
-        }
-        Ok(result)
+        self.visible.check(rows.width)?;
+        admissible(self.visible, rows)
     }
 
     /// Measures the operations of a step of contrastive divergence between the rows and that many binary hidden units.
@@ -274,12 +253,16 @@ impl Pretrain {
         self.check()?;
         check_sizes(&[rows.width, hidden])?;
         let rows = rows.first(self.batch);
-        let order = (0..rows.count as u32).collect();
+        let order: Vec<u32> = (0..rows.count as u32).collect();
         let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
-        let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, 2))?;
-        let plan = Plan { recipe: self, number: 0, rows: rows.count, features: Features::Dropped, watched: None };
-        let mut machine = Machine::load(device, plan, &rbm, &Source::Host(rows, order))?;
-        machine.profile(&Step { rows: rows.count as u32, ..Step::seeded(self.seed) })
+        let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, streams::MACHINES))?;
+        let plan = machine::Plan { recipe: self, number: 0, rows: rows.count, watched: None, trained: false };
+        let (mut part, _) = machine::load(device, plan, &rbm, Source::Host(rows))?;
+        let execution = &mut *part.execution;
+        part.feed.upload(execution, &rows)?;
+        part.feed.write_order(execution, &order)?;
+        let step = Step { rows: rows.count as u32, ..Step::seeded(self.seed) };
+        Profile::measure(execution, part.method.routines()[0], &step)
     }
 
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.

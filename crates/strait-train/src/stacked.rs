@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 use strait_compute::{Activation, Device, Noise};
 use strait_data::Rows;
-use strait_models::{Affine, Autoencoder, check_sizes, forward};
+use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
-use crate::{Error, Event, FineTune, FineTuneEpoch, Observer, Result};
+use crate::method::{Part, Source};
+use crate::plan::{Epoch, Plan};
+use crate::tuning::{self, not_finite, record_of};
+use crate::{Error, FineTune, FineTuneEpoch, Result, Run};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
 /// has one layer of logistic units, and learns to reconstruct the codes of those below it, which are without noise.
@@ -41,12 +44,12 @@ impl Stacked {
     ///
     /// ```
     /// use strait_models::Classifier;
-    /// use strait_train::{FineTune, Stacked, silent};
+    /// use strait_train::{FineTune, Stacked};
     /// let device = strait_compute::Device::cpu()?;
     /// let pixels = [0u8, 255, 255, 0].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
     /// let training = FineTune { epochs: 3, ..Stacked::default().training };
-    /// let stack = Stacked { hidden: vec![3, 2], training }.fit(&device, rows, &mut silent)?;
+    /// let stack = Stacked { hidden: vec![3, 2], training }.fit(&device, rows)?;
     /// let net = Classifier::on(&stack.layers, 10, 1)?;
     /// assert_eq!(net.layers.len(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -54,39 +57,29 @@ impl Stacked {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn fit(&self, device: &Device, rows: Rows<'_>, observer: &mut Observer<'_>) -> Result<StackedLayers> {
+    pub fn fit(&self, device: &Device, rows: Rows<'_>) -> Result<StackedLayers> {
+        self.run(device, rows)?.train()
+    }
+
+    /// A run that trains the layers one after the other.
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, Stacking<'a>>> {
         self.check(rows.width)?;
-        let mut result = StackedLayers::default();
-        let mut codes: Vec<f32> = Vec::new();
+        let mut nets = Vec::new();
         let mut width = rows.width;
         for (number, &units) in self.hidden.iter().enumerate() {
-            let rows = match number {
-                0 => rows,
-                _ => Rows::numbers(&codes, width).map_err(strait_models::Error::from)?,
-            };
-            let seed = self.training.seed.wrapping_add(number as u64);
-            let mut net = Autoencoder::glorot(&[width, units], seed)?;
+            let mut net = Autoencoder::glorot(&[width, units], self.training.seed.wrapping_add(number as u64))?;
             net.layers[0].activation = Activation::Logistic;
             if self.training.tied {
                 net.tie()?;
             }
-            let training = FineTune { seed, ..self.training.clone() };
-            let mut named = |event: &Event| observer(&event.clone().of_stage(&format!("autoencoder {width}-{units}")));
-            let (tuned, ended) = training.fit_part(device, &mut net, rows, None, &mut named)?;
-            let last = number + 1 == self.hidden.len();
-            let stopped = tuned.stopped || ended && !last;
-            if !last && !stopped {
-                codes = forward(device, &net.layers[..1], None, &rows)?;
-            }
+            nets.push(net);
             width = units;
-            result.layers.push(net.layers.swap_remove(0));
-            result.epochs.push(tuned.epochs);
-            if stopped {
-                result.stopped = true;
-                break;
-            }
         }
-        Ok(result)
+        let (recipe, source) = (self.clone(), Source::Host(rows));
+        Ok(Run::new(device, Stacking { recipe, starts: nets.clone(), nets, rows, source, at: 0, network: None }))
     }
 
     /// Whether the settings make sense for rows of that many values, which [`Stacked::fit`] also asks.
@@ -107,5 +100,119 @@ impl Stacked {
             return refused("parts of images cannot be missing in codes; use one layer or another noise");
         }
         self.training.check()
+    }
+}
+
+/// The plan of [`Stacked`]: a part for each layer.
+pub struct Stacking<'a> {
+    recipe: Stacked,
+    /// Those that are finished, the one that is trained, and those that wait.
+    nets: Vec<Autoencoder>,
+    /// What all of them start from.
+    starts: Vec<Autoencoder>,
+    rows: Rows<'a>,
+    /// What the autoencoder of number `at` is trained on.
+    source: Source<'a>,
+    at: usize,
+    network: Option<Network>,
+}
+
+impl Stacking<'_> {
+    fn training(&self, number: usize) -> FineTune {
+        FineTune { seed: self.recipe.training.seed.wrapping_add(number as u64), ..self.recipe.training.clone() }
+    }
+
+    /// Goes from the finished autoencoder `at` to the codes that the next one learns from.
+    fn climb(&mut self, device: &Device) -> Result<()> {
+        let Some(rows) = self.source.on_host() else { unreachable!("codes are on the host") };
+        let layer = &self.nets[self.at].layers[..1];
+        let codes = forward(device, layer, None, &rows)?;
+        self.source = Source::Made(codes.into(), layer[0].outputs);
+        self.at += 1;
+        Ok(())
+    }
+}
+
+impl<'a> Plan<'a> for Stacking<'a> {
+    type Record = FineTuneEpoch;
+    type Output = StackedLayers;
+    type Progress = ();
+
+    fn parts(&self) -> usize {
+        self.nets.len()
+    }
+
+    fn epochs_of(&self, _: usize) -> usize {
+        self.recipe.training.epochs
+    }
+
+    fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
+        let (recipe, net) = (self.training(part), &self.nets[part]);
+        if let Some(rows) = self.source.on_host() {
+            recipe.check_model(net, &rows, None)?;
+        }
+        let stage = format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs);
+        let (loaded, network) = tuning::load_as(stage, &recipe, device, net, self.source.clone(), None)?;
+        self.network = Some(network);
+        Ok(loaded)
+    }
+
+    fn record(&self, _: usize, epoch: Epoch) -> FineTuneEpoch {
+        record_of(epoch)
+    }
+
+    fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()> {
+        match &self.network {
+            Some(network) => Ok(network.read(&mut *trained.execution, &mut self.nets[part].layers)?),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
+        if goes_on { self.climb(device) } else { Ok(()) }
+    }
+
+    fn wrong(&self, part: usize) -> Option<f64> {
+        not_finite(&self.nets[part].layers)
+    }
+
+    fn output(self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<StackedLayers> {
+        let layers = self.nets.into_iter().take(records.len()).map(|mut net| net.layers.swap_remove(0)).collect();
+        Ok(StackedLayers { layers, epochs: records, stopped })
+    }
+
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {
+        let mut tensors = Vec::new();
+        for (number, net) in self.nets[..self.at].iter().enumerate() {
+            tensors.push((format!("layers.{number}.weight"), net.layers[0].weight.clone()));
+            tensors.push((format!("layers.{number}.bias"), net.layers[0].bias.clone()));
+        }
+        (tensors, ())
+    }
+
+    fn restore(
+        &mut self,
+        device: &Device,
+        part: usize,
+        tensors: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+        (): (),
+    ) -> Result<bool> {
+        self.nets[part..].clone_from_slice(&self.starts[part..]);
+        let mut same = part == self.at;
+        for (number, net) in self.nets[..part].iter_mut().enumerate() {
+            let weight = tensors(&format!("layers.{number}.weight"))?;
+            let bias = tensors(&format!("layers.{number}.bias"))?;
+            let layer = &mut net.layers[0];
+            same &= (&layer.weight, &layer.bias) == (&weight, &bias);
+            (layer.weight, layer.bias) = (weight, bias);
+            layer.check().map_err(|error| Error::Snapshot(error.to_string()))?;
+        }
+        if !same {
+            (self.source, self.at) = (Source::Host(self.rows), 0);
+            while self.at < part {
+                self.climb(device)?;
+            }
+        }
+        Ok(same)
     }
 }

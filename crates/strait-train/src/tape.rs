@@ -1,7 +1,6 @@
 //! One minibatch on its way through a net, recorded so that derivatives find their way back.
 
-use std::collections::HashMap;
-
+use strait_compute::philox::streams;
 use strait_compute::{
     Activation, Addend, Factors, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Shrinkage, Tensor,
     Update, Window,
@@ -9,9 +8,6 @@ use strait_compute::{
 use strait_models::{Layer, Outputs};
 
 use crate::{Error, Inference, Objective, Penalty, Result};
-
-/// The first stream of the random numbers that a tape draws; pretraining takes the lower ones.
-const FIRST_STREAM: u32 = (1 << 16) + 1;
 
 /// Values of a minibatch on a [`Tape`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +29,52 @@ pub struct Tape<'a> {
     steps: Vec<Recorded>,
     /// What follows the updates.
     after: Vec<Op>,
+    slopes: Slopes,
     draws: u32,
+}
+
+/// A parameter with its gradient.
+#[derive(Clone, Copy)]
+struct Slope {
+    parameter: Tensor,
+    gradient: Tensor,
+    /// Whether the weight cost acts on it.
+    decays: bool,
+}
+
+/// The gradients of all parameters that learn, and what follows their updates.
+#[derive(Default)]
+pub(crate) struct Slopes {
+    slopes: Vec<Slope>,
+    limits: Vec<Op>,
+}
+
+impl Slopes {
+    /// The gradient of a parameter.
+    pub(crate) fn of(&self, parameter: Tensor) -> Option<Tensor> {
+        self.slopes.iter().find(|slope| slope.parameter == parameter).map(|slope| slope.gradient)
+    }
+
+    /// Records how each parameter follows its gradient, and what follows then; nothing where there is no rule.
+    pub(crate) fn follow(
+        &self,
+        (program, routine): (&mut Program, &mut Routine),
+        rule: impl Fn(&mut Program, Tensor) -> Option<Update>,
+    ) -> Result<()> {
+        for &Slope { parameter, gradient, decays } in &self.slopes {
+            let Some(update) = rule(program, parameter) else {
+                return Ok(());
+            };
+            routine.push(Op::Update { gradient, update, decays })?;
+        }
+        self.limits.iter().try_for_each(|op| Ok(routine.push(op.clone())?))
+    }
+}
+
+/// A tensor for the gradient of a parameter.
+pub(crate) fn gradient_of(program: &mut Program, parameter: Tensor) -> Tensor {
+    let name = format!("{}.gradient", program.name(parameter));
+    program.value(name, parameter.rows, parameter.cols)
 }
 
 struct Recorded {
@@ -67,7 +108,16 @@ struct Use {
 impl<'a> Tape<'a> {
     /// An empty tape. One that does not learn leaves noise on inputs and penalties out: it measures.
     pub(crate) fn new(program: &'a mut Program, routine: &'a mut Routine, batch: usize, learns: bool) -> Self {
-        Self { program, routine, batch, learns, steps: Vec::new(), after: Vec::new(), draws: FIRST_STREAM }
+        Self {
+            program,
+            routine,
+            batch,
+            learns,
+            steps: Vec::new(),
+            after: Vec::new(),
+            slopes: Slopes::default(),
+            draws: streams::TAPE,
+        }
     }
 
     /// The values of a tensor that is there.
@@ -85,8 +135,7 @@ impl<'a> Tape<'a> {
     }
 
     fn tensor_of(&mut self, name: &str, rows: usize, cols: usize) -> Tensor {
-        let name = format!("{name}{} of {}", self.steps.len(), self.routine.name());
-        self.program.tensor(name, rows, cols, Kind::Values)
+        self.program.value(name, rows, cols)
     }
 
     fn stream(&mut self) -> u32 {
@@ -121,25 +170,19 @@ impl<'a> Tape<'a> {
         if !self.learns {
             return Ok(input);
         }
-        let out = self.tensor("noisy ", self.width(input));
+        let out = self.tensor("noisy", self.width(input));
         let stream = self.stream();
         self.routine.push(Op::Corrupt { input: self.steps[input.0].out, noise, stream, out })?;
         Ok(self.add(out, Activation::Linear, Origin::Data))
     }
 
-    /// y = act(x W + b), or a convolution. Several layers may have the same weights, but not the same bias.
+    /// y = act(x W + b), or a convolution. Several layers may have the same weights and biases.
     ///
     /// # Errors
-    /// If the layer does not take so many values, or, while the tape learns, its bias is that of another one.
+    /// If the layer does not take so many values.
     pub fn layer(&mut self, input: Value, layer: Layer) -> Result<Value> {
-        let same = |step: &Recorded| matches!(step.origin, Origin::Layer(used) if used.layer.bias == layer.bias);
-        if self.learns && self.steps.iter().any(same) {
-            let (setting, value) = ("a layer of the model", "used twice".to_owned());
-            let expected = "layers may share weights, but each needs a bias of its own";
-            return Err(Error::Setting { setting, value, expected });
-        }
-        let name = format!("y{} of {}", self.steps.len(), self.routine.name());
-        let Outputs { out, seen } = layer.record(self.program, self.routine, self.steps[input.0].out, &name)?;
+        let name = if self.learns { "y" } else { "test.y" };
+        let Outputs { out, seen } = layer.record(self.program, self.routine, self.steps[input.0].out, name)?;
         Ok(self.add(out, layer.activation, Origin::Layer(Use { input, layer, seen })))
     }
 
@@ -163,7 +206,7 @@ impl<'a> Tape<'a> {
                 ("the activation of a code whose largest numbers stay", activation.name().to_owned());
             return Err(Error::Setting { setting, value, expected: "it must be relu or logistic" });
         }
-        let out = self.tensor("largest of y", input.cols);
+        let out = self.tensor("largest", input.cols);
         self.routine.push(Op::TopK { input, k, out })?;
         self.steps[value.0].out = out;
         Ok(())
@@ -202,8 +245,7 @@ impl<'a> Tape<'a> {
         let kind = match penalty {
             Penalty::L1 { weight } => PenaltyKind::L1 { weight },
             Penalty::Sparsity { weight, target } => {
-                let name = format!("means{} of {}", value.0, self.routine.name());
-                let means = self.program.tensor(name, 1, self.width(value), Kind::Values);
+                let means = self.tensor_of("means", 1, self.width(value));
                 self.routine.push(Op::ColumnMeans { input: self.steps[value.0].out, times: None, out: means })?;
                 PenaltyKind::Sparsity { weight, target, means }
             }
@@ -222,10 +264,7 @@ impl<'a> Tape<'a> {
         if !matches!(self.steps[input.0].origin, Origin::Data) || layer.window.is_some() {
             return Err(not_contractive());
         }
-        let [squares, costs] = ["squares", "costs"].map(|name| {
-            let name = format!("{name}{} of {}", value.0, self.routine.name());
-            self.program.tensor(name, 1, output.cols, Kind::Values)
-        });
+        let [squares, costs] = ["squares", "costs"].map(|name| self.tensor_of(name, 1, output.cols));
         self.routine.push(Op::Contraction { weight: layer.weight, output, activation, penalty, squares, costs })?;
         self.steps[value.0].costs = Some(costs);
         Ok(PenaltyKind::Contractive { weight: penalty, squares })
@@ -272,13 +311,13 @@ impl<'a> Tape<'a> {
         let shrinkage = Shrinkage { rate, sparsity, pull };
         let (x, prediction) = (self.steps[x.0].out, self.steps[prediction.0].out);
         let weight = dictionary.weight;
-        let none = self.tensor_of("no bias", 1, weight.rows);
+        let none = self.program.data("no_bias", 1, weight.rows, Kind::Values);
         let through = |input, transposed, bias, out| {
             let activation = Activation::Linear;
             Op::Linear { input, weight, transposed, bias, activation, out, sample: None }
         };
         let [correlation, overlap] = ["correlation", "overlap"].map(|name| self.tensor(name, weight.rows));
-        let codes = ["code", "other code"].map(|name| self.tensor(name, weight.rows));
+        let codes = ["code", "code.other"].map(|name| self.tensor(name, weight.rows));
         let decoded = self.tensor("decoded", weight.cols);
         self.routine.push(through(x, true, none, correlation))?;
         let mut code = prediction;
@@ -312,21 +351,18 @@ impl<'a> Tape<'a> {
         delta.map_or(Ok(()), |delta| self.gather_derivative(logits, delta))
     }
 
-    /// Records the way back, with what `update` makes of each parameter's gradient. A layer passes its derivative on
-    /// before its own weights change. At layers that are `frozen`, the first ones, the way ends.
-    pub(crate) fn learn(
+    /// Records the way back to the gradients of all parameters but those of the first layers, which are `frozen`. `place` gives a
+    /// tensor for the gradient of a parameter; those of several uses add up in it.
+    pub(crate) fn gradients(
         mut self,
         frozen: &[Layer],
-        mut update: impl FnMut(&mut Program, Tensor) -> Update,
-    ) -> Result<()> {
+        mut place: impl FnMut(&mut Program, Tensor) -> Tensor,
+    ) -> Result<Slopes> {
         for step in &mut self.steps {
             if matches!(step.origin, Origin::Layer(used) if frozen.iter().any(|layer| layer.bias == used.layer.bias)) {
                 step.origin = Origin::Data;
             }
         }
-        let live = self.live();
-        // The gradients, so far, of weights that are used again.
-        let mut kept: HashMap<Tensor, Tensor> = HashMap::new();
         for number in (0..self.steps.len()).rev() {
             let Recorded { out, activation, origin, delta: Some(delta), .. } = self.steps[number] else {
                 continue;
@@ -338,24 +374,26 @@ impl<'a> Tape<'a> {
                 Origin::Data => {}
                 Origin::Layer(used) => {
                     let weight = used.layer.weight;
-                    let of_weight = |i: &usize| self.uses(*i, weight);
-                    let plus = match kept.get(&weight) {
-                        Some(&gradient) => Some(Addend::Gradient(gradient)),
-                        None => (0..self.steps.len())
-                            .filter(of_weight)
-                            .find_map(|i| self.steps[i].costs)
+                    let (gradient, earlier) = self.slope(weight, true, &mut place);
+                    let uses =
+                        |step: &&Recorded| matches!(step.origin, Origin::Layer(other) if other.layer.weight == weight);
+                    let plus = match earlier {
+                        true => Some(Addend::Gradient(gradient)),
+                        false => self
+                            .steps
+                            .iter()
+                            .filter(uses)
+                            .find_map(|step| step.costs)
                             .map(|costs| Addend::Decay { weight, costs }),
                     };
-                    let again = (0..number).filter(of_weight).any(|i| live[i]);
-                    let follow = if again {
-                        let gradient = self.tensor_of("gradient", weight.rows, weight.cols);
-                        kept.insert(weight, gradient);
-                        Update::Store { gradient }
-                    } else {
-                        update(self.program, weight)
-                    };
-                    let bias = update(self.program, used.layer.bias);
-                    self.learn_layer(used, delta, follow, bias, plus)?;
+                    let (sum, known) = self.slope(used.layer.bias, false, &mut place);
+                    let bias = if known { self.tensor_of("bias.gradient", 1, sum.cols) } else { sum };
+                    let [gradient, stored] = [gradient, bias].map(|gradient| Update::Store { gradient });
+                    self.learn_layer(used, delta, gradient, stored, plus)?;
+                    if known {
+                        let factors = Factors::Fixed(1.0, 1.0);
+                        self.routine.push(Op::Combine { x: sum, y: bias, factors, out: sum })?;
+                    }
                 }
                 Origin::Latent { moments, noise, kl_weight } => {
                     let tensor = self.steps[moments.0].out;
@@ -365,25 +403,23 @@ impl<'a> Tape<'a> {
             }
         }
         let moves = |op: &Op| !op.tensors().1.iter().any(|tensor| frozen.iter().any(|layer| layer.weight == *tensor));
-        self.after.drain(..).filter(moves).try_for_each(|op| Ok(self.routine.push(op)?))
+        self.slopes.limits = self.after.into_iter().filter(moves).collect();
+        Ok(self.slopes)
     }
 
-    /// Whether a step is the use of a layer with these weights.
-    fn uses(&self, number: usize, weight: Tensor) -> bool {
-        matches!(self.steps[number].origin, Origin::Layer(used) if used.layer.weight == weight)
-    }
-
-    /// For each step whether a loss depends on it.
-    fn live(&self) -> Vec<bool> {
-        let mut live: Vec<bool> = self.steps.iter().map(|step| step.delta.is_some()).collect();
-        for number in (0..live.len()).rev() {
-            match self.steps[number].origin {
-                Origin::Data => {}
-                _ if !live[number] => {}
-                Origin::Layer(Use { input, .. }) | Origin::Latent { moments: input, .. } => live[input.0] = true,
-            }
+    /// The tensor for the gradient of a parameter, and whether it holds that of another use already.
+    fn slope(
+        &mut self,
+        parameter: Tensor,
+        decays: bool,
+        place: &mut impl FnMut(&mut Program, Tensor) -> Tensor,
+    ) -> (Tensor, bool) {
+        if let Some(gradient) = self.slopes.of(parameter) {
+            return (gradient, true);
         }
-        live
+        let gradient = place(self.program, parameter);
+        self.slopes.slopes.push(Slope { parameter, gradient, decays });
+        (gradient, false)
     }
 
     /// Passes the derivative of a layer on, then records its gradients.
@@ -460,8 +496,8 @@ impl<'a> Tape<'a> {
 
     /// Adds what `op` computes to the derivative of a value.
     fn pass(&mut self, to: Value, op: impl FnOnce(Tensor) -> Op) -> Result<()> {
-        let name = format!("delta of {}", self.program.name(self.steps[to.0].out));
-        let out = self.program.tensor(name, self.batch, self.width(to), Kind::Values);
+        let name = format!("{}.delta", self.program.name(self.steps[to.0].out));
+        let out = self.tensor(&name, self.width(to));
         self.routine.push(op(out))?;
         self.gather_derivative(to, out)
     }

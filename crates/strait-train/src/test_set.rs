@@ -1,6 +1,6 @@
 //! The error on a test set while a model is trained.
 
-use strait_compute::{Device, Execution, Metrics, Program, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_compute::{Device, Execution, Metrics, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::Rows;
 use strait_models::{Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
 
@@ -26,13 +26,12 @@ impl<'a> TestSet<'a> {
         recipe: &FineTune,
     ) -> Result<Self> {
         let place = parts(device, rows, 0).next().unwrap_or(rows);
-        let data = declare_rows(program, "test data", &place);
+        let data = declare_rows(program, "test_data", &place);
         let batch = evaluation_batch(device, net.layers(), rows.count);
-        let minibatch = Minibatch::declare(program, "test ", batch, net);
+        let minibatch = Minibatch::declare(program, "test.", batch, net);
         let mut routine = Routine::new("test error");
         minibatch.gather(&mut routine, data)?;
-        let update: Option<fn(&mut Program, Tensor) -> Update> = None;
-        minibatch.record((program, &mut routine), (net, network), recipe, update)?;
+        minibatch.measure((program, &mut routine), (net, network), recipe)?;
         Ok(Self { routine: program.add(routine), data, batch, rows })
     }
 

@@ -12,7 +12,7 @@ use crate::{Error, FineTune, Objective, Result};
 /// use strait_compute::{Activation, Device, philox::Stream};
 /// use strait_data::Rows;
 /// use strait_models::{Affine, Layer};
-/// use strait_train::{FineTune, Result, Tape, Trainable, Value, silent};
+/// use strait_train::{FineTune, Result, Tape, Trainable, Value};
 ///
 /// /// One code, decoded by two decoders.
 /// struct Twice(Vec<Affine>);
@@ -44,7 +44,7 @@ use crate::{Error, FineTune, Objective, Result};
 /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
 /// let (device, rows) = (Device::cpu()?, Rows::bytes(&pixels, 4)?);
 /// let before = FineTune::default().gradient(&device, &model, rows)?.0;
-/// FineTune::default().fit(&device, &mut model, rows, None, &mut silent)?;
+/// FineTune::default().fit(&device, &mut model, rows)?;
 /// assert!(FineTune::default().gradient(&device, &model, rows)?.0 < before);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,26 +1,25 @@
 //! Fine-tuning of a deep belief net by the up-down algorithm (Hinton, Osindero & Teh 2006, appendix B).
 
-use std::ops::ControlFlow;
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{
-    Activation, Device, Draw, Execution, Groups, Kind, LossKind, Op, Precision, Program, Routine, RoutineId, Sample,
+    Activation, Device, Draw, Execution, Groups, LossKind, Op, Precision, Program, Routine, RoutineId, Sample,
     Sampling, Shift, Step, Tensor, Update,
 };
 use strait_data::Rows;
-use strait_models::{Dbn, Layer, Network, Wanted, minibatches};
+use strait_models::{Dbn, Layer, Network, Wanted};
 
 use crate::error::{below, decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
-use crate::phases::{Layers, Recording, gradient, squared_error, write_states};
-use crate::progress::{HostCost, Progress};
-use crate::{Error, Event, Observer, Result, Schedule};
-
-/// The first stream of the random numbers that are drawn; those below are taken by others.
-const FIRST_STREAM: u32 = 1 << 17;
+use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
+use crate::optimizer::momentum;
+use crate::phases::{Layers, Recording, follow, gradient, squared_error, write_states};
+use crate::plan::{Epoch, Plan};
+use crate::progress::HostCost;
+use crate::tape::gradient_of;
+use crate::tuning::not_finite;
+use crate::{Error, Result, Run, Schedule};
 
 /// The recipe of the up-down algorithm: contrastive wake-sleep. Of a net that is one machine ([`Dbn::alone`]) it is the
 /// training of a classification RBM (Larochelle & Bengio 2008).
@@ -82,7 +81,7 @@ impl Default for UpDown {
 }
 
 /// One epoch of the up-down algorithm.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct UpDownEpoch {
     /// Counted from 1.
     pub epoch: usize,
@@ -111,18 +110,17 @@ impl UpDown {
     /// ```
     /// use strait_compute::{Device, philox::Stream};
     /// use strait_data::{Labelled, Rows};
-    /// use strait_models::Dbn;
-    /// use strait_models::Units;
-    /// use strait_train::{Pretrain, UpDown, silent};
+    /// use strait_models::{Dbn, Units};
+    /// use strait_train::{Pretrain, UpDown};
     /// let device = Device::cpu()?;
     /// let pixels = [255u8, 255, 0, 0, 0, 0, 255, 255].repeat(50);
     /// let rows = Rows::bytes(&pixels, 4)?;
     /// let labels = [0, 1].repeat(50);
     /// let recipe = Pretrain { epochs: 20, batch: 10, code: Units::Bernoulli, ..Pretrain::default() };
-    /// let below = recipe.fit(&device, &[4, 6], rows, None, &mut silent)?.stack;
+    /// let below = recipe.fit(&device, &[4, 6], rows)?.stack;
     /// let mut net = Dbn::on(&below, 2, 12, &mut Stream::new(1, 0))?;
     /// let labelled = Labelled::new(rows, &labels, 2)?;
-    /// UpDown { epochs: 50, batch: 10, ..UpDown::default() }.fit(&device, &mut net, labelled.rows(), &mut silent)?;
+    /// UpDown { epochs: 50, batch: 10, ..UpDown::default() }.fit(&device, &mut net, labelled.rows())?;
     /// assert_eq!(net.error_rate(&device, rows, &labels)?, 0.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -130,13 +128,15 @@ impl UpDown {
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, or an error is not finite. The net is then as it was
     /// before.
-    pub fn fit(
-        &self,
-        device: &Device,
-        net: &mut Dbn,
-        rows: Rows<'_>,
-        observer: &mut Observer<'_>,
-    ) -> Result<UpDownTrained> {
+    pub fn fit(&self, device: &Device, net: &mut Dbn, rows: Rows<'_>) -> Result<UpDownTrained> {
+        self.run(device, net, rows)?.train()
+    }
+
+    /// A run that trains all weights of the net from what they are now. The net is changed when the run ends.
+    ///
+    /// # Errors
+    /// As [`UpDown::fit`].
+    pub fn run<'a>(&self, device: &Device, net: &'a mut Dbn, rows: Rows<'a>) -> Result<Run<'a, UpDowning<'a>>> {
         self.check()?;
         net.check()?;
         let expected = net.sizes()[0] + net.classes;
@@ -147,44 +147,7 @@ impl UpDown {
         if self.discriminative > 0.0 {
             labelled(&rows, net.classes)?;
         }
-        let mut training = Training::load(self, device, net, rows)?;
-        let mut result = UpDownTrained::default();
-        let mut order = Stream::new(self.seed, 200);
-        let diverged = |epoch: usize, error: f64| Error::Diverged {
-            stage: "up-down".to_owned(),
-            epoch,
-            rate: f64::from(self.rate),
-            error,
-        };
-        for epoch in 1..=self.epochs {
-            let start = Instant::now();
-            let order = order.permutation(rows.count);
-            let Some((error, cost)) = training.epoch(self, epoch, (&rows, &order), observer)? else {
-                result.stopped = true;
-                break;
-            };
-            let seconds = start.elapsed().as_secs_f64();
-            if !error.is_finite() {
-                return Err(diverged(epoch, error));
-            }
-            result.epochs.push(UpDownEpoch { epoch, error, seconds, cost });
-            let (stage, epochs, rows) = ("up-down".to_owned(), self.epochs, rows.count);
-            let (test_error, free_energy_gap) = (None, None);
-            let event = Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows };
-            if observer(&event) == ControlFlow::Break(()) {
-                result.stopped = epoch < self.epochs;
-                break;
-            }
-        }
-        let trained = training.read(net)?;
-        let layers =
-            trained.recognition.iter().chain(&trained.generative).flat_map(|layer| [&layer.weight, &layer.bias]);
-        let top = [&trained.top.weight, &trained.top.visible_bias, &trained.top.hidden_bias];
-        if let Some(x) = layers.chain(top).flatten().find(|x| !x.is_finite()) {
-            return Err(diverged(result.epochs.len(), f64::from(*x)));
-        }
-        *net = trained;
-        Ok(result)
+        Ok(Run::new(device, UpDowning::new(self.clone(), net, rows)))
     }
 
     /// Whether the settings make sense, which [`UpDown::fit`] also asks.
@@ -211,104 +174,205 @@ impl UpDown {
     }
 }
 
-/// A net on a device, with what trains it.
-struct Training {
-    execution: Box<dyn Execution>,
-    feed: Feed,
-    /// For each place of the feed.
-    steps: Vec<RoutineId>,
+impl UpDown {
+    /// Whether a chain of the top machine is recorded for this net.
+    fn has_chain(&self, net: &Dbn) -> bool {
+        !net.recognition.is_empty() || self.generative > 0.0
+    }
+}
+
+/// A net on a device.
+struct OnDevice {
     recognition: Network,
     generative: Network,
     top: Layers,
-    batch: usize,
-    rows: usize,
 }
 
-impl Training {
-    fn load(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'_>) -> Result<Self> {
-        let batch = recipe.batch.min(rows.count);
-        let mut program = Program::default();
-        let feed = Feed::of(&mut program, device, &rows, 0, batch);
-        let [recognition, generative] =
-            [&net.recognition, &net.generative].map(|layers| Network::declare(&mut program, layers));
-        let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
-        let top = Layers {
-            units: (net.top.visible, net.top.hidden),
-            weight: values("w", visible, hidden),
-            biases: (values("a", 1, visible), values("b", 1, hidden)),
-            offsets: (None, None),
-            stream: FIRST_STREAM,
-        };
-        let [x, y] = [("x", net.sizes()[0]), ("y", net.classes)].map(|(name, cols)| values(name, batch, cols));
-        let (chain, unlabelled) = (values("chain", batch, hidden), values("v without label", batch, visible));
-        let mut step = Routine::new("up-down step");
-        let to = &mut Recording { program: &mut program, step: &mut step };
-        record(to, recipe, (&recognition, &generative, &top), (x, y), (chain, unlabelled))?;
-        let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: FIRST_STREAM - 1 });
-        let mut steps = Vec::new();
-        for place in 0..feed.places() {
-            let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
-            feed.gather(place, &mut whole, 0, shift, x)?;
-            feed.gather(place, &mut whole, x.cols, None, y)?;
-            step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
-            steps.push(program.add(whole));
-        }
-        let mut execution = device.load(program)?;
-        feed.upload(&mut *execution, &rows)?;
-        recognition.write(&mut *execution, &net.recognition)?;
-        generative.write(&mut *execution, &net.generative)?;
-        execution.write(top.weight, &net.top.weight)?;
-        execution.write(top.biases.0, &net.top.visible_bias)?;
-        execution.write(top.biases.1, &net.top.hidden_bias)?;
-        let mut stream = Stream::new(recipe.seed, 499);
-        write_states(&mut *execution, chain, &mut stream)?;
-        Ok(Self { execution, feed, steps, recognition, generative, top, batch, rows: rows.count })
+/// Loads a net with what trains it.
+fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Result<(Part<'a>, OnDevice)> {
+    let batch = recipe.batch.min(rows.count);
+    let mut program = Program::default();
+    let feed = Feed::of(&mut program, device, &rows, 0, batch);
+    let [recognition, generative] = [("recognition", &net.recognition), ("generative", &net.generative)]
+        .map(|(name, layers)| Network::declare(&mut program, name, layers));
+    let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
+    let mut parameter = |name: &str, rows: usize, cols: usize| program.parameter(name, rows, cols);
+    let top = Layers {
+        units: (net.top.visible, net.top.hidden),
+        weight: parameter("top.weight", visible, hidden),
+        biases: (parameter("top.visible_bias", 1, visible), parameter("top.hidden_bias", 1, hidden)),
+        offsets: (None, None),
+        stream: streams::UP_DOWN_CHAIN,
+    };
+    let [x, y] = [("x", net.sizes()[0]), ("y", net.classes)].map(|(name, cols)| program.value(name, batch, cols));
+    let chain = match recipe.persistent && recipe.has_chain(net) {
+        true => program.state("chain", batch, hidden),
+        false => program.value("chain", batch, hidden),
+    };
+    let unlabelled = program.value("v.unlabelled", batch, visible);
+    let mut step = Routine::new("up-down step");
+    let to = &mut Recording { program: &mut program, step: &mut step };
+    record(to, recipe, (&recognition, &generative, &top), (x, y), (chain, unlabelled))?;
+    let shift =
+        recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: streams::UP_DOWN_SHIFT });
+    let mut steps = Vec::new();
+    for place in 0..feed.places() {
+        let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
+        feed.gather(place, &mut whole, 0, shift, x)?;
+        feed.gather(place, &mut whole, x.cols, None, y)?;
+        step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
+        steps.push(program.add(whole));
+    }
+    let mut execution = device.load(program)?;
+    recognition.write(&mut *execution, &net.recognition)?;
+    generative.write(&mut *execution, &net.generative)?;
+    execution.write_many(&[
+        (top.weight, &net.top.weight),
+        (top.biases.0, &net.top.visible_bias),
+        (top.biases.1, &net.top.hidden_bias),
+    ])?;
+    write_states(&mut *execution, chain, &mut Stream::new(recipe.seed, streams::TOP_CHAIN))?;
+    let method = Box::new(Contrast { recipe: recipe.clone(), batch, steps });
+    Ok((Part { execution, feed, source: Source::Host(rows), method }, OnDevice { recognition, generative, top }))
+}
+
+/// The up-down algorithm as a method.
+struct Contrast {
+    recipe: UpDown,
+    batch: usize,
+    steps: Vec<RoutineId>,
+}
+
+impl Method for Contrast {
+    fn stage(&self) -> &str {
+        "up-down"
     }
 
-    /// Gives the mean error, or nothing if the observer ended the run.
-    fn epoch(
-        &mut self,
-        recipe: &UpDown,
-        epoch: usize,
-        source: (&Rows<'_>, &[u32]),
-        observer: &mut Observer<'_>,
-    ) -> Result<Option<(f64, HostCost)>> {
-        self.feed.write_order(&mut *self.execution, source.1)?;
-        let batches = minibatches(self.rows, self.batch);
-        let (each, before) = (batches.len(), (epoch - 1) * batches.len());
-        let step = |(i, (offset, rows)): (usize, (u32, u32))| Step {
+    fn epochs(&self) -> usize {
+        self.recipe.epochs
+    }
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(self.recipe.rate)
+    }
+
+    fn visits(&self) -> Visits {
+        Visits::Shuffled { seed: self.recipe.seed, stream: streams::EPOCH_ORDER }
+    }
+
+    fn routines(&self) -> &[RoutineId] {
+        &self.steps
+    }
+
+    fn step(&self, place: Place, (offset, rows): (u32, u32)) -> Step {
+        let (recipe, number) = (&self.recipe, place.number());
+        Step {
             offset,
             rows,
-            counter: (before + i) as u32,
-            learning_rate: recipe.rate * recipe.schedule.factor(before + i, each, recipe.epochs),
+            counter: number as u32,
+            learning_rate: recipe.rate * recipe.schedule.factor(number, place.minibatches, recipe.epochs),
             momentum: recipe.momentum,
             weight_cost: recipe.weight_cost,
             ..Step::seeded(recipe.seed)
-        };
-        let steps: Vec<Step> = batches.enumerate().map(step).collect();
-        let (stage, epochs, rows, batch) = ("up-down", recipe.epochs, self.rows, self.batch);
-        let mut progress = Progress { stage, epoch, epochs, rows, batch, done: 0, observer };
-        let control = &mut |batches| progress.tell(batches);
-        let ran = self.feed.run(&mut *self.execution, &self.steps, &steps, Some(source), control, |_, _, _| Ok(()));
-        let Some(metrics) = progress.outcome(ran)? else {
-            return Ok(None);
-        };
-        // The first loss is that of the rows themselves.
-        let error = metrics.errors[0].iter().map(|&x| f64::from(x)).sum::<f64>() / rows as f64;
-        Ok(Some((error, HostCost::of(&metrics, steps.len()))))
+        }
     }
 
-    /// The net with what was learned.
-    fn read(&mut self, net: &Dbn) -> Result<Dbn> {
-        let mut trained = net.clone();
-        let execution = &mut *self.execution;
-        self.recognition.read(execution, &mut trained.recognition)?;
-        self.generative.read(execution, &mut trained.generative)?;
-        trained.top.weight = execution.read(self.top.weight)?;
-        trained.top.visible_bias = execution.read(self.top.biases.0)?;
-        trained.top.hidden_bias = execution.read(self.top.biases.1)?;
-        Ok(trained)
+    fn outcome(&mut self, _: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {
+        // The first loss is that of the rows themselves.
+        let error = tally.metrics.errors[0].iter().map(|&x| f64::from(x)).sum::<f64>() / rows as f64;
+        Ok(Outcome { error, ..Outcome::default() })
+    }
+}
+
+/// The plan of [`UpDown`]: one part.
+pub struct UpDowning<'a> {
+    recipe: UpDown,
+    net: &'a mut Dbn,
+    rows: Rows<'a>,
+    on_device: Option<OnDevice>,
+    /// What was learned so far.
+    learned: Dbn,
+}
+
+impl<'a> UpDowning<'a> {
+    fn new(recipe: UpDown, net: &'a mut Dbn, rows: Rows<'a>) -> Self {
+        let learned = net.clone();
+        Self { recipe, net, rows, on_device: None, learned }
+    }
+}
+
+impl<'a> Run<'a, UpDowning<'a>> {
+    /// The net as it is now.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn net(&mut self) -> Result<&Dbn> {
+        let (plan, part) = self.loaded()?;
+        if let Some(part) = part {
+            plan.take(0, part)?;
+        }
+        Ok(&plan.learned)
+    }
+}
+
+impl<'a> Plan<'a> for UpDowning<'a> {
+    type Record = UpDownEpoch;
+    type Output = UpDownTrained;
+    type Progress = ();
+
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn epochs_of(&self, _: usize) -> usize {
+        self.recipe.epochs
+    }
+
+    fn start(&mut self, device: &Device, _: usize) -> Result<Part<'a>> {
+        let (part, on_device) = load(&self.recipe, device, self.net, self.rows)?;
+        self.on_device = Some(on_device);
+        Ok(part)
+    }
+
+    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, cost }: Epoch) -> UpDownEpoch {
+        UpDownEpoch { epoch, error: outcome.error, seconds, cost }
+    }
+
+    fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
+        let Some(OnDevice { recognition, generative, top }) = &self.on_device else {
+            return Ok(());
+        };
+        let execution = &mut *trained.execution;
+        recognition.read(execution, &mut self.learned.recognition)?;
+        generative.read(execution, &mut self.learned.generative)?;
+        self.learned.top.weight = execution.read(top.weight)?;
+        self.learned.top.visible_bias = execution.read(top.biases.0)?;
+        self.learned.top.hidden_bias = execution.read(top.biases.1)?;
+        Ok(())
+    }
+
+    fn wrong(&self, _: usize) -> Option<f64> {
+        let Dbn { recognition, generative, top, .. } = &self.learned;
+        let mut top = [&top.weight, &top.visible_bias, &top.hidden_bias].into_iter().flatten();
+        let top = top.find(|x| !x.is_finite()).map(|x| f64::from(*x));
+        top.or_else(|| not_finite(recognition)).or_else(|| not_finite(generative))
+    }
+
+    fn output(self, mut records: Vec<Vec<UpDownEpoch>>, stopped: bool) -> Result<UpDownTrained> {
+        *self.net = self.learned;
+        Ok(UpDownTrained { epochs: records.pop().unwrap_or_default(), stopped })
+    }
+
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {
+        (Vec::new(), ())
+    }
+
+    fn restore(&mut self, _: &Device, _: usize, _: &mut dyn FnMut(&str) -> Result<Vec<f32>>, (): ()) -> Result<bool> {
+        Ok(true)
     }
 }
 
@@ -324,20 +388,20 @@ fn record(
     // Up: states by the recognition weights.
     let mut wake = vec![x];
     for (number, layer) in recognition.layers.iter().enumerate() {
-        let (_, state) = draw(to, wake[number], layer, FIRST_STREAM + (1 << 16) + number as u32)?;
+        let (_, state) = draw(to, wake[number], layer, streams::UP + number as u32)?;
         wake.push(state);
     }
-    let v0 = to.program.tensor("features and label", x.rows, features + y.cols, Kind::Values);
+    let v0 = to.program.value("v0", x.rows, features + y.cols);
     to.step.push(Op::CopyColumns { input: wake[depth], first: 0, out: v0, to: 0, columns: features })?;
     to.step.push(Op::CopyColumns { input: y, first: 0, out: v0, to: features, columns: y.cols })?;
     let h0 = to.like("h0", chain);
     // Chains start at these states, or stay where they are.
-    let state = if recipe.persistent { to.like("h0 state", h0) } else { chain };
-    top.up(to, v0, Wanted::mean(h0).drawn(state, FIRST_STREAM - 2))?;
+    let state = if recipe.persistent { to.like("h0.state", h0) } else { chain };
+    top.up(to, v0, Wanted::mean(h0).drawn(state, streams::UP_DOWN_DATA))?;
     let mut updates = Vec::new();
     if recipe.discriminative > 0.0 {
         let drawn = tell_labels_apart(to, top, (v0, h0), (unlabelled, y.cols))?;
-        updates.push(learn(to, top, (v0, h0), drawn, recipe.discriminative));
+        updates.extend(learn(to, top, ((v0, h0), drawn), ("discriminative", recipe.discriminative)));
     }
     if depth == 0 {
         let reconstruction = to.like("reconstruction", v0);
@@ -348,7 +412,7 @@ fn record(
         let negative = top.gibbs(to, v0, chain, recipe.cd_steps)?;
         updates.extend(dream(to, (recognition, generative), &wake, negative.0)?);
         if recipe.generative > 0.0 {
-            updates.push(learn(to, top, (v0, h0), negative, recipe.generative));
+            updates.extend(learn(to, top, ((v0, h0), negative), ("generative", recipe.generative)));
         }
     }
     updates.into_iter().try_for_each(|op| Ok(to.step.push(op)?))
@@ -369,29 +433,34 @@ fn dream(
     let mut dreams = vec![to.like("dream", features)];
     to.step.push(Op::CopyColumns { input: visible, first: 0, out: dreams[0], to: 0, columns: features.cols })?;
     for (number, layer) in generative.layers.iter().enumerate().rev() {
-        let (mean, state) = draw(to, dreams[dreams.len() - 1], layer, FIRST_STREAM + (1 << 17) + number as u32)?;
+        let (mean, state) = draw(to, dreams[dreams.len() - 1], layer, streams::DOWN + number as u32)?;
         dreams.push(if number == 0 { mean } else { state });
     }
     dreams.reverse();
     for number in 0..depth {
-        updates.push(predict(to, wake[number + 1], &generative.layers[number], wake[number])?);
+        updates.extend(predict(to, wake[number + 1], &generative.layers[number], wake[number])?);
     }
     for number in 0..depth {
-        updates.push(predict(to, dreams[number], &recognition.layers[number], dreams[number + 1])?);
+        updates.extend(predict(to, dreams[number], &recognition.layers[number], dreams[number + 1])?);
     }
     Ok(updates)
 }
 
-/// The gradient of the top machine between the statistics of two phases, by so much.
+/// The gradient of a term of the top machine's objective, between the statistics of two phases and by so much, and the updates by
+/// it: each term has velocities of its own.
 fn learn(
     to: &mut Recording<'_>,
     top: &Layers,
-    positive: (Tensor, Tensor),
-    negative: (Tensor, Tensor),
-    scale: f32,
-) -> Op {
-    let parameters = [top.weight, top.biases.1, top.biases.0].map(|parameter| momentum(to, parameter));
-    gradient(positive, negative, parameters, scale)
+    (positive, negative): ((Tensor, Tensor), (Tensor, Tensor)),
+    (term, scale): (&str, f32),
+) -> Vec<Op> {
+    let slopes = top.parameters().map(|parameter| gradient_of(to.program, parameter));
+    let updates = top.parameters().map(|parameter| {
+        let name = format!("{}.{term}.velocity", to.program.name(parameter));
+        Update::Momentum { parameter, velocity: to.program.state(name, parameter.rows, parameter.cols) }
+    });
+    let gradient = gradient(positive, negative, slopes, scale);
+    std::iter::once(gradient).chain(follow(slopes, updates)).collect()
 }
 
 /// Records a label for each row, drawn from p(label | features) as the top machine has it. Gives the rows with it and the hidden
@@ -403,7 +472,7 @@ fn tell_labels_apart(
     (unlabelled, classes): (Tensor, usize),
 ) -> Result<(Tensor, Tensor)> {
     let features = v0.cols - classes;
-    let inputs = to.like("inputs without label", h0);
+    let inputs = to.like("unlabelled.inputs", h0);
     let Layers { weight, biases, .. } = *top;
     to.step.push(Op::CopyColumns { input: v0, first: 0, out: unlabelled, to: 0, columns: features })?;
     let (activation, sample) = (Activation::Linear, None);
@@ -417,11 +486,11 @@ fn tell_labels_apart(
         sample,
     })?;
     let [energies, mean, label] =
-        ["energies", "p(label)", "drawn label"].map(|name| to.program.tensor(name, v0.rows, classes, Kind::Values));
+        ["energies", "label.mean", "label"].map(|name| to.program.value(name, v0.rows, classes));
     to.step.push(Op::ClassEnergies { inputs, weight, bias: biases.0, out: energies })?;
-    let (groups, states) = (Groups::one(classes), Some(Draw { out: label, stream: FIRST_STREAM - 3 }));
+    let (groups, states) = (Groups::one(classes), Some(Draw { out: label, stream: streams::UP_DOWN_LABEL }));
     to.step.push(Op::Softmax { input: energies, groups, scale: 1.0, given: None, out: mean, states })?;
-    let (other, hidden) = (to.like("v of drawn label", v0), to.like("h of drawn label", h0));
+    let (other, hidden) = (to.like("label.v", v0), to.like("label.h", h0));
     to.step.push(Op::CopyColumns { input: v0, first: 0, out: other, to: 0, columns: features })?;
     to.step.push(Op::CopyColumns { input: label, first: 0, out: other, to: features, columns: classes })?;
     top.up(to, other, Wanted::mean(hidden))?;
@@ -431,34 +500,34 @@ fn tell_labels_apart(
 /// The means of a layer's units, and their states.
 fn draw(to: &mut Recording<'_>, input: Tensor, layer: &Layer, stream: u32) -> Result<(Tensor, Tensor)> {
     let &Layer { weight, transposed, bias, activation, .. } = layer;
-    let [out, state] = ["mean", "state"].map(|name| to.program.tensor(name, input.rows, weight.cols, Kind::Values));
+    let [out, state] = ["mean", "state"].map(|name| to.program.value(name, input.rows, weight.cols));
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: state, stream });
     to.step.push(Op::Linear { input, weight, transposed, bias, activation, out, sample })?;
     Ok((out, state))
 }
 
-/// Records how likely a layer makes its target, and gives the operation by which it learns to make it more likely.
-fn predict(to: &mut Recording<'_>, input: Tensor, layer: &Layer, target: Tensor) -> Result<Op> {
+/// Records how likely a layer makes its target, and gives the operations by which it learns to make it more likely.
+fn predict(to: &mut Recording<'_>, input: Tensor, layer: &Layer, target: Tensor) -> Result<[Op; 3]> {
     let &Layer { weight, transposed, bias, .. } = layer;
     let [logits, delta] = ["logits", "delta"].map(|name| to.like(name, target));
     let activation = Activation::Linear;
     to.step.push(Op::Linear { input, weight, transposed, bias, activation, out: logits, sample: None })?;
     let kind = LossKind::CrossEntropy;
     to.step.push(Op::Loss { kind, input: logits, target, output: None, delta: Some(delta) })?;
-    Ok(Op::Gradient {
+    let [of_weight, of_bias] = [weight, bias].map(|parameter| gradient_of(to.program, parameter));
+    let gradient = Op::Gradient {
         positive: (input, delta),
         negative: None,
-        weight: momentum(to, weight),
-        bias: Some(momentum(to, bias)),
+        weight: Update::Store { gradient: of_weight },
+        bias: Some(Update::Store { gradient: of_bias }),
         input_bias: None,
         plus: None,
         positions: 1,
         scale: 1.0,
-    })
-}
-
-fn momentum(to: &mut Recording<'_>, parameter: Tensor) -> Update {
-    Update::Momentum { parameter, velocity: to.like("velocity", parameter) }
+    };
+    let mut update =
+        |parameter, gradient, decays| Op::Update { gradient, update: momentum(to.program, parameter), decays };
+    Ok([gradient, update(weight, of_weight, true), update(bias, of_bias, false)])
 }
 
 /// Whether the last values of each row, one for each class, are a label.

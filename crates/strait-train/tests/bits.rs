@@ -8,7 +8,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device};
 use strait_data::{Labelled, Mnist, Rows};
 use strait_models::{Affine, Autoencoder, Dbn, Rbm, Stack, Units, Vae};
-use strait_train::{Chain, FineTune, ImageShift, KSparse, Optimizer, Pretrain, UpDown, silent};
+use strait_train::{Chain, FineTune, ImageShift, KSparse, Optimizer, Pretrain, UpDown};
 
 /// FNV-1a over the bits of these numbers.
 fn hash<'a>(values: impl IntoIterator<Item = &'a f32>) -> String {
@@ -31,7 +31,7 @@ fn mnist() -> Mnist {
 
 fn machine(device: &Device, rows: Rows<'_>, chain: Chain) -> String {
     let recipe = Pretrain { epochs: 2, initial_epochs: 1, chain, code: Units::Bernoulli, ..Pretrain::default() };
-    let trained = recipe.fit(device, &[784, 1000], rows, None, &mut silent).expect("it trains");
+    let trained = recipe.fit(device, &[784, 1000], rows).expect("it trains");
     of_machine(&trained.stack.rbms[0])
 }
 
@@ -39,7 +39,7 @@ fn tuned(device: &Device, rows: Rows<'_>, optimizer: Optimizer) -> String {
     let mut net = Autoencoder::glorot(&[784, 100, 30], 3).expect("sizes make sense");
     let recipe =
         FineTune { epochs: 2, optimizer, shift: Some(ImageShift { width: 28, pixels: 1 }), ..FineTune::default() };
-    recipe.fit(device, &mut net, rows.first(500), None, &mut silent).expect("it trains");
+    recipe.fit(device, &mut net, rows.first(500)).expect("it trains");
     of_layers(&net.layers)
 }
 
@@ -49,23 +49,21 @@ fn up_down(device: &Device, mnist: &Mnist) -> String {
     let stream = &mut Stream::new(4, 0);
     let rbm = Rbm::new((784, Units::Bernoulli), (100, Units::Bernoulli), stream).expect("sizes make sense");
     let mut net = Dbn::on(&Stack { rbms: vec![rbm] }, 10, 150, stream).expect("sizes make sense");
-    UpDown { epochs: 2, ..UpDown::default() }.fit(device, &mut net, labelled.rows(), &mut silent).expect("it trains");
+    UpDown { epochs: 2, ..UpDown::default() }.fit(device, &mut net, labelled.rows()).expect("it trains");
     let layers: Vec<Affine> = net.recognition.iter().chain(&net.generative).cloned().collect();
     of_layers(&layers) + &of_machine(&net.top)
 }
 
 fn variational(device: &Device, rows: Rows<'_>) -> String {
     let mut vae = Vae::glorot(&[784, 100, 10], Activation::Relu, 5).expect("sizes make sense");
-    FineTune { epochs: 2, ..FineTune::default() }
-        .fit(device, &mut vae, rows.first(500), None, &mut silent)
-        .expect("it trains");
+    FineTune { epochs: 2, ..FineTune::default() }.fit(device, &mut vae, rows.first(500)).expect("it trains");
     of_layers(&vae.layers)
 }
 
 fn dictionary(device: &Device, rows: Rows<'_>) -> String {
     let training = FineTune { epochs: 4, ..KSparse::default().training };
     let recipe = KSparse { units: 100, top_k: 8, rounds: 2, training };
-    let trained = recipe.fit(device, rows.first(500), &mut silent).expect("it trains");
+    let trained = recipe.fit(device, rows.first(500)).expect("it trains");
     of_layers(&trained.net.layers)
 }
 

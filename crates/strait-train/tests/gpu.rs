@@ -14,7 +14,7 @@ use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::{Annealing, Autoencoder, Classifier, Dbn, Rbm, Units, Vae};
 use strait_train::{
     Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, Trainable, UpDown, silent,
+    SparsityTarget, Trainable, UpDown,
 };
 
 fn device(gpu: &strait_device::Gpu) -> Device {
@@ -37,8 +37,8 @@ fn pixels() -> Vec<u8> {
 fn train(device: &Device, rows: Rows<'_>) -> Result<(Autoencoder, f64), Error> {
     // The last minibatch is smaller.
     let recipe = Pretrain { epochs: 3, batch: 16, ..Pretrain::default() };
-    let mut net = recipe.fit(device, &[WIDTH, 24, 6], rows, None, &mut silent)?.stack.unroll();
-    FineTune { epochs: 5, batch: 16, ..FineTune::default() }.fit(device, &mut net, rows, Some(rows), &mut silent)?;
+    let mut net = recipe.fit(device, &[WIDTH, 24, 6], rows)?.stack.unroll();
+    FineTune { epochs: 5, batch: 16, ..FineTune::default() }.run(device, &mut net, rows)?.test(rows)?.train()?;
     let error = net.error(device, rows)?;
     Ok((net, error))
 }
@@ -74,7 +74,7 @@ fn kernels_of_all_machines_are_compiled_before_the_first_is_trained() {
         counts.push(device.kernels().len());
         ControlFlow::Continue(())
     };
-    recipe.fit(&device, &[WIDTH, 24, 6], rows, None, &mut count).expect("the GPU learns");
+    recipe.run(&device, &[WIDTH, 24, 6], rows).and_then(|run| run.observe(&mut count).train()).expect("the GPU learns");
     assert!(counts[0] > 0 && counts.iter().all(|count| *count == counts[0]), "{counts:?}");
 }
 
@@ -91,7 +91,7 @@ fn what_was_prepared_is_not_compiled_again() {
     recipe.prepare(&device, &net, rows, Some(rows)).expect("it compiles");
     let prepared = device.kernels().len();
     net.tie().expect("it has as many layers either way");
-    recipe.fit(&device, &mut net, rows, Some(rows), &mut silent).expect("the GPU learns");
+    recipe.run(&device, &mut net, rows).and_then(|run| run.test(rows)?.train()).expect("the GPU learns");
     assert!(prepared > 0 && device.kernels().len() == prepared);
 }
 
@@ -165,7 +165,7 @@ fn a_gpu_trains_and_measures_machines_with_persistent_chains() {
             code: Units::Bernoulli,
             ..Pretrain::default()
         };
-        let trained = recipe.fit(device, &[WIDTH, 10], rows, None, &mut silent).expect("it learns");
+        let trained = recipe.fit(device, &[WIDTH, 10], rows).expect("it learns");
         trained.stack.rbms.into_iter().next().expect("one machine")
     };
     let annealing = Annealing { temperatures: 60, chains: 40, ..Annealing::default() };
@@ -212,7 +212,8 @@ fn a_gpu_trains_machines_of_every_kind_and_belief_nets() {
     ] {
         let rows = if recipe.visible == Units::Gaussian { rows } else { labelled.rows() };
         let train = |device: &Device| {
-            let trained = recipe.fit(device, &[rows.width, 10], rows, Some(rows.first(20)), &mut silent);
+            let trained =
+                recipe.run(device, &[rows.width, 10], rows).and_then(|run| run.held_out(rows.first(20))?.train());
             let trained = trained.expect("it learns");
             let epoch = trained.layers[0][2];
             (epoch.error, epoch.free_energy_gap, trained.stack.rbms[0].weight.clone())
@@ -227,13 +228,13 @@ fn a_gpu_trains_machines_of_every_kind_and_belief_nets() {
             assert!((gap - other).abs() < 0.1 * (1.0 + gap.abs()), "{recipe:?}: gaps of {gap} and {other}");
         }
     }
-    let below = base.fit(&cpu, &[WIDTH, 12], rows, None, &mut silent).expect("it learns").stack;
+    let below = base.fit(&cpu, &[WIDTH, 12], rows).expect("it learns").stack;
     let net = Dbn::on(&below, 3, 16, &mut Stream::new(1, 0)).expect("it is made");
     for persistent in [false, true] {
         let recipe = UpDown { epochs: 3, batch: 21, persistent, discriminative: 0.5, ..UpDown::default() };
         let train = |device: &Device| {
             let mut net = net.clone();
-            let trained = recipe.fit(device, &mut net, labelled.rows(), &mut silent).expect("it learns");
+            let trained = recipe.fit(device, &mut net, labelled.rows()).expect("it learns");
             let read = net.predict(device, rows).expect("it reads");
             let drawn = net.generate(device, 1, rows.first(10), 20, 3).expect("it draws");
             (trained.epochs[2].error, read, drawn.iter().sum::<f32>())
@@ -278,12 +279,13 @@ fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_give
             ControlFlow::Continue(())
         };
         let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
-        let error =
-            recipe.fit(&device(&doomed), &[WIDTH, 24, 6], rows, None, &mut destroy).expect_err("the device is gone");
+        let error = recipe
+            .run(&device(&doomed), &[WIDTH, 24, 6], rows)
+            .and_then(|run| run.observe(&mut destroy).train())
+            .expect_err("the device is gone");
         assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
         let mut net = expected.clone();
-        let error =
-            FineTune::default().fit(&device(&doomed), &mut net, rows, None, &mut silent).expect_err("it stays gone");
+        let error = FineTune::default().fit(&device(&doomed), &mut net, rows).expect_err("it stays gone");
         assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
         assert_eq!(bits(&net), bits(&expected), "a failed run leaves the net alone");
     }
@@ -304,7 +306,10 @@ fn a_device_lost_before_its_first_submission_is_an_error() {
         ControlFlow::Continue(())
     };
     let recipe = Pretrain { epochs: 1, ..Pretrain::default() };
-    let error = recipe.fit(&device(&gpu), &[WIDTH, 3], rows, None, &mut destroy).expect_err("the device is gone");
+    let error = recipe
+        .run(&device(&gpu), &[WIDTH, 3], rows)
+        .and_then(|run| run.observe(&mut destroy).train())
+        .expect_err("the device is gone");
     assert!(matches!(gpu_error(error), GpuError::Lost { .. }));
 }
 
@@ -337,10 +342,10 @@ fn layers_larger_than_a_buffer_change_no_bit() {
     assert!(4 * WIDTH * widths[1] > 8192 && 4 * batch * widths[1] > 8192, "weights and activities exceed the limit");
     let [expected, found] = [&whole, &small].map(|gpu| {
         let recipe = Pretrain { epochs: 1, batch, ..Pretrain::default() };
-        let stack = recipe.fit(&device(gpu), &widths, rows, None, &mut silent).expect("the GPU pretrains").stack;
+        let stack = recipe.fit(&device(gpu), &widths, rows).expect("the GPU pretrains").stack;
         let mut net = stack.unroll();
         let recipe = FineTune { epochs: 1, batch, ..FineTune::default() };
-        recipe.fit(&device(gpu), &mut net, rows, None, &mut silent).expect("the GPU fine-tunes");
+        recipe.fit(&device(gpu), &mut net, rows).expect("the GPU fine-tunes");
         bits(&net)
     });
     assert_eq!(found, expected);
@@ -358,7 +363,7 @@ fn tensors_that_no_device_can_hold_are_named() {
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let recipe = Pretrain { batch: 20, ..Pretrain::default() };
-    let error = recipe.fit(&device(&gpu), &[WIDTH, 1000], rows, None, &mut silent).expect_err("20 pieces are too many");
+    let error = recipe.fit(&device(&gpu), &[WIDTH, 1000], rows).expect_err("20 pieces are too many");
     let message = error.to_string();
     assert!(message.contains("`linear") && message.contains("allows 8"), "{message}");
 }
@@ -391,7 +396,7 @@ fn data_larger_than_the_device_change_no_bit() {
         };
         let [one, other] = [&whole, &small].map(|gpu| {
             let mut net = net.clone();
-            recipe.fit(&device(gpu), &mut net, rows, None, &mut silent).expect("it learns");
+            recipe.fit(&device(gpu), &mut net, rows).expect("it learns");
             bits(&net)
         });
         assert_eq!(one, other, "conjugate gradients");
@@ -402,7 +407,8 @@ fn data_larger_than_the_device_change_no_bit() {
     let [one, other] = [&whole, &small].map(|gpu| {
         let mut net = Classifier::glorot(&[WIDTH, 24, 3], Activation::Tanh, 3).expect("the sizes make sense");
         let recipe = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
-        let tuned = recipe.fit(&device(gpu), &mut net, labelled.rows(), Some(labelled.rows()), &mut silent);
+        let tuned =
+            recipe.run(&device(gpu), &mut net, labelled.rows()).and_then(|run| run.test(labelled.rows())?.train());
         let errors: Vec<_> = tuned.expect("it learns").epochs.iter().map(|epoch| epoch.test_error).collect();
         (net, errors)
     });
@@ -413,7 +419,8 @@ fn data_larger_than_the_device_change_no_bit() {
         _ => ControlFlow::Continue(()),
     };
     let recipe = Pretrain { epochs: 1, batch: 20, ..Pretrain::default() };
-    assert!(recipe.fit(&device(&small), &[WIDTH, 24], bytes, None, &mut stop).expect("it stops").stopped);
+    let run = recipe.run(&device(&small), &[WIDTH, 24], bytes).expect("the settings make sense");
+    assert!(run.observe(&mut stop).train().expect("it stops").stopped);
 }
 
 /// Where the driver tells how much memory is in use, allocations can be made to fail.

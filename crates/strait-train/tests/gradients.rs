@@ -1,7 +1,7 @@
 //! Gradients against finite differences in double precision, for every loss and every activation.
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Backend, Cpu, Kind, LossKind, Op, Oracle, Program, Routine, Step, Update, go_on};
+use strait_compute::{Activation, Backend, Cpu, LossKind, Op, Oracle, Program, Routine, Step, Update, go_on};
 
 const SIZES: [usize; 4] = [5, 7, 4, 6];
 const BATCH: usize = 3;
@@ -51,7 +51,7 @@ fn gradient(
     kind: LossKind,
 ) -> Vec<Vec<f32>> {
     let mut program = Program::default();
-    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
     let input = values("x", BATCH, SIZES[0]);
     let target = values("t", BATCH, SIZES[3]);
     let layers: Vec<_> =
@@ -89,6 +89,7 @@ fn gradient(
             scale: 1.0,
         });
     }
+    program.infer_roles(&routine);
     let routine = program.add(routine);
     let mut execution = backend.load(program, &[]).expect("it loads");
     let narrow = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<_>>();

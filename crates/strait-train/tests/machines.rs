@@ -1,10 +1,10 @@
 //! Machines of every kind of unit and chain learn what they should.
 
 use strait_compute::philox::Stream;
-use strait_compute::{Cpu, Device, Groups, Kind, Program, Routine, Step, go_on};
+use strait_compute::{Cpu, Device, Groups, Program, Routine, Step, go_on};
 use strait_data::{Labelled, Rows};
 use strait_models::{Dbn, Rbm, Stack, TotalInput, Units, Wanted};
-use strait_train::{Chain, Pretrain, UpDown, silent};
+use strait_train::{Chain, Pretrain, UpDown};
 
 fn device() -> Device {
     Device::new(Cpu::with_threads(1).expect("threads start"))
@@ -30,7 +30,7 @@ fn log_likelihood(rbm: &Rbm, rows: Rows<'_>) -> f64 {
 }
 
 fn fit(recipe: &Pretrain, hidden: usize, rows: Rows<'_>) -> Rbm {
-    let trained = recipe.fit(&device(), &[rows.width, hidden], rows, None, &mut silent).expect("it learns");
+    let trained = recipe.fit(&device(), &[rows.width, hidden], rows).expect("it learns");
     trained.stack.rbms.into_iter().next().expect("one machine")
 }
 
@@ -57,13 +57,14 @@ fn means_are_derivatives_of_the_normalisers() {
         [(Units::Bernoulli, 1e-5), (Units::Gaussian, 1e-5), (groups, 1e-5), (Units::Rectified, 2e-2)]
     {
         let mut program = Program::default();
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+        let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
         let (input, weight, bias) = (values("x", 1, 1), values("w", 1, 6), values("b", 1, 6));
         let (mean, count) = (values("mean", 1, 6), values("given", 1, 6));
         let mut routine = Routine::new("means");
         let total = TotalInput { input, weight, transposed: false, bias };
         let wanted = Wanted::mean(mean).given(Some(count));
         units.record(&mut program, &mut routine, total, wanted).expect("the shapes fit");
+        program.infer_roles(&routine);
         let routine = program.add(routine);
         let mut execution = device().load(program).expect("it loads");
         execution.write(bias, &inputs).expect("it is written");
@@ -198,7 +199,8 @@ fn the_gap_of_free_energies_is_watched() {
     let gaussian = Pretrain { visible: Units::Gaussian, epochs: 50, deviation_rate: Some(0.001), ..plain.clone() };
     let centred = Pretrain { deviation_rate: None, centred: true, ..gaussian.clone() };
     for recipe in [plain.clone(), Pretrain { centred: true, ..plain }, gaussian, centred] {
-        let trained = recipe.fit(&device(), &[9, 20], rows, Some(held_out), &mut silent).expect("it learns");
+        let trained =
+            recipe.run(&device(), &[9, 20], rows).and_then(|run| run.held_out(held_out)?.train()).expect("it learns");
         let rbm = &trained.stack.rbms[0];
         let gaps: Vec<f64> =
             trained.layers[0].iter().map(|epoch| epoch.free_energy_gap.expect("it is watched")).collect();
@@ -212,14 +214,18 @@ fn the_gap_of_free_energies_is_watched() {
     let sorted = |share: [f32; 2]| share.map(|share| vec![share; 1000 * 9]).concat();
     let (known, unknown) = (sorted([0.1, 0.9]), sorted([0.9, 0.1]));
     let [rows, others] = [&known, &unknown].map(|values| Rows::numbers(values, 9).expect("whole rows"));
-    let trained = slow(Units::Bernoulli).fit(&device(), &[9, 4], rows, Some(others), &mut silent).expect("it learns");
+    let trained = slow(Units::Bernoulli)
+        .run(&device(), &[9, 4], rows)
+        .and_then(|run| run.held_out(others)?.train())
+        .expect("it learns");
     let (gap, rbm) = (trained.layers[0].last().and_then(|epoch| epoch.free_energy_gap), &trained.stack.rbms[0]);
     let energy = |row: usize| rbm.free_energies(&device(), rows.range(row..row + 1)).expect("they are computed")[0];
     let (gap, of_kinds) = (gap.expect("it is watched"), energy(0) - energy(1000));
     assert!(gap.abs() < 0.3 * of_kinds.abs(), "{gap}, of {of_kinds} between the kinds");
     // Machines above see the same rows as the ones below gave them.
     let recipe = Pretrain { epochs: 2, batch: 10, code: Units::Bernoulli, ..Pretrain::default() };
-    let trained = recipe.fit(&device(), &[9, 8, 5], rows, Some(held_out), &mut silent).expect("it learns");
+    let trained =
+        recipe.run(&device(), &[9, 8, 5], rows).and_then(|run| run.held_out(held_out)?.train()).expect("it learns");
     assert!(trained.layers.iter().flatten().all(|epoch| epoch.free_energy_gap.is_some_and(f64::is_finite)));
 }
 
@@ -283,7 +289,7 @@ fn the_discriminative_gradient_is_that_of_the_posterior() {
     // One step, whose drawn labels are as many as there are rows.
     let recipe = UpDown { epochs: 1, batch: 2 * COPIES, rate, momentum: 0.0, generative: 0.0, ..UpDown::default() };
     let recipe = UpDown { discriminative: 2.0, ..recipe };
-    recipe.fit(&device(), &mut net, labelled.rows(), &mut silent).expect("it learns");
+    recipe.fit(&device(), &mut net, labelled.rows()).expect("it learns");
     let objective = |net: &Dbn| -> f64 {
         rows.iter()
             .zip(labels)
@@ -320,11 +326,11 @@ fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     let images = Rows::numbers(&images, 9).expect("whole rows");
     let device = device();
     let recipe = Pretrain { epochs: 60, batch: 12, code: Units::Bernoulli, ..Pretrain::default() };
-    let below: Stack = recipe.fit(&device, &[9, 20], images, None, &mut silent).expect("it learns").stack;
+    let below: Stack = recipe.fit(&device, &[9, 20], images).expect("it learns").stack;
     let mut net = Dbn::on(&below, 2, 30, &mut Stream::new(1, 0)).expect("it is made");
     let labelled = Labelled::new(images, &labels, 2).expect("a label for each");
     let training = UpDown { epochs: 400, batch: 12, rate: 0.1, ..UpDown::default() };
-    training.fit(&device, &mut net, labelled.rows(), &mut silent).expect("it learns");
+    training.fit(&device, &mut net, labelled.rows()).expect("it learns");
     assert_eq!(net.error_rate(&device, images, &labels).expect("it reads"), 0.0);
     let mut good = 0;
     for class in 0..2 {
@@ -345,7 +351,7 @@ fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     let mut alone = Dbn::alone(9, 2, 30, &mut Stream::new(1, 0)).expect("it is made");
     assert_eq!(alone.features(&device, images).expect("they are the data"), images.to_numbers());
     let hybrid = UpDown { epochs: 200, generative: 0.2, discriminative: 1.0, ..training.clone() };
-    let trained = hybrid.fit(&device, &mut alone, labelled.rows(), &mut silent).expect("it learns");
+    let trained = hybrid.fit(&device, &mut alone, labelled.rows()).expect("it learns");
     assert_eq!(alone.error_rate(&device, images, &labels).expect("it reads"), 0.0);
     assert!(trained.epochs[199].error < 0.5 * trained.epochs[0].error);
     assert_eq!(alone.generate(&device, 0, images.first(3), 5, 1).expect("it draws").len(), 27);
@@ -354,9 +360,9 @@ fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     let nothing = UpDown { generative: 0.0, ..training.clone() };
     let negative = UpDown { discriminative: -1.0, ..training.clone() };
     for recipe in [nothing, negative] {
-        assert!(recipe.fit(&device, &mut alone, labelled.rows(), &mut silent).is_err());
+        assert!(recipe.fit(&device, &mut alone, labelled.rows()).is_err());
     }
     assert!(alone.features(&device, Rows::numbers(&[0.0; 8], 8).expect("a row")).is_err());
-    assert!(training.fit(&device, &mut net, narrow, &mut silent).is_err());
+    assert!(training.fit(&device, &mut net, narrow).is_err());
     assert!(net.generate(&device, 2, narrow, 1, 1).is_err() && net.generate(&device, 0, narrow, 0, 1).is_err());
 }

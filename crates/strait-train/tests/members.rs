@@ -6,7 +6,7 @@ use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::{Labelled, Rows};
 use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Vae, corrupt, transpose};
 use strait_train::{
-    FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Result, Tape, Trainable, Value, silent,
+    FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Result, Tape, Trainable, Value,
 };
 
 const WIDTH: usize = 6;
@@ -126,7 +126,7 @@ fn gradients_of_tied_weights_agree_with_finite_differences() {
     for optimizer in [Optimizer::adam(0.02), Optimizer::ConjugateGradients { searches: 5 }, lbfgs] {
         let recipe = FineTune { optimizer, epochs: 5, batch: 50, ..recipe.clone() };
         let mut net = deep.clone();
-        recipe.fit(&device, &mut net, rows, Some(rows), &mut silent).expect("it learns");
+        recipe.run(&device, &mut net, rows).and_then(|run| run.test(rows)?.train()).expect("it learns");
         assert!(net.error(&device, rows).expect("it is computed") < before);
         let learned = net.layers.clone();
         tie(&mut net.layers);
@@ -185,16 +185,18 @@ fn a_classifier_learns_above_layers_that_stay() {
     for optimizer in [Optimizer::adam(0.02), Optimizer::ConjugateGradients { searches: 5 }, lbfgs] {
         let recipe = FineTune { epochs: 20, batch: 50, frozen: 1, optimizer, ..FineTune::default() };
         let mut net = before.clone();
-        let tuned =
-            recipe.fit(&device, &mut net, labelled.rows(), Some(labelled.rows()), &mut silent).expect("it learns");
+        let tuned = recipe
+            .run(&device, &mut net, labelled.rows())
+            .and_then(|run| run.test(labelled.rows())?.train())
+            .expect("it learns");
         assert_eq!(net.layers[0], before.layers[0]);
         let wrong = net.error_rate(&device, rows, &labels).expect("it is computed");
         assert!(wrong < 0.05, "{wrong} of the rows are given a wrong class");
         assert_eq!(tuned.epochs.last().and_then(|epoch| epoch.test_error), Some(wrong));
     }
     let recipe = FineTune { frozen: 2, ..FineTune::default() };
-    assert!(recipe.fit(&device, &mut before.clone(), labelled.rows(), None, &mut silent).is_err());
-    let unlabelled = FineTune::default().fit(&device, &mut before.clone(), rows, None, &mut silent);
+    assert!(recipe.fit(&device, &mut before.clone(), labelled.rows()).is_err());
+    let unlabelled = FineTune::default().fit(&device, &mut before.clone(), rows);
     assert!(unlabelled.expect_err("there are no classes").to_string().contains("6 values"));
 }
 
@@ -236,7 +238,7 @@ fn predictive_sparse_decomposition_finds_the_atoms() {
     let optimizer = Optimizer::adam(0.01);
     let recipe =
         FineTune { epochs: 60, batch: 50, optimizer, objective: Objective::SquaredError, ..FineTune::default() };
-    recipe.fit(&device, &mut model, rows, None, &mut silent).expect("it learns");
+    recipe.fit(&device, &mut model, rows).expect("it learns");
     let learned: Vec<Vec<f32>> = model.net.layers[1].weight.chunks_exact(SIZE).map(unit).collect();
     let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>().abs();
     let found = |atom: &&Vec<f32>| learned.iter().map(|other| cosine(atom, other)).fold(0.0, f32::max) > 0.95;
@@ -390,7 +392,7 @@ fn a_linear_autoencoder_is_as_good_as_pca() {
         objective: Objective::SquaredError,
         ..FineTune::default()
     };
-    recipe.fit(&device, &mut net, rows, None, &mut silent).expect("it learns");
+    recipe.fit(&device, &mut net, rows).expect("it learns");
     let pca = Pca::fit(&device, rows, 2).expect("it has components");
     let (found, expected) = (net.error(&device, rows).expect("an error"), pca.error(rows).expect("an error"));
     assert!((found / expected - 1.0).abs() < 0.005, "{found}, not {expected}");
@@ -408,7 +410,7 @@ fn penalties_and_noise_do_what_they_are_for() {
     let trained = |recipe: &FineTune| {
         let mut net = Autoencoder::glorot(&[WIDTH, 12], 1).expect("the sizes make sense");
         net.layers[0].activation = Activation::Logistic;
-        recipe.fit(&device, &mut net, rows, None, &mut silent).expect("it learns");
+        recipe.fit(&device, &mut net, rows).expect("it learns");
         net
     };
     let activity = |net: &Autoencoder| {

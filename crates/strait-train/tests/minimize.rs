@@ -4,7 +4,7 @@ use strait_compute::Device;
 use strait_data::Rows;
 use strait_models::Autoencoder;
 use strait_train::minimize::{ConjugateGradients, HostProblem, Lbfgs};
-use strait_train::{FineTune, Objective, Optimizer, Schedule, silent};
+use strait_train::{FineTune, Objective, Optimizer, Schedule};
 
 /// Rosenbrock's function in `x.len()` dimensions; its minimum is 0 at (1, ..., 1).
 fn rosenbrock(x: &[f64], gradient: &mut [f64]) -> f64 {
@@ -64,7 +64,7 @@ fn a_linear_autoencoder_reaches_the_error_of_pca() {
             objective: Objective::SquaredError,
             ..FineTune::default()
         };
-        recipe.fit(&device, &mut net, rows, None, &mut silent).expect("it learns");
+        recipe.fit(&device, &mut net, rows).expect("it learns");
         let error = net.error(&device, rows).expect("it runs");
         assert!(error < 1.005 * best, "{optimizer:?}: {error}, where PCA leaves {best}");
     }
@@ -77,7 +77,7 @@ fn the_cross_entropy_wants_logistic_outputs() {
     let rows = Rows::bytes(&pixels, 4).expect("whole rows");
     let mut net = Autoencoder::glorot(&[4, 2], 1).expect("good sizes");
     net.layers[1].activation = strait_compute::Activation::Linear;
-    let error = FineTune::default().fit(&device, &mut net, rows, None, &mut silent).expect_err("linear outputs");
+    let error = FineTune::default().fit(&device, &mut net, rows).expect_err("linear outputs");
     assert!(error.to_string().contains("linear: the cross-entropy takes logistic outputs"), "{error}");
 }
 
@@ -90,7 +90,7 @@ fn momentum_learns_too() {
     let before = net.error(&device, rows).expect("it runs");
     let optimizer = Optimizer::Momentum { rate: 0.1, momentum: 0.9 };
     let recipe = FineTune { epochs: 40, batch: 10, optimizer, ..FineTune::default() };
-    recipe.fit(&device, &mut net, rows, None, &mut silent).expect("it learns");
+    recipe.fit(&device, &mut net, rows).expect("it learns");
     let after = net.error(&device, rows).expect("it runs");
     assert!(after < 0.1 * before, "{after} after {before}");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use strait_compute::{Device, Precision};
 use strait_data::Mnist;
-use strait_train::{FineTune, Optimizer, Pretrain, silent};
+use strait_train::{FineTune, Optimizer, Pretrain};
 
 /// The test error of a small net after pretraining and fine-tuning on some of MNIST.
 fn test_error(precision: Precision) -> f64 {
@@ -13,10 +13,10 @@ fn test_error(precision: Precision) -> f64 {
     let (train, test) = (mnist.train.rows().first(3000), mnist.test.rows().first(1000));
     let device = Device::cpu().expect("threads start");
     let pretrain = Pretrain { epochs: 3, precision, ..Pretrain::default() };
-    let trained = pretrain.fit(&device, &[784, 100, 20], train, None, &mut silent).expect("it learns");
+    let trained = pretrain.fit(&device, &[784, 100, 20], train).expect("it learns");
     let mut net = trained.stack.unroll();
     let finetune = FineTune { epochs: 6, optimizer: Optimizer::adam(3e-3), precision, ..FineTune::default() };
-    finetune.fit(&device, &mut net, train, Some(test), &mut silent).expect("it learns");
+    finetune.run(&device, &mut net, train).and_then(|run| run.test(test)?.train()).expect("it learns");
     net.error(&device, test).expect("it reconstructs")
 }
 

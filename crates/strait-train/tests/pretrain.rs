@@ -6,7 +6,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
 use strait_data::Rows;
 use strait_models::{Rbm, Units};
-use strait_train::{Chain, Event, Pretrain, SparsityTarget, silent};
+use strait_train::{Chain, Event, Pretrain, SparsityTarget};
 
 /// Nets so small leave several workers nothing to do but to wait for each other.
 fn one_thread() -> Device {
@@ -45,7 +45,7 @@ fn trained(epochs: usize, cd_steps: usize) -> Rbm {
         ..Pretrain::default()
     };
     let rows = Rows::numbers(&pixels, 16).expect("whole rows");
-    let trained = recipe.fit(&device, &[16, 12], rows, None, &mut silent).expect("it learns");
+    let trained = recipe.fit(&device, &[16, 12], rows).expect("it learns");
     trained.stack.rbms.into_iter().next().expect("one machine")
 }
 
@@ -76,7 +76,7 @@ fn gaussian_visible_units_find_the_mean() {
         weight_cost: 0.01,
         ..Pretrain::default()
     };
-    let trained = recipe.fit(&device, &[3, 2], rows, None, &mut silent).expect("it learns");
+    let trained = recipe.fit(&device, &[3, 2], rows).expect("it learns");
     // The model's mean is that of reconstructions: a + E[h] Wᵀ.
     let net = trained.stack.unroll();
     let reconstructions = net.reconstruct(&device, rows).expect("it runs");
@@ -95,7 +95,7 @@ fn the_seed_decides_every_bit() {
     let weights = |threads: usize, seed: u64| {
         let device = Device::new(Cpu::with_threads(threads).expect("threads start"));
         let recipe = Pretrain { epochs: 3, batch: 7, seed, ..Pretrain::default() };
-        let trained = recipe.fit(&device, &[60, 33, 5], rows, None, &mut silent).expect("it learns");
+        let trained = recipe.fit(&device, &[60, 33, 5], rows).expect("it learns");
         let bits = |rbm: &Rbm| rbm.weight.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
         trained.stack.rbms.iter().flat_map(bits).collect::<Vec<_>>()
     };
@@ -111,9 +111,8 @@ fn wrong_settings_and_divergence_are_errors() {
     let device = one_thread();
     let values = vec![1e18; 40];
     let rows = Rows::numbers(&values, 4).expect("whole rows");
-    let fit = |recipe: Pretrain, sizes: &[usize]| {
-        recipe.fit(&device, sizes, rows, None, &mut silent).expect_err("this cannot work").to_string()
-    };
+    let fit =
+        |recipe: Pretrain, sizes: &[usize]| recipe.fit(&device, sizes, rows).expect_err("this cannot work").to_string();
     let base = Pretrain { visible: Units::Gaussian, ..Pretrain::default() };
     assert!(fit(Pretrain { batch: 0, ..base.clone() }, &[4, 2]).contains("batch is 0"));
     assert!(fit(Pretrain { rate: f32::NAN, ..base.clone() }, &[4, 2]).contains("rate is NaN"));
@@ -130,12 +129,13 @@ fn a_stopped_run_leaves_the_machines_so_far() {
     let pixels: Vec<u8> = (0..200 * 12u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let rows = Rows::bytes(&pixels, 12).expect("whole rows");
     let recipe = Pretrain { epochs: 3, batch: 20, ..Pretrain::default() };
-    let whole = recipe.fit(&device, &[12, 8, 4], rows, None, &mut silent).expect("it learns");
+    let whole = recipe.fit(&device, &[12, 8, 4], rows).expect("it learns");
     let mut in_second = |event: &Event| match event {
         Event::Rows { stage, epoch: 2, .. } if stage == "RBM 8-4" => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let stopped = recipe.fit(&device, &[12, 8, 4], rows, None, &mut in_second).expect("it learns");
+    let stopped =
+        recipe.run(&device, &[12, 8, 4], rows).and_then(|run| run.observe(&mut in_second).train()).expect("it learns");
     assert!(stopped.stopped && !whole.stopped);
     assert_eq!(stopped.layers.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(stopped.stack.rbms[0], whole.stack.rbms[0], "the first machine was complete");
@@ -143,7 +143,8 @@ fn a_stopped_run_leaves_the_machines_so_far() {
         Event::Epoch { epoch: 1, .. } => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let early = recipe.fit(&device, &[12, 8, 4], rows, None, &mut in_first).expect("it learns");
+    let early =
+        recipe.run(&device, &[12, 8, 4], rows).and_then(|run| run.observe(&mut in_first).train()).expect("it learns");
     assert!(early.stopped);
     assert_eq!(early.stack.unroll().sizes(), [12, 8, 12]);
 }
@@ -165,7 +166,7 @@ fn persistent_chains_learn_what_contrastive_divergence_learns_and_more() {
             seed: 5,
             ..Pretrain::default()
         };
-        let trained = recipe.fit(&device, &[16, 12], rows, None, &mut silent).expect("it learns");
+        let trained = recipe.fit(&device, &[16, 12], rows).expect("it learns");
         log_likelihood(&trained.stack.rbms[0], &pixels)
     };
     let fast = Chain::FastPersistent { rate: 0.02 };
@@ -182,7 +183,7 @@ fn weights_stay_below_the_norm() {
     let rows = Rows::numbers(&pixels, 16).expect("whole rows");
     let longest = |max_norm: Option<f32>| {
         let recipe = Pretrain { epochs: 50, batch: 8, max_norm, code: Units::Bernoulli, ..Pretrain::default() };
-        let trained = recipe.fit(&device, &[16, 12], rows, None, &mut silent).expect("it learns");
+        let trained = recipe.fit(&device, &[16, 12], rows).expect("it learns");
         let weight = &trained.stack.rbms[0].weight;
         let square = |j: usize| weight.iter().skip(j).step_by(12).map(|w| w * w).sum::<f32>();
         (0..12).map(square).fold(0.0, f32::max).sqrt()
@@ -199,7 +200,7 @@ fn hidden_units_are_on_as_often_as_they_shall_be() {
     let rows = Rows::numbers(&values, 20).expect("whole rows");
     let mean = |sparsity: Option<SparsityTarget>| {
         let recipe = Pretrain { epochs: 60, batch: 20, sparsity, code: Units::Bernoulli, ..Pretrain::default() };
-        let net = recipe.fit(&device, &[20, 10], rows, None, &mut silent).expect("it learns").stack.unroll();
+        let net = recipe.fit(&device, &[20, 10], rows).expect("it learns").stack.unroll();
         let codes = net.encode(&device, rows).expect("codes");
         codes.iter().sum::<f32>() / codes.len() as f32
     };

@@ -37,13 +37,14 @@ impl Backend for Printing {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        let execution = self.cpu.load(program, shared)?;
         let mut names = Names::default();
         let mut printed = self.printed.lock().expect("no panic");
         *printed += "program\n";
-        for routine in program.routines() {
+        for routine in execution.program().routines() {
             *printed += &names.print(routine);
         }
-        let execution = self.cpu.load(program, shared)?;
+        drop(printed);
         Ok(Box::new(Noted { execution, names, printed: self.printed.clone() }))
     }
 }
@@ -91,9 +92,10 @@ impl Execution for Noted {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        let text = self.names.print(&routine);
+        let id = self.execution.add(routine)?;
+        let text = self.names.print(self.execution.program().routine(id));
         *self.printed.lock().expect("no panic") += &text;
-        self.execution.add(routine)
+        Ok(id)
     }
 
     fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {

@@ -7,8 +7,7 @@ use strait_compute::{Activation, Cpu, Device, Groups, Noise};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, Dbn, Layer, Units, Vae};
 use strait_train::{
-    Event, FineTune, KSparse, Objective, Optimizer, Pretrain, Result, Schedule, Stacked, Tape, Trainable, UpDown,
-    Value, silent,
+    Event, FineTune, KSparse, Objective, Optimizer, Pretrain, Result, Schedule, Stacked, Tape, Trainable, UpDown, Value,
 };
 
 fn device() -> Device {
@@ -22,7 +21,7 @@ fn pixels(rows: usize) -> Vec<f32> {
 fn refusal(recipe: &FineTune, net: &mut dyn Trainable) -> String {
     let pixels = pixels(10);
     let rows = Rows::numbers(&pixels, 4).expect("whole rows");
-    recipe.fit(&device(), net, rows, None, &mut silent).map(|_| ()).expect_err("this cannot work").to_string()
+    recipe.fit(&device(), net, rows).map(|_| ()).expect_err("this cannot work").to_string()
 }
 
 /// A model of two layers with a way of its own from the code to the losses.
@@ -104,7 +103,7 @@ fn bytes_count_in_a_group_as_whole_units() {
         let rows = Rows::bytes(bytes, 4).expect("whole rows");
         let recipe =
             Pretrain { epochs: 1, visible: Units::Softmax(Groups { first: 0, classes: 4 }), ..Pretrain::default() };
-        recipe.fit(&device(), &[4, 2], rows, None, &mut silent).map(|_| ())
+        recipe.fit(&device(), &[4, 2], rows).map(|_| ())
     };
     words(&[255, 0, 0, 0, 0, 0, 255, 0]).expect("one word each");
     let error = words(&[3, 0, 1, 0, 0, 0, 255, 0]).expect_err("four words are no bytes").to_string();
@@ -117,7 +116,7 @@ fn labels_are_learned_from_rows_that_have_one() {
     let values = [0.5, 0.1, 0.2, 0.0, 0.0, 0.0];
     let rows = Rows::numbers(&values, 6).expect("a whole row");
     let recipe = UpDown { generative: 0.0, discriminative: 1.0, ..UpDown::default() };
-    let error = recipe.fit(&device(), &mut net, rows, &mut silent).map(|_| ()).expect_err("it has none").to_string();
+    let error = recipe.fit(&device(), &mut net, rows).map(|_| ()).expect_err("it has none").to_string();
     assert!(error.contains("a sum of 0 in row 0"), "{error}");
 }
 

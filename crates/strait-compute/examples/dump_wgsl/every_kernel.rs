@@ -34,7 +34,7 @@ pub(crate) fn texts(whole_vectors: bool) -> Result<BTreeMap<String, String>, Err
 /// A program in which every operation occurs with every tail.
 fn everything(precision: Precision) -> Result<Program, Error> {
     let mut program = Program::default();
-    let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
+    let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
     let (x, w, b, y, s) =
         (values("x", 9, 8), values("w", 8, 7), values("b", 1, 7), values("y", 9, 7), values("s", 9, 7));
     let (a, wide, spare) = (values("a", 1, 8), values("wide", 9, 8), values("spare", 8, 7));
@@ -60,7 +60,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
         }
     }
     let updates = |program: &mut Program, rows: usize, cols: usize| {
-        let mut state = |name: &str| program.tensor(name, rows, cols, Kind::Values);
+        let mut state = |name: &str| program.value(name, rows, cols);
         let parameter: Tensor = state("parameter");
         [
             Update::Store { gradient: parameter },
@@ -72,8 +72,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     let biases = updates(&mut program, 1, 7);
     let inputs = updates(&mut program, 1, 8);
     // Products whose operands are all read four numbers at a time.
-    let [y4, s4, w4] =
-        [("y4", 9), ("s4", 9), ("w4", 8)].map(|(name, rows)| program.tensor(name, rows, 8, Kind::Values));
+    let [y4, s4, w4] = [("y4", 9), ("s4", 9), ("w4", 8)].map(|(name, rows)| program.value(name, rows, 8));
     let activation = Activation::Logistic;
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s4, stream: 1 });
     for transposed in [false, true] {
@@ -98,8 +97,28 @@ fn everything(precision: Precision) -> Result<Program, Error> {
             })?;
         }
     }
-    let [squares, costs] = ["squares", "costs"].map(|name| program.tensor(name, 1, 7, Kind::Values));
-    let kept = program.tensor("kept", 8, 7, Kind::Values);
+    let [squares, costs] = ["squares", "costs"].map(|name| program.value(name, 1, 7));
+    let kept = program.value("kept", 8, 7);
+    let kept4 = program.value("kept4", 8, 8);
+    for (update, delta, kept) in
+        weights.map(|update| (update, y, kept)).into_iter().chain(weights4.map(|it| (it, y4, kept4)))
+    {
+        match update {
+            Update::Store { gradient } => {
+                let learn = Op::gradient((x, delta), update);
+                let Op::Gradient { positive, negative, weight, bias, input_bias, positions, scale, .. } = learn else {
+                    unreachable!("it is a gradient");
+                };
+                let plus = Some(Addend::Gradient(gradient));
+                routine.push(Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale })?;
+            }
+            update => {
+                for decays in [false, true] {
+                    routine.push(Op::Update { gradient: kept, update, decays })?;
+                }
+            }
+        }
+    }
     for weight in weights {
         for plus in [Addend::Decay { weight: w, costs }, Addend::Gradient(kept)] {
             let (positive, plus, bias) = ((x, y), Some(plus), None);
@@ -124,8 +143,8 @@ fn everything(precision: Precision) -> Result<Program, Error> {
         out: d,
     })?;
     let window = Window { height: 4, width: 4, channels: 2, kernel: 2, stride: 2, padding: 0 };
-    let seen = program.tensor("seen", 8, 8, Kind::Values);
-    let [map, back] = ["map", "back"].map(|name| program.tensor(name, 2, 32, Kind::Values));
+    let seen = program.value("seen", 8, 8);
+    let [map, back] = ["map", "back"].map(|name| program.value(name, 2, 32));
     let channels = updates(&mut program, 1, 2);
     routine.push(Op::Unfold { input: map, window, out: seen })?;
     let activation = Activation::Relu;
@@ -155,17 +174,17 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     }
     routine.push(Op::MaxNorm { weight: spare, norm: 1.0, rows: true })?;
     routine.push(Op::TopK { input: y, k: 3, out: p })?;
-    let [noise, code] = ["noise", "code"].map(|name| program.tensor(name, x.rows, 4, Kind::Values));
-    let [moments, back] = ["moments", "back"].map(|name| program.tensor(name, x.rows, 8, Kind::Values));
+    let [noise, code] = ["noise", "code"].map(|name| program.value(name, x.rows, 4));
+    let [moments, back] = ["moments", "back"].map(|name| program.value(name, x.rows, 8));
     routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 3, noise, out: code })?;
     routine.push(Op::ReparameterizeBackward { delta: code, moments, noise, kl_weight: 1.0, out: back })?;
     for kind in [Kind::Bytes, Kind::Rows] {
-        let data = program.tensor("data", 20, 8, kind);
-        let index = program.tensor("index", 1, 20, Kind::Index);
+        let data = program.data("data", 20, 8, kind);
+        let index = program.data("index", 1, 20, Kind::Index);
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: wide })?;
         routine.push(Op::Gather { data, index: Some(index), first: 0, shift: None, out: wide })?;
     }
-    let data = program.tensor("rows", 20, 8, Kind::Rows);
+    let data = program.data("rows", 20, 8, Kind::Rows);
     routine.push(Op::Scatter { input: x, data })?;
     for (given, states) in [(None, None), (Some(s), Some(Draw { out: d, stream: 1 }))] {
         routine.push(Op::Softmax {
@@ -181,11 +200,11 @@ fn everything(precision: Precision) -> Result<Program, Error> {
     for column in [None, Some(b)] {
         routine.push(Op::Standardize { input: y, shift: column, scale: column, out: p })?;
     }
-    let labels = program.tensor("labels", 9, 3, Kind::Values);
+    let labels = program.value("labels", 9, 3);
     let replica = |program: &mut Program, name: &str| Replica {
-        visible: program.tensor(format!("v {name}"), 9, 8, Kind::Values),
-        inputs: program.tensor(format!("t {name}"), 9, 7, Kind::Values),
-        hidden: program.tensor(format!("h {name}"), 9, 7, Kind::Values),
+        visible: program.value(format!("v {name}"), 9, 8),
+        inputs: program.value(format!("t {name}"), 9, 7),
+        hidden: program.value(format!("h {name}"), 9, 7),
     };
     let chains = ["one", "two"].map(|name| replica(&mut program, name));
     routine.push(Op::ClassEnergies { inputs: y, weight: w, bias: a, out: labels })?;

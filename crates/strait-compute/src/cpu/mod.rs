@@ -29,6 +29,7 @@ mod rows;
 mod sparsity;
 mod storage;
 mod tile;
+mod update;
 mod vector;
 mod windows;
 mod workers;
@@ -43,7 +44,7 @@ use plan::{Copied, Plan, Work, products, weight};
 use storage::{Panels, Shared, Storage, Values};
 use workers::{Counters, Taking, Workers};
 
-use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
 use crate::op::Op;
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
@@ -108,7 +109,8 @@ impl Backend for Cpu {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
-        check_shared(&program, shared)?;
+        check_program(&program, shared)?;
+        let program = program.fused();
         let mut storage = Vec::with_capacity(program.tensors.len());
         for declared in &program.tensors {
             let (tensor, name) = (declared.tensor, &*declared.name);
@@ -121,20 +123,21 @@ impl Backend for Cpu {
                         return Err(Error::Tensor { tensor: name.to_owned(), message });
                     }
                 },
+                None if declared.absent => Arc::new(Storage::Values(Values::new(0, 0, name)?)),
                 None => Arc::new(allocate(tensor, name)?),
             });
         }
-        let Program { tensors, routines } = program;
+        let (program, routines) = program.without_routines();
         let mut run = Run {
             isa: self.isa,
             workers: self.workers.clone(),
-            program: Program { tensors, routines: Vec::new() },
+            program,
             storage,
             plans: Vec::new(),
             indices: Indices::default(),
         };
         for routine in routines {
-            run.add(routine)?;
+            run.plan(routine)?;
         }
         Ok(Box::new(run))
     }
@@ -165,6 +168,13 @@ struct Run {
 }
 
 impl Run {
+    /// Plans a routine that was checked, and adds it.
+    fn plan(&mut self, routine: Routine) -> Result<RoutineId> {
+        self.keep_copies(&routine)?;
+        self.plans.push(Plan::new(&self.program, &routine)?);
+        Ok(self.program.add(routine))
+    }
+
     /// Makes room for the copies that the routine's operations read, and brings those of weights up to date.
     fn keep_copies(&self, routine: &Routine) -> Result<()> {
         let precision = routine.precision();
@@ -197,10 +207,8 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        self.indices.admit(&self.program, &routine)?;
-        self.keep_copies(&routine)?;
-        self.plans.push(Plan::new(&self.program, &routine)?);
-        Ok(self.program.add(routine))
+        let routine = self.indices.admit(&self.program, routine)?;
+        self.plan(routine)
     }
 
     fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
@@ -264,11 +272,13 @@ impl Execution for Run {
         check_steps(routine, steps)?;
         let width = routine.metrics();
         let raw = Shared::new(0.0, width * steps.len(), "metrics")?;
+        let mut done = 0;
         for (slice, steps) in steps.chunks(SLICE).enumerate() {
             let first = slice * SLICE;
             if control(first).is_break() {
-                return Err(Error::Stopped { steps: first });
+                break;
             }
+            done += steps.len();
             plan.reset(0);
             self.workers.run(&|worker| {
                 for (number, step) in steps.iter().enumerate() {
@@ -289,7 +299,7 @@ impl Execution for Run {
             });
         }
         // SAFETY: the jobs have ended, and nobody else knows this memory.
-        Ok(Metrics::collect(routine, steps, unsafe { raw.slice(0..raw.len()) }))
+        Ok(Metrics::collect(routine, &steps[..done], unsafe { raw.slice(0..width * done) }))
     }
 
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {

@@ -15,6 +15,7 @@ use super::plan::{Copied, Work, products};
 use super::rows::{Columns, Data, Loss, copy_columns, gather, loss, row_sums, scatter};
 use super::sparsity::{Penalty, Sparsity, column_means, contraction, penalty, top_k};
 use super::storage::{Panels, Shared, Storage, Values, WIDTH};
+use super::update::apply;
 use super::vector::{combine, dot, standardize};
 use super::windows::{Folded, fold, shared_bias, unfold};
 use super::workers::Taking;
@@ -155,6 +156,12 @@ impl Run {
                     None => gradient(self.isa, &job, step, share),
                 }
             }
+            Op::Update { gradient, update, decays } => {
+                let cost = if *decays { step.weight_cost } else { 0.0 };
+                apply(self.isa, self.panels(*gradient), self.destination(update), cost, step, share);
+            }
+            // There is no other process.
+            Op::Reduce { .. } => {}
             Op::Unfold { input, window, out } => {
                 unfold(self.isa, self.panels(*input), window, self.panels(*out), share);
             }

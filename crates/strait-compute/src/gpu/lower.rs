@@ -45,6 +45,19 @@ impl Lowering<'_> {
             Op::Linear { .. } => vec![self.linear(op)],
             Op::Backprop { .. } => vec![self.backprop(op)],
             Op::Gradient { .. } => self.gradient(op, None),
+            Op::Update { gradient, update, decays } => {
+                let updated = update.tensors().into_iter().enumerate();
+                let mut buffers = vec![(1, Access::Read, *gradient)];
+                buffers.extend(updated.map(|(i, tensor)| (2 + i as u32, Access::Write, tensor)));
+                vec![Kernel {
+                    parts: vec![Part::Prelude, Part::Elements, Part::Update],
+                    main: update_code(update).text("parameter", 2, false),
+                    buffers,
+                    ..by_element(op.name(), *gradient, vec![("DECAYS", u32::from(*decays))])
+                }]
+            }
+            // There is no other process.
+            Op::Reduce { .. } => Vec::new(),
             Op::Unfold { input, window, out } => vec![Kernel {
                 parts: vec![Part::Prelude, Part::Elements, Part::Unfold],
                 buffers: vec![(1, Access::Read, *input), (2, Access::Write, *out)],

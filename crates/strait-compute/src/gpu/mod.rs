@@ -17,7 +17,7 @@ pub use lower::Tiles;
 use strait_device::{Checks, Dispatch, Matrices, Options, Selector, Table};
 use strait_shaders::{Fragments, Shape};
 
-use crate::backend::{Indices, check_read, check_routine, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_program, check_read, check_routines, check_steps, check_tensor, check_write};
 use crate::op::{LossKind, Op};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
@@ -171,7 +171,8 @@ pub fn kernels(
 ) -> Vec<(String, String)> {
     let (memory, most_buffers) = (u32::MAX, usize::MAX);
     let lowering = Lowering { tiles, matrices, whole_vectors, memory, width: 0, most_buffers, pieces: &|_| 1 };
-    let lowered = program.routines.iter().flat_map(|routine| lower(routine, lowering));
+    let fused = program.fused();
+    let lowered = fused.routines.iter().flat_map(|routine| lower(routine, lowering));
     let mut sources: Vec<(String, String)> = lowered.flatten().map(|kernel| kernel.source()).collect();
     sources.sort();
     sources.dedup();
@@ -215,7 +216,8 @@ impl Backend for Gpu {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
-        check_shared(&program, shared)?;
+        check_program(&program, shared)?;
+        let program = program.fused();
         let mut buffers = Vec::with_capacity(program.tensors.len());
         for declared in &program.tensors {
             let given = shared.iter().find(|(tensor, _)| *tensor == declared.tensor);
@@ -227,14 +229,15 @@ impl Backend for Gpu {
                         return Err(Error::Tensor { tensor: declared.name.clone(), message });
                     }
                 },
+                None if declared.absent => self.gpu.buffer(&declared.name, 4)?,
                 None => self.gpu.buffer(&declared.name, declared.tensor.bytes() as u64)?,
             });
         }
-        let Program { tensors, routines } = program;
+        let (program, routines) = program.without_routines();
         let mut run = Run {
             gpu: self.gpu.clone(),
             backend: self.clone(),
-            program: Program { tensors, routines: Vec::new() },
+            program,
             buffers,
             plans: Vec::new(),
             table: None,
@@ -245,10 +248,9 @@ impl Backend for Gpu {
     }
 
     fn prepare(&self, programs: &[Program]) -> Result<()> {
-        for program in programs {
-            program.routines.iter().try_for_each(|routine| check_routine(program, routine))?;
-        }
-        let routines = programs.iter().flat_map(|program| &program.routines);
+        programs.iter().try_for_each(check_routines)?;
+        let fused: Vec<Program> = programs.iter().map(Program::fused).collect();
+        let routines = fused.iter().flat_map(|program| &program.routines);
         let lowered: Vec<Kernel> = routines.flat_map(|routine| self.lower(routine)).flatten().collect();
         kernel::compile(&lowered.iter().collect::<Vec<_>>(), &self.gpu, &|tensor| self.pieces(tensor))?;
         Ok(())
@@ -289,7 +291,6 @@ impl Run {
     fn plan(&mut self, routines: Vec<Routine>) -> Result<Vec<Plan>> {
         let mut lowered = Vec::with_capacity(routines.len());
         for routine in routines {
-            self.indices.admit(&self.program, &routine)?;
             lowered.push(self.backend.lower(&routine));
             self.program.add(routine);
         }
@@ -322,6 +323,7 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        let routine = self.indices.admit(&self.program, routine)?;
         self.extend(vec![routine])?;
         Ok(RoutineId(self.plans.len() - 1))
     }
@@ -344,6 +346,12 @@ impl Execution for Run {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
         check_read(&self.program, tensor)?;
         Ok(self.gpu.read(&self.buffers[tensor.id], tensor.len())?)
+    }
+
+    fn read_many(&mut self, tensors: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        tensors.iter().try_for_each(|tensor| check_read(&self.program, *tensor))?;
+        let wanted: Vec<_> = tensors.iter().map(|tensor| (&self.buffers[tensor.id], tensor.len())).collect();
+        Ok(self.gpu.read_many(&wanted)?)
     }
 
     fn share(&self, tensor: Tensor) -> Result<Buffer> {
@@ -373,7 +381,7 @@ impl Execution for Run {
         let (mut most, mut mark) = (STEPS.0, Instant::now());
         while done < steps.len() {
             if control(done).is_break() {
-                return Err(Error::Stopped { steps: done });
+                break;
             }
             let fitting = (SLICE.as_secs_f64() / plan.step_time.as_secs_f64().max(1e-9)) as usize;
             let end = (done + fitting.clamp(1, most)).min(steps.len());
@@ -388,14 +396,15 @@ impl Execution for Run {
             }
             done = end;
         }
+        let metrics = self.program.routine(routine).metrics() * done;
         let raw = if metrics == 0 { Vec::new() } else { self.gpu.read_metrics(table, metrics)? };
         if metrics == 0
             && let Some((last, _)) = under_way
         {
             self.gpu.wait(last)?;
         }
-        let dispatches = self.plans[routine.0].dispatches.len() * steps.len();
-        Ok(Metrics { dispatches, host_time, ..Metrics::collect(self.program.routine(routine), steps, &raw) })
+        let dispatches = self.plans[routine.0].dispatches.len() * done;
+        Ok(Metrics { dispatches, host_time, ..Metrics::collect(self.program.routine(routine), &steps[..done], &raw) })
     }
 
     fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {

@@ -216,6 +216,7 @@ impl Lowering<'_> {
             let added = match plus {
                 None => Part::PlusNone,
                 Some(Addend::Decay { .. }) => Part::PlusDecay,
+                Some(Addend::Gradient(added)) if *weight == (Update::Store { gradient: *added }) => Part::PlusItself,
                 Some(Addend::Gradient(_)) => Part::PlusGradient,
             };
             let tail = if wide { Part::GradientWide } else { Part::GradientNarrow };
@@ -248,6 +249,13 @@ impl Lowering<'_> {
         }
         match plus.filter(|_| with_product) {
             None => {}
+            Some(Addend::Gradient(gradient)) if *weight == (Update::Store { gradient }) => {
+                // A buffer that is written must not be bound a second time.
+                main += match wide {
+                    true => "fn gradient_at(i: u32) -> f32 { return gradient_weight[i / 4u][i % 4u]; }\n",
+                    false => "fn gradient_at(i: u32) -> f32 { return gradient_weight[i]; }\n",
+                };
+            }
             Some(Addend::Gradient(gradient)) => buffers.push((14, Access::Read, gradient)),
             Some(Addend::Decay { weight: decaying, costs }) => {
                 buffers.push((14, Access::Read, costs));

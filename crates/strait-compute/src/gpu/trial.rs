@@ -46,10 +46,11 @@ fn products(backend: &dyn Backend, precision: Precision) -> Result<Vec<Vec<f32>>
 }
 
 fn record(program: &mut Program, [rows, terms, cols]: [usize; 3], precision: Precision) -> Result<Trial> {
-    let mut tensor = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
-    let (input, weight, bias) = (tensor("x", rows, terms), tensor("w", terms, cols), tensor("b", 1, cols));
-    let (out, back, gradient) = (tensor("y", rows, cols), tensor("z", rows, terms), tensor("g", terms, cols));
-    let zero = tensor("a", 1, terms);
+    let mut data = |name: &str, rows: usize, cols: usize| program.data(name, rows, cols, Kind::Values);
+    let (input, weight, bias) = (data("x", rows, terms), data("w", terms, cols), data("b", 1, cols));
+    let zero = data("a", 1, terms);
+    let mut value = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
+    let (out, back, gradient) = (value("y", rows, cols), value("z", rows, terms), value("g", terms, cols));
     let mut routine = Routine::new("trial").in_precision(precision);
     let linear = |input, transposed, bias, out| Op::Linear {
         input,

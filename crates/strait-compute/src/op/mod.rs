@@ -1,4 +1,4 @@
-//! The vocabulary: twenty-seven kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: twenty-nine kinds of operation, each with the tails that are fused into it.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
@@ -133,6 +133,21 @@ pub enum Op {
         delta: Tensor,
         /// The bias, [1, C].
         bias: Update,
+    },
+    /// What becomes of a gradient that is there: θ follows it by a rule. Where nothing between the two stands in the way, devices
+    /// do this in the tail of [`Op::Gradient`]; see [`Program::fused`](crate::Program::fused).
+    Update {
+        /// g, the gradient, of θ's shape.
+        gradient: Tensor,
+        /// The rule, with θ and what it keeps from step to step.
+        update: Update,
+        /// Whether θ has the step's weight cost: that of weights, never of biases.
+        decays: bool,
+    },
+    /// Sums these tensors over all processes that train together: the identity on one.
+    Reduce {
+        /// Gradients, statistics, losses.
+        tensors: Vec<Tensor>,
     },
     /// A loss: per active row, the loss and the squared error (or the mistake) go to the metrics.
     Loss {
@@ -351,10 +366,10 @@ impl Op {
     /// The gradient xᵀ δ of weights by themselves: [`Op::Gradient`] with what may be left out left out.
     ///
     /// ```
-    /// use strait_compute::{Kind, Op, Program, Update};
+    /// use strait_compute::{Op, Program, Update};
     /// let mut program = Program::default();
-    /// let [x, delta] = [("x", 3), ("δ", 2)].map(|(name, cols)| program.tensor(name, 100, cols, Kind::Values));
-    /// let gradient = program.tensor("∇W", 3, 2, Kind::Values);
+    /// let [x, delta] = [("x", 3), ("δ", 2)].map(|(name, cols)| program.value(name, 100, cols));
+    /// let gradient = program.value("∇W", 3, 2);
     /// assert_eq!(Op::gradient((x, delta), Update::Store { gradient }).flops(), 2 * 100 * 3 * 2);
     /// ```
     pub fn gradient(positive: (Tensor, Tensor), weight: Update) -> Self {
@@ -374,6 +389,8 @@ impl Op {
             Self::Unfold { .. } => "unfold",
             Self::Fold { .. } => "fold",
             Self::SharedBias { .. } => "shared bias",
+            Self::Update { .. } => "update",
+            Self::Reduce { .. } => "reduce",
             Self::Loss { .. } => "loss",
             Self::Corrupt { .. } => "corrupt",
             Self::TopK { .. } => "top k",
@@ -414,6 +431,8 @@ impl Op {
                 with_updates(reads, updates.into_iter().flatten())
             }
             Self::SharedBias { delta, bias } => with_updates(vec![*delta], [bias]),
+            Self::Update { gradient, update, .. } => with_updates(vec![*gradient], [update]),
+            Self::Reduce { tensors } => (tensors.clone(), tensors.clone()),
             Self::Unfold { input, out, .. } | Self::CopyColumns { input, out, .. } => (vec![*input], vec![*out]),
             Self::Fold { input, tail, out, .. } => {
                 ([Some(*input), tail.tensor()].into_iter().flatten().collect(), vec![*out])
@@ -459,6 +478,20 @@ impl Op {
             Self::Corrupt { input, out, .. } | Self::TopK { input, out, .. } => (vec![*input], vec![*out]),
             Self::Combine { x, y, out, .. } => (vec![*x, *y], vec![*out]),
             Self::Dot { x, y } => (vec![*x, *y], vec![]),
+        }
+    }
+
+    /// Whether it renews the copies of a tensor that it writes, which back ends keep of weights.
+    pub(crate) fn renews(&self, written: Tensor) -> bool {
+        let updates = |updates: [Option<&Update>; 3]| updates.into_iter().flatten().any(|it| it.target() == written);
+        match self {
+            Self::Gradient { weight, bias, input_bias, .. } => {
+                updates([Some(weight), bias.as_ref(), input_bias.as_ref()])
+            }
+            Self::SharedBias { bias, .. } => updates([Some(bias), None, None]),
+            Self::Update { update, .. } => update.target() == written,
+            Self::Combine { .. } | Self::MaxNorm { .. } | Self::Threshold { .. } => true,
+            _ => false,
         }
     }
 

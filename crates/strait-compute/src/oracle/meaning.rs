@@ -160,6 +160,11 @@ impl Run {
                     self.update(bias, mean(sums(positive.0), negative.map(|(v, _)| sums(v))), 0.0, step);
                 }
             }
+            Op::Update { gradient, update, decays } => {
+                let cost = if *decays { f64::from(step.weight_cost) } else { 0.0 };
+                self.update(update, self.get(*gradient).values, cost, step);
+            }
+            Op::Reduce { .. } => {}
             Op::Unfold { input, window, out } => {
                 let map = self.get(*input);
                 let element = |r: usize, c: usize| {

@@ -7,7 +7,7 @@ mod meaning;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backend::{Indices, check_read, check_shared, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor,
@@ -60,7 +60,7 @@ impl Backend for Oracle {
     }
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
-        check_shared(&program, shared)?;
+        check_program(&program, shared)?;
         let mut values: Vec<Values> =
             program.tensors.iter().map(|declared| Arc::new(Mutex::new(vec![0.0; declared.tensor.len()]))).collect();
         for (tensor, buffer) in shared {
@@ -69,13 +69,7 @@ impl Backend for Oracle {
                 message: "the shared buffer lives on another device".to_owned(),
             })?;
         }
-        let Program { tensors, routines } = program;
-        let program = Program { tensors, routines: Vec::new() };
-        let mut run = Run { oracle: *self, program, values, indices: Indices::default() };
-        for routine in routines {
-            run.add(routine)?;
-        }
-        Ok(Box::new(run))
+        Ok(Box::new(Run { oracle: *self, program, values, indices: Indices::default() }))
     }
 }
 
@@ -92,7 +86,8 @@ impl Execution for Run {
     }
 
     fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        self.indices.admit(&self.program, &routine)?;
+        // What it runs is what was recorded: it is what fusing is tested against.
+        self.indices.admit(&self.program, routine.clone())?;
         Ok(self.program.add(routine))
     }
 
@@ -128,14 +123,15 @@ impl Execution for Run {
         let routine = self.program.routine(routine);
         check_steps(routine, steps)?;
         let operands = self.oracle.operands(routine.precision());
-        let mut raw = Vec::new();
+        let (mut raw, mut done) = (Vec::new(), 0);
         for (number, step) in steps.iter().enumerate() {
             if control(number).is_break() {
-                return Err(Error::Stopped { steps: number });
+                break;
             }
+            done += 1;
             routine.ops().iter().for_each(|op| self.execute(op, operands, step, &mut raw));
         }
-        Ok(Metrics::collect(routine, steps, &raw))
+        Ok(Metrics::collect(routine, &steps[..done], &raw))
     }
 
     fn profile(&mut self, _routine: RoutineId, _step: &Step) -> Result<Option<Vec<Duration>>> {

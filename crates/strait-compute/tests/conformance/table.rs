@@ -38,7 +38,11 @@ impl Builder {
     }
 
     pub(crate) fn tensor(&mut self, name: &str, rows: usize, cols: usize, kind: Kind) -> Tensor {
-        let tensor = self.program.tensor(name, rows, cols, kind);
+        // What each is for is seen when all operations are known.
+        let tensor = match kind {
+            Kind::Values => self.program.value(name, rows, cols),
+            kind => self.program.data(name, rows, cols, kind),
+        };
         self.tensors.push(tensor);
         tensor
     }
@@ -52,6 +56,7 @@ impl Builder {
         for op in ops {
             routine.push(op).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
+        self.program.infer_roles(&routine);
         let routine = self.program.add(routine);
         Case { name, program: self.program, routine, steps, tensors: self.tensors }
     }
@@ -212,7 +217,7 @@ fn fill_tensor(execution: &mut dyn Execution, case: &Case, tensor: Tensor, numbe
                 "bits" => (stream.next_word() >> 31) as f32,
                 "bits and a half" if (row + 1, col + 1) == (tensor.rows, tensor.cols) => 0.5,
                 "bits and a half" => (stream.next_word() >> 31) as f32,
-                _ if name.ends_with("second") => stream.next_normal().abs(),
+                _ if name.contains("second") => stream.next_normal().abs(),
                 // How often units were given: mostly not at all.
                 "given" => (stream.next_word() >> 29).saturating_sub(5) as f32,
                 "target" => stream.next_word() as f32 / u32::MAX as f32,

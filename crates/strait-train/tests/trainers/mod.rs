@@ -6,7 +6,7 @@ use strait_data::{Labelled, Rows};
 use strait_models::{Autoencoder, Classifier, Dbn, Stack, Units, Vae};
 use strait_train::{
     Chain, FineTune, ImageShift, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, Stacked, Trainable, UpDown, silent,
+    SparsityTarget, Stacked, Trainable, UpDown,
 };
 
 type Train = Box<dyn Fn(&Device)>;
@@ -30,7 +30,7 @@ fn pretrain(recipe: Pretrain, sizes: &'static [usize]) -> Train {
         let pixels = if matches!(recipe.visible, Units::Softmax(_)) { words(50) } else { pixels(50) };
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
         let recipe = Pretrain { epochs: 2, batch: 20, initial_epochs: 1, ..recipe.clone() };
-        recipe.fit(device, sizes, rows, Some(rows.first(10)), &mut silent).expect("it trains");
+        recipe.run(device, sizes, rows).and_then(|run| run.held_out(rows.first(10))?.train()).expect("it trains");
     })
 }
 
@@ -43,7 +43,7 @@ fn tune<M: Trainable + Clone + 'static>(recipe: FineTune, model: M) -> Train {
         let rows = if model.targets() > 0 { labelled.rows() } else { rows };
         let recipe = FineTune { epochs: 2, batch: 20, ..recipe.clone() };
         let mut model = model.clone();
-        recipe.fit(device, &mut model, rows, Some(rows.first(10)), &mut silent).expect("it trains");
+        recipe.run(device, &mut model, rows).and_then(|run| run.test(rows.first(10))?.train()).expect("it trains");
     })
 }
 
@@ -65,7 +65,7 @@ fn up_down(recipe: UpDown, below: &'static [usize]) -> Train {
             Dbn::on(&Stack { rbms }, 3, 7, &mut Stream::new(2, 0)).expect("sizes make sense")
         };
         let recipe = UpDown { epochs: 2, batch: 20, ..recipe.clone() };
-        recipe.fit(device, &mut net, labelled.rows(), &mut silent).expect("it trains");
+        recipe.fit(device, &mut net, labelled.rows()).expect("it trains");
     })
 }
 
@@ -92,7 +92,7 @@ fn linear() -> Autoencoder {
 }
 
 /// The trainers by name.
-pub fn all() -> Vec<(&'static str, Train)> {
+pub(crate) fn all() -> Vec<(&'static str, Train)> {
     let cd = Pretrain::default();
     let adam = FineTune::default();
     let tuned = |optimizer| FineTune { optimizer, ..FineTune::default() };
@@ -233,7 +233,7 @@ pub fn all() -> Vec<(&'static str, Train)> {
                 let values: Vec<f32> = pixels(50).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
                 let rows = Rows::numbers(&values, WIDTH).expect("whole rows");
                 let training = FineTune { epochs: 4, batch: 20, ..KSparse::default().training };
-                KSparse { units: 8, top_k: 2, rounds: 2, training }.fit(device, rows, &mut silent).expect("it trains");
+                KSparse { units: 8, top_k: 2, rounds: 2, training }.fit(device, rows).expect("it trains");
             }),
         ),
         (
@@ -242,7 +242,7 @@ pub fn all() -> Vec<(&'static str, Train)> {
                 let pixels = pixels(50);
                 let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
                 let training = FineTune { epochs: 2, batch: 20, ..Stacked::default().training };
-                Stacked { hidden: vec![8, 5], training }.fit(device, rows, &mut silent).expect("it trains");
+                Stacked { hidden: vec![8, 5], training }.fit(device, rows).expect("it trains");
             }),
         ),
     ]

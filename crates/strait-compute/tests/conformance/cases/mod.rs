@@ -5,8 +5,8 @@ mod single;
 pub(crate) use single::infinite;
 use single::{
     absolute_values, class_energies, columns, contractive, contrastive_divergence, convolution, copies, corrupt, data,
-    dictionary, exchange, fine_tuning, latent, row_sums, rows, shifted, softmax, sparsity, standardize, tied, top_k,
-    vectors,
+    dictionary, exchange, fine_tuning, latent, row_sums, rows, shared, shifted, softmax, sparsity, standardize, tied,
+    top_k, vectors,
 };
 use strait_compute::{Activation, Groups, Kind, LossKind, Missing, Noise, Sampling, Window};
 
@@ -193,6 +193,11 @@ pub(crate) fn steps() -> Vec<Case> {
         vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)];
     for kind in 0..3 {
         cases.extend([(1, 1, 1), (21, 49, 30)].map(|(batch, inputs, units)| tied(batch, inputs, units, kind)));
+    }
+    for kind in [1, 2] {
+        cases.extend(
+            [(1, 1, 1), (21, 49, 30), (20, 40, 36)].map(|(batch, inputs, units)| shared(batch, inputs, units, kind)),
+        );
     }
     for (batch, codes, inputs) in [(1, 1, 1), (7, 33, 20), (20, 16, 70)] {
         cases.extend([false, true].map(|rows| dictionary(batch, codes, inputs, rows)));

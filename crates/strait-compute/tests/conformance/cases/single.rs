@@ -74,6 +74,42 @@ pub(super) fn tied(batch: usize, inputs: usize, units: usize, kind: usize) -> Ca
     b.finish(name, ops, vec![step(batch.div_ceil(2)), step(batch)])
 }
 
+/// Weights with three uses, whose gradients add up in place, and an update that a sum over processes keeps apart from them; then one that
+/// is fused.
+pub(super) fn shared(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
+    let mut b = Builder::new();
+    let [x, other] = ["x", "other"].map(|name| b.values(name, batch, inputs));
+    let [delta, below] = ["delta", "below"].map(|name| b.values(name, batch, units));
+    let sum = b.values("sum", inputs, units);
+    let bias = b.values("bias gradient", 1, units);
+    let [weight, again] = ["w", "v"].map(|name| b.update(kind, name, inputs, units));
+    let of_bias = b.update(kind, "b", 1, units);
+    let learn = |positive, bias, plus| Op::Gradient {
+        positive,
+        negative: None,
+        weight: Update::Store { gradient: sum },
+        bias,
+        input_bias: None,
+        plus,
+        positions: 1,
+        scale: 1.0,
+    };
+    let plus = Some(Addend::Gradient(sum));
+    let uses = vec![
+        learn((x, delta), Some(Update::Store { gradient: bias }), None),
+        learn((other, below), None, plus),
+        learn((x, below), None, plus),
+    ];
+    let update = |gradient, update, decays| Op::Update { gradient, update, decays };
+    let apart = vec![Op::Reduce { tensors: vec![sum, bias] }, update(sum, weight, true), update(bias, of_bias, false)];
+    // Nobody looks at the gradient of an update that is fused.
+    let gone = b.program.value("gone", inputs, units);
+    let fused = vec![Op::gradient((x, delta), Update::Store { gradient: gone }), update(gone, again, true)];
+    let ops = [uses, apart, fused].concat();
+    let name = format!("shared {batch}x{inputs}x{units} update {kind}");
+    b.finish(name, ops, vec![step(batch.div_ceil(2)), step(batch)])
+}
+
 /// A convolution, its transpose, and the way back through both.
 pub(super) fn convolution(batch: usize, window: Window, filters: usize, kind: usize) -> Case {
     let mut b = Builder::new();

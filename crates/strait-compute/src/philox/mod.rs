@@ -9,6 +9,8 @@
 //! * a uniform number is the word's upper 24 bits times 2⁻²⁴, in [0, 1);
 //! * a normal number comes from words `2i` and `2i + 1` by the method of Box and Muller.
 
+pub mod streams;
+
 pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
@@ -70,6 +72,27 @@ impl Stream {
     /// is all ones, which no training step uses.
     pub fn new(seed: u64, number: u32) -> Self {
         Self { key: [seed as u32, number], high: (seed >> 32) as u32, block: 0, words: [0; 4], used: 4 }
+    }
+
+    /// The number of words drawn so far.
+    pub fn position(&self) -> u64 {
+        4 * self.block - (4 - self.used as u64)
+    }
+
+    /// Goes on as if that many words had been drawn from the start.
+    ///
+    /// ```
+    /// use strait_compute::philox::Stream;
+    /// let (mut stream, mut other) = (Stream::new(7, 0), Stream::new(7, 0));
+    /// let words: Vec<u32> = (0..10).map(|_| stream.next_word()).collect();
+    /// other.seek(6);
+    /// assert_eq!((other.next_word(), other.position(), stream.position()), (words[6], 7, 10));
+    /// ```
+    pub fn seek(&mut self, position: u64) {
+        (self.block, self.used) = (position / 4, 4);
+        (0..position % 4).for_each(|_| {
+            self.next_word();
+        });
     }
 
     /// The next random word.

@@ -1,14 +1,14 @@
 //! The free energies of rows that a machine is trained on and of rows that it is not: their gap tells of overfitting (Hinton
 //! 2012, section 6).
 
-use strait_compute::philox::Stream;
+use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device, Execution, Kind, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::Rows;
 use strait_models::{Rbm, Units, declare_rows, upload};
 
 use crate::Result;
-use crate::drawn::drawn;
 use crate::phases::{Layers, Recording, squared_error};
+use crate::sample::sample;
 
 /// Rows of either kind that are watched: so many at most, and of small data a twentieth, so that watching takes little time; but
 /// not fewer than the second number, where there are as many.
@@ -25,8 +25,8 @@ impl Watched {
     pub(crate) fn new(known: Rows<'_>, unknown: Rows<'_>, seed: u64) -> Self {
         let (most, least) = ROWS;
         let count = most.min((known.count / 20).max(least)).min(known.count).min(unknown.count);
-        let [known, unknown] =
-            [(known, 400), (unknown, 401)].map(|(rows, stream)| drawn(rows, count, Stream::new(seed, stream)));
+        let [known, unknown] = [(known, streams::WATCHED_KNOWN), (unknown, streams::WATCHED_UNKNOWN)]
+            .map(|(rows, stream)| sample(rows, count, Stream::new(seed, stream)));
         Self { width: unknown.len() / count, known, unknown }
     }
 
@@ -64,14 +64,15 @@ impl Watch {
         watched: &Watched,
     ) -> Result<Self> {
         let rows = watched.rows();
-        let data =
-            [("known rows", rows[0]), ("unknown rows", rows[1])].map(|(name, rows)| declare_rows(program, name, &rows));
+        let data = [("watched.known", rows[0]), ("watched.unknown", rows[1])]
+            .map(|(name, rows)| declare_rows(program, name, &rows));
         let (count, width) = (rows[0].count, rows[0].width);
-        let mut values = |name: &str, rows: usize, cols: usize| program.tensor(name, rows, cols, Kind::Values);
-        let [gathered, scaled, origin] = ["watched data", "watched v", "origin"].map(|name| values(name, count, width));
-        let [total, soft] = ["watched total", "watched softplus"].map(|name| values(name, count, layers.weight.cols));
-        // Nobody writes this and the origin, so that they stay zero.
-        let zero = values("no hidden bias", 1, layers.weight.cols);
+        let [gathered, scaled] = ["watched.data", "watched.v"].map(|name| program.value(name, count, width));
+        let [total, soft] = ["watched.total_input", "watched.softplus"];
+        let [total, soft] = [total, soft].map(|name| program.value(name, count, layers.weight.cols));
+        // Nobody writes these, so that they stay zero.
+        let origin = program.data("watched.origin", count, width, Kind::Values);
+        let zero = program.data("watched.no_bias", 1, layers.weight.cols, Kind::Values);
         let gaussian = layers.units.0 == Units::Gaussian;
         let mut routines = Vec::new();
         for data in data {

@@ -1,10 +1,11 @@
-//! Some rows that stand for all.
+//! A random sample of rows.
 
 use strait_compute::philox::Stream;
 use strait_data::Rows;
 
-/// So many rows as numbers, in their order, drawn from all, which may be sorted by what they show; all where there are no more.
-pub(crate) fn drawn(rows: Rows<'_>, count: usize, mut stream: Stream) -> Vec<f32> {
+/// That many rows as numbers, in their order, drawn from all of them, which may be sorted by what they show; all where there are no
+/// more.
+pub(crate) fn sample(rows: Rows<'_>, count: usize, mut stream: Stream) -> Vec<f32> {
     let mut order = stream.permutation(rows.count);
     order.truncate(count);
     order.sort_unstable();

@@ -1,0 +1,92 @@
+//! What a run consists of.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use strait_compute::Device;
+
+use crate::Result;
+use crate::method::{Outcome, Part};
+use crate::progress::HostCost;
+
+/// One epoch of a part of a run, as the run tells it to its plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub(crate) epoch: usize,
+    pub(crate) outcome: Outcome,
+    pub(crate) seconds: f64,
+    pub(crate) cost: HostCost,
+}
+
+/// A list of parts that are trained one after the other: machines, rounds, or a single one.
+///
+/// The plans are those of this crate; a [`Run`](crate::Run) does what they say.
+pub trait Plan<'a> {
+    /// What an epoch leaves in the results.
+    type Record: Clone + Serialize + DeserializeOwned;
+    /// What the run gives in the end.
+    type Output;
+    /// What the plan knows of the parts that are finished, beside tensors.
+    type Progress: Clone + Serialize + DeserializeOwned;
+
+    /// How many parts there are.
+    #[doc(hidden)]
+    fn parts(&self) -> usize;
+
+    /// Epochs of a part.
+    #[doc(hidden)]
+    fn epochs_of(&self, part: usize) -> usize;
+
+    /// Compiles and checks what the run will need, before its first part.
+    #[doc(hidden)]
+    fn begin(&mut self, _device: &Device) -> Result<()> {
+        Ok(())
+    }
+
+    /// Loads a part, given what the earlier ones have left.
+    #[doc(hidden)]
+    fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>>;
+
+    /// The record of an epoch.
+    #[doc(hidden)]
+    fn record(&self, part: usize, epoch: Epoch) -> Self::Record;
+
+    /// Takes over what a part has learned so far.
+    #[doc(hidden)]
+    fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()>;
+
+    /// Ends a part: what was learned has been taken over. `goes_on` tells whether another one follows.
+    #[doc(hidden)]
+    fn end(&mut self, _device: &Device, _part: usize, _goes_on: bool) -> Result<()> {
+        Ok(())
+    }
+
+    /// The number that is not finite among what a part has learned, if there is one.
+    #[doc(hidden)]
+    fn wrong(&self, part: usize) -> Option<f64>;
+
+    /// How events tell of an epoch of a part: its number in the run, and how many there are of its stage.
+    #[doc(hidden)]
+    fn told(&self, _part: usize, epoch: usize, epochs: usize) -> (usize, usize) {
+        (epoch, epochs)
+    }
+
+    /// The results, from the records of each part that was begun.
+    #[doc(hidden)]
+    fn output(self, records: Vec<Vec<Self::Record>>, stopped: bool) -> Result<Self::Output>;
+
+    /// What finished parts have left: named tensors, and the rest.
+    #[doc(hidden)]
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, Self::Progress);
+
+    /// Takes back what [`Plan::save`] gave, when the run is to go on in this part. Tells whether the rows of this part, if it is
+    /// loaded, are still the right ones.
+    #[doc(hidden)]
+    fn restore(
+        &mut self,
+        device: &Device,
+        part: usize,
+        tensors: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+        progress: Self::Progress,
+    ) -> Result<bool>;
+}

@@ -1,0 +1,242 @@
+//! The plan of pretraining: a machine after the other.
+
+use strait_compute::philox::{Stream, streams};
+use strait_compute::{Device, Program};
+use strait_data::Rows;
+use strait_models::{Rbm, Stack};
+
+use crate::features::{self, features};
+use crate::feed::Feed;
+use crate::free_energy_gap::Watched;
+use crate::machine::{self, Learned};
+use crate::method::{Part, Source};
+use crate::plan::{Epoch, Plan};
+use crate::{Error, Pretrain, PretrainEpoch, Pretrained, Result, Run};
+
+/// The plan of [`Pretrain`]: a part for each machine.
+pub struct Pretraining<'a> {
+    recipe: Pretrain,
+    /// Those that are finished, the one that is trained, and those that wait.
+    rbms: Vec<Rbm>,
+    /// What all of them start from.
+    starts: Vec<Rbm>,
+    /// Whether they were trained before this run.
+    trained: bool,
+    rows: Rows<'a>,
+    held_out: Option<Rows<'a>>,
+    /// What the machine of number `at` is trained on.
+    source: Source<'a>,
+    watched: Option<Watched>,
+    at: usize,
+    /// Whether all features stay on the device.
+    stay: bool,
+    learned: Option<Learned>,
+}
+
+impl<'a> Pretraining<'a> {
+    pub(crate) fn new(recipe: Pretrain, rbms: Vec<Rbm>, rows: Rows<'a>) -> Self {
+        Self {
+            recipe,
+            starts: rbms.clone(),
+            rbms,
+            trained: false,
+            rows,
+            held_out: None,
+            source: Source::Host(rows),
+            watched: None,
+            at: 0,
+            stay: true,
+            learned: None,
+        }
+    }
+
+    fn machine(&self, number: usize) -> machine::Plan<'_> {
+        let watched = self.watched.as_ref();
+        machine::Plan { recipe: &self.recipe, number, rows: self.rows.count, watched, trained: self.trained }
+    }
+
+    /// The order in which a machine visits its rows.
+    fn order(&self, number: usize) -> Vec<u32> {
+        match number {
+            0 => Stream::new(self.recipe.seed, streams::PRETRAINING_ORDER).permutation(self.rows.count),
+            _ => (0..self.rows.count as u32).collect(),
+        }
+    }
+
+    /// Goes from the finished machine `at` to the data of the next.
+    fn climb(&mut self, device: &Device) -> Result<()> {
+        let rbm = &self.rbms[self.at];
+        self.source = features(device, &self.recipe, rbm, &self.source, &self.order(self.at), self.stay)?;
+        self.watched = self.watched.take().map(|watched| watched.above(device, rbm)).transpose()?;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Goes back to the rows themselves.
+    fn descend(&mut self) {
+        self.source = Source::Host(self.rows);
+        self.watched = self.held_out.map(|held_out| Watched::new(self.rows, held_out, self.recipe.seed));
+        self.at = 0;
+    }
+}
+
+impl<'a> Run<'a, Pretraining<'a>> {
+    /// Compares, after each epoch, the free energies of rows held out with those of as many rows trained on (at most 1000, and of
+    /// small data a twentieth): their gap grows when a machine overfits.
+    ///
+    /// # Errors
+    /// If the rows do not fit.
+    pub fn held_out(mut self, rows: Rows<'a>) -> Result<Self> {
+        let plan = self.plan_mut();
+        plan.recipe.check_rows(plan.rows.width, &rows)?;
+        plan.held_out = Some(rows);
+        Ok(self)
+    }
+
+    /// Starts from these machines instead of random weights: training goes on where an earlier run ended.
+    ///
+    /// # Errors
+    /// If they are not of the sizes and the units of the recipe.
+    pub fn from(mut self, stack: Stack) -> Result<Self> {
+        let plan = self.plan_mut();
+        let shape = |rbm: &Rbm| (rbm.visible_bias.len(), rbm.visible, rbm.hidden_bias.len(), rbm.hidden);
+        let [found, expected] = [&stack.rbms, &plan.rbms].map(|rbms| rbms.iter().map(shape).collect::<Vec<_>>());
+        if found != expected {
+            let message = format!("the machines to start from are {found:?}, but the recipe asks for {expected:?}");
+            return Err(strait_models::Error::Shape(message).into());
+        }
+        stack.rbms.iter().try_for_each(Rbm::check)?;
+        (plan.rbms, plan.starts, plan.trained) = (stack.rbms.clone(), stack.rbms, true);
+        Ok(self)
+    }
+
+    /// The machines as they are now: those that are finished, the one that is being trained, and those that wait.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn stack(&mut self) -> Result<Stack> {
+        let number = self.cursor().part;
+        let (plan, part) = self.loaded()?;
+        if let Some(part) = part {
+            plan.take(number, part)?;
+        }
+        Ok(Stack { rbms: plan.rbms.clone() })
+    }
+}
+
+impl<'a> Plan<'a> for Pretraining<'a> {
+    type Record = PretrainEpoch;
+    type Output = Pretrained;
+    type Progress = ();
+
+    fn parts(&self) -> usize {
+        self.rbms.len()
+    }
+
+    fn epochs_of(&self, _: usize) -> usize {
+        self.recipe.epochs
+    }
+
+    fn begin(&mut self, device: &Device) -> Result<()> {
+        self.descend();
+        let sizes = self.rbms.iter().flat_map(|rbm| [rbm.visible_bias.len(), rbm.hidden_bias.len()]);
+        self.stay = Feed::room(device, self.rows.count, sizes.max().unwrap_or(0));
+        if !self.stay {
+            return Ok(());
+        }
+        // All kernels are compiled at once, but for those of the free energies, where all data stay on the device.
+        let mut programs: Vec<Program> = Vec::new();
+        for (number, rbm) in self.rbms.iter().enumerate() {
+            let plan = machine::Plan { watched: None, ..self.machine(number) };
+            let data = Some(&self.rows).filter(|_| number == 0);
+            programs.push(machine::record(device, plan, rbm, data)?.0);
+        }
+        if self.rbms.len() > 1 {
+            programs.push(features::program(device, &self.recipe, &self.rbms[0], &self.source, self.rows.count)?);
+        }
+        Ok(device.prepare(&programs)?)
+    }
+
+    fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
+        let (loaded, learned) = machine::load(device, self.machine(part), &self.rbms[part], self.source.clone())?;
+        self.learned = Some(learned);
+        Ok(loaded)
+    }
+
+    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, cost }: Epoch) -> PretrainEpoch {
+        let free_energy_gap = outcome.free_energy_gap;
+        PretrainEpoch { epoch, error: outcome.error, free_energy_gap, seconds, cost }
+    }
+
+    fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()> {
+        match &self.learned {
+            Some(learned) => learned.read(&mut *trained.execution, &mut self.rbms[part]),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
+        if goes_on { self.climb(device) } else { Ok(()) }
+    }
+
+    fn wrong(&self, part: usize) -> Option<f64> {
+        let rbm = &self.rbms[part];
+        let parameters = [&rbm.weight, &rbm.visible_bias, &rbm.hidden_bias];
+        let mut deviations = rbm.deviation.iter().flatten();
+        let wrong = parameters.into_iter().flatten().find(|x| !x.is_finite());
+        wrong.or_else(|| deviations.find(|x| !(x.is_finite() && **x > 0.0))).map(|x| f64::from(*x))
+    }
+
+    fn output(mut self, records: Vec<Vec<PretrainEpoch>>, stopped: bool) -> Result<Pretrained> {
+        self.rbms.truncate(records.len());
+        Ok(Pretrained { stack: Stack { rbms: self.rbms }, layers: records, stopped })
+    }
+
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {
+        let mut tensors = Vec::new();
+        for (number, rbm) in self.rbms[..self.at].iter().enumerate() {
+            let mut put = |what: &str, values: &[f32]| tensors.push((name(number, what), values.to_vec()));
+            put("weight", &rbm.weight);
+            put("visible_bias", &rbm.visible_bias);
+            put("hidden_bias", &rbm.hidden_bias);
+            if let Some(deviation) = &rbm.deviation {
+                put("deviation", deviation);
+            }
+        }
+        (tensors, ())
+    }
+
+    fn restore(
+        &mut self,
+        device: &Device,
+        part: usize,
+        tensors: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+        (): (),
+    ) -> Result<bool> {
+        self.rbms[part..].clone_from_slice(&self.starts[part..]);
+        let mut finished = self.rbms[..part].to_vec();
+        for (number, rbm) in finished.iter_mut().enumerate() {
+            rbm.weight = tensors(&name(number, "weight"))?;
+            rbm.visible_bias = tensors(&name(number, "visible_bias"))?;
+            rbm.hidden_bias = tensors(&name(number, "hidden_bias"))?;
+            if self.recipe.deviation_rate.is_some() && number == 0 {
+                rbm.deviation = Some(tensors(&name(number, "deviation"))?);
+            }
+            rbm.check().map_err(|error| Error::Snapshot(error.to_string()))?;
+        }
+        if part == self.at && finished == self.rbms[..part] {
+            return Ok(true);
+        }
+        self.rbms[..part].clone_from_slice(&finished);
+        self.descend();
+        while self.at < part {
+            self.climb(device)?;
+        }
+        Ok(false)
+    }
+}
+
+/// The name of a finished machine's tensor in a snapshot.
+fn name(number: usize, what: &str) -> String {
+    format!("machines.{number}.{what}")
+}

@@ -1,0 +1,409 @@
+//! The one loop in which everything is trained.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use strait_compute::philox::Stream;
+use strait_compute::{Device, Role, Step};
+use strait_models::minibatches;
+
+use crate::method::{Method, Part, Place, Tally, Visits};
+use crate::plan::{Epoch, Plan};
+use crate::progress::Observer;
+use crate::snapshot::{Cursor, Snapshot};
+use crate::{Error, Event, Result};
+
+/// A training run: what has been learned, and where it is.
+///
+/// It is stepped epoch by epoch, looked into in between, and its whole state can be read out and written back. The recipes make
+/// runs: [`FineTune::run`](crate::FineTune::run), [`Pretrain::run`](crate::Pretrain::run) and their kin. Their `fit` is a
+/// run to the end.
+///
+/// ```
+/// use strait_models::Autoencoder;
+/// use strait_train::{FineTune, Optimizer};
+/// let device = strait_compute::Device::cpu()?;
+/// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
+/// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+/// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
+/// let recipe = FineTune { epochs: 30, batch: 10, optimizer: Optimizer::adam(0.02), ..FineTune::default() };
+/// let mut run = recipe.run(&device, &mut net, rows)?.test(rows)?;
+/// let mut best = None;
+/// while let Some(epoch) = run.epoch()? {
+///     let error = epoch.test_error.expect("there is a test set");
+///     if best.as_ref().is_none_or(|(lowest, _)| error < *lowest) {
+///         best = Some((error, run.snapshot()?));
+///     }
+/// }
+/// if let Some((_, snapshot)) = best {
+///     run.restore(&snapshot)?;
+/// }
+/// run.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Run<'a, P: Plan<'a>> {
+    device: Device,
+    plan: P,
+    observer: Box<Observer<'a>>,
+    cursor: Cursor,
+    part: Option<Part<'a>>,
+    begun: bool,
+    /// Draws the orders of the epochs of a part.
+    order: Order,
+    tally: Tally,
+    records: Vec<Vec<P::Record>>,
+    /// Whether the observer has ended the run.
+    ended: bool,
+}
+
+/// The orders in which rows are visited, epoch by epoch.
+struct Order {
+    visits: Visits,
+    stream: Stream,
+    rows: usize,
+    /// Epochs whose orders have been drawn.
+    drawn: usize,
+    current: Vec<u32>,
+}
+
+impl Order {
+    fn new(visits: Visits, rows: usize) -> Self {
+        let stream = match visits {
+            Visits::Shuffled { seed, stream } | Visits::Once { seed, stream } => Stream::new(seed, stream),
+            Visits::InOrder => Stream::new(0, 0),
+        };
+        Self { visits, stream, rows, drawn: 0, current: Vec::new() }
+    }
+
+    /// The order of an epoch, which is not before the last one asked for, and whether it is another one than before.
+    fn of(&mut self, epoch: usize) -> (&[u32], bool) {
+        let wanted = if matches!(self.visits, Visits::Shuffled { .. }) { epoch + 1 } else { 1 };
+        let changes = self.drawn < wanted;
+        while self.drawn < wanted {
+            self.current = match self.visits {
+                Visits::InOrder => (0..self.rows as u32).collect(),
+                _ => self.stream.permutation(self.rows),
+            };
+            self.drawn += 1;
+        }
+        (&self.current, changes)
+    }
+}
+
+/// How far a call has come.
+enum Came {
+    /// To the end of an epoch.
+    Epoch,
+    /// To where the observer stopped it.
+    Stopped,
+    /// To the end of the run.
+    End,
+}
+
+impl<'a, P: Plan<'a>> Run<'a, P> {
+    pub(crate) fn new(device: &Device, plan: P) -> Self {
+        Self {
+            device: device.clone(),
+            plan,
+            observer: Box::new(|_| ControlFlow::Continue(())),
+            cursor: Cursor::default(),
+            part: None,
+            begun: false,
+            order: Order::new(Visits::InOrder, 0),
+            tally: Tally::default(),
+            records: Vec::new(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn plan_mut(&mut self) -> &mut P {
+        &mut self.plan
+    }
+
+    /// Calls `observer` after every epoch and slice of work; it ends the run by giving `Break`.
+    pub fn observe(mut self, observer: impl FnMut(&Event) -> ControlFlow<()> + 'a) -> Self {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// Where the run is.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Trains to the end of the epoch under way, or of the next one, and gives its record; nothing where the run is at its end or
+    /// the observer ended it.
+    ///
+    /// # Errors
+    /// If the device fails, or an error is not finite.
+    pub fn epoch(&mut self) -> Result<Option<P::Record>> {
+        match self.advance()? {
+            Came::Epoch => Ok(self.records.last().and_then(|part| part.last()).cloned()),
+            Came::Stopped | Came::End => Ok(None),
+        }
+    }
+
+    /// Trains to the end, and gives the results.
+    ///
+    /// # Errors
+    /// As [`Run::epoch`]. What was to be trained is then as it was before.
+    pub fn train(mut self) -> Result<P::Output> {
+        while let Came::Epoch = self.advance()? {
+            if self.ended {
+                break;
+            }
+        }
+        self.stop()
+    }
+
+    /// Ends the run where it is, and gives what it has learned.
+    ///
+    /// # Errors
+    /// If the device fails, or a parameter is not finite.
+    pub fn stop(mut self) -> Result<P::Output> {
+        let complete = self.is_complete();
+        self.load()?;
+        if self.part.is_some() {
+            self.close(false)?;
+        }
+        self.plan.output(self.records, !complete)
+    }
+
+    /// Whether nothing is left to be trained.
+    fn is_complete(&self) -> bool {
+        let (part, last) = (self.cursor.part, self.plan.parts());
+        part >= last || (part + 1 == last && self.cursor.epoch >= self.plan.epochs_of(part))
+    }
+
+    /// Loads the part that is under way, if it is not loaded.
+    fn load(&mut self) -> Result<()> {
+        if !self.begun {
+            self.plan.begin(&self.device)?;
+            self.begun = true;
+        }
+        if self.part.is_none() && self.cursor.part < self.plan.parts() {
+            let mut part = self.plan.start(&self.device, self.cursor.part)?;
+            let rows = part.feed.count();
+            self.order = Order::new(part.method.visits(), rows);
+            if let Some(rows) = part.source.on_host() {
+                part.feed.upload(&mut *part.execution, &rows)?;
+            }
+            self.part = Some(part);
+            self.records.resize_with(self.records.len().max(self.cursor.part + 1), Vec::new);
+        }
+        Ok(())
+    }
+
+    /// Takes over what the part under way has learned, and ends it.
+    fn close(&mut self, goes_on: bool) -> Result<()> {
+        let Some(mut part) = self.part.take() else {
+            return Ok(());
+        };
+        let number = self.cursor.part;
+        self.plan.take(number, &mut part)?;
+        if let Some(error) = self.plan.wrong(number) {
+            return Err(diverged(&*part.method, self.cursor.epoch, error));
+        }
+        drop(part);
+        self.plan.end(&self.device, number, goes_on)
+    }
+
+    fn advance(&mut self) -> Result<Came> {
+        loop {
+            self.load()?;
+            let Some(part) = &self.part else {
+                return Ok(Came::End);
+            };
+            if self.cursor.epoch < part.method.epochs() {
+                break;
+            }
+            if self.cursor.part + 1 == self.plan.parts() {
+                return Ok(Came::End);
+            }
+            self.close(true)?;
+            self.cursor = Cursor { part: self.cursor.part + 1, ..Cursor::default() };
+        }
+        let Some(part) = &mut self.part else { unreachable!("it was loaded") };
+        let (epoch, number) = (self.cursor.epoch, self.cursor.part);
+        let (rows, batch) = (part.feed.count(), part.method.batch());
+        let batches: Vec<(u32, u32)> = minibatches(rows, batch).collect();
+        let start = Instant::now();
+        let (order, changes) = self.order.of(epoch);
+        if changes {
+            part.feed.write_order(&mut *part.execution, order)?;
+        }
+        let (told, epochs) = self.plan.told(number, epoch + 1, part.method.epochs());
+        let stage = part.method.stage().to_owned();
+        let first = self.cursor.minibatch;
+        let place = |minibatch: usize| Place { epoch, minibatch, minibatches: batches.len() };
+        let steps: Vec<Step> = (first..batches.len()).map(|i| part.method.step(place(i), batches[i])).collect();
+        let observer = &mut self.observer;
+        let mut tell = |done: usize| {
+            let done = (done * batch).min(rows);
+            let stage = stage.clone();
+            observer(&Event::Rows { stage, epoch: told, epochs, done, rows })
+        };
+        let ran = train(part, &steps, first, order, &mut self.tally, &mut tell);
+        self.tally.seconds += start.elapsed().as_secs_f64();
+        let done = ran.map_err(|(done, cause)| {
+            let (cause, done) = (Box::new(cause), (done * batch).min(rows));
+            Error::BrokeOff { stage: stage.clone(), epoch: told, epochs, done, rows, cause }
+        })?;
+        self.cursor.minibatch = done;
+        if done < batches.len() {
+            self.ended = true;
+            return Ok(Came::Stopped);
+        }
+        let start = Instant::now();
+        let outcome = part.method.outcome(&mut *part.execution, &self.tally, rows)?;
+        let measured = start.elapsed().as_secs_f64();
+        if !outcome.error.is_finite() {
+            return Err(diverged(&*part.method, told, outcome.error));
+        }
+        // Watching free energies counts, measuring on a test set does not.
+        let seconds = self.tally.seconds + if outcome.free_energy_gap.is_some() { measured } else { 0.0 };
+        let cost = self.tally.cost(batches.len());
+        self.tally = Tally::default();
+        self.cursor = Cursor { part: number, epoch: epoch + 1, minibatch: 0 };
+        let record = self.plan.record(number, Epoch { epoch: epoch + 1, outcome, seconds, cost });
+        self.records[number].push(record);
+        let test_error = outcome.test.map(|(error, _)| error);
+        let (error, free_energy_gap) = (outcome.error, outcome.free_energy_gap);
+        let event = Event::Epoch { stage, epoch: told, epochs, error, test_error, free_energy_gap, seconds, rows };
+        self.ended = (self.observer)(&event).is_break();
+        Ok(Came::Epoch)
+    }
+
+    /// The whole state of the run: where it is, what it has learned, what its optimiser keeps, its records. Any number of
+    /// further steps from it give the same bits as the run itself, on the CPU and on one GPU; the oracle computes in double precision, and
+    /// its snapshots are rounded.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
+        self.load()?;
+        let (finished, progress) = self.plan.save();
+        let mut tensors = Vec::new();
+        if let Some(part) = &mut self.part {
+            let program = part.execution.program();
+            let kept: Vec<_> = program
+                .tensors()
+                .filter(|(_, _, role)| matches!(role, Role::Parameter | Role::State))
+                .map(|(tensor, name, _)| (tensor, name.to_owned()))
+                .collect();
+            let wanted: Vec<_> = kept.iter().map(|(tensor, _)| *tensor).collect();
+            let values = part.execution.read_many(&wanted)?;
+            tensors.extend(kept.into_iter().map(|(_, name)| name).zip(values));
+        }
+        let json = |error: serde_json::Error| Error::Snapshot(error.to_string());
+        Ok(Snapshot {
+            cursor: self.cursor,
+            tensors,
+            finished,
+            tally: self.tally.clone(),
+            progress: serde_json::to_string(&progress).map_err(json)?,
+            records: serde_json::to_string(&self.records).map_err(json)?,
+        })
+    }
+
+    /// Goes on from where a run of the same recipe, model and rows was when this snapshot was taken.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] if it is that of another run; the device's own.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let Cursor { part: number, epoch, minibatch } = snapshot.cursor;
+        if number >= self.plan.parts() || epoch > self.plan.epochs_of(number) {
+            let message = format!("it was taken in epoch {epoch} of part {number}, which this run has not");
+            return Err(Error::Snapshot(message));
+        }
+        let unread = |error: serde_json::Error| Error::Snapshot(format!("its progress cannot be read ({error})"));
+        let progress = serde_json::from_str(&snapshot.progress).map_err(unread)?;
+        let records = serde_json::from_str(&snapshot.records).map_err(unread)?;
+        let mut find = |name: &str| snapshot.of_finished(name);
+        if !self.begun {
+            self.plan.begin(&self.device)?;
+            self.begun = true;
+        }
+        let same = self.plan.restore(&self.device, number, &mut find, progress)?;
+        // What is loaded stays where it is the same part, on the same rows.
+        if number != self.cursor.part || !same {
+            self.part = None;
+        }
+        self.cursor = Cursor { part: number, epoch: 0, minibatch: 0 };
+        self.load()?;
+        let Some(part) = &mut self.part else { unreachable!("it was loaded") };
+        let program = part.execution.program();
+        let kept = program.tensors().filter(|(_, _, role)| matches!(role, Role::Parameter | Role::State));
+        let mut values = Vec::new();
+        for (tensor, name, _) in kept {
+            values.push((tensor, snapshot.of_part(name, tensor.len())?));
+        }
+        if values.len() != snapshot.tensors.len() {
+            let (found, expected) = (snapshot.tensors.len(), values.len());
+            return Err(Error::Snapshot(format!("it holds {found} tensors, but this run has {expected}")));
+        }
+        part.execution.write_many(&values)?;
+        self.order = Order::new(part.method.visits(), part.feed.count());
+        if minibatch > 0 {
+            let (order, _) = self.order.of(epoch);
+            part.feed.write_order(&mut *part.execution, order)?;
+        }
+        self.cursor = snapshot.cursor;
+        self.tally = snapshot.tally.clone();
+        self.records = records;
+        self.ended = false;
+        Ok(())
+    }
+
+    /// The part under way, loaded, and the plan.
+    pub(crate) fn loaded(&mut self) -> Result<(&mut P, Option<&mut Part<'a>>)> {
+        self.load()?;
+        Ok((&mut self.plan, self.part.as_mut()))
+    }
+}
+
+/// Runs these steps, the first of which is that of the minibatch `first`. Gives the number of minibatches of the epoch that are
+/// done then, also beside an error.
+fn train(
+    part: &mut Part<'_>,
+    steps: &[Step],
+    first: usize,
+    order: &[u32],
+    tally: &mut Tally,
+    tell: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> std::result::Result<usize, (usize, strait_compute::Error)> {
+    let Part { execution, feed, source, method, .. } = part;
+    let rows = source.on_host();
+    let rows = rows.as_ref().map(|rows| (rows, order));
+    let mut done = first;
+    if !method.minimises() {
+        let mut control = |steps: usize| {
+            done = first + steps;
+            tell(done)
+        };
+        let ran = feed.run(&mut **execution, method.routines(), steps, rows, &mut control);
+        return match ran {
+            Ok(metrics) => {
+                let steps = metrics.steps;
+                tally.metrics.append(metrics);
+                Ok(first + steps)
+            }
+            Err(error) => Err((done, error)),
+        };
+    }
+    for step in steps {
+        if tell(done).is_break() {
+            return Ok(done);
+        }
+        let failed = |error| (done, error);
+        feed.fetch(&mut **execution, method.routines()[0], step, rows).map_err(failed)?;
+        let loss = method.minimise(&mut **execution, step).map_err(failed)?;
+        tally.minimised += loss * f64::from(step.rows);
+        done += 1;
+    }
+    Ok(done)
+}
+
+fn diverged(method: &dyn Method, epoch: usize, error: f64) -> Error {
+    Error::Diverged { stage: method.stage().to_owned(), epoch, rate: method.rate(), error }
+}
