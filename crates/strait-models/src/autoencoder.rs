@@ -7,6 +7,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Device, LossKind, Op, Window};
 use strait_data::Rows;
 
+use crate::container::Container;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{Evaluation, Kept, parts};
 use crate::{Affine, Convolution, Dtype, Error, Result, forward, transpose};
@@ -267,12 +268,16 @@ impl Autoencoder {
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
+    /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, encoder, top_k, notes } = crate::file::load(path.as_ref(), Code::Plain)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        let Loaded { layers, encoder, top_k } = crate::file::read(&file, Code::Plain)?;
         let net = Self { layers, encoder, top_k };
-        net.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
-        Ok((net, notes))
+        net.check().map_err(|error| file.wrong(error.to_string()))?;
+        Ok((net, file.notes))
     }
 }
 

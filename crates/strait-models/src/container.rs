@@ -10,10 +10,11 @@ use std::time::Duration;
 use half::f16;
 use safetensors::tensor::{self, SafeTensors, TensorView};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::{Error, Result};
+use crate::file::Code;
+use crate::{Error, ModelKind, Result};
 
 /// How weights are stored in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,6 +29,15 @@ pub enum Dtype {
 /// The metadata key of the architecture.
 const ARCHITECTURE: &str = "strait.arch";
 
+/// The metadata key of the model's kind.
+const KIND: &str = "strait.kind";
+
+/// The metadata key of the format's number. Files of format 1 have neither this nor the kind.
+const FORMAT: &str = "strait.format";
+
+/// The format that is written. Earlier ones are read.
+const LATEST: u32 = 2;
+
 /// The metadata key of strait's version.
 const VERSION: &str = "strait.version";
 
@@ -41,6 +51,7 @@ pub(crate) struct Named<'a> {
 /// Writes tensors with what describes them.
 pub(crate) fn write(
     path: &Path,
+    kind: ModelKind,
     dtype: Dtype,
     tensors: &[Named<'_>],
     architecture: &impl Serialize,
@@ -75,6 +86,8 @@ pub(crate) fn write(
         notes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     metadata.insert("format".to_owned(), "pt".to_owned());
     metadata.insert(ARCHITECTURE.to_owned(), architecture);
+    metadata.insert(KIND.to_owned(), kind.name().to_owned());
+    metadata.insert(FORMAT.to_owned(), LATEST.to_string());
     metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(wrong)?;
     sort_header(&mut bytes).map_err(|error| file(error.to_string()))?;
@@ -105,9 +118,10 @@ fn sort_header(bytes: &mut [u8]) -> serde_json::Result<()> {
 
 /// A file that was read, of which nothing is believed yet but that it is a safetensors file of strait's.
 pub(crate) struct Container {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     bytes: Vec<u8>,
     architecture: String,
+    pub(crate) kind: ModelKind,
     pub(crate) notes: BTreeMap<String, String>,
 }
 
@@ -125,11 +139,23 @@ impl Container {
         SafeTensors::deserialize(&bytes).map_err(not)?;
         unique_names(&bytes).map_err(|error| wrong(format!("its header cannot be trusted ({error})")))?;
         let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        if let Some(format) = notes.remove(FORMAT) {
+            check_format(path, &format)?;
+        }
         let architecture = notes
             .remove(ARCHITECTURE)
             .ok_or_else(|| wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")))?;
         notes.remove("format");
-        Ok(Self { path: path.to_owned(), bytes, architecture, notes })
+        let kind = kind(notes.remove(KIND), &architecture).map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), bytes, architecture, kind, notes })
+    }
+
+    /// Refuses any other kind.
+    pub(crate) fn expect(&self, expected: ModelKind) -> Result<()> {
+        if self.kind == expected {
+            return Ok(());
+        }
+        Err(Error::Kind { path: self.path.clone(), found: self.kind, expected })
     }
 
     pub(crate) fn wrong(&self, message: impl Into<String>) -> Error {
@@ -155,6 +181,56 @@ impl Container {
             return Err(self.wrong(format!("it holds {found} tensors, but its architecture has {wanted}")));
         }
         Ok(found)
+    }
+}
+
+/// Refuses a format that is later than what is known here, or none at all.
+fn check_format(path: &Path, format: &str) -> Result<()> {
+    match format.parse() {
+        Ok(1..=LATEST) => Ok(()),
+        Ok(found) if found > LATEST => Err(Error::Format { path: path.to_owned(), found, latest: LATEST }),
+        _ => {
+            let message = format!("the format `{format}` in its metadata is not a number from 1 on");
+            Err(Error::File { path: path.to_owned(), message })
+        }
+    }
+}
+
+/// The kind that a file names, which must be that of its architecture, or that of the architecture alone.
+fn kind(named: Option<String>, architecture: &str) -> std::result::Result<ModelKind, String> {
+    let found = kind_of(architecture)?;
+    let Some(named) = named else {
+        return Ok(found);
+    };
+    let known = ModelKind::ALL.map(ModelKind::name).join(", ");
+    let named = ModelKind::from_name(&named)
+        .ok_or_else(|| format!("its metadata name the unknown kind `{named}`; this version of strait reads {known}"))?;
+    // One machine may also be a stack.
+    if named == found || (named, found) == (ModelKind::Stack, ModelKind::Rbm) {
+        return Ok(named);
+    }
+    Err(format!("its metadata name the kind `{named}`, but its architecture is that of {}", found.described()))
+}
+
+/// The kind of model that an architecture describes.
+fn kind_of(architecture: &str) -> std::result::Result<ModelKind, String> {
+    /// What tells the kinds of architectures apart.
+    #[derive(Deserialize)]
+    struct Signs {
+        encoder: Option<IgnoredAny>,
+        #[serde(default)]
+        code: Code,
+        machines: Option<Vec<IgnoredAny>>,
+        below: Option<IgnoredAny>,
+    }
+    let unknown = |reason: String| format!("the architecture in its metadata cannot be read ({reason})");
+    let signs: Signs = serde_json::from_str(architecture).map_err(|error| unknown(error.to_string()))?;
+    match signs {
+        Signs { machines: Some(_), below: Some(_), .. } => Ok(ModelKind::Dbn),
+        Signs { machines: Some(machines), .. } if machines.len() == 1 => Ok(ModelKind::Rbm),
+        Signs { machines: Some(_), .. } => Ok(ModelKind::Stack),
+        Signs { encoder: Some(_), code, .. } => Ok(code.kind()),
+        _ => Err(unknown("it is that of no model".to_owned())),
     }
 }
 

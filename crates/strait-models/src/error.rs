@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::ModelKind;
+
 /// An error of a model or of its file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,6 +42,26 @@ pub enum Error {
         kept: PathBuf,
         /// Why.
         cause: std::io::Error,
+    },
+    /// A file holds another kind of model.
+    #[error("{}: it holds {}, not {}; `Model::open` reads files of every kind", path.display(), found.described(), expected.described())]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: ModelKind,
+        /// What was asked for.
+        expected: ModelKind,
+    },
+    /// A file has a later format.
+    #[error("{}: it has format {found}, but this version of strait reads formats 1 to {latest}; update strait", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The latest format that this version reads.
+        latest: u32,
     },
     /// A file is not the model that it should be.
     #[error("{}: {message}", path.display())]

@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod gibbs;
 mod hashing;
+mod kind;
 mod likelihood;
 mod machines;
 mod neighbours;
@@ -36,6 +37,7 @@ pub use container::{Dtype, write_atomically};
 pub use dbn::{Dbn, mistakes};
 pub use error::{Error, Result};
 pub use hashing::{BinaryCodes, medians};
+pub use kind::ModelKind;
 pub use likelihood::{Annealing, Partition};
 pub use neighbours::{nearest, retrieval, vote};
 pub use network::{

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use strait_compute::Activation;
 
 use crate::container::{self, Container, Named};
-use crate::{Affine, Dbn, Dtype, Error, Rbm, Result, Stack, Units, transpose};
+use crate::{Affine, Dbn, Dtype, Error, ModelKind, Rbm, Result, Stack, Units, transpose};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,7 +110,7 @@ impl Stack {
         let tensors: Vec<Named<'_>> =
             self.rbms.iter().enumerate().flat_map(|(number, rbm)| named(&name(number), rbm)).collect();
         let architecture = Architecture { machines: self.rbms.iter().map(Machine::of).collect(), below: None };
-        container::write(path.as_ref(), dtype, &tensors, &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Stack, dtype, &tensors, &architecture, notes)
     }
 
     /// Reads machines from a file that [`Stack::save`] or [`Rbm::save`] wrote, with the notes.
@@ -118,12 +118,18 @@ impl Stack {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let file = Container::open(path.as_ref())?;
-        let Architecture { machines, below } = file.architecture()?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        if file.kind != ModelKind::Rbm {
+            file.expect(ModelKind::Stack)?;
+        }
+        let Architecture { machines, .. } = file.architecture()?;
         let chained = machines.windows(2).all(|pair| pair[0].hidden == pair[1].visible);
         let whole = machines.iter().all(|machine| sensible(&[machine.visible, machine.hidden]));
-        if below.is_some() || machines.is_empty() || !chained || !whole {
-            return Err(file.wrong("it holds no stack of machines"));
+        if machines.is_empty() || !chained || !whole {
+            return Err(file.wrong("the machines of its architecture do not form a stack"));
         }
         let numbered = machines.iter().enumerate();
         let wanted: Vec<_> = numbered.flat_map(|(number, machine)| machine.tensors(&name(number))).collect();
@@ -142,7 +148,7 @@ impl Rbm {
     pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
         self.check()?;
         let architecture = Architecture { machines: vec![Machine::of(self)], below: None };
-        container::write(path.as_ref(), dtype, &named(&name(0), self), &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Rbm, dtype, &named(&name(0), self), &architecture, notes)
     }
 
     /// Reads a machine from a file that [`Rbm::save`] wrote, with the notes.
@@ -150,14 +156,19 @@ impl Rbm {
     /// # Errors
     /// If the file cannot be read, is damaged, does not hold one machine, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let (stack, notes) = Stack::load(&path)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        if file.kind != ModelKind::Stack {
+            file.expect(ModelKind::Rbm)?;
+        }
+        let path = file.path.clone();
+        let (stack, notes) = Stack::read(file)?;
         let machines = stack.rbms.len();
         match <[Self; 1]>::try_from(stack.rbms) {
             Ok([rbm]) => Ok((rbm, notes)),
-            Err(_) => {
-                let message = format!("it holds a stack of {machines} machines, not one");
-                Err(Error::File { path: path.as_ref().to_owned(), message })
-            }
+            Err(_) => Err(Error::File { path, message: format!("it holds a stack of {machines} machines, not one") }),
         }
     }
 }
@@ -191,7 +202,7 @@ impl Dbn {
         let tensors: Vec<Named<'_>> = below.chain(named(&name(0), &self.top)).collect();
         let below = Some(Below { sizes, classes: self.classes });
         let architecture = Architecture { machines: vec![Machine::of(&self.top)], below };
-        container::write(path.as_ref(), dtype, &tensors, &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Dbn, dtype, &tensors, &architecture, notes)
     }
 
     /// Reads a net from a file that [`Dbn::save`] wrote, with the notes.
@@ -199,10 +210,14 @@ impl Dbn {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let file = Container::open(path.as_ref())?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        file.expect(ModelKind::Dbn)?;
         let Architecture { machines, below } = file.architecture()?;
         let ([machine], Some(Below { sizes, classes })) = (&machines[..], below) else {
-            return Err(file.wrong("it holds no deep belief net"));
+            return Err(file.wrong("the machines of its architecture do not form a deep belief net"));
         };
         if sizes.is_empty() || !sensible(&[&sizes[..], &[machine.visible, machine.hidden, classes]].concat()) {
             return Err(file.wrong("the layers of its architecture do not form a deep belief net"));

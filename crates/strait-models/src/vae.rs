@@ -10,6 +10,7 @@ use strait_compute::{
 use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
+use crate::container::Container;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
 use crate::{Affine, Dtype, Error, Network, Result, forward};
@@ -198,10 +199,14 @@ impl Vae {
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its
     /// architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, encoder, notes, .. } = crate::file::load(path.as_ref(), Code::Gaussian)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        let Loaded { layers, encoder, .. } = crate::file::read(&file, Code::Gaussian)?;
         let vae = Self { layers, encoder };
-        vae.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
-        Ok((vae, notes))
+        vae.check().map_err(|error| file.wrong(error.to_string()))?;
+        Ok((vae, file.notes))
     }
 }
 
