@@ -182,7 +182,7 @@ fn run(options: &Options) -> Result<()> {
     let mut terminal = Terminal::new();
     let mut measured = Vec::new();
     let (net, tuned) = recipe.train(&device, &digits, (Start::Rbms, depth, seed), &mut |event| terminal.show(event))?;
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     draw_filters(&options.out.join("filters.png"), &net.layers[0], mnist.test.width)?;
     let papers = recipe.hidden == [500, 500, 2000] && options.member.common.limit.is_none();
     let error = |net: &Classifier| -> Result<f64> { Ok(100.0 * net.error_rate(&device, digits.test, digits.labels)?) };

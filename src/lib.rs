@@ -35,7 +35,9 @@ pub use strait_data::{Labelled, Mnist, Rows};
 #[cfg(feature = "gpu")]
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
+pub use strait_models::{
+    Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, Pca, Rbm, SaveOptions, Stack, Units, Vae,
+};
 pub use strait_train as train;
 pub use strait_train::{
     Event, FineTune, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Schedule, Stacked,
@@ -46,6 +48,7 @@ pub use strait_train::{
 pub mod prelude {
     pub use crate::{
         Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
-        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stack, Stacked, Units, UpDown, Vae, silent,
+        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, SaveOptions, Schedule, Stack, Stacked, Units, UpDown, Vae,
+        silent,
     };
 }

@@ -10,7 +10,7 @@ use strait_data::Rows;
 use crate::container::Container;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{Evaluation, Kept, parts};
-use crate::{Affine, Convolution, Dtype, Error, Result, forward, transpose};
+use crate::{Affine, Convolution, Error, Result, SaveOptions, forward, transpose};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
@@ -256,13 +256,21 @@ impl Autoencoder {
     /// Writes the net as a safetensors file that PyTorch loads: `encoder.0.weight`, `encoder.0.bias`, ... numbered as
     /// in a `torch.nn.Sequential` whose activations count as modules. Weights of convolutions lie as PyTorch's, whose maps have
     /// the order channel, row, column: there, codes that are maps come in another order, and a fully connected layer next to
-    /// a convolution needs its weights permuted. `notes` go into the file's metadata beside the architecture. An existing file is replaced only when the new one is complete.
+    /// a convolution needs its weights permuted. An existing file is replaced only when the new one is complete.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the net as [`Autoencoder::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Autoencoder::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), options)
     }
 
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.

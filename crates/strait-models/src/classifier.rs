@@ -11,7 +11,7 @@ use crate::autoencoder::check_sizes;
 use crate::container::Container;
 use crate::dbn::{largest, mistakes};
 use crate::file::{Code, Layered, Loaded};
-use crate::{Affine, Dtype, Error, Result, forward};
+use crate::{Affine, Error, Result, SaveOptions, forward};
 
 /// Layers whose last outputs are logits: p(class | x) = softmax(logits).
 #[derive(Clone, Debug, PartialEq)]
@@ -121,9 +121,17 @@ impl Classifier {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the net as [`Classifier::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Classifier::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), options)
     }
 
     /// Reads a net from a file that [`Classifier::save`] wrote, with the notes.

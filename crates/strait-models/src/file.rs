@@ -1,15 +1,14 @@
 //! Models in layers as files.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::{Activation, Window};
 
 use crate::affine::shapes;
-use crate::container::{self, Container, Named};
-use crate::{Affine, Convolution, Dtype, Error, ModelKind, Result, transpose};
+use crate::container::{self, Container, Named, Numbers};
+use crate::{Affine, Convolution, Error, ModelKind, Result, SaveOptions, transpose};
 
 /// What lies between encoder and decoder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -117,7 +116,7 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn save(net: Layered<'_>, path: &Path, options: &SaveOptions) -> Result<()> {
     net.check()?;
     let mut tensors = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
@@ -125,9 +124,9 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
         let Some(shape) = stored_shape(layer.inputs, layer.outputs, layer.convolution) else {
             return Err(Error::File { path: path.to_owned(), message: format!("`{name}` is no layer") });
         };
-        let values = Cow::Owned(to_file(&layer.weight, &shape));
+        let values = Numbers::Single(Cow::Owned(to_file(&layer.weight, &shape)));
         tensors.push(Named { name: format!("{name}.weight"), shape, values });
-        let (shape, values) = (vec![layer.bias.len()], Cow::Borrowed(&layer.bias[..]));
+        let (shape, values) = (vec![layer.bias.len()], Numbers::Single(Cow::Borrowed(&layer.bias)));
         tensors.push(Named { name: format!("{name}.bias"), shape, values });
     }
     let describe = |layer: &Affine| Units {
@@ -143,7 +142,7 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
         top_k: net.top_k,
         decoder: decoder.iter().map(describe).collect(),
     };
-    container::write(path, net.code.kind(), dtype, &tensors, &architecture, notes)
+    container::write(path, net.code.kind(), &tensors, &architecture, options)
 }
 
 /// Reads a model with such a code.

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use strait_compute::Activation;
 
-use crate::container::{self, Container, Named};
-use crate::{Affine, Dbn, Dtype, Error, ModelKind, Rbm, Result, Stack, Units, transpose};
+use crate::container::{self, Container, Named, Numbers};
+use crate::{Affine, Dbn, Error, ModelKind, Rbm, Result, SaveOptions, Stack, Units, transpose};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +88,7 @@ fn named<'a>(name: &str, rbm: &'a Rbm) -> Vec<Named<'a>> {
     ];
     let values = values.into_iter().chain(rbm.deviation.as_deref().map(Cow::Borrowed));
     let tensors = Machine::of(rbm).tensors(name).into_iter().zip(values);
-    tensors.map(|((name, shape), values)| Named { name, shape, values }).collect()
+    tensors.map(|((name, shape), values)| Named { name, shape, values: Numbers::Single(values) }).collect()
 }
 
 fn name(number: usize) -> String {
@@ -97,11 +97,19 @@ fn name(number: usize) -> String {
 
 impl Stack {
     /// Writes the machines as a safetensors file: of each `machines.N.weight` as `[hidden, visible]`, `visible_bias`,
-    /// `hidden_bias` and, where it was learned, `deviation`. `notes` go into its metadata.
+    /// `hidden_bias` and, where it was learned, `deviation`.
     ///
     /// # Errors
     /// If there is no machine, one is not whole or does not fit the one below, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the machines as [`Stack::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Stack::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.rbms.iter().try_for_each(Rbm::check)?;
         let chained = self.rbms.windows(2).all(|pair| pair[0].hidden_bias.len() == pair[1].visible_bias.len());
         if self.rbms.is_empty() || !chained {
@@ -110,7 +118,7 @@ impl Stack {
         let tensors: Vec<Named<'_>> =
             self.rbms.iter().enumerate().flat_map(|(number, rbm)| named(&name(number), rbm)).collect();
         let architecture = Architecture { machines: self.rbms.iter().map(Machine::of).collect(), below: None };
-        container::write(path.as_ref(), ModelKind::Stack, dtype, &tensors, &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Stack, &tensors, &architecture, options)
     }
 
     /// Reads machines from a file that [`Stack::save`] or [`Rbm::save`] wrote, with the notes.
@@ -145,10 +153,18 @@ impl Rbm {
     ///
     /// # Errors
     /// If it is not whole, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the machine as [`Rbm::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Rbm::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
         let architecture = Architecture { machines: vec![Machine::of(self)], below: None };
-        container::write(path.as_ref(), ModelKind::Rbm, dtype, &named(&name(0), self), &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Rbm, &named(&name(0), self), &architecture, options)
     }
 
     /// Reads a machine from a file that [`Rbm::save`] wrote, with the notes.
@@ -190,7 +206,15 @@ impl Dbn {
     ///
     /// # Errors
     /// If it is not whole, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the net as [`Dbn::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Dbn::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
         let values =
             self.recognition.iter().chain(&self.generative).flat_map(|layer| {
@@ -198,11 +222,11 @@ impl Dbn {
             });
         let sizes = self.sizes();
         let below = layers(&sizes).into_iter().zip(values);
-        let below = below.map(|((name, shape), values)| Named { name, shape, values });
+        let below = below.map(|((name, shape), values)| Named { name, shape, values: Numbers::Single(values) });
         let tensors: Vec<Named<'_>> = below.chain(named(&name(0), &self.top)).collect();
         let below = Some(Below { sizes, classes: self.classes });
         let architecture = Architecture { machines: vec![Machine::of(&self.top)], below };
-        container::write(path.as_ref(), ModelKind::Dbn, dtype, &tensors, &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Dbn, &tensors, &architecture, options)
     }
 
     /// Reads a net from a file that [`Dbn::save`] wrote, with the notes.

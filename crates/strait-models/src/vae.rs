@@ -13,7 +13,7 @@ use crate::autoencoder::check_sizes;
 use crate::container::Container;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
-use crate::{Affine, Dtype, Error, Network, Result, forward};
+use crate::{Affine, Error, Network, Result, SaveOptions, forward};
 
 /// A variational autoencoder (Kingma & Welling 2013; Rezende, Mohamed & Wierstra 2014).
 ///
@@ -188,9 +188,17 @@ impl Vae {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the model as [`Vae::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Vae::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), options)
     }
 
     /// Reads a model from a file that [`Vae::save`] wrote, with the notes.

@@ -1,17 +1,17 @@
 //! A file says which kind of model it holds and which format it has; one that lies or comes from the future is refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use strait_compute::Activation;
-use strait_models::{Autoencoder, Dtype, Rbm, Vae};
+use strait_models::{Autoencoder, Rbm, Vae};
 
 /// Writes a small autoencoder whose metadata a function changes.
 fn changed(folder: &Path, change: impl FnOnce(&mut HashMap<String, String>)) -> PathBuf {
     let path = folder.join("changed.safetensors");
     let net = Autoencoder::glorot(&[3, 2], 1).expect("good sizes");
-    net.save(&path, Dtype::F32, &BTreeMap::new()).expect("the folder is writable");
+    net.save(&path).expect("the folder is writable");
     let bytes = std::fs::read(&path).expect("it was written");
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("it is valid");
     let mut metadata = header.metadata().clone().expect("it has metadata");
@@ -62,7 +62,7 @@ fn other_kinds_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("vae");
     let vae = Vae::glorot(&[3, 2], Activation::Relu, 1).expect("good sizes");
-    vae.save(&path, Dtype::F32, &BTreeMap::new()).expect("the folder is writable");
+    vae.save(&path).expect("the folder is writable");
     let error = Rbm::load(&path).expect_err("it is no machine").to_string();
     let expected = "it holds a variational autoencoder, not a restricted Boltzmann machine; `Model::open` reads files";
     assert!(error.contains(expected), "{error}");
