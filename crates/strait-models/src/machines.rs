@@ -110,11 +110,7 @@ impl Stack {
     /// # Errors
     /// As [`Stack::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
-        self.rbms.iter().try_for_each(Rbm::check)?;
-        let chained = self.rbms.windows(2).all(|pair| pair[0].hidden_bias.len() == pair[1].visible_bias.len());
-        if self.rbms.is_empty() || !chained {
-            return Err(Error::Shape("these machines form no stack".to_owned()));
-        }
+        self.check()?;
         let tensors: Vec<Named<'_>> =
             self.rbms.iter().enumerate().flat_map(|(number, rbm)| named(&name(number), rbm)).collect();
         let architecture = Architecture { machines: self.rbms.iter().map(Machine::of).collect(), below: None };
