@@ -36,7 +36,8 @@ pub use strait_data::{Labelled, Mnist, Rows};
 pub use strait_device as gpu;
 pub use strait_models as models;
 pub use strait_models::{
-    Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, Pca, Rbm, SaveOptions, Stack, Units, Vae,
+    Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, LoadedModel, Model, ModelKind, Pca, Rbm,
+    SaveOptions, Stack, Units, Vae,
 };
 pub use strait_train as train;
 pub use strait_train::{
@@ -47,8 +48,8 @@ pub use strait_train::{
 /// What most programs want in scope.
 pub mod prelude {
     pub use crate::{
-        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
-        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, SaveOptions, Schedule, Stack, Stacked, Units, UpDown, Vae,
-        silent,
+        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Model, Noise,
+        Objective, Optimizer, Pca, Penalty, Precision, Pretrain, Rows, SaveOptions, Schedule, Stack, Stacked, Units,
+        UpDown, Vae, silent,
     };
 }

@@ -164,7 +164,7 @@ impl Autoencoder {
     }
 
     /// After which layer how many numbers stay.
-    fn kept(&self) -> Option<Kept> {
+    pub(crate) fn kept(&self) -> Option<Kept> {
         self.top_k.map(|k| Kept { layer: self.encoder - 1, k })
     }
 

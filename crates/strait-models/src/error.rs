@@ -25,6 +25,16 @@ pub enum Error {
     /// A model cannot be made as asked.
     #[error("{0}")]
     Shape(String),
+    /// A kind of model cannot do what was asked of it.
+    #[error("{} cannot {task}; {} can", kind.described(), able.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "))]
+    Unsupported {
+        /// The kind of the model.
+        kind: ModelKind,
+        /// What was asked.
+        task: &'static str,
+        /// The kinds that can.
+        able: &'static [ModelKind],
+    },
     /// A file cannot be read or written.
     #[error("{}: {cause}", path.display())]
     Io {
