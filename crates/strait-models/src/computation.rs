@@ -21,6 +21,8 @@ pub(crate) struct Computation<'a> {
 pub(crate) enum End<'a> {
     /// Nothing.
     Outputs,
+    /// The sum of each row's outputs.
+    Sums,
     /// The squared error of each row, whose reconstruction the outputs are.
     Errors,
     /// In place of outputs, both terms of the evidence lower bound of each row, with one random code. The layers are all those of
@@ -69,7 +71,7 @@ impl<'a> Computation<'a> {
     pub(crate) fn width(&self) -> usize {
         match &self.end {
             End::Classes(label) => label.bias.len(),
-            End::Outputs | End::Errors | End::Bound(_) => self.layers[self.layers.len() - 1].outputs,
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) => self.layers[self.layers.len() - 1].outputs,
         }
     }
 
@@ -81,12 +83,12 @@ impl<'a> Computation<'a> {
                 let weight = program.tensor("u", classes, weight.len() / classes, Kind::Values);
                 Some([weight, program.tensor("d", 1, classes, Kind::Values)])
             }
-            End::Outputs | End::Errors | End::Bound(_) => None,
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) => None,
         };
         Parameters { network, label }
     }
 
-    /// Records it over a minibatch; gives the values that are computed, if it is not losses alone.
+    /// Records it over a minibatch; gives the values that are computed, unless these are sums and losses alone.
     pub(crate) fn record(
         &self,
         Parameters { network, label }: &Parameters,
@@ -104,6 +106,10 @@ impl<'a> Computation<'a> {
             let out = program.tensor("class energies", input.rows, bias.cols, Kind::Values);
             routine.push(Op::ClassEnergies { inputs: last, weight, bias, out })?;
             return Ok(Some(out));
+        }
+        if let End::Sums = self.end {
+            routine.push(Op::RowSums { input: last, columns: None })?;
+            return Ok(None);
         }
         if let End::Errors = self.end {
             let kind = LossKind::SquaredError { activation: Activation::Linear };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use strait_compute::Device;
+use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
 use crate::computation::{Computation, End};
@@ -10,7 +10,7 @@ use crate::dbn::largest;
 use crate::parts::{Part, Parts};
 use crate::resident::Room;
 use crate::units::log_sum_exp;
-use crate::{Autoencoder, Dbn, Error, Model, ModelKind, Rbm, Result};
+use crate::{Autoencoder, Dbn, Error, Model, ModelKind, Rbm, Result, Units};
 
 /// The kinds that decode codes, and whose rows have scores.
 const GENERATIVE: &[ModelKind] =
@@ -162,8 +162,8 @@ impl<'a> LoadedModel<'a> {
                 Ok(terms.errors.iter().zip(terms.divergences).map(|(x, y)| x + f64::from(y)).collect())
             }
             Model::Rbm(rbm) => {
-                let totals = parts.outputs(Part::Totals, rows, || vec![rbm.totals()].into())?;
-                rbm.energies(rows, &totals)
+                let normalisers = hidden_normalisers(parts, rbm, rows)?;
+                rbm.energies(rows, normalisers)
             }
             Model::Stack(_) => {
                 let reconstructions = self.reconstruct(rows)?;
@@ -255,6 +255,22 @@ fn means_down(parts: &mut Parts, rbms: &[Rbm], codes: Rows<'_>) -> Result<Vec<f3
         bottom.visible.finish(&mut rows, bottom.visible_bias.len());
     }
     Ok(rows)
+}
+
+/// ln Σ e^−E over the hidden states of a machine for each row, but for the energy of the visible units: ln(1 + eˣ), summed on the
+/// device, of binary units with the total inputs x.
+fn hidden_normalisers(parts: &mut Parts, rbm: &Rbm, rows: Rows<'_>) -> Result<Vec<f64>> {
+    if rbm.hidden == Units::Bernoulli {
+        let soft = || vec![rbm.totals(Activation::Softplus)];
+        let part = parts.get(Part::Hidden, || Computation { end: End::Sums, ..Computation::outputs(soft()) })?;
+        return Ok(part.metrics(rows, 0)?.losses.into_iter().flatten().map(f64::from).collect());
+    }
+    let totals = parts.outputs(Part::Hidden, rows, || vec![rbm.totals(Activation::Linear)].into())?;
+    let normaliser = |row: &[f32]| {
+        let inputs: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+        rbm.hidden.log_normaliser(&inputs, None)
+    };
+    Ok(totals.chunks_exact(rbm.hidden_bias.len()).map(normaliser).collect())
 }
 
 /// What a belief net's top machine sees of rows.

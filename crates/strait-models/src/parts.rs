@@ -22,8 +22,8 @@ pub(crate) enum Part {
     Whole,
     /// From rows to the terms of the evidence lower bound.
     Bound,
-    /// From rows to the total inputs of a machine's hidden units.
-    Totals,
+    /// From rows to the total inputs of a machine's hidden units, or to sums of what these give.
+    Hidden,
     /// From rows to logits, or from features to the energies of classes.
     Classes,
 }

@@ -124,31 +124,23 @@ impl Rbm {
             return Err(Error::Shape("rectified visible units have no free energy".to_owned()));
         }
         let v = self.scaled(v);
-        Ok(self.energy(&v, &self.hidden_inputs(&v)))
+        Ok(self.visible_energy(&v) - self.hidden.log_normaliser(&self.hidden_inputs(&v), None) + self.hidden_constant())
     }
 
-    /// The layer that gives the total inputs of the hidden units.
-    pub(crate) fn totals(&self) -> Affine {
-        Affine { activation: Activation::Linear, ..self.up() }
+    /// The layer that gives the total inputs of the hidden units, with this activation.
+    pub(crate) fn totals(&self, activation: Activation) -> Affine {
+        Affine { activation, ..self.up() }
     }
 
-    /// The free energies of rows with these total inputs of the hidden units.
-    pub(crate) fn energies(&self, rows: Rows<'_>, totals: &[f32]) -> Result<Vec<f64>> {
+    /// The free energies of rows for each of which the logarithm of the hidden units' normaliser is given.
+    pub(crate) fn energies(&self, rows: Rows<'_>, normalisers: Vec<f64>) -> Result<Vec<f64>> {
         if self.visible == Units::Rectified {
             return Err(Error::Shape("rectified visible units have no free energy".to_owned()));
         }
         let numbers = rows.to_numbers();
-        let rows = numbers.chunks_exact(rows.width).zip(totals.chunks_exact(self.hidden_bias.len()));
-        let energy = |(v, totals): (&[f32], &[f32])| {
-            let totals: Vec<f64> = totals.iter().map(|&x| f64::from(x)).collect();
-            self.energy(&self.scaled(v), &totals)
-        };
-        Ok(rows.map(energy).collect())
-    }
-
-    /// The free energy of a scaled visible vector with these total inputs of the hidden units.
-    fn energy(&self, v: &[f32], totals: &[f64]) -> f64 {
-        self.visible_energy(v) - self.hidden.log_normaliser(totals, None) + self.hidden_constant()
+        let energy =
+            |(v, normaliser): (&[f32], f64)| self.visible_energy(&self.scaled(v)) - normaliser + self.hidden_constant();
+        Ok(numbers.chunks_exact(rows.width).zip(normalisers).map(energy).collect())
     }
 
     /// What the energy ½ ‖h − b‖² of Gaussian hidden units has over ½ ‖h‖² − bᵀh.

@@ -22,9 +22,10 @@ impl Room {
     /// Rows of each place and of its minibatches, for minibatches of at most `batch` rows in tensors of at most `largest` rows.
     /// From small to large. Each takes as long as if all of its rows were in use.
     fn places(self, batch: usize, largest: usize) -> Vec<[usize; 2]> {
-        /// The CPU back end sums rows of zeros and ones in another order in minibatches of 32 rows or more. No call may end up in
-        /// a place on the other side of that: it would give other bits than one that is loaded for itself.
-        const SMALL: [usize; 3] = [1, 31, 250];
+        /// Rows of the places below the largest, so that few calls compute more than twice the rows that they need. The CPU back
+        /// end sums rows of zeros and ones in another order in minibatches of 32 rows or more: no call may end up on the other side
+        /// of that, which would change its bits.
+        const SMALL: [usize; 7] = [1, 8, 31, 64, 125, 250, 500];
         /// Minibatches of a place for one call: enough to keep a device busy, and few enough not to copy all of a large data set.
         const MINIBATCHES: usize = 16;
         match self {
