@@ -144,14 +144,20 @@ impl<'a> LoadedModel<'a> {
     /// the features are, and nothing of what the features leave out.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] of a classifier; if the rows have another width, the visible units of a machine are rectified, which
-    /// have no free energy, a value is not in 0..=1 where it stands for a probability, or the device fails.
+    /// [`Error::Unsupported`] of a classifier; if the rows have another width, an autoencoder has not as many outputs as inputs, the
+    /// visible units of a machine are rectified, which have no free energy, a value is not in 0..=1 where it stands for a
+    /// probability, or the device fails.
     pub fn score(&mut self, rows: Rows<'_>) -> Result<Vec<f64>> {
         /// Of the random codes.
         const SEED: u64 = 2013;
         let parts = &mut self.parts;
         match &*self.model {
             Model::Autoencoder(net) => {
+                let (inputs, outputs) = (self.model.inputs(), net.sizes()[net.layers.len()]);
+                if inputs != outputs {
+                    let message = format!("{outputs} outputs cannot be compared with the {inputs} values of a row");
+                    return Err(Error::Shape(message));
+                }
                 let metrics = parts.get(Part::Whole, || whole(net))?.metrics(rows, 0)?;
                 Ok(metrics.errors.into_iter().flatten().map(f64::from).collect())
             }
@@ -227,8 +233,11 @@ fn encoder(net: &Autoencoder) -> Computation<'_> {
     Computation { kept: net.kept(), ..Computation::outputs(&net.layers[..net.encoder]) }
 }
 
+/// With errors, unless the outputs are something else than the rows.
 fn whole(net: &Autoencoder) -> Computation<'_> {
-    Computation { kept: net.kept(), end: End::Errors, ..Computation::outputs(&net.layers[..]) }
+    let outputs = Computation::outputs(&net.layers[..]);
+    let end = if outputs.width() == outputs.inputs() { End::Errors } else { End::Outputs };
+    Computation { kept: net.kept(), end, ..outputs }
 }
 
 /// The rows themselves, as the codes of nets without layers to encode.

@@ -210,6 +210,20 @@ fn rows_of_another_width_are_refused() {
     }
 }
 
+/// Such as a net that reads labels off images.
+#[test]
+fn an_autoencoder_with_other_outputs_has_no_errors() {
+    let (device, numbers) = (device(), numbers());
+    let mut net = Autoencoder::glorot(&[WIDTH, 4], 1).expect("good sizes");
+    net.layers[1] = Autoencoder::glorot(&[2, 4], 1).expect("good sizes").layers[0].clone();
+    (net.layers[1].inputs, net.layers[1].outputs, net.layers[1].bias) = (4, 2, vec![0.5; 2]);
+    let expected = net.reconstruct(&device, rows(&numbers)).expect("they fit");
+    let model = Model::from(net);
+    assert_eq!(model.reconstruct(&device, rows(&numbers)).expect("they fit"), expected);
+    let error = model.score(&device, rows(&numbers)).expect_err("there is nothing to compare").to_string();
+    assert!(error.contains("2 outputs cannot be compared with the 6 values of a row"), "{error}");
+}
+
 #[test]
 fn a_model_that_is_not_whole_is_refused() {
     let device = device();
