@@ -77,7 +77,7 @@ fn run(options: &Options) -> Result<()> {
 
     let mut terminal = Terminal::new();
     let trained = recipe.run(&device, train)?.observe(|event| terminal.show(event)).train()?;
-    trained.net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    trained.net.save(options.out.join("model.safetensors"))?;
     let tuned = FineTuned { epochs: trained.epochs, stopped: trained.stopped };
     let mut report = Report::new(&device, recipe.training.precision, &recipe, train.count, tuned);
     let explained = trained.net.explained_variance(&device, test)?;

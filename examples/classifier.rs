@@ -126,12 +126,15 @@ impl Recipe {
             Start::Random => Classifier::glorot(&[&sizes[..], &[CLASSES]].concat(), Activation::Logistic, seed)?,
             Start::Rbms => {
                 let rbms = Pretrain { seed, ..self.rbms.clone() };
-                let stack = rbms.fit(device, &sizes, digits.images, None, show)?.stack.unroll();
+                let stack = rbms.run(device, &sizes, digits.images)?.observe(&mut *show).train()?.stack.unroll();
                 Classifier::on(&stack.layers[..stack.encoder], CLASSES, seed)?
             }
             Start::Denoising => {
                 let training = FineTune { seed, ..self.denoising.clone() };
-                let stack = Stacked { hidden: hidden.to_vec(), training }.fit(device, digits.images, show)?;
+                let stack = Stacked { hidden: hidden.to_vec(), training }
+                    .run(device, digits.images)?
+                    .observe(&mut *show)
+                    .train()?;
                 Classifier::on(&stack.layers, CLASSES, seed)?
             }
         };
@@ -183,7 +186,7 @@ fn run(options: &Options) -> Result<()> {
     let mut terminal = Terminal::new();
     let mut measured = Vec::new();
     let (net, tuned) = recipe.train(&device, &digits, (Start::Rbms, depth, seed), &mut |event| terminal.show(event))?;
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     draw_filters(&options.out.join("filters.png"), &net.layers[0], mnist.test.width)?;
     let papers = recipe.hidden == [500, 500, 2000] && options.member.common.limit.is_none();
     let error = |net: &Classifier| -> Result<f64> { Ok(100.0 * net.error_rate(&device, digits.test, digits.labels)?) };

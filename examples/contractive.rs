@@ -74,7 +74,7 @@ fn run(options: &Options) -> Result<()> {
 
     let with_penalty = FineTune { penalty: penalty(recipe.weight), ..recipe.training.clone() };
     let tuned = train(&device, &with_penalty, &mut contractive, training, test)?;
-    contractive.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    contractive.save(options.out.join("model.safetensors"))?;
     if !stopping() {
         println!("\nthe same net without the penalty");
         train(&device, &recipe.training, &mut plain, training, test)?;

@@ -75,7 +75,7 @@ fn run(options: &Options) -> Result<()> {
 
     let tuned = train(&device, &recipe.training, &mut net, images, test)?;
     let notes = [("strait.test_error".to_owned(), net.error(&device, test)?.to_string())].into();
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &notes)?;
+    net.save_with(options.out.join("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
     if !stopping() {
         println!("\na fully connected net");
         train(&device, &recipe.training, &mut dense, images, test)?;

@@ -214,7 +214,7 @@ fn run(options: &Options) -> Result<()> {
             measured.push(read_wrongly(who, &net.predict(&device, test)?, 1.25)?);
         }
     }
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     draw_filters(&options.out.join("filters.png"), &net.recognition[0], mnist.test.width)?;
     if !stopping() {
         println!("\na net that reads the digits that are drawn");

@@ -103,7 +103,7 @@ fn run(options: &Options) -> Result<()> {
 
     let with_noise = FineTune { precision: recipe.training.precision, ..with_noise };
     let tuned = train(&device, &with_noise, &mut denoising, training, test)?;
-    denoising.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    denoising.save(options.out.join("model.safetensors"))?;
     if !stopping() {
         println!("\nthe same net without noise");
         train(&device, &recipe.training, &mut plain, training, test)?;

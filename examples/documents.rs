@@ -182,7 +182,7 @@ fn run(options: &Options) -> Result<()> {
     let mut net = stack.unroll();
     let tuned =
         if stopping() { Default::default() } else { train(&device, &recipe.training, &mut net, rows, queries)? };
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, tuned);
     report.seconds_train += seconds;
     report.stopped |= stopping();

@@ -207,7 +207,7 @@ fn run(options: &Options) -> Result<()> {
         recipe.pretrain.run(&device, &recipe.sizes(), rows)?.observe(|event| terminal.show(event)).train()?;
     let mut net = pretrained.stack.unroll();
     let tuned = if stopping() { Default::default() } else { train(&device, &recipe.training, &mut net, rows, test)? };
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, tuned);
     report.seconds_train += pretrained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
     report.stopped |= stopping();

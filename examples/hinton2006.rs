@@ -124,7 +124,7 @@ fn run(options: &Options) -> Result<()> {
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
     let notes = notes(&recipe, &toml::to_string_pretty(&recipe)?, train_error, test_error);
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &notes)?;
+    net.save_with(options.out.join("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
     let mut pca = None;
@@ -282,7 +282,7 @@ fn train_deep(
     let unrolled_error = net.error(device, test)?;
     println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());
     if let Some(path) = keep {
-        net.save(path, Dtype::F32, &BTreeMap::new())?;
+        net.save(path)?;
     }
     let tuned = if pretrained.stopped {
         FineTuned { stopped: true, ..FineTuned::default() }

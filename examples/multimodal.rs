@@ -157,8 +157,8 @@ fn run(options: &Options) -> Result<()> {
     let with = learn("halves, one of them missing now and then", with, &halves, recipe.share)?;
     let without = learn("halves, both always there", without, &halves, 0.0)?;
     let labels = learn("images and labels", labels, &labelled, recipe.share)?;
-    with.save(options.out.join("halves.safetensors"), Dtype::F32, &Default::default())?;
-    labels.save(options.out.join("labels.safetensors"), Dtype::F32, &Default::default())?;
+    with.save(options.out.join("halves.safetensors"))?;
+    labels.save(options.out.join("labels.safetensors"))?;
 
     let right = halves.first..halves.width;
     let completed = halves.complete(&device, &with, right.clone())?;

@@ -78,7 +78,7 @@ fn run(options: &Options) -> Result<()> {
         let angles = pca.principal_angles(&net.layers[1])?;
         table.push((epochs, angles));
     }
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     let (error, expected) = (net.error(&device, test)?, pca.error(test)?);
     let mut report = Report::new(&device, recipe.training.precision, &recipe, train.count, tuned);
     // Double precision, computed elsewhere.

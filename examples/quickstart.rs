@@ -23,6 +23,6 @@ fn main() -> anyhow::Result<()> {
     let codes = autoencoder.encode(&device, test)?;
     println!("the code of the first test image: {:.1?}", &codes[..autoencoder.code_size()]);
     std::fs::create_dir_all("out")?;
-    autoencoder.save("out/quickstart.safetensors", Dtype::F32, &Default::default())?;
+    autoencoder.save("out/quickstart.safetensors")?;
     Ok(())
 }

@@ -184,7 +184,7 @@ fn run(options: &Options) -> Result<()> {
         ));
         let pseudo = rbm.pseudo_log_likelihood(&device, test, recipe.training.seed)?;
         measured.push(higher(format!("pseudo-log-likelihood of a test image in nats, {of_machine}"), pseudo, None));
-        rbm.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+        rbm.save(options.out.join("model.safetensors"))?;
         draw(options, &device, rbm, test, mnist.test.width, recipe.training.seed)?;
     }
     let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, FineTuned::default());

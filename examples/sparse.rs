@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<()> {
         let wanted = matches!(kind.penalty, Some(Penalty::Sparsity { .. })).then_some(recipe.target);
         measured.extend(Trained { name: kind.name, net: &net, wanted }.measure(&device, &mnist, training, &recipe)?);
         draw_atoms(&options.out.join(kind.file), &net, mnist.test.width)?;
-        net.save(options.out.join(format!("{}.safetensors", kind.name)), Dtype::F32, &Default::default())?;
+        net.save(options.out.join(format!("{}.safetensors", kind.name)))?;
     }
     if !stopping() {
         let name = "predictive";
@@ -144,7 +144,7 @@ fn run(options: &Options) -> Result<()> {
         let share = 100.0 * (1.0 - squares(&codes, &foretold) / squares(&codes, &vec![0.0; codes.len()]));
         measured.push(higher("what the encoder foretells of these codes' squares, per cent", share, None));
         draw_atoms(&options.out.join("filters-predictive.png"), net, mnist.test.width)?;
-        net.save(options.out.join("predictive.safetensors"), Dtype::F32, &Default::default())?;
+        net.save(options.out.join("predictive.safetensors"))?;
     }
     let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, all);
     report.measured = measured;

@@ -169,7 +169,7 @@ fn run(options: &Options) -> Result<()> {
         let outputs = forward(&device, &[rbm.up()], None, &rows.first(10_000))?;
         measured.extend(measure(name, rbm, &outputs, training));
         draw_filters(&options.out.join(format!("{file}.png")), &rbm.up(), width)?;
-        trained.stack.save(options.out.join(format!("{file}.safetensors")), Dtype::F32, &Default::default())?;
+        trained.stack.save(options.out.join(format!("{file}.safetensors")))?;
         if let Some(second) = trained.stack.rbms.get(1) {
             let outputs = forward(&device, &[rbm.up(), second.up()], None, &rows.first(10_000))?;
             let mean = outputs.iter().map(|&y| f64::from(y)).sum::<f64>() / outputs.len() as f64;

@@ -103,7 +103,7 @@ fn run(options: &Options) -> Result<()> {
         let published = (recipe.stack.hidden == [1000; 3] && options.member.common.limit.is_none()).then_some(1.28);
         measured.push(lower("test images read wrongly, per cent, with the stack", error, published));
     }
-    net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("model.safetensors"))?;
     if recipe.compare && !stopping() {
         println!("\nthe same net from random weights");
         let sizes = [&[images.width], &recipe.stack.hidden[..], &[CLASSES]].concat();

@@ -116,7 +116,7 @@ fn run(options: &Options) -> Result<()> {
                 true => FineTuned { stopped: true, ..FineTuned::default() },
                 false => train(&device, &recipe.training, &mut net, training, test)?,
             };
-            net.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+            net.save(options.out.join("model.safetensors"))?;
             (net, tuned)
         }
     };
@@ -210,7 +210,7 @@ fn anomalies(
     let mut net = Autoencoder::glorot(&[size, 128, 16], recipe.training.seed)?;
     let training = FineTune { epochs: 4 * recipe.training.epochs, batch: 50, ..recipe.training.clone() };
     train(device, &training, &mut net, known, held_out)?;
-    net.save(options.out.join("anomalies.safetensors"), Dtype::F32, &Default::default())?;
+    net.save(options.out.join("anomalies.safetensors"))?;
     let limit = threshold(&net.errors(device, held_out)?, recipe.false_alarms)?;
     let scores = |wanted: bool| -> Result<Vec<f32>> {
         let pixels = chosen(test, usize::MAX, |label| (label == recipe.normal) == wanted);

@@ -86,7 +86,7 @@ fn run(options: &Options) -> Result<()> {
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let tuned = train(&device, &recipe.training, &mut vae, training, test)?;
-    vae.save(options.out.join("model.safetensors"), Dtype::F32, &Default::default())?;
+    vae.save(options.out.join("model.safetensors"))?;
     let seed = recipe.training.seed;
     let elbo = vae.elbo(&device, test, seed)?;
     let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, tuned);

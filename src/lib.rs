@@ -35,7 +35,10 @@ pub use strait_data::{Labelled, Mnist, Rows};
 #[cfg(feature = "gpu")]
 pub use strait_device as gpu;
 pub use strait_models as models;
-pub use strait_models::{Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, Pca, Rbm, Stack, Units, Vae};
+pub use strait_models::{
+    Affine, Autoencoder, Classifier, Convolution, Dbn, Dtype, Elbo, LoadedModel, Model, ModelKind, Pca, Rbm,
+    SaveOptions, Stack, Units, Vae,
+};
 pub use strait_train as train;
 pub use strait_train::{
     Event, FineTune, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Schedule, Stacked,
@@ -45,7 +48,8 @@ pub use strait_train::{
 /// What most programs want in scope.
 pub mod prelude {
     pub use crate::{
-        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Noise, Objective,
-        Optimizer, Pca, Penalty, Precision, Pretrain, Rows, Schedule, Stack, Stacked, Units, UpDown, Vae,
+        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Model, Noise,
+        Objective, Optimizer, Pca, Penalty, Precision, Pretrain, Rows, SaveOptions, Schedule, Stack, Stacked, Units,
+        UpDown, Vae,
     };
 }

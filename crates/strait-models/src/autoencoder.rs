@@ -7,9 +7,10 @@ use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device, LossKind, Op, Window};
 use strait_data::Rows;
 
+use crate::container::Container;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{Evaluation, Kept, parts};
-use crate::{Affine, Convolution, Dtype, Error, Result, forward, transpose};
+use crate::{Affine, Convolution, Error, Result, SaveOptions, forward, transpose};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,7 +164,7 @@ impl Autoencoder {
     }
 
     /// After which layer how many numbers stay.
-    fn kept(&self) -> Option<Kept> {
+    pub(crate) fn kept(&self) -> Option<Kept> {
         self.top_k.map(|k| Kept { layer: self.encoder - 1, k })
     }
 
@@ -255,24 +256,36 @@ impl Autoencoder {
     /// Writes the net as a safetensors file that PyTorch loads: `encoder.0.weight`, `encoder.0.bias`, ... numbered as
     /// in a `torch.nn.Sequential` whose activations count as modules. Weights of convolutions lie as PyTorch's, whose maps have
     /// the order channel, row, column: there, codes that are maps come in another order, and a fully connected layer next to
-    /// a convolution needs its weights permuted. `notes` go into the file's metadata beside the architecture. An existing file is replaced only when the new one is complete.
+    /// a convolution needs its weights permuted. An existing file is replaced only when the new one is complete.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the net as [`Autoencoder::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Autoencoder::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), options)
     }
 
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
+    /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, encoder, top_k, notes } = crate::file::load(path.as_ref(), Code::Plain)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        let Loaded { layers, encoder, top_k } = crate::file::read(&file, Code::Plain)?;
         let net = Self { layers, encoder, top_k };
-        net.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
-        Ok((net, notes))
+        net.check().map_err(|error| file.wrong(error.to_string()))?;
+        Ok((net, file.notes))
     }
 }
 

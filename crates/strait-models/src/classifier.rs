@@ -8,9 +8,10 @@ use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
+use crate::container::Container;
 use crate::dbn::{largest, mistakes};
 use crate::file::{Code, Layered, Loaded};
-use crate::{Affine, Dtype, Error, Result, forward};
+use crate::{Affine, Error, Result, SaveOptions, forward};
 
 /// Layers whose last outputs are logits: p(class | x) = softmax(logits).
 #[derive(Clone, Debug, PartialEq)]
@@ -120,19 +121,31 @@ impl Classifier {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the net as [`Classifier::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Classifier::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), options)
     }
 
     /// Reads a net from a file that [`Classifier::save`] wrote, with the notes.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or its tensors are not those of its architecture.
+    /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, notes, .. } = crate::file::load(path.as_ref(), Code::Features)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        let Loaded { layers, .. } = crate::file::read(&file, Code::Features)?;
         let net = Self { layers };
-        net.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
-        Ok((net, notes))
+        net.check().map_err(|error| file.wrong(error.to_string()))?;
+        Ok((net, file.notes))
     }
 }

@@ -10,23 +10,50 @@ use std::time::Duration;
 use half::f16;
 use safetensors::tensor::{self, SafeTensors, TensorView};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::{Error, Result};
+use crate::file::Code;
+use crate::{Error, ModelKind, Result};
 
-/// How weights are stored in a file.
+/// How a file stores numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Dtype {
-    /// 32-bit floats, exact.
+    /// Every number as the model holds it: the 32-bit floats of all models but PCA, whose floats have 64 bits.
     #[default]
+    Exact,
+    /// 32-bit floats.
     F32,
     /// 16-bit floats (IEEE half precision): half the size, three significant digits.
     F16,
 }
 
+/// What is optional when a model is saved.
+///
+/// ```
+/// use strait_models::{Dtype, SaveOptions};
+/// let half = SaveOptions { dtype: Dtype::F16, ..SaveOptions::default() };
+/// assert!(half.notes.is_empty() && SaveOptions::default().dtype == Dtype::Exact);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SaveOptions {
+    /// How the file stores numbers.
+    pub dtype: Dtype,
+    /// What goes into the file's metadata beside strait's own entries: keys and values of your choice. Loading gives them back.
+    pub notes: BTreeMap<String, String>,
+}
+
 /// The metadata key of the architecture.
 const ARCHITECTURE: &str = "strait.arch";
+
+/// The metadata key of the model's kind.
+const KIND: &str = "strait.kind";
+
+/// The metadata key of the format's number. Files of format 1 have neither this nor the kind.
+const FORMAT: &str = "strait.format";
+
+/// The format that is written. Earlier ones are read.
+const LATEST: u32 = 2;
 
 /// The metadata key of strait's version.
 const VERSION: &str = "strait.version";
@@ -35,46 +62,88 @@ const VERSION: &str = "strait.version";
 pub(crate) struct Named<'a> {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
-    pub(crate) values: Cow<'a, [f32]>,
+    pub(crate) values: Numbers<'a>,
+}
+
+/// The numbers of a tensor in the precision of the model.
+pub(crate) enum Numbers<'a> {
+    Single(Cow<'a, [f32]>),
+    Double(Cow<'a, [f64]>),
+}
+
+impl Numbers<'_> {
+    /// The type that a file stores them as.
+    fn stored(&self, dtype: Dtype) -> tensor::Dtype {
+        match (dtype, self) {
+            (Dtype::Exact, Self::Double(_)) => tensor::Dtype::F64,
+            (Dtype::Exact | Dtype::F32, _) => tensor::Dtype::F32,
+            (Dtype::F16, _) => tensor::Dtype::F16,
+        }
+    }
+
+    /// The bytes that a file stores, or the first number that is not finite in that precision.
+    fn pack(&self, dtype: Dtype) -> std::result::Result<Vec<u8>, f64> {
+        match self {
+            Self::Single(values) => pack(values, self.stored(dtype)),
+            Self::Double(values) => pack(values, self.stored(dtype)),
+        }
+    }
+}
+
+fn pack<T: Copy + Into<f64>>(values: &[T], stored: tensor::Dtype) -> std::result::Result<Vec<u8>, f64> {
+    let mut bytes = Vec::with_capacity(size_of_val(values));
+    for &value in values {
+        let x: f64 = value.into();
+        let kept = match stored {
+            tensor::Dtype::F64 => {
+                bytes.extend(x.to_le_bytes());
+                x
+            }
+            tensor::Dtype::F32 => {
+                bytes.extend((x as f32).to_le_bytes());
+                f64::from(x as f32)
+            }
+            _ => {
+                bytes.extend(f16::from_f64(x).to_le_bytes());
+                f16::from_f64(x).to_f64()
+            }
+        };
+        if !kept.is_finite() {
+            return Err(x);
+        }
+    }
+    Ok(bytes)
 }
 
 /// Writes tensors with what describes them.
 pub(crate) fn write(
     path: &Path,
-    dtype: Dtype,
+    kind: ModelKind,
     tensors: &[Named<'_>],
     architecture: &impl Serialize,
-    notes: &BTreeMap<String, String>,
+    SaveOptions { dtype, notes }: &SaveOptions,
 ) -> Result<()> {
-    let stored = match dtype {
-        Dtype::F32 => tensor::Dtype::F32,
-        Dtype::F16 => tensor::Dtype::F16,
-    };
-    let pack = |values: &[f32]| -> Vec<u8> {
-        match dtype {
-            Dtype::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            Dtype::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
-        }
-    };
+    let dtype = *dtype;
     let file = |message: String| Error::File { path: path.to_owned(), message };
     let mut packed = Vec::new();
     for Named { name, values, .. } in tensors {
-        let kept = |x: &f32| dtype == Dtype::F32 && x.is_finite() || f16::from_f32(*x).is_finite();
-        if let Some(x) = values.iter().find(|x| !kept(x)) {
-            return Err(file(format!("`{name}` holds {x}, which {dtype:?} cannot keep; nothing was written")));
-        }
-        packed.push(pack(values));
+        let bytes = values.pack(dtype);
+        packed.push(
+            bytes.map_err(|x| file(format!("`{name}` holds {x}, which {dtype:?} cannot keep; nothing was written")))?,
+        );
     }
     let wrong = |error: safetensors::SafeTensorError| file(error.to_string());
     let mut views = Vec::new();
-    for (Named { name, shape, .. }, bytes) in tensors.iter().zip(&packed) {
-        views.push((name, TensorView::new(stored, shape.clone(), bytes).map_err(wrong)?));
+    for (Named { name, shape, values }, bytes) in tensors.iter().zip(&packed) {
+        views.push((name, TensorView::new(values.stored(dtype), shape.clone(), bytes).map_err(wrong)?));
     }
     let architecture = serde_json::to_string(architecture).map_err(|error| file(error.to_string()))?;
     let mut metadata: std::collections::HashMap<String, String> =
         notes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     metadata.insert("format".to_owned(), "pt".to_owned());
     metadata.insert(ARCHITECTURE.to_owned(), architecture);
+    metadata.insert(KIND.to_owned(), kind.name().to_owned());
+    metadata.insert(FORMAT.to_owned(), LATEST.to_string());
     metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(wrong)?;
     sort_header(&mut bytes).map_err(|error| file(error.to_string()))?;
@@ -105,9 +174,10 @@ fn sort_header(bytes: &mut [u8]) -> serde_json::Result<()> {
 
 /// A file that was read, of which nothing is believed yet but that it is a safetensors file of strait's.
 pub(crate) struct Container {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     bytes: Vec<u8>,
     architecture: String,
+    pub(crate) kind: ModelKind,
     pub(crate) notes: BTreeMap<String, String>,
 }
 
@@ -125,11 +195,23 @@ impl Container {
         SafeTensors::deserialize(&bytes).map_err(not)?;
         unique_names(&bytes).map_err(|error| wrong(format!("its header cannot be trusted ({error})")))?;
         let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        if let Some(format) = notes.remove(FORMAT) {
+            check_format(path, &format)?;
+        }
         let architecture = notes
             .remove(ARCHITECTURE)
             .ok_or_else(|| wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")))?;
         notes.remove("format");
-        Ok(Self { path: path.to_owned(), bytes, architecture, notes })
+        let kind = kind(notes.remove(KIND), &architecture).map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), bytes, architecture, kind, notes })
+    }
+
+    /// Refuses any other kind.
+    pub(crate) fn expect(&self, expected: ModelKind) -> Result<()> {
+        if self.kind == expected {
+            return Ok(());
+        }
+        Err(Error::Kind { path: self.path.clone(), found: self.kind, expected })
     }
 
     pub(crate) fn wrong(&self, message: impl Into<String>) -> Error {
@@ -144,6 +226,19 @@ impl Container {
 
     /// The values of tensors of these names and shapes, which must be all that there are.
     pub(crate) fn tensors(&self, wanted: &[(String, Vec<usize>)]) -> Result<Vec<Vec<f32>>> {
+        self.all(wanted, values)
+    }
+
+    /// The same in double precision, whatever the file stores.
+    pub(crate) fn doubles(&self, wanted: &[(String, Vec<usize>)]) -> Result<Vec<Vec<f64>>> {
+        self.all(wanted, doubles)
+    }
+
+    fn all<T>(
+        &self,
+        wanted: &[(String, Vec<usize>)],
+        values: impl Fn(&SafeTensors<'_>, &str, &[usize]) -> std::result::Result<T, String>,
+    ) -> Result<Vec<T>> {
         let not =
             |error: safetensors::SafeTensorError| self.wrong(format!("this is no valid safetensors file ({error})"));
         let file = SafeTensors::deserialize(&self.bytes).map_err(not)?;
@@ -155,6 +250,58 @@ impl Container {
             return Err(self.wrong(format!("it holds {found} tensors, but its architecture has {wanted}")));
         }
         Ok(found)
+    }
+}
+
+/// Refuses a format that is later than what is known here, or none at all.
+fn check_format(path: &Path, format: &str) -> Result<()> {
+    match format.parse() {
+        Ok(1..=LATEST) => Ok(()),
+        Ok(found) if found > LATEST => Err(Error::Format { path: path.to_owned(), found, latest: LATEST }),
+        _ => {
+            let message = format!("the format `{format}` in its metadata is not a number from 1 on");
+            Err(Error::File { path: path.to_owned(), message })
+        }
+    }
+}
+
+/// The kind that a file names, which must be that of its architecture, or that of the architecture alone.
+fn kind(named: Option<String>, architecture: &str) -> std::result::Result<ModelKind, String> {
+    let found = kind_of(architecture)?;
+    let Some(named) = named else {
+        return Ok(found);
+    };
+    let known = ModelKind::ALL.map(ModelKind::name).join(", ");
+    let named = ModelKind::from_name(&named)
+        .ok_or_else(|| format!("its metadata name the unknown kind `{named}`; this version of strait reads {known}"))?;
+    // One machine may also be a stack.
+    if named == found || (named, found) == (ModelKind::Stack, ModelKind::Rbm) {
+        return Ok(named);
+    }
+    Err(format!("its metadata name the kind `{named}`, but its architecture is that of {}", found.described()))
+}
+
+/// The kind of model that an architecture describes.
+fn kind_of(architecture: &str) -> std::result::Result<ModelKind, String> {
+    /// What tells the kinds of architectures apart.
+    #[derive(Deserialize)]
+    struct Signs {
+        encoder: Option<IgnoredAny>,
+        #[serde(default)]
+        code: Code,
+        machines: Option<Vec<IgnoredAny>>,
+        below: Option<IgnoredAny>,
+        components: Option<IgnoredAny>,
+    }
+    let unknown = |reason: String| format!("the architecture in its metadata cannot be read ({reason})");
+    let signs: Signs = serde_json::from_str(architecture).map_err(|error| unknown(error.to_string()))?;
+    match signs {
+        Signs { machines: Some(_), below: Some(_), .. } => Ok(ModelKind::Dbn),
+        Signs { machines: Some(machines), .. } if machines.len() == 1 => Ok(ModelKind::Rbm),
+        Signs { machines: Some(_), .. } => Ok(ModelKind::Stack),
+        Signs { encoder: Some(_), code, .. } => Ok(code.kind()),
+        Signs { components: Some(_), .. } => Ok(ModelKind::Pca),
+        _ => Err(unknown("it is that of no model".to_owned())),
     }
 }
 
@@ -183,12 +330,18 @@ fn unique_names(bytes: &[u8]) -> std::result::Result<(), serde_json::Error> {
     serde_json::Deserializer::from_slice(&bytes[header(bytes)]).deserialize_map(Names)
 }
 
-/// The values of a tensor, which must have this shape and be finite.
-fn values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+/// A tensor, which must have this shape.
+fn view<'a>(file: &'a SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Result<TensorView<'a>, String> {
     let view = file.tensor(name).map_err(|_| format!("it has no tensor `{name}`"))?;
     if view.shape() != shape {
         return Err(format!("tensor `{name}` has the shape {:?}, but the architecture wants {shape:?}", view.shape()));
     }
+    Ok(view)
+}
+
+/// The values of a tensor, which must have this shape and be finite.
+fn values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+    let view = view(file, name, shape)?;
     let values: Vec<f32> = match view.dtype() {
         tensor::Dtype::F32 => {
             view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
@@ -198,8 +351,23 @@ fn values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::R
             return Err(format!("tensor `{name}` is of type {other:?}; F32 and F16 are read"));
         }
     };
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(i) => Err(format!("tensor `{name}` holds {} at position {i}", values[i])),
+    finite(values, name)
+}
+
+/// The same in double precision.
+fn doubles(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> std::result::Result<Vec<f64>, String> {
+    let view = view(file, name, shape)?;
+    if view.dtype() != tensor::Dtype::F64 {
+        return Ok(values(file, name, shape)?.into_iter().map(f64::from).collect());
+    }
+    let eight = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    finite(view.data().chunks_exact(8).map(eight).collect(), name)
+}
+
+/// Values, all of which must be finite.
+fn finite<T: Copy + Into<f64>>(values: Vec<T>, name: &str) -> std::result::Result<Vec<T>, String> {
+    match values.iter().position(|&x| !x.into().is_finite()) {
+        Some(i) => Err(format!("tensor `{name}` holds {} at position {i}", values[i].into())),
         None => Ok(values),
     }
 }

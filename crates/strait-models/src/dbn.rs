@@ -4,7 +4,8 @@ use strait_compute::philox::{Stream, streams, uniform};
 use strait_compute::{Activation, Device, Groups, Kind, Op, Program, Routine, Sample, Sampling, Step, go_on};
 use strait_data::Rows;
 
-use crate::network::{EVALUATION_BATCH, declare_rows, minibatches, parts, upload};
+use crate::computation::Computation;
+use crate::resident::{Resident, Room};
 use crate::{Affine, Error, Layer, Network, Rbm, Result, Stack, Units, forward};
 
 /// A deep belief net with labels: layers of binary units, of which the upper two, the lower of them with the label's units beside
@@ -98,9 +99,13 @@ impl Dbn {
 
     /// The sizes of the layers from the data to the features that the top machine sees.
     pub fn sizes(&self) -> Vec<usize> {
-        let features = self.top.visible_bias.len().saturating_sub(self.classes);
-        let last = self.recognition.last().map_or(features, |layer| layer.outputs);
+        let last = self.recognition.last().map_or(self.features_size(), |layer| layer.outputs);
         self.recognition.iter().map(|layer| layer.inputs).chain([last]).collect()
+    }
+
+    /// The number of features that the top machine sees.
+    pub(crate) fn features_size(&self) -> usize {
+        self.top.visible_bias.len().saturating_sub(self.classes)
     }
 
     /// The features of these rows: the means of the highest layer below the top machine, inferred by means all the way.
@@ -122,8 +127,7 @@ impl Dbn {
     /// If the rows do not fit, or the device fails.
     pub fn predict(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<usize>> {
         let features = self.features(device, rows)?;
-        let width = self.top.visible_bias.len() - self.classes;
-        classify(device, &self.top, Rows::numbers(&features, width)?)
+        classify(device, &self.top, Rows::numbers(&features, self.features_size())?)
     }
 
     /// The share of rows that are given another class than their label.
@@ -163,12 +167,34 @@ impl Dbn {
         if class >= self.classes {
             return Err(Error::Shape(format!("there is no class {class} of {}", self.classes)));
         }
-        let width = self.top.visible_bias.len() - self.classes;
+        let width = self.features_size();
         let label: Vec<f32> = (0..self.classes).map(|other| if other == class { 1.0 } else { 0.0 }).collect();
         let held = self.top.held(width, &label)?;
         let features = self.features(device, starts)?;
         let features = held.fantasies(device, Rows::numbers(&features, width)?, steps, seed)?;
         self.draw_down(device, features, starts.count, seed)
+    }
+
+    /// So many rows of any class, row after row: fantasies of the top machine, labels and features together, as [`Rbm::sample`] draws
+    /// them in that many steps, then states drawn downwards; the lowest layer's means.
+    ///
+    /// ```
+    /// let net = strait_models::Dbn::alone(4, 2, 5, &mut strait_compute::philox::Stream::new(1, 0))?;
+    /// assert_eq!(net.sample(&strait_compute::Device::cpu()?, 3, 10, 7)?.len(), 3 * 4);
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Rbm::sample`].
+    pub fn sample(&self, device: &Device, count: usize, steps: usize, seed: u64) -> Result<Vec<f32>> {
+        self.check()?;
+        let (visible, features) = (self.top.visible_bias.len(), self.features_size());
+        let fantasies = self.top.sample(device, count, steps, seed)?;
+        let means = fantasies.chunks_exact(visible).flat_map(|row| &row[..features]).copied().collect();
+        if count == 0 {
+            return Ok(means);
+        }
+        self.draw_down(device, means, count, seed)
     }
 
     /// Draws the layers below from the means of the features; gives the means of the lowest.
@@ -226,42 +252,11 @@ fn classify(device: &Device, rbm: &Rbm, rows: Rows<'_>) -> Result<Vec<usize>> {
         let message = "a machine that classifies has binary hidden units, and a group of visible units for the label";
         return Err(Error::Shape(message.to_owned()));
     };
-    if first != rows.width || rbm.visible_bias.len() != first + classes {
+    if first == 0 || first != rows.width || rbm.visible_bias.len() != first + classes {
         return Err(Error::Width { expected: first, found: rows.width });
     }
-    let hidden = rbm.hidden_bias.len();
-    let (of_rows, of_classes) = rbm.weight.split_at(first * hidden);
-    let mut found = Vec::with_capacity(rows.count);
-    for part in parts(device, rows, classes) {
-        let batch = EVALUATION_BATCH.min(part.count);
-        let mut program = Program::default();
-        let data = declare_rows(&mut program, "data", &part);
-        let mut parameter = |name: &str, rows: usize, cols: usize| program.parameter(name, rows, cols);
-        let (weight, bias) = (parameter("weight", first, hidden), parameter("hidden_bias", 1, hidden));
-        let (label_weight, label_bias) =
-            (parameter("label.weight", classes, hidden), parameter("label.visible_bias", 1, classes));
-        let mut value = |name: &str, cols: usize| program.value(name, batch, cols);
-        let (input, inputs) = (value("x", first), value("hidden_inputs", hidden));
-        let energies = value("energies", classes);
-        let result = program.data("result", part.count, classes, Kind::Rows);
-        let mut routine = Routine::new("classes");
-        let activation = Activation::Linear;
-        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
-        routine.push(Op::Linear { input, weight, transposed: false, bias, activation, out: inputs, sample: None })?;
-        routine.push(Op::ClassEnergies { inputs, weight: label_weight, bias: label_bias, out: energies })?;
-        routine.push(Op::Scatter { input: energies, data: result })?;
-        let routine = program.add(routine);
-        let mut execution = device.load(program)?;
-        execution.write(weight, of_rows)?;
-        execution.write(bias, &rbm.hidden_bias)?;
-        execution.write(label_weight, of_classes)?;
-        execution.write(label_bias, &rbm.visible_bias[first..])?;
-        upload(&mut *execution, data, &part)?;
-        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
-        execution.run(routine, &minibatches(part.count, batch).map(step).collect::<Vec<_>>(), &mut go_on)?;
-        found.extend(execution.read(result)?.chunks_exact(classes).map(largest));
-    }
-    Ok(found)
+    let energies = Resident::load(device, &Computation::classes(rbm, first), Room::Once(rows.count))?.outputs(rows)?;
+    Ok(energies.chunks_exact(classes).map(largest).collect())
 }
 
 /// Where the largest value is, the first of equal ones.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::ModelKind;
+
 /// An error of a model or of its file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,6 +25,16 @@ pub enum Error {
     /// A model cannot be made as asked.
     #[error("{0}")]
     Shape(String),
+    /// A kind of model cannot do what was asked of it.
+    #[error("{} cannot {task}; {} can", kind.described(), able.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "))]
+    Unsupported {
+        /// The kind of the model.
+        kind: ModelKind,
+        /// What was asked.
+        task: &'static str,
+        /// The kinds that can.
+        able: &'static [ModelKind],
+    },
     /// A file cannot be read or written.
     #[error("{}: {cause}", path.display())]
     Io {
@@ -40,6 +52,26 @@ pub enum Error {
         kept: PathBuf,
         /// Why.
         cause: std::io::Error,
+    },
+    /// A file holds another kind of model.
+    #[error("{}: it holds {}, not {}; `Model::open` reads files of every kind", path.display(), found.described(), expected.described())]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: ModelKind,
+        /// What was asked for.
+        expected: ModelKind,
+    },
+    /// A file has a later format.
+    #[error("{}: it has format {found}, but this version of strait reads formats 1 to {latest}; update strait", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The latest format that this version reads.
+        latest: u32,
     },
     /// A file is not the model that it should be.
     #[error("{}: {message}", path.display())]

@@ -1,15 +1,14 @@
 //! Models in layers as files.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::{Activation, Window};
 
 use crate::affine::shapes;
-use crate::container::{self, Container, Named};
-use crate::{Affine, Convolution, Dtype, Error, Result, transpose};
+use crate::container::{self, Container, Named, Numbers};
+use crate::{Affine, Convolution, Error, ModelKind, Result, SaveOptions, transpose};
 
 /// What lies between encoder and decoder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -25,12 +24,16 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    fn model(self) -> &'static str {
+    pub(crate) fn kind(self) -> ModelKind {
         match self {
-            Self::Plain => "an autoencoder",
-            Self::Gaussian => "a variational autoencoder",
-            Self::Features => "a classifier",
+            Self::Plain => ModelKind::Autoencoder,
+            Self::Gaussian => ModelKind::Vae,
+            Self::Features => ModelKind::Classifier,
         }
+    }
+
+    fn model(self) -> &'static str {
+        self.kind().described()
     }
 
     fn is_plain(&self) -> bool {
@@ -53,7 +56,6 @@ pub(crate) struct Loaded {
     pub(crate) layers: Vec<Affine>,
     pub(crate) encoder: usize,
     pub(crate) top_k: Option<usize>,
-    pub(crate) notes: BTreeMap<String, String>,
 }
 
 impl Layered<'_> {
@@ -114,7 +116,7 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn save(net: Layered<'_>, path: &Path, options: &SaveOptions) -> Result<()> {
     net.check()?;
     let mut tensors = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
@@ -122,9 +124,9 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
         let Some(shape) = stored_shape(layer.inputs, layer.outputs, layer.convolution) else {
             return Err(Error::File { path: path.to_owned(), message: format!("`{name}` is no layer") });
         };
-        let values = Cow::Owned(to_file(&layer.weight, &shape));
+        let values = Numbers::Single(Cow::Owned(to_file(&layer.weight, &shape)));
         tensors.push(Named { name: format!("{name}.weight"), shape, values });
-        let (shape, values) = (vec![layer.bias.len()], Cow::Borrowed(&layer.bias[..]));
+        let (shape, values) = (vec![layer.bias.len()], Numbers::Single(Cow::Borrowed(&layer.bias)));
         tensors.push(Named { name: format!("{name}.bias"), shape, values });
     }
     let describe = |layer: &Affine| Units {
@@ -140,16 +142,13 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, dtype: Dtype, notes: &BTreeMap
         top_k: net.top_k,
         decoder: decoder.iter().map(describe).collect(),
     };
-    container::write(path, dtype, &tensors, &architecture, notes)
+    container::write(path, net.code.kind(), &tensors, &architecture, options)
 }
 
 /// Reads a model with such a code.
-pub(crate) fn load(path: &Path, code: Code) -> Result<Loaded> {
-    let file = Container::open(path)?;
+pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
+    file.expect(code.kind())?;
     let architecture: Architecture = file.architecture()?;
-    if architecture.code != code {
-        return Err(file.wrong(format!("it holds {}, not {}", architecture.code.model(), code.model())));
-    }
     if code != Code::Plain && architecture.top_k.is_some() {
         let model = code.model();
         return Err(file.wrong(format!("{model} has no numbers of a code that stay, but its architecture names some")));
@@ -185,7 +184,7 @@ pub(crate) fn load(path: &Path, code: Code) -> Result<Loaded> {
         let weight = from_file(&tensors[2 * number], &wanted[2 * number].1);
         layers.push(Affine { inputs, outputs, activation, weight, bias: tensors[2 * number + 1].clone(), convolution });
     }
-    Ok(Loaded { layers, encoder, top_k, notes: file.notes })
+    Ok(Loaded { layers, encoder, top_k })
 }
 
 /// The shape of a layer's weights in a file, which is PyTorch's: `[outputs, inputs]`, or `[filters, channels, k, k]` of

@@ -1,9 +1,10 @@
 //! Fantasies of a restricted Boltzmann machine.
 
-use strait_compute::{Device, Kind, Program, Routine, Step, go_on};
+use strait_compute::philox::{Stream, streams, uniform};
+use strait_compute::{Device, Groups, Kind, Program, Routine, Step, go_on};
 use strait_data::Rows;
 
-use crate::{Error, Rbm, Result, TotalInput, Wanted, forward};
+use crate::{Error, Rbm, Result, TotalInput, Units, Wanted, forward};
 
 impl Rbm {
     /// What the machine makes of these rows when its units are drawn in turn, hidden ones and visible ones, so many times: the
@@ -11,7 +12,7 @@ impl Rbm {
     /// visible units take as many draws as the rows have there.
     ///
     /// ```
-    /// use strait_compute::philox::Stream;
+    /// use strait_compute::philox::{Stream, streams};
     /// use strait_models::{Rbm, Units};
     /// let mut rbm = Rbm::new((4, Units::Bernoulli), (3, Units::Bernoulli), &mut Stream::new(1, 0))?;
     /// rbm.visible_bias = vec![9.0, -9.0, 9.0, -9.0];
@@ -58,11 +59,66 @@ impl Rbm {
             execution.run(routine, &(first..steps).take(RUN).map(step).collect::<Vec<_>>(), &mut go_on)?;
         }
         let mut means = execution.read(v_mean)?;
-        if let Some(deviation) = &self.deviation {
-            let rows = means.chunks_exact_mut(visible);
-            rows.for_each(|row| row.iter_mut().zip(deviation).for_each(|(mean, deviation)| *mean *= deviation));
-        }
+        self.unscale(&mut means);
         Ok(means)
+    }
+
+    /// So many fantasies from random starts, row after row: the means of the visible units after that many steps of Gibbs
+    /// sampling. Chains start from fair coins of binary units, the noise of Gaussian and rectified ones around their biases, and one
+    /// draw in each group. They need enough steps to forget that, and may still not have mixed.
+    ///
+    /// ```
+    /// use strait_compute::philox::{Stream, streams};
+    /// use strait_models::{Rbm, Units};
+    /// let mut rbm = Rbm::new((2, Units::Bernoulli), (3, Units::Bernoulli), &mut Stream::new(1, 0))?;
+    /// rbm.visible_bias = vec![9.0, -9.0];
+    /// let drawn = rbm.sample(&strait_compute::Device::cpu()?, 5, 100, 1)?;
+    /// assert!(drawn.chunks(2).all(|row| row[0] > 0.9 && row[1] < 0.1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If all of them at once do not fit on the device, there are no steps, or the device fails.
+    pub fn sample(&self, device: &Device, count: usize, steps: usize, seed: u64) -> Result<Vec<f32>> {
+        self.check()?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut stream = Stream::new(seed, streams::FANTASIES);
+        let starts: Vec<f32> = (0..count).flat_map(|_| self.random_row(&mut stream)).collect();
+        self.fantasies(device, Rows::numbers(&starts, self.visible_bias.len())?, steps, seed)
+    }
+
+    /// Random states of the visible units, whatever the weights are.
+    fn random_row(&self, stream: &mut Stream) -> Vec<f32> {
+        let units = self.visible_bias.len();
+        let noisy = |bias: &f32, stream: &mut Stream| bias + stream.next_normal();
+        let coin = |stream: &mut Stream| if uniform(stream.next_word()) < 0.5 { 1.0 } else { 0.0 };
+        match self.visible {
+            Units::Bernoulli => (0..units).map(|_| coin(stream)).collect(),
+            Units::Rectified => self.visible_bias.iter().map(|bias| noisy(bias, stream).max(0.0)).collect(),
+            Units::Gaussian => {
+                let mut row: Vec<f32> = self.visible_bias.iter().map(|bias| noisy(bias, stream)).collect();
+                self.unscale(&mut row);
+                row
+            }
+            Units::Softmax(Groups { first, classes }) => {
+                let mut row: Vec<f32> = (0..first).map(|_| coin(stream)).collect();
+                row.resize(units, 0.0);
+                for group in row[first..].chunks_exact_mut(classes) {
+                    group[(uniform(stream.next_word()) * classes as f32) as usize % classes] = 1.0;
+                }
+                row
+            }
+        }
+    }
+
+    /// Rows of visible units from what the energy takes for them: v from v / σ.
+    fn unscale(&self, rows: &mut [f32]) {
+        if let Some(deviation) = &self.deviation {
+            let rows = rows.chunks_exact_mut(self.visible_bias.len());
+            rows.for_each(|row| row.iter_mut().zip(deviation).for_each(|(v, deviation)| *v *= deviation));
+        }
     }
 
     /// What the machine expects of its visible units, by the means of the hidden ones given these rows: their reconstruction, row

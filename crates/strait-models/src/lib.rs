@@ -5,25 +5,33 @@
 //! * [`Autoencoder`]: layers of [`Affine`] units with a code in the middle;
 //! * [`Vae`]: the same with codes drawn from distributions;
 //! * [`Pca`]: the linear baseline;
+//! * [`Model`]: any of these, as [`Model::open`] reads it from a file; [`LoadedModel`]: the same, loaded on a device between calls;
 //! * [`nearest`], [`BinaryCodes`], [`threshold`]: what codes and reconstructions are good for.
 
 mod affine;
 mod anomaly;
 mod autoencoder;
 mod classifier;
+mod computation;
 mod container;
 mod dbn;
 mod error;
 mod file;
 mod gibbs;
 mod hashing;
+mod kind;
 mod likelihood;
+mod loaded;
 mod machines;
+mod model;
 mod neighbours;
 mod network;
 mod noise;
+mod parts;
 mod pca;
+mod pca_file;
 mod rbm;
+mod resident;
 mod stack;
 mod units;
 mod vae;
@@ -32,11 +40,14 @@ pub use affine::{Affine, Convolution};
 pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use classifier::Classifier;
-pub use container::{Dtype, write_atomically};
+pub use container::{Dtype, SaveOptions, write_atomically};
 pub use dbn::{Dbn, mistakes};
 pub use error::{Error, Result};
 pub use hashing::{BinaryCodes, medians};
+pub use kind::ModelKind;
 pub use likelihood::{Annealing, Partition};
+pub use loaded::LoadedModel;
+pub use model::Model;
 pub use neighbours::{nearest, retrieval, vote};
 pub use network::{
     EVALUATION_BATCH, Kept, Layer, Network, Outputs, declare_rows, evaluation_batch, fill, forward, minibatches, parts,

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use strait_compute::Activation;
 
-use crate::container::{self, Container, Named};
-use crate::{Affine, Dbn, Dtype, Error, Rbm, Result, Stack, Units, transpose};
+use crate::container::{self, Container, Named, Numbers};
+use crate::{Affine, Dbn, Error, ModelKind, Rbm, Result, SaveOptions, Stack, Units, transpose};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +88,7 @@ fn named<'a>(name: &str, rbm: &'a Rbm) -> Vec<Named<'a>> {
     ];
     let values = values.into_iter().chain(rbm.deviation.as_deref().map(Cow::Borrowed));
     let tensors = Machine::of(rbm).tensors(name).into_iter().zip(values);
-    tensors.map(|((name, shape), values)| Named { name, shape, values }).collect()
+    tensors.map(|((name, shape), values)| Named { name, shape, values: Numbers::Single(values) }).collect()
 }
 
 fn name(number: usize) -> String {
@@ -97,20 +97,24 @@ fn name(number: usize) -> String {
 
 impl Stack {
     /// Writes the machines as a safetensors file: of each `machines.N.weight` as `[hidden, visible]`, `visible_bias`,
-    /// `hidden_bias` and, where it was learned, `deviation`. `notes` go into its metadata.
+    /// `hidden_bias` and, where it was learned, `deviation`.
     ///
     /// # Errors
     /// If there is no machine, one is not whole or does not fit the one below, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
-        self.rbms.iter().try_for_each(Rbm::check)?;
-        let chained = self.rbms.windows(2).all(|pair| pair[0].hidden_bias.len() == pair[1].visible_bias.len());
-        if self.rbms.is_empty() || !chained {
-            return Err(Error::Shape("these machines form no stack".to_owned()));
-        }
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the machines as [`Stack::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Stack::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.check()?;
         let tensors: Vec<Named<'_>> =
             self.rbms.iter().enumerate().flat_map(|(number, rbm)| named(&name(number), rbm)).collect();
         let architecture = Architecture { machines: self.rbms.iter().map(Machine::of).collect(), below: None };
-        container::write(path.as_ref(), dtype, &tensors, &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Stack, &tensors, &architecture, options)
     }
 
     /// Reads machines from a file that [`Stack::save`] or [`Rbm::save`] wrote, with the notes.
@@ -118,12 +122,18 @@ impl Stack {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let file = Container::open(path.as_ref())?;
-        let Architecture { machines, below } = file.architecture()?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        if file.kind != ModelKind::Rbm {
+            file.expect(ModelKind::Stack)?;
+        }
+        let Architecture { machines, .. } = file.architecture()?;
         let chained = machines.windows(2).all(|pair| pair[0].hidden == pair[1].visible);
         let whole = machines.iter().all(|machine| sensible(&[machine.visible, machine.hidden]));
-        if below.is_some() || machines.is_empty() || !chained || !whole {
-            return Err(file.wrong("it holds no stack of machines"));
+        if machines.is_empty() || !chained || !whole {
+            return Err(file.wrong("the machines of its architecture do not form a stack"));
         }
         let numbered = machines.iter().enumerate();
         let wanted: Vec<_> = numbered.flat_map(|(number, machine)| machine.tensors(&name(number))).collect();
@@ -139,10 +149,18 @@ impl Rbm {
     ///
     /// # Errors
     /// If it is not whole, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the machine as [`Rbm::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Rbm::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
         let architecture = Architecture { machines: vec![Machine::of(self)], below: None };
-        container::write(path.as_ref(), dtype, &named(&name(0), self), &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Rbm, &named(&name(0), self), &architecture, options)
     }
 
     /// Reads a machine from a file that [`Rbm::save`] wrote, with the notes.
@@ -150,14 +168,19 @@ impl Rbm {
     /// # Errors
     /// If the file cannot be read, is damaged, does not hold one machine, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let (stack, notes) = Stack::load(&path)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        if file.kind != ModelKind::Stack {
+            file.expect(ModelKind::Rbm)?;
+        }
+        let path = file.path.clone();
+        let (stack, notes) = Stack::read(file)?;
         let machines = stack.rbms.len();
         match <[Self; 1]>::try_from(stack.rbms) {
             Ok([rbm]) => Ok((rbm, notes)),
-            Err(_) => {
-                let message = format!("it holds a stack of {machines} machines, not one");
-                Err(Error::File { path: path.as_ref().to_owned(), message })
-            }
+            Err(_) => Err(Error::File { path, message: format!("it holds a stack of {machines} machines, not one") }),
         }
     }
 }
@@ -179,7 +202,15 @@ impl Dbn {
     ///
     /// # Errors
     /// If it is not whole, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the net as [`Dbn::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Dbn::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
         let values =
             self.recognition.iter().chain(&self.generative).flat_map(|layer| {
@@ -187,11 +218,11 @@ impl Dbn {
             });
         let sizes = self.sizes();
         let below = layers(&sizes).into_iter().zip(values);
-        let below = below.map(|((name, shape), values)| Named { name, shape, values });
+        let below = below.map(|((name, shape), values)| Named { name, shape, values: Numbers::Single(values) });
         let tensors: Vec<Named<'_>> = below.chain(named(&name(0), &self.top)).collect();
         let below = Some(Below { sizes, classes: self.classes });
         let architecture = Architecture { machines: vec![Machine::of(&self.top)], below };
-        container::write(path.as_ref(), dtype, &tensors, &architecture, notes)
+        container::write(path.as_ref(), ModelKind::Dbn, &tensors, &architecture, options)
     }
 
     /// Reads a net from a file that [`Dbn::save`] wrote, with the notes.
@@ -199,10 +230,14 @@ impl Dbn {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let file = Container::open(path.as_ref())?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        file.expect(ModelKind::Dbn)?;
         let Architecture { machines, below } = file.architecture()?;
         let ([machine], Some(Below { sizes, classes })) = (&machines[..], below) else {
-            return Err(file.wrong("it holds no deep belief net"));
+            return Err(file.wrong("the machines of its architecture do not form a deep belief net"));
         };
         if sizes.is_empty() || !sensible(&[&sizes[..], &[machine.visible, machine.hidden, classes]].concat()) {
             return Err(file.wrong("the layers of its architecture do not form a deep belief net"));

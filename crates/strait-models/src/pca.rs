@@ -45,6 +45,29 @@ impl Pca {
         })
     }
 
+    /// Whether the shapes fit together: from one component to as many as there are columns, each as long as the mean and with a
+    /// variance.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if not.
+    pub fn check(&self) -> Result<()> {
+        let (width, count) = (self.mean.len(), self.components.len());
+        let fits = (1..=width).contains(&count)
+            && self.components.iter().all(|component| component.len() == width)
+            && self.variances.len() == count;
+        if fits {
+            return Ok(());
+        }
+        let variances = self.variances.len();
+        let message = format!("{count} components and {variances} variances of {width} columns do not form a PCA");
+        Err(Error::Shape(message))
+    }
+
+    /// The number of values in a code.
+    pub fn code_size(&self) -> usize {
+        self.components.len()
+    }
+
     /// The codes of these rows: their coordinates along the components.
     ///
     /// # Errors
@@ -157,18 +180,27 @@ impl Pca {
         Ok(angles)
     }
 
+    /// For each row the squared error of its reconstruction, summed over the values of the row.
+    ///
+    /// # Errors
+    /// If the rows do not fit.
+    pub fn errors(&self, rows: Rows<'_>) -> Result<Vec<f64>> {
+        let error = |(row, code): (usize, Vec<f64>)| {
+            let mut rest: Vec<f64> = (0..rows.width).map(|c| f64::from(rows.at(row, c)) - self.mean[c]).collect();
+            for (component, z) in self.components.iter().zip(code) {
+                rest.iter_mut().zip(component).for_each(|(x, p)| *x -= z * p);
+            }
+            rest.iter().map(|x| x * x).sum()
+        };
+        Ok(self.encode(rows)?.into_iter().enumerate().map(error).collect())
+    }
+
     /// The mean over the rows of the squared reconstruction error summed over the values of a row.
     ///
     /// # Errors
     /// If the rows do not fit.
     pub fn error(&self, rows: Rows<'_>) -> Result<f64> {
-        // The components are orthonormal: ‖x − x̂‖² = ‖x − mean‖² − ‖code‖².
-        let codes = self.encode(rows)?;
-        let error = |(row, code): (usize, &Vec<f64>)| {
-            let length: f64 = (0..rows.width).map(|c| (f64::from(rows.at(row, c)) - self.mean[c]).powi(2)).sum();
-            length - code.iter().map(|z| z * z).sum::<f64>()
-        };
-        Ok(codes.iter().enumerate().map(error).sum::<f64>() / rows.count as f64)
+        Ok(self.errors(rows)?.iter().sum::<f64>() / rows.count as f64)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Restricted Boltzmann machines.
 
+use strait_compute::Activation;
 use strait_compute::philox::Stream;
+use strait_data::Rows;
 
 use crate::affine::random_weights;
-use crate::{Error, Result, Units};
+use crate::{Affine, Error, Result, Units};
 
 /// A restricted Boltzmann machine with the energy
 ///
@@ -123,6 +125,22 @@ impl Rbm {
         }
         let v = self.scaled(v);
         Ok(self.visible_energy(&v) - self.hidden.log_normaliser(&self.hidden_inputs(&v), None) + self.hidden_constant())
+    }
+
+    /// The layer that gives the total inputs of the hidden units, with this activation.
+    pub(crate) fn totals(&self, activation: Activation) -> Affine {
+        Affine { activation, ..self.up() }
+    }
+
+    /// The free energies of rows for each of which the logarithm of the hidden units' normaliser is given.
+    pub(crate) fn energies(&self, rows: Rows<'_>, normalisers: Vec<f64>) -> Result<Vec<f64>> {
+        if self.visible == Units::Rectified {
+            return Err(Error::Shape("rectified visible units have no free energy".to_owned()));
+        }
+        let numbers = rows.to_numbers();
+        let energy =
+            |(v, normaliser): (&[f32], f64)| self.visible_energy(&self.scaled(v)) - normaliser + self.hidden_constant();
+        Ok(numbers.chunks_exact(rows.width).zip(normalisers).map(energy).collect())
     }
 
     /// What the energy ½ ‖h − b‖² of Gaussian hidden units has over ½ ‖h‖² − bᵀh.

@@ -1,6 +1,6 @@
 //! Stacks of restricted Boltzmann machines.
 
-use crate::{Affine, Autoencoder, Rbm};
+use crate::{Affine, Autoencoder, Error, Rbm, Result};
 
 /// Machines trained greedily, each on the hidden activities of the one below.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,6 +10,19 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// Whether there is a machine, each is whole, and each sees as many features as the one below has hidden units.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if not.
+    pub fn check(&self) -> Result<()> {
+        self.rbms.iter().try_for_each(Rbm::check)?;
+        let chained = self.rbms.windows(2).all(|pair| pair[0].hidden_bias.len() == pair[1].visible_bias.len());
+        if self.rbms.is_empty() || !chained {
+            return Err(Error::Shape("these machines form no stack".to_owned()));
+        }
+        Ok(())
+    }
+
     /// Unrolls the stack into an autoencoder (Hinton & Salakhutdinov 2006): the encoder takes the weights with the
     /// hidden biases, the decoder their transposes with the visible biases. From then on nothing is tied.
     ///

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, RoutineId, Step, Tensor, go_on};
+use strait_compute::{
+    Activation, Device, Execution, LossKind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
+};
 use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
+use crate::container::Container;
 use crate::file::{Code, Layered, Loaded};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
-use crate::{Affine, Dtype, Error, Network, Result, forward};
+use crate::{Affine, Error, Network, Result, SaveOptions, forward};
 
 /// A variational autoencoder (Kingma & Welling 2013; Rezende, Mohamed & Wierstra 2014).
 ///
@@ -124,12 +127,17 @@ impl Vae {
     /// If the device fails.
     pub fn sample(&self, device: &Device, count: usize, seed: u64) -> Result<Vec<f32>> {
         self.check()?;
-        let mut stream = Stream::new(seed, streams::PRIOR);
-        let codes: Vec<f32> = (0..count * self.code_size()).map(|_| stream.next_normal()).collect();
+        let codes = self.prior(count, seed);
         if codes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(codes);
         }
         self.decode(device, Rows::numbers(&codes, self.code_size())?)
+    }
+
+    /// So many codes from the prior.
+    pub(crate) fn prior(&self, count: usize, seed: u64) -> Vec<f32> {
+        let mut stream = Stream::new(seed, streams::PRIOR);
+        (0..count * self.code_size()).map(|_| stream.next_normal()).collect()
     }
 
     /// The evidence lower bound of these rows, from one random code for each.
@@ -141,7 +149,7 @@ impl Vae {
         let mut done = 0;
         for part in parts(device, rows, 0) {
             let mut evaluation = Evaluation::load(self, device, &part)?;
-            for (offset, used) in minibatches(part.count, evaluation.code.rows) {
+            for (offset, used) in minibatches(part.count, evaluation.batch) {
                 let terms = evaluation.run(offset, used, done, seed)?;
                 divergence += terms.divergences.iter().map(|&x| f64::from(x)).sum::<f64>();
                 reconstruction -= terms.errors.iter().sum::<f64>();
@@ -165,7 +173,7 @@ impl Vae {
         let mut done = 0;
         for part in parts(device, rows, 0) {
             let mut evaluation = Evaluation::load(self, device, &part)?;
-            for (offset, used) in minibatches(part.count, evaluation.code.rows) {
+            for (offset, used) in minibatches(part.count, evaluation.batch) {
                 let mut sums = vec![LogSum::default(); used as usize];
                 for _ in 0..samples {
                     let terms = evaluation.run(offset, used, done, seed)?;
@@ -185,9 +193,17 @@ impl Vae {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>, dtype: Dtype, notes: &BTreeMap<String, String>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// Writes the model as [`Vae::save`] does, with notes or in another precision.
+    ///
+    /// # Errors
+    /// As [`Vae::save`].
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), dtype, notes)
+        crate::file::save(self.layered(), path.as_ref(), options)
     }
 
     /// Reads a model from a file that [`Vae::save`] wrote, with the notes.
@@ -196,10 +212,14 @@ impl Vae {
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its
     /// architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, encoder, notes, .. } = crate::file::load(path.as_ref(), Code::Gaussian)?;
+        Self::read(Container::open(path.as_ref())?)
+    }
+
+    pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
+        let Loaded { layers, encoder, .. } = crate::file::read(&file, Code::Gaussian)?;
         let vae = Self { layers, encoder };
-        vae.check().map_err(|error| Error::File { path: path.as_ref().to_owned(), message: error.to_string() })?;
-        Ok((vae, notes))
+        vae.check().map_err(|error| file.wrong(error.to_string()))?;
+        Ok((vae, file.notes))
     }
 }
 
@@ -230,81 +250,121 @@ impl LogSum {
     }
 }
 
-/// The model on a device with rows to be looked at.
-struct Evaluation {
-    execution: Box<dyn Execution>,
-    routine: RoutineId,
+/// The tensors of the random codes of a minibatch.
+pub(crate) struct Codes {
     moments: Tensor,
     noise: Tensor,
     code: Tensor,
-    /// What the squared errors of a row lack to −ln p(x|z); nothing where probabilities are given.
-    constant: f64,
+}
+
+/// Records a random code for each row of a minibatch, and two losses: the divergences of q(z|x) from the prior, and −ln p(x|z), as
+/// probabilities or as squared errors, which lack a [constant](Vae::constant). `network` has the model's layers.
+pub(crate) fn record_bound(
+    vae: &Vae,
+    network: &Network,
+    program: &mut Program,
+    routine: &mut Routine,
+    input: Tensor,
+) -> Result<Codes> {
+    let [up, down] = [&network.layers[..vae.encoder], &network.layers[vae.encoder..]];
+    let [up, down] = [up, down].map(|layers| Network { layers: layers.to_vec() });
+    let moments = up.record(program, routine, input, None, false)?[vae.encoder - 1];
+    let [noise, code] = ["noise", "code"].map(|name| program.value(name, input.rows, vae.code_size()));
+    routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
+    let outputs = down.record(program, routine, code, None, vae.is_bernoulli())?;
+    let kind = match vae.is_bernoulli() {
+        true => LossKind::CrossEntropy,
+        false => LossKind::SquaredError { activation: Activation::Linear },
+    };
+    routine.push(Op::Loss { kind, input: outputs[outputs.len() - 1], target: input, output: None, delta: None })?;
+    Ok(Codes { moments, noise, code })
 }
 
 /// What one code for each row of a minibatch tells.
-struct Terms {
+pub(crate) struct Terms {
     /// −ln p(x|z)
-    errors: Vec<f64>,
+    pub(crate) errors: Vec<f64>,
     /// The divergences of q(z|x) from the prior.
-    divergences: Vec<f32>,
+    pub(crate) divergences: Vec<f32>,
 }
 
-impl Evaluation {
-    fn load(vae: &Vae, device: &Device, rows: &Rows<'_>) -> Result<Self> {
-        vae.check()?;
-        let (encoder, decoder) = vae.layers.split_at(vae.encoder);
-        let (width, last) = (vae.layers[0].inputs, &decoder[decoder.len() - 1]);
-        if rows.width != width {
-            return Err(Error::Width { expected: width, found: rows.width });
+impl Vae {
+    /// Whether the outputs are the probabilities of Bernoulli pixels.
+    fn is_bernoulli(&self) -> bool {
+        self.layers.last().is_some_and(|last| last.activation == Activation::Logistic)
+    }
+
+    /// What the squared errors of a row lack to −ln p(x|z); nothing where probabilities are given.
+    fn constant(&self) -> f64 {
+        let width = self.layers.first().map_or(0, |layer| layer.inputs);
+        if self.is_bernoulli() { 0.0 } else { 0.5 * width as f64 * std::f64::consts::PI.ln() }
+    }
+
+    /// The terms of the bound from the losses of [`record_bound`].
+    pub(crate) fn terms(&self, metrics: Metrics) -> Terms {
+        let mut losses = metrics.losses.into_iter();
+        let [divergences, errors] = [(); 2].map(|()| losses.next().unwrap_or_default());
+        let constant = self.constant();
+        Terms { errors: errors.iter().map(|&x| f64::from(x) + constant).collect(), divergences }
+    }
+
+    /// Whether these rows have a likelihood.
+    pub(crate) fn check_rows(&self, rows: &Rows<'_>) -> Result<()> {
+        let expected = self.layers.first().map_or(0, |layer| layer.inputs);
+        if rows.width != expected {
+            return Err(Error::Width { expected, found: rows.width });
         }
-        let bernoulli = last.activation == Activation::Logistic;
         let outside = |x: &&f32| !(0.0..=1.0).contains(*x);
-        if let (true, Values::Numbers(numbers)) = (bernoulli, rows.values)
+        if let (true, Values::Numbers(numbers)) = (self.is_bernoulli(), rows.values)
             && let Some(x) = numbers.iter().find(outside)
         {
             let message = format!("{x} has no likelihood by logistic outputs, which stand for values from 0 to 1");
             return Err(Error::Shape(message));
         }
+        Ok(())
+    }
+}
+
+/// The model on a device with rows to be looked at.
+struct Evaluation<'a> {
+    vae: &'a Vae,
+    execution: Box<dyn Execution>,
+    routine: RoutineId,
+    codes: Codes,
+    batch: usize,
+}
+
+impl<'a> Evaluation<'a> {
+    fn load(vae: &'a Vae, device: &Device, rows: &Rows<'_>) -> Result<Self> {
+        vae.check()?;
+        vae.check_rows(rows)?;
         let batch = evaluation_batch(device, &vae.layers, rows.count);
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", rows);
-        let input = program.value("x", batch, width);
-        let [up, down] = [("encoder", encoder), ("decoder", decoder)]
-            .map(|(name, layers)| Network::declare(&mut program, name, layers));
+        let input = program.value("x", batch, rows.width);
+        let network = Network::declare(&mut program, "layers", &vae.layers);
         let mut routine = Routine::new("evidence lower bound");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
-        let moments = up.record(&mut program, &mut routine, input, None, false)?[encoder.len() - 1];
-        let [noise, code] = ["noise", "code"].map(|name| program.value(name, batch, vae.code_size()));
-        routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
-        let outputs = down.record(&mut program, &mut routine, code, None, bernoulli)?;
-        let (kind, constant) = if bernoulli {
-            (LossKind::CrossEntropy, 0.0)
-        } else {
-            let constant = 0.5 * width as f64 * std::f64::consts::PI.ln();
-            (LossKind::SquaredError { activation: Activation::Linear }, constant)
-        };
-        let input = Op::Loss { kind, input: outputs[outputs.len() - 1], target: input, output: None, delta: None };
-        routine.push(input)?;
+        let codes = record_bound(vae, &network, &mut program, &mut routine, input)?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
-        up.write(&mut *execution, encoder)?;
-        down.write(&mut *execution, decoder)?;
+        network.write(&mut *execution, &vae.layers)?;
         upload(&mut *execution, data, rows)?;
-        Ok(Self { execution, routine, moments, noise, code, constant })
+        Ok(Self { vae, execution, routine, codes, batch })
     }
 
     /// Draws a code for each row of a minibatch. `counter` must never be the same twice.
     fn run(&mut self, offset: u32, rows: u32, counter: u32, seed: u64) -> Result<Terms> {
         let step = Step { offset, rows, counter, ..Step::seeded(seed) };
-        let mut metrics = self.execution.run(self.routine, &[step], &mut go_on)?;
-        let [divergences, errors] = [0, 1].map(|i| std::mem::take(&mut metrics.losses[i]));
-        Ok(Terms { errors: errors.iter().map(|&x| f64::from(x) + self.constant).collect(), divergences })
+        Ok(self.vae.terms(self.execution.run(self.routine, &[step], &mut go_on)?))
     }
 
     /// ln p(z) − ln q(z|x) for the codes drawn last.
     fn log_prior_ratios(&mut self) -> Result<Vec<f64>> {
-        let (moments, noise) = (self.execution.read(self.moments)?, self.execution.read(self.noise)?);
-        let (code, size) = (self.execution.read(self.code)?, self.code.cols);
+        let Codes { moments, noise, code } = self.codes;
+        let size = code.cols;
+        let (moments, noise) = (self.execution.read(moments)?, self.execution.read(noise)?);
+        let code = self.execution.read(code)?;
         let rows = code.chunks_exact(size).zip(noise.chunks_exact(size)).zip(moments.chunks_exact(2 * size));
         let ratio = |((z, epsilon), moments): ((&[f32], &[f32]), &[f32])| {
             let terms = z.iter().zip(epsilon).zip(&moments[size..]);

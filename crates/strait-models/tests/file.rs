@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{self, TensorView};
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Groups};
-use strait_models::{Autoencoder, Classifier, Dbn, Dtype, Rbm, Stack, Units, Vae, write_atomically};
+use strait_models::{Autoencoder, Classifier, Dbn, Dtype, Rbm, SaveOptions, Stack, Units, Vae, write_atomically};
 
 fn net() -> Autoencoder {
     let mut net = Autoencoder::glorot(&[30, 20, 7], 3).expect("good sizes");
@@ -16,8 +16,8 @@ fn net() -> Autoencoder {
     net
 }
 
-fn notes() -> BTreeMap<String, String> {
-    BTreeMap::from([("strait.seed".to_owned(), "7".to_owned())])
+fn half() -> SaveOptions {
+    SaveOptions { dtype: Dtype::F16, ..SaveOptions::default() }
 }
 
 /// The message of the error that loading this file gives.
@@ -38,7 +38,9 @@ fn written(folder: &Path, bytes: &[u8]) -> PathBuf {
 fn a_round_trip_is_exact() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net.safetensors");
-    net().save(&path, Dtype::F32, &notes()).expect("it is written");
+    let notes = BTreeMap::from([("strait.seed".to_owned(), "7".to_owned())]);
+    let options = SaveOptions { notes, ..SaveOptions::default() };
+    net().save_with(&path, &options).expect("it is written");
     let (read, notes) = Autoencoder::load(&path).expect("it is read");
     assert_eq!(read, net());
     assert_eq!(notes["strait.seed"], "7");
@@ -50,11 +52,12 @@ fn the_same_model_is_the_same_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net.safetensors");
     let notes: BTreeMap<String, String> = (0..10).map(|i| (format!("note.{i}"), format!("\"{i}\" ü"))).collect();
-    let saved = || {
-        net().save(&path, Dtype::F32, &notes).expect("it is written");
+    let saved = |dtype| {
+        net().save_with(&path, &SaveOptions { dtype, notes: notes.clone() }).expect("it is written");
         std::fs::read(&path).expect("it is read")
     };
-    assert_eq!(saved(), saved());
+    assert_eq!(saved(Dtype::Exact), saved(Dtype::Exact));
+    assert_eq!(saved(Dtype::Exact), saved(Dtype::F32), "a net's numbers have 32 bits");
     let (read, found) = Autoencoder::load(&path).expect("it is read");
     assert_eq!(read, net());
     assert!(notes.iter().all(|(key, value)| found[key] == *value), "every note is there: {found:?}");
@@ -63,24 +66,24 @@ fn the_same_model_is_the_same_file() {
 #[test]
 fn half_precision_keeps_three_digits_in_half_the_space() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let [full, half] = ["full", "half"].map(|name| folder.path().join(name));
-    net().save(&full, Dtype::F32, &notes()).expect("it is written");
-    net().save(&half, Dtype::F16, &notes()).expect("it is written");
-    let (read, _) = Autoencoder::load(&half).expect("it is read");
+    let [full_file, half_file] = ["full", "half"].map(|name| folder.path().join(name));
+    net().save(&full_file).expect("it is written");
+    net().save_with(&half_file, &half()).expect("it is written");
+    let (read, _) = Autoencoder::load(&half_file).expect("it is read");
     for (read, exact) in read.layers.iter().zip(&net().layers) {
         for (x, y) in read.weight.iter().chain(&read.bias).zip(exact.weight.iter().chain(&exact.bias)) {
             assert!((x - y).abs() <= 1e-3 * y.abs() + 1e-7, "{x} for {y}");
         }
     }
     let length = |path: &Path| std::fs::metadata(path).expect("it exists").len();
-    assert!(length(&half) < length(&full) * 3 / 4, "half precision takes less space");
+    assert!(length(&half_file) < length(&full_file) * 3 / 4, "half precision takes less space");
 }
 
 #[test]
 fn cut_and_lengthened_files_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net.safetensors");
-    net().save(&path, Dtype::F32, &notes()).expect("it is written");
+    net().save(&path).expect("it is written");
     let bytes = std::fs::read(&path).expect("it is read");
     for cut in (0..64).chain((64..bytes.len()).step_by(1024)).chain([bytes.len() - 1]) {
         refusal(&written(folder.path(), &bytes[..cut]));
@@ -157,11 +160,12 @@ fn foreign_and_lying_files_are_refused() {
 fn numbers_that_a_file_cannot_keep_are_not_written_over_an_earlier_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("net");
-    net().save(&path, Dtype::F16, &notes()).expect("it is written");
+    net().save_with(&path, &half()).expect("it is written");
     for (value, dtype) in [(f32::NAN, Dtype::F32), (f32::INFINITY, Dtype::F32), (1e6, Dtype::F16)] {
         let mut bad = net();
         bad.layers[1].weight[3] = value;
-        assert!(bad.save(&path, dtype, &notes()).expect_err("it cannot be kept").to_string().contains("encoder.2"));
+        let options = SaveOptions { dtype, ..SaveOptions::default() };
+        assert!(bad.save_with(&path, &options).expect_err("it cannot be kept").to_string().contains("encoder.2"));
     }
     Autoencoder::load(&path).expect("the earlier file is still there");
 }
@@ -232,20 +236,20 @@ fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [vae_file, sparse_file] = ["vae", "sparse"].map(|name| folder.path().join(name));
     let vae = Vae::glorot(&[30, 20, 7], Activation::Tanh, 3).expect("good sizes");
-    vae.save(&vae_file, Dtype::F32, &notes()).expect("the folder is writable");
+    vae.save(&vae_file).expect("the folder is writable");
     assert_eq!(Vae::load(&vae_file).expect("it was saved").0, vae);
     assert!(refusal(&vae_file).contains("it holds a variational autoencoder, not an autoencoder"));
     let mut sparse = net();
     sparse.layers[1].activation = Activation::Relu;
     sparse.top_k = Some(3);
-    sparse.save(&sparse_file, Dtype::F32, &notes()).expect("the folder is writable");
+    sparse.save(&sparse_file).expect("the folder is writable");
     assert_eq!(Autoencoder::load(&sparse_file).expect("it was saved").0, sparse);
     let error = Vae::load(&sparse_file).expect_err("it is another model").to_string();
     assert!(error.contains("it holds an autoencoder, not a variational autoencoder"), "{error}");
     let [maps_file, classes_file] = ["maps", "classes"].map(|name| folder.path().join(name));
     let mut maps = Autoencoder::convolutional([6, 5, 2], &[3, 4], 3, 3).expect("the windows fit");
     maps.layers[3].bias = vec![0.5, -1.5];
-    maps.save(&maps_file, Dtype::F32, &notes()).expect("the folder is writable");
+    maps.save(&maps_file).expect("the folder is writable");
     assert_eq!(Autoencoder::load(&maps_file).expect("it was saved").0, maps);
     // PyTorch's order: filters, channels, rows, columns. Here a window's pixels come first, then its channels.
     let bytes = std::fs::read(&maps_file).expect("it was saved");
@@ -258,11 +262,11 @@ fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     assert_eq!(number, maps.layers[0].weight[((row * 3 + column) * 2 + channel) * 3 + filter]);
     assert_eq!(tensors.tensor("decoder.2.weight").expect("it is there").shape(), [3, 2, 3, 3]);
     let classes = Classifier::glorot(&[30, 20, 7], Activation::Tanh, 3).expect("good sizes");
-    classes.save(&classes_file, Dtype::F32, &notes()).expect("the folder is writable");
+    classes.save(&classes_file).expect("the folder is writable");
     assert_eq!(Classifier::load(&classes_file).expect("it was saved").0, classes);
     assert!(refusal(&classes_file).contains("it holds a classifier, not an autoencoder"));
     sparse.top_k = Some(8);
-    let error = sparse.save(&sparse_file, Dtype::F32, &notes()).expect_err("the code is smaller").to_string();
+    let error = sparse.save(&sparse_file).expect_err("the code is smaller").to_string();
     assert!(error.contains("the 8 largest numbers cannot be taken of a code of 7"), "{error}");
 }
 
@@ -283,24 +287,25 @@ fn machines_stacks_and_belief_nets_are_read_back_as_what_they_are() {
     let path = folder.path().join("machines.safetensors");
     let (rbm, stack, net) = machines();
     let notes = BTreeMap::from([("data".to_owned(), "random".to_owned())]);
-    rbm.save(&path, Dtype::F32, &notes).expect("it is written");
+    let options = SaveOptions { notes, ..SaveOptions::default() };
+    rbm.save_with(&path, &options).expect("it is written");
     let (read, kept) = Rbm::load(&path).expect("it is read");
     assert_eq!((&read, &kept["data"]), (&rbm, &"random".to_owned()));
     assert_eq!(Stack::load(&path).expect("a machine is a stack").0.rbms, [rbm]);
     assert!(Dbn::load(&path).is_err() && Autoencoder::load(&path).is_err());
-    stack.save(&path, Dtype::F32, &notes).expect("it is written");
+    stack.save(&path).expect("it is written");
     assert_eq!(Stack::load(&path).expect("it is read").0, stack);
     assert!(Rbm::load(&path).expect_err("these are two").to_string().contains("a stack of 2 machines, not one"));
-    net.save(&path, Dtype::F32, &notes).expect("it is written");
+    net.save(&path).expect("it is written");
     assert_eq!(Dbn::load(&path).expect("it is read").0, net);
     assert!(Stack::load(&path).is_err() && Rbm::load(&path).is_err());
     let alone = Dbn::alone(4, 3, 5, &mut Stream::new(3, 0)).expect("it is made");
-    alone.save(&path, Dtype::F32, &notes).expect("it is written");
+    alone.save(&path).expect("it is written");
     assert_eq!(Dbn::load(&path).expect("it is read").0, alone);
-    net.save(&path, Dtype::F32, &notes).expect("it is written");
+    net.save(&path).expect("it is written");
     let mut wrong = net.clone();
     wrong.generative[0].outputs = 5;
-    assert!(wrong.save(&path, Dtype::F32, &notes).is_err());
+    assert!(wrong.save(&path).is_err());
     assert_eq!(Dbn::load(&path).expect("the earlier file is whole").0, net);
 }
 
@@ -318,9 +323,9 @@ fn lying_files_of_machines_are_refused() {
         (false, "\\\"classes\\\":3}", "\\\"classes\\\":2}"),
     ] {
         if write {
-            rbm.save(&path, Dtype::F32, &BTreeMap::new()).expect("it is written");
+            rbm.save(&path).expect("it is written");
         } else {
-            net.save(&path, Dtype::F32, &BTreeMap::new()).expect("it is written");
+            net.save(&path).expect("it is written");
         }
         let bytes = std::fs::read(&path).expect("it is there");
         let place = bytes.windows(replaced.len()).position(|part| part == replaced.as_bytes());

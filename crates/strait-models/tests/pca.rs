@@ -3,7 +3,7 @@
 use strait_compute::Device;
 use strait_compute::philox::Stream;
 use strait_data::{Mnist, Rows};
-use strait_models::Pca;
+use strait_models::{Autoencoder, Dtype, Pca, SaveOptions};
 
 #[test]
 fn directions_and_variances_are_found_far_from_zero() {
@@ -55,4 +55,32 @@ fn whitening_leaves_out_what_has_no_variance() {
         assert!((variance - expected).abs() < 1e-3, "column {c}: {variance}");
     }
     assert!(pca.whiten(rows, -0.1).is_err() && pca.whiten(rows, f64::NAN).is_err());
+}
+
+#[test]
+fn a_file_keeps_every_digit_unless_asked_for_fewer() {
+    let device = Device::cpu().expect("threads start");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("pca.safetensors");
+    let mut stream = Stream::new(5, 0);
+    let values: Vec<f32> = (0..400).map(|_| stream.next_normal()).collect();
+    let rows = Rows::numbers(&values, 4).expect("whole rows");
+    let pca = Pca::fit(&device, rows, 3).expect("it is found");
+    pca.save(&path).expect("the folder is writable");
+    assert_eq!(Pca::load(&path).expect("it was saved").0, pca);
+    for (dtype, digits) in [(Dtype::F32, 1e-6), (Dtype::F16, 1e-2)] {
+        pca.save_with(&path, &SaveOptions { dtype, ..SaveOptions::default() }).expect("the folder is writable");
+        let (read, _) = Pca::load(&path).expect("it was saved");
+        assert!(read != pca, "{dtype:?} has fewer digits");
+        let [found, exact] = [&read, &pca].map(|pca| pca.error(rows).expect("the rows fit"));
+        assert!((found / exact - 1.0).abs() < digits, "{dtype:?}: {found}, not {exact}");
+    }
+    let error = Autoencoder::load(&path).expect_err("it is a PCA").to_string();
+    assert!(error.contains("it holds a PCA, not an autoencoder"), "{error}");
+    let mut bad = pca.clone();
+    bad.variances[1] = f64::NAN;
+    assert!(bad.save(&path).is_err(), "no file keeps a NaN");
+    bad.variances.truncate(1);
+    assert!(bad.save(&path).expect_err("a variance is missing").to_string().contains("do not form a PCA"));
+    Pca::load(&path).expect("the earlier file is still there");
 }

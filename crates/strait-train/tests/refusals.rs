@@ -143,15 +143,19 @@ fn a_run_ends_between_its_parts_too_but_not_after_the_last() {
     let rows = Rows::numbers(&pixels, 4).expect("whole rows");
     let training = FineTune { epochs: 4, batch: 10, optimizer: Optimizer::adam(1e-3), ..KSparse::default().training };
     let sparse = KSparse { units: 8, top_k: 2, rounds: 2, training };
-    let ended = |epochs| sparse.fit(&device(), rows, &mut after(epochs)).expect("it learns");
+    let ended =
+        |epochs| sparse.run(&device(), rows).and_then(|run| run.observe(after(epochs)).train()).expect("it learns");
     assert_eq!([2, 4].map(|epochs| (ended(epochs).epochs.len(), ended(epochs).stopped)), [(2, true), (4, false)]);
 
     let training = FineTune { epochs: 2, batch: 10, ..Stacked::default().training };
     let stacked = Stacked { hidden: vec![3, 2], training };
-    let ended = |epochs| stacked.fit(&device(), rows, &mut after(epochs)).expect("it learns");
+    let ended =
+        |epochs| stacked.run(&device(), rows).and_then(|run| run.observe(after(epochs)).train()).expect("it learns");
     assert_eq!([2, 4].map(|epochs| (ended(epochs).layers.len(), ended(epochs).stopped)), [(1, true), (2, false)]);
 
     let machines = Pretrain { epochs: 2, batch: 10, ..Pretrain::default() };
-    let ended = |epochs| machines.fit(&device(), &[4, 3, 2], rows, None, &mut after(epochs)).expect("it learns");
+    let ended = |epochs| {
+        machines.run(&device(), &[4, 3, 2], rows).and_then(|run| run.observe(after(epochs)).train()).expect("it learns")
+    };
     assert_eq!([2, 4].map(|epochs| (ended(epochs).layers.len(), ended(epochs).stopped)), [(1, true), (2, false)]);
 }

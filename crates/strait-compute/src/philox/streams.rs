@@ -25,6 +25,8 @@ pub const LOGITS: u32 = 105;
 pub const PSEUDO_LIKELIHOOD: u32 = 106;
 /// States of features from which a belief net draws downwards.
 pub const ANCESTORS: u32 = 108;
+/// Random starts of a machine's chains.
+pub const FANTASIES: u32 = 109;
 /// The order of the rows in fine-tuning and in the up-down algorithm, epoch by epoch.
 pub const EPOCH_ORDER: u32 = 200;
 /// First directions of dictionaries, and new ones of dead units.

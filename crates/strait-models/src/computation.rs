@@ -1,0 +1,130 @@
+//! What is computed of rows by a part of a model, as it is recorded into a program.
+
+use std::borrow::Cow;
+
+use strait_compute::{Activation, Execution, LossKind, Op, Program, Routine, Tensor};
+
+use crate::network::Kept;
+use crate::vae::record_bound;
+use crate::{Affine, Network, Rbm, Result, Vae};
+
+/// Layers, and what follows them.
+pub(crate) struct Computation<'a> {
+    /// At least one.
+    pub(crate) layers: Cow<'a, [Affine]>,
+    /// The layer of whose outputs only the largest stay.
+    pub(crate) kept: Option<Kept>,
+    pub(crate) end: End<'a>,
+}
+
+/// What follows the layers.
+pub(crate) enum End<'a> {
+    /// Nothing.
+    Outputs,
+    /// The sum of each row's outputs.
+    Sums,
+    /// The squared error of each row, whose reconstruction the outputs are.
+    Errors,
+    /// In place of outputs, both terms of the evidence lower bound of each row, with one random code. The layers are all those of
+    /// this model.
+    Bound(&'a Vae),
+    /// The negative free energies of each row with each class. The layer gives the total inputs of a machine's hidden units.
+    Classes(Label<'a>),
+}
+
+/// The units of a machine that stand for the label.
+pub(crate) struct Label<'a> {
+    /// `[classes, hidden]`
+    weight: &'a [f32],
+    /// `[classes]`
+    bias: &'a [f32],
+}
+
+/// The tensors of the parameters.
+pub(crate) struct Parameters {
+    network: Network,
+    /// The weights and biases of the label.
+    label: Option<[Tensor; 2]>,
+}
+
+impl<'a> Computation<'a> {
+    pub(crate) fn outputs(layers: impl Into<Cow<'a, [Affine]>>) -> Self {
+        Self { layers: layers.into(), kept: None, end: End::Outputs }
+    }
+
+    /// Of a machine with binary hidden units, whose visible units from `first` on are the label.
+    pub(crate) fn classes(rbm: &'a Rbm, first: usize) -> Self {
+        let (hidden, activation) = (rbm.hidden_bias.len(), Activation::Linear);
+        let (of_rows, of_classes) = rbm.weight.split_at(first * hidden);
+        let (weight, bias) = (of_rows.to_vec(), rbm.hidden_bias.clone());
+        let layer = Affine { inputs: first, outputs: hidden, activation, weight, bias, convolution: None };
+        let label = Label { weight: of_classes, bias: &rbm.visible_bias[first..] };
+        Self { layers: vec![layer].into(), kept: None, end: End::Classes(label) }
+    }
+
+    /// Values in a row.
+    pub(crate) fn inputs(&self) -> usize {
+        self.layers[0].inputs
+    }
+
+    /// Values that are computed for each row.
+    pub(crate) fn width(&self) -> usize {
+        match &self.end {
+            End::Classes(label) => label.bias.len(),
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) => self.layers[self.layers.len() - 1].outputs,
+        }
+    }
+
+    pub(crate) fn declare(&self, program: &mut Program) -> Parameters {
+        let network = Network::declare(program, "layers", &self.layers);
+        let label = match &self.end {
+            End::Classes(Label { weight, bias }) => {
+                let classes = bias.len();
+                let weight = program.parameter("label.weight", classes, weight.len() / classes);
+                Some([weight, program.parameter("label.visible_bias", 1, classes)])
+            }
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) => None,
+        };
+        Parameters { network, label }
+    }
+
+    /// Records it over a minibatch; gives the values that are computed, unless these are sums and losses alone.
+    pub(crate) fn record(
+        &self,
+        Parameters { network, label }: &Parameters,
+        program: &mut Program,
+        routine: &mut Routine,
+        input: Tensor,
+    ) -> Result<Option<Tensor>> {
+        if let End::Bound(vae) = self.end {
+            record_bound(vae, network, program, routine, input)?;
+            return Ok(None);
+        }
+        let outputs = network.record(program, routine, input, self.kept, false)?;
+        let last = outputs[outputs.len() - 1];
+        if let Some([weight, bias]) = *label {
+            let out = program.value("energies", input.rows, bias.cols);
+            routine.push(Op::ClassEnergies { inputs: last, weight, bias, out })?;
+            return Ok(Some(out));
+        }
+        if let End::Sums = self.end {
+            routine.push(Op::RowSums { input: last, columns: None })?;
+            return Ok(None);
+        }
+        if let End::Errors = self.end {
+            let kind = LossKind::SquaredError { activation: Activation::Linear };
+            routine.push(Op::Loss { kind, input: last, target: input, output: None, delta: None })?;
+        }
+        Ok(Some(last))
+    }
+
+    /// Writes the parameters to a device.
+    pub(crate) fn write(&self, parameters: &Parameters, execution: &mut dyn Execution) -> Result<()> {
+        parameters.network.write(execution, &self.layers)?;
+        if let (End::Classes(label), Some([weight, bias])) = (&self.end, parameters.label) {
+            execution.write(weight, label.weight)?;
+            execution.write(bias, label.bias)?;
+        }
+        Ok(())
+    }
+}

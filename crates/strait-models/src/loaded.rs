@@ -1,0 +1,305 @@
+//! A model that stays loaded on a device.
+
+use std::borrow::Cow;
+
+use strait_compute::{Activation, Device};
+use strait_data::Rows;
+
+use crate::computation::{Computation, End};
+use crate::dbn::largest;
+use crate::parts::{Part, Parts};
+use crate::resident::Room;
+use crate::units::log_sum_exp;
+use crate::{Autoencoder, Dbn, Error, Model, ModelKind, Rbm, Result, Units};
+
+/// The kinds that decode codes, and whose rows have scores.
+const GENERATIVE: &[ModelKind] =
+    &[ModelKind::Autoencoder, ModelKind::Vae, ModelKind::Rbm, ModelKind::Stack, ModelKind::Dbn, ModelKind::Pca];
+
+/// The kinds that random rows are drawn from.
+const SAMPLED: &[ModelKind] = &[ModelKind::Vae, ModelKind::Rbm, ModelKind::Dbn];
+
+/// The kinds that have classes.
+const CLASSIFYING: &[ModelKind] = &[ModelKind::Classifier, ModelKind::Dbn];
+
+/// A [`Model`] on a device, where it stays between calls; made by [`Model::on`].
+///
+/// It borrows the model, unless you make it [own](LoadedModel::into_owned) it.
+pub struct LoadedModel<'a> {
+    model: Cow<'a, Model>,
+    parts: Parts,
+}
+
+impl std::fmt::Debug for LoadedModel<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LoadedModel({} on {})", self.model.kind(), self.parts.device.describe())
+    }
+}
+
+impl<'a> LoadedModel<'a> {
+    pub(crate) fn new(model: &'a Model, device: &Device, room: Room) -> Result<Self> {
+        model.check()?;
+        Ok(Self { model: Cow::Borrowed(model), parts: Parts::new(device.clone(), room) })
+    }
+
+    /// The same with a model of its own: a copy, if it was borrowed. Loaded parts stay loaded.
+    pub fn into_owned(self) -> LoadedModel<'static> {
+        LoadedModel { model: Cow::Owned(self.model.into_owned()), parts: self.parts }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The device that it is on.
+    pub fn device(&self) -> &Device {
+        &self.parts.device
+    }
+
+    fn unsupported(&self, task: &'static str, able: &'static [ModelKind]) -> Error {
+        Error::Unsupported { kind: self.model.kind(), task, able }
+    }
+
+    /// The codes of these rows, `[rows, code_size]`.
+    ///
+    /// # Errors
+    /// If the rows have another width, or the device fails.
+    pub fn encode(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
+        let parts = &mut self.parts;
+        match &*self.model {
+            Model::Autoencoder(net) => parts.get(Part::Encoder, || encoder(net))?.outputs(rows),
+            Model::Vae(vae) => {
+                let moments = parts.outputs(Part::Encoder, rows, || (&vae.layers[..vae.encoder]).into())?;
+                // The other half of each row are logarithms of variances.
+                let size = vae.code_size();
+                Ok(moments.chunks_exact(2 * size).flat_map(|row| &row[..size]).copied().collect())
+            }
+            Model::Classifier(net) => match &net.layers[..net.layers.len() - 1] {
+                [] => unchanged(rows, self.model.inputs()),
+                layers => parts.outputs(Part::Encoder, rows, || layers.into()),
+            },
+            Model::Rbm(rbm) => means_up(parts, std::slice::from_ref(rbm), rows),
+            Model::Stack(stack) => means_up(parts, &stack.rbms, rows),
+            Model::Dbn(net) => features(parts, net, rows),
+            Model::Pca(pca) => Ok(pca.encode(rows)?.into_iter().flatten().map(|x| x as f32).collect()),
+        }
+    }
+
+    /// The rows that these codes stand for, `[codes, inputs]`. Machines, stacks and belief nets pass means down, layer by layer; of
+    /// groups of visible units these are probabilities.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] of a classifier; if the codes have another width, or the device fails.
+    pub fn decode(&mut self, codes: Rows<'_>) -> Result<Vec<f32>> {
+        let parts = &mut self.parts;
+        match &*self.model {
+            Model::Autoencoder(net) => parts.outputs(Part::Decoder, codes, || (&net.layers[net.encoder..]).into()),
+            Model::Vae(vae) => parts.outputs(Part::Decoder, codes, || (&vae.layers[vae.encoder..]).into()),
+            Model::Rbm(rbm) => means_down(parts, std::slice::from_ref(rbm), codes),
+            Model::Stack(stack) => means_down(parts, &stack.rbms, codes),
+            Model::Dbn(net) if net.generative.is_empty() => unchanged(codes, net.features_size()),
+            Model::Dbn(net) => parts.outputs(Part::Decoder, codes, || net.generative.iter().rev().cloned().collect()),
+            Model::Pca(pca) => {
+                let numbers = unchanged(codes, pca.code_size())?;
+                let wide: Vec<f64> = numbers.into_iter().map(f64::from).collect();
+                Ok(wide.chunks_exact(codes.width).flat_map(|code| pca.decode(code)).collect())
+            }
+            Model::Classifier(_) => Err(self.unsupported("decode codes", GENERATIVE)),
+        }
+    }
+
+    /// The reconstructions of these rows, `[rows, inputs]`: their codes decoded.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] of a classifier; if the rows have another width, or the device fails.
+    pub fn reconstruct(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
+        match &*self.model {
+            Model::Autoencoder(net) => self.parts.get(Part::Whole, || whole(net))?.outputs(rows),
+            Model::Pca(pca) => Ok(pca.encode(rows)?.iter().flat_map(|code| pca.decode(code)).collect()),
+            Model::Classifier(_) => Err(self.unsupported("reconstruct rows", GENERATIVE)),
+            Model::Vae(_) | Model::Rbm(_) | Model::Stack(_) | Model::Dbn(_) => {
+                let codes = self.encode(rows)?;
+                self.decode(Rows::numbers(&codes, self.model.code_size())?)
+            }
+        }
+    }
+
+    /// How strange each row is to the model; higher is stranger.
+    ///
+    /// | kind | score |
+    /// | --- | --- |
+    /// | `autoencoder`, `stack`, `pca` | the squared error of the reconstruction, summed over the values of the row |
+    /// | `vae` | the negative evidence lower bound, in nats |
+    /// | `rbm` | the [free energy](Rbm::free_energy): −ln p(row) up to a constant |
+    /// | `dbn` | −ln Σ e^−F over the classes, where F is the free energy of the features and a class in the top machine |
+    ///
+    /// The bound is estimated from one random code for each row. Its seed is fixed, so that the same rows always get the same
+    /// scores; but the code, and so the score, depends on the row's position.
+    ///
+    /// A stack has no free energy of its own: that of its lowest machine would leave out all machines above. The error of its
+    /// reconstruction uses all of them.
+    ///
+    /// For a belief net [without layers below](Dbn::alone) the score is −ln p(row) up to a constant. Otherwise it says how strange
+    /// the features are, and nothing of what the features leave out.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] of a classifier; if the rows have another width, an autoencoder has not as many outputs as inputs, the
+    /// visible units of a machine are rectified, which have no free energy, a value is not in 0..=1 where it stands for a
+    /// probability, or the device fails.
+    pub fn score(&mut self, rows: Rows<'_>) -> Result<Vec<f64>> {
+        /// Of the random codes.
+        const SEED: u64 = 2013;
+        let parts = &mut self.parts;
+        match &*self.model {
+            Model::Autoencoder(net) => {
+                let (inputs, outputs) = (self.model.inputs(), net.sizes()[net.layers.len()]);
+                if inputs != outputs {
+                    let message = format!("{outputs} outputs cannot be compared with the {inputs} values of a row");
+                    return Err(Error::Shape(message));
+                }
+                let metrics = parts.get(Part::Whole, || whole(net))?.metrics(rows, 0)?;
+                Ok(metrics.errors.into_iter().flatten().map(f64::from).collect())
+            }
+            Model::Vae(vae) => {
+                vae.check_rows(&rows)?;
+                let bound = || Computation { end: End::Bound(vae), ..Computation::outputs(&vae.layers[..]) };
+                let terms = vae.terms(parts.get(Part::Bound, bound)?.metrics(rows, SEED)?);
+                Ok(terms.errors.iter().zip(terms.divergences).map(|(x, y)| x + f64::from(y)).collect())
+            }
+            Model::Rbm(rbm) => {
+                let normalisers = hidden_normalisers(parts, rbm, rows)?;
+                rbm.energies(rows, normalisers)
+            }
+            Model::Stack(_) => {
+                let reconstructions = self.reconstruct(rows)?;
+                let rows = rows.to_numbers().into_iter().zip(reconstructions).collect::<Vec<_>>();
+                let square = |(x, y): &(f32, f32)| (f64::from(*x) - f64::from(*y)).powi(2);
+                Ok(rows.chunks_exact(self.model.inputs()).map(|row| row.iter().map(square).sum()).collect())
+            }
+            Model::Dbn(net) => {
+                let features = features(parts, net, rows)?;
+                let energies = class_energies(parts, net, &features)?;
+                let rows = features.chunks_exact(net.features_size()).zip(energies.chunks_exact(net.classes));
+                Ok(rows.map(|(features, energies)| free_energy(net, features, energies)).collect())
+            }
+            Model::Pca(pca) => pca.errors(rows),
+            Model::Classifier(_) => Err(self.unsupported("score rows", GENERATIVE)),
+        }
+    }
+
+    /// The class of each row: that of the largest probability, or of the lowest free energy.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the kind has no classes; if the rows have another width, or the device fails.
+    pub fn predict(&mut self, rows: Rows<'_>) -> Result<Vec<usize>> {
+        let parts = &mut self.parts;
+        let (values, classes) = match &*self.model {
+            Model::Classifier(net) => (parts.outputs(Part::Classes, rows, || (&net.layers[..]).into())?, net.classes()),
+            Model::Dbn(net) => {
+                let features = features(parts, net, rows)?;
+                (class_energies(parts, net, &features)?, net.classes)
+            }
+            _ => return Err(self.unsupported("predict classes", CLASSIFYING)),
+        };
+        Ok(values.chunks_exact(classes).map(largest).collect())
+    }
+
+    /// So many random rows that the model believes in, `[count, inputs]`; the same for the same seed.
+    ///
+    /// * `vae`: the means of p(x|z) for codes from the prior ([`Vae::sample`](crate::Vae::sample));
+    /// * `rbm`: fantasies after [`Model::GIBBS_STEPS`] steps of Gibbs sampling from random starts ([`Rbm::sample`]);
+    /// * `dbn`: such fantasies of the top machine, of any class, drawn downwards ([`Dbn::sample`]).
+    ///
+    /// Chains of Gibbs sampling are loaded anew by each call, which takes little of the time of so many steps.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the kind cannot sample; if the rows do not fit on the device all at once, or it fails.
+    pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>> {
+        match &*self.model {
+            Model::Vae(_) if count == 0 => Ok(Vec::new()),
+            Model::Vae(vae) => {
+                let codes = vae.prior(count, seed);
+                self.decode(Rows::numbers(&codes, self.model.code_size())?)
+            }
+            Model::Rbm(rbm) => rbm.sample(&self.parts.device, count, Model::GIBBS_STEPS, seed),
+            Model::Dbn(net) => net.sample(&self.parts.device, count, Model::GIBBS_STEPS, seed),
+            _ => Err(self.unsupported("sample rows", SAMPLED)),
+        }
+    }
+}
+
+fn encoder(net: &Autoencoder) -> Computation<'_> {
+    Computation { kept: net.kept(), ..Computation::outputs(&net.layers[..net.encoder]) }
+}
+
+/// With errors, unless the outputs are something else than the rows.
+fn whole(net: &Autoencoder) -> Computation<'_> {
+    let outputs = Computation::outputs(&net.layers[..]);
+    let end = if outputs.width() == outputs.inputs() { End::Errors } else { End::Outputs };
+    Computation { kept: net.kept(), end, ..outputs }
+}
+
+/// The rows themselves, as the codes of nets without layers to encode.
+fn unchanged(rows: Rows<'_>, expected: usize) -> Result<Vec<f32>> {
+    if rows.width != expected {
+        return Err(Error::Width { expected, found: rows.width });
+    }
+    Ok(rows.to_numbers())
+}
+
+/// The means of the highest hidden units of some machines.
+fn means_up(parts: &mut Parts, rbms: &[Rbm], rows: Rows<'_>) -> Result<Vec<f32>> {
+    let mut codes = parts.outputs(Part::Encoder, rows, || rbms.iter().map(Rbm::up).collect())?;
+    if let Some(top) = rbms.last() {
+        top.hidden.finish(&mut codes, top.hidden_bias.len());
+    }
+    Ok(codes)
+}
+
+/// The means of the lowest visible units of some machines.
+fn means_down(parts: &mut Parts, rbms: &[Rbm], codes: Rows<'_>) -> Result<Vec<f32>> {
+    let mut rows = parts.outputs(Part::Decoder, codes, || rbms.iter().rev().map(Rbm::down).collect())?;
+    if let Some(bottom) = rbms.first() {
+        bottom.visible.finish(&mut rows, bottom.visible_bias.len());
+    }
+    Ok(rows)
+}
+
+/// ln Σ e^−E over the hidden states of a machine for each row, but for the energy of the visible units: ln(1 + eˣ), summed on the
+/// device, of binary units with the total inputs x.
+fn hidden_normalisers(parts: &mut Parts, rbm: &Rbm, rows: Rows<'_>) -> Result<Vec<f64>> {
+    if rbm.hidden == Units::Bernoulli {
+        let soft = || vec![rbm.totals(Activation::Softplus)];
+        let part = parts.get(Part::Hidden, || Computation { end: End::Sums, ..Computation::outputs(soft()) })?;
+        return Ok(part.metrics(rows, 0)?.losses.into_iter().flatten().map(f64::from).collect());
+    }
+    let totals = parts.outputs(Part::Hidden, rows, || vec![rbm.totals(Activation::Linear)].into())?;
+    let normaliser = |row: &[f32]| {
+        let inputs: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+        rbm.hidden.log_normaliser(&inputs, None)
+    };
+    Ok(totals.chunks_exact(rbm.hidden_bias.len()).map(normaliser).collect())
+}
+
+/// What a belief net's top machine sees of rows.
+fn features(parts: &mut Parts, net: &Dbn, rows: Rows<'_>) -> Result<Vec<f32>> {
+    if net.recognition.is_empty() {
+        return unchanged(rows, net.features_size());
+    }
+    parts.outputs(Part::Encoder, rows, || (&net.recognition[..]).into())
+}
+
+/// The negative free energies of features with each class, up to what is the same for all classes.
+fn class_energies(parts: &mut Parts, net: &Dbn, features: &[f32]) -> Result<Vec<f32>> {
+    let size = net.features_size();
+    let part = parts.get(Part::Classes, || Computation::classes(&net.top, size))?;
+    part.outputs(Rows::numbers(features, size)?)
+}
+
+/// The free energy of features whose label is summed out.
+fn free_energy(net: &Dbn, features: &[f32], energies: &[f32]) -> f64 {
+    let same = features.iter().zip(&net.top.visible_bias).map(|(&x, &a)| f64::from(x) * f64::from(a)).sum::<f64>();
+    let energies: Vec<f64> = energies.iter().map(|&x| f64::from(x)).collect();
+    -same - log_sum_exp(&energies)
+}
