@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::op::{DOT_PARTS, Op};
+use crate::op::access::{Product, Report, Rows};
 use crate::{Error, Kind, Operands, Precision, Program, Result, Routine, RoutineId, Step, Tensor, roles};
 
 /// The contents of a tensor on a device, shared between executions on that device.
@@ -269,25 +269,28 @@ impl Metrics {
         let mut metrics = Self { steps: steps.len(), ..Self::default() };
         let width = routine.metrics();
         let mut start = 0;
-        for op in routine.ops() {
-            let rows_of = |step: usize, start: usize| &raw[step * width + start..step * width + start + op.metrics()];
-            if let Some(count) = op.loss_rows() {
-                let column = |offset: usize| {
-                    let mut rows = Vec::with_capacity(steps.len() * count);
-                    for (s, step) in steps.iter().enumerate() {
-                        let used = count.min(step.rows as usize);
-                        rows.extend(rows_of(s, start).chunks_exact(2).take(used).map(|pair| pair[offset]));
-                    }
-                    rows
-                };
-                metrics.losses.push(column(0));
-                metrics.errors.push(column(1));
+        for access in routine.accesses() {
+            let numbers = |step: usize| &raw[step * width + start..][..access.metrics()];
+            match access.report {
+                Report::Nothing => {}
+                Report::Losses(count) => {
+                    let column = |offset: usize| {
+                        let mut rows = Vec::with_capacity(steps.len() * count);
+                        for (s, step) in steps.iter().enumerate() {
+                            let used = count.min(step.rows as usize);
+                            rows.extend(numbers(s).chunks_exact(2).take(used).map(|pair| pair[offset]));
+                        }
+                        rows
+                    };
+                    metrics.losses.push(column(0));
+                    metrics.errors.push(column(1));
+                }
+                Report::Dot => {
+                    let sums = (0..steps.len()).map(|s| numbers(s).iter().map(|&x| f64::from(x)).sum());
+                    metrics.dots.push(sums.collect());
+                }
             }
-            if matches!(op, Op::Dot { .. }) {
-                let sums = (0..steps.len()).map(|s| rows_of(s, start)[..DOT_PARTS].iter().map(|&x| f64::from(x)).sum());
-                metrics.dots.push(sums.collect());
-            }
-            start += op.metrics();
+            start += access.metrics();
         }
         metrics
     }
@@ -322,52 +325,50 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
 }
 
 /// Checks that routines use the program's tensors only, and as their roles say, and that no weight that is used transposed or in 16
-/// bits is written by anything but an update, a combination, a max norm or the host: the CPU keeps copies that only these renew.
+/// bits is written by anything but operations that renew its copies, or the host.
 pub(crate) fn check_routines(program: &Program) -> Result<()> {
-    let (mut copied, mut computed, mut rounded) = (Vec::new(), Vec::new(), Vec::<(Tensor, usize)>::new());
-    for op in program.routines.iter().flat_map(Routine::ops) {
-        let (reads, writes) = op.tensors();
-        reads.iter().chain(&writes).try_for_each(|tensor| check_tensor(program, *tensor))?;
+    let wrong = |tensor: Tensor, message: &str| {
+        Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message: message.to_owned() })
+    };
+    let (mut copied, mut computed, mut statistics) = (Vec::new(), Vec::new(), Vec::<(Tensor, usize)>::new());
+    for access in program.routines.iter().flat_map(Routine::accesses) {
+        access.read().chain(access.written()).try_for_each(|tensor| check_tensor(program, tensor))?;
     }
     roles::check(program)?;
-    let routines = &program.routines;
-    for (op, precision) in routines.iter().flat_map(|routine| routine.ops().iter().map(|op| (op, routine.precision())))
-    {
-        computed.extend(op.tensors().1.into_iter().filter(|tensor| !op.renews(*tensor)));
-        if let Op::Gradient { positive, negative, positions, .. } = op
-            && precision != Precision::F32
-        {
-            let statistics = [Some(*positive), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
-            rounded.extend(statistics.map(|tensor| (tensor, *positions)));
-        }
-        match op {
-            Op::Linear { weight, transposed, .. } if *transposed || precision != Precision::F32 => copied.push(*weight),
-            Op::Backprop { weight, transposed, .. } if !*transposed || precision != Precision::F32 => {
-                copied.push(*weight);
+    for routine in &program.routines {
+        let rounds = routine.precision() != Precision::F32;
+        for access in routine.accesses() {
+            computed.extend(access.writes.iter().filter(|write| !write.renews()).map(|write| write.tensor()));
+            for product in access.products() {
+                match *product {
+                    Product::Layer { weight, transposed, .. } if transposed || rounds => copied.push(weight),
+                    Product::Statistics { left, right, positions, .. } if rounds => {
+                        statistics.extend([(left, positions), (right, positions)]);
+                    }
+                    Product::Layer { .. } | Product::Statistics { .. } => {}
+                }
             }
-            _ => {}
         }
     }
     // The copy of a statistic ends with the rows that are in use.
     let ambiguous = |(tensor, positions): &&(Tensor, usize)| {
-        rounded.iter().any(|(other, others)| other == tensor && others != positions)
+        statistics.iter().any(|(other, others)| other == tensor && others != positions)
     };
-    if let Some((tensor, _)) = rounded.iter().find(ambiguous) {
-        let message =
-            "a statistic of gradients in 16 bits must have the same number of positions in all of them".to_owned();
-        return Err(Error::Tensor { tensor: program.name(*tensor).to_owned(), message });
+    if let Some((tensor, _)) = statistics.iter().find(ambiguous) {
+        return wrong(
+            *tensor,
+            "a statistic of gradients in 16 bits must have the same number of positions in all of them",
+        );
     }
-    if let Some(weight) = copied.iter().find(|weight| rounded.iter().any(|(tensor, _)| tensor == *weight)) {
-        let message = "a weight cannot also be a statistic of a gradient in 16 bits".to_owned();
-        return Err(Error::Tensor { tensor: program.name(*weight).to_owned(), message });
+    if let Some(weight) = copied.iter().find(|weight| statistics.iter().any(|(tensor, _)| tensor == *weight)) {
+        return wrong(*weight, "a weight cannot also be a statistic of a gradient in 16 bits");
     }
     match copied.iter().find(|weight| computed.contains(weight)) {
         None => Ok(()),
-        Some(weight) => Err(Error::Tensor {
-            tensor: program.name(*weight).to_owned(),
-            message: "a weight that is used transposed or in 16 bits can be written by updates, combinations, max norms and thresholds only"
-                .to_owned(),
-        }),
+        Some(weight) => wrong(
+            *weight,
+            "a weight that is used transposed or in 16 bits can be written by updates, combinations, max norms and thresholds only",
+        ),
     }
 }
 
@@ -433,12 +434,12 @@ impl Indices {
     }
 
     fn fits(program: &Program, routine: &Routine, tensor: Tensor, largest: u32) -> Result<()> {
-        for op in routine.ops() {
-            if let Op::Gather { data, index: Some(index), .. } = op
-                && *index == tensor
+        for access in routine.accesses() {
+            if let Rows::Data { data, index, .. } = access.rows
+                && index == Some(tensor)
                 && largest as usize >= data.rows
             {
-                let message = format!("row {largest} is beyond the {} rows of `{}`", data.rows, program.name(*data));
+                let message = format!("row {largest} is beyond the {} rows of `{}`", data.rows, program.name(data));
                 return Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message });
             }
         }
@@ -461,15 +462,13 @@ pub(crate) fn check_write(program: &Program, tensor: Tensor, kinds: &[Kind], fou
 
 /// Checks that every step has rows that fit the routine's minibatches, data sets and indices.
 pub(crate) fn check_steps(routine: &Routine, steps: &[Step]) -> Result<()> {
-    for op in routine.ops() {
-        let (batch, length) = match op {
-            Op::Gather { data, index, out, .. } => (out.rows, Some(index.map_or(data.rows, |index| index.cols))),
-            Op::Scatter { input, data } => (input.rows, Some(data.rows)),
-            Op::Gradient { positive, positions, .. } => (positive.0.rows / positions, None),
-            Op::SharedBias { delta, .. } => (delta.rows, None),
-            Op::Loss { input, .. } | Op::RowSums { input, .. } | Op::ColumnMeans { input, .. } => (input.rows, None),
-            Op::Contraction { output, .. } => (output.rows, None),
-            _ => continue,
+    for access in routine.accesses() {
+        let (batch, length) = match access.rows {
+            Rows::Any => continue,
+            Rows::Of(rows) => (rows, None),
+            Rows::Data { data, index, minibatch } => {
+                (minibatch.rows, Some(index.map_or(data.rows, |index| index.cols)))
+            }
         };
         for (number, step) in steps.iter().enumerate() {
             let (offset, rows) = (step.offset as usize, step.rows as usize);

@@ -1,6 +1,6 @@
 //! What the tensors of a program are for, and whether its routines use them so.
 
-use crate::op::Op;
+use crate::op::access::Write;
 use crate::{Error, Program, Result, Routine, Tensor};
 
 /// What a tensor of a [`Program`] is for.
@@ -9,7 +9,7 @@ use crate::{Error, Program, Result, Routine, Tensor};
 /// again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Role {
-    /// What the host brings: data sets, orders, constants. Also the rows of results, which [`Op::Scatter`] writes.
+    /// What the host brings: data sets, orders, constants. Also the rows of results, which [`Op::Scatter`](crate::Op::Scatter) writes.
     Data,
     /// What is learned. Updates write it, and the vector operations that follow them.
     Parameter,
@@ -47,22 +47,21 @@ struct Use {
 /// How a routine uses each of the program's tensors.
 fn uses(program: &Program, routine: &Routine) -> Vec<Use> {
     let mut uses = vec![Use::default(); program.tensors.len()];
-    for op in routine.ops() {
-        let (reads, writes) = op.tensors();
-        let name = op.name();
-        for tensor in reads {
+    for access in routine.accesses() {
+        let name = access.name;
+        for tensor in access.read() {
             let used = &mut uses[tensor.id];
             if used.writes.is_none() {
                 used.reads_first.get_or_insert(name);
             }
         }
-        for tensor in writes {
-            let used = &mut uses[tensor.id];
+        for write in &access.writes {
+            let used = &mut uses[write.tensor().id];
             used.writes.get_or_insert(name);
-            if !op.renews(tensor) {
+            if !write.renews() {
                 used.computes.get_or_insert(name);
             }
-            if !matches!(op, Op::Scatter { .. }) {
+            if !matches!(write, Write::Scattered(_)) {
                 used.overwrites.get_or_insert(name);
             }
         }

@@ -7,9 +7,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::isa::Target;
+use super::lanes::{ALL_LANES, Lanes, WIDTH};
+use super::panels::{Panels, Shared};
 use super::product::Tail;
-use super::storage::{ALL_LANES, Lanes, Panels, Shared, WIDTH};
-use super::tile::{Tiled, for_each_tile};
+use super::tiling::{Tiled, for_each_tile};
 use super::workers::Share;
 use crate::Result;
 

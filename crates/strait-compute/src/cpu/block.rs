@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::isa::Target;
-use super::storage::{ALL_LANES, Lanes, WIDTH, transpose_four};
-use super::tile::{Tiled, for_each_tile};
+use super::lanes::{ALL_LANES, Lanes, WIDTH, transpose_four};
+use super::tiling::{Tiled, for_each_tile};
 
 /// A block of rows laid down tile by tile, the numbers of a term side by side. Each is broadcast to a register, and those of
 /// many lines of memory, at the same place in each, would get in each other's way.
@@ -87,7 +87,7 @@ impl Tiled for Packing<'_> {
         let block = &mut *self.block;
         let mut nonzero = 0;
         for x in x {
-            nonzero |= x.nonzero::<T>();
+            nonzero |= T::nonzero(x);
             if nonzero == ALL_LANES {
                 break;
             }

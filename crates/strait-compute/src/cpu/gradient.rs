@@ -1,25 +1,20 @@
-//! `gradient`: products over the rows of a minibatch with the optimiser's update applied to each block.
+//! Gradients of weights and biases: products over the rows of a minibatch, with the optimiser's update applied to each block.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
-use super::half_product::HalfProduct;
+use super::bf16_product::Bf16Product;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier, row_by_row};
+use super::lanes::{Lanes, WIDTH};
 use super::multiplier::Multiplier;
-use super::present::Present;
+use super::nonzero::NonzeroRows;
+use super::panels::Panels;
 use super::product::Tail;
-use super::storage::{Lanes, Panels, Values, WIDTH};
+use super::storage::Values;
 use super::tile::block_product;
+use super::update::{Destination, update};
 use super::workers::Taking;
 use crate::Step;
-
-/// Where a gradient goes; the tensors of an [`Update`](crate::Update).
-#[derive(Clone, Copy)]
-pub(super) enum Destination<'a> {
-    Store(&'a Values),
-    Momentum(&'a Values, &'a Values),
-    Adam(&'a Values, &'a Values, &'a Values),
-}
 
 /// See [`Op::Gradient`](crate::Op::Gradient).
 pub(super) struct Gradient<'a> {
@@ -57,23 +52,24 @@ pub(super) enum Plus<'a> {
 
 thread_local! {
     /// What a worker knows of the zeros in the statistics of both phases, in memory that it keeps.
-    static PRESENT: Cell<Option<[Present; 2]>> = const { Cell::new(None) };
+    static NONZERO: Cell<Option<[NonzeroRows; 2]>> = const { Cell::new(None) };
 }
 
-compile_for_each_isa!(gradient = gradient_kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(run = kernel(job: &Gradient<'_>, step: &Step, share: Taking<'_>));
+
 compile_for_each_multiplier!(
-    half_gradient = half_gradient_kernel(job: &Gradient<'_>, product: &HalfProduct<'_>, step: &Step, share: Taking<'_>)
+    run_bf16 = kernel_bf16(job: &Gradient<'_>, product: &Bf16Product<'_>, step: &Step, share: Taking<'_>)
 );
 
 #[inline(always)]
-fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
+fn kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
     let active = job.terms(step);
     let factor = job.factor(step);
     let (x, d) = job.positive;
     let across = x.count();
     let units = share.of(across * d.count());
     let uses = units.each() / across;
-    let [mut of_positive, mut of_negative] = PRESENT.take().unwrap_or_default();
+    let [mut of_positive, mut of_negative] = NONZERO.take().unwrap_or_default();
     of_positive.of(x, active.len(), uses);
     if let Some((v, _)) = job.negative {
         of_negative.of(v, active.len(), uses);
@@ -101,14 +97,14 @@ fn gradient_kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>
         // SAFETY: this block is this worker's.
         unsafe { finish::<T>(job, &mut block[..x.width(i)], i, j, step) };
     }
-    PRESENT.set(Some([of_positive, of_negative]));
+    NONZERO.set(Some([of_positive, of_negative]));
 }
 
 /// The same with operands of 16 bits; `product` is Xᵀ D, or what the negative phase has more than the positive one.
 #[inline(always)]
-fn half_gradient_kernel<T: Target, M: Multiplier>(
+fn kernel_bf16<T: Target, M: Multiplier>(
     job: &Gradient<'_>,
-    product: &HalfProduct<'_>,
+    product: &Bf16Product<'_>,
     step: &Step,
     share: Taking<'_>,
 ) {
@@ -248,62 +244,4 @@ fn column_means(positive: &[Lanes], negative: Option<&[Lanes]>, factor: f32) -> 
         mean.0[c] = factor * minus.map_or(plus.0[c], |minus| minus.0[c] - plus.0[c]);
     }
     mean
-}
-
-/// Applies the update to the rows from `row` on of a panel, and to the block of the transposed copy.
-///
-/// # Safety
-/// These rows, and that block, are this worker's.
-#[inline(always)]
-pub(super) unsafe fn update<T: Target>(
-    target: Destination<'_>,
-    block: &[Lanes],
-    panel: usize,
-    row: usize,
-    step: &Step,
-    cost: f32,
-) {
-    let rows = row..row + block.len();
-    // SAFETY: the caller's promise.
-    let lanes = |values: &Values| unsafe { &mut *std::ptr::from_mut(values.panels.panel_mut(panel, rows.clone())) };
-    let rate = step.learning_rate;
-    // The lanes are worked on in copies, which the compiler knows to be apart.
-    let written = match target {
-        Destination::Store(gradient) => {
-            lanes(gradient).copy_from_slice(block);
-            gradient
-        }
-        Destination::Momentum(parameter, velocity) => {
-            let m = step.momentum;
-            for ((g, theta), v) in block.iter().zip(lanes(parameter)).zip(lanes(velocity)) {
-                row_by_row();
-                let (mut new, mut sum) = (*v, *theta);
-                for c in 0..WIDTH {
-                    new.0[c] = m * new.0[c] - rate * (g.0[c] + cost * sum.0[c]);
-                    sum.0[c] += new.0[c];
-                }
-                (*v, *theta) = (new, sum);
-            }
-            parameter
-        }
-        Destination::Adam(parameter, first, second) => {
-            let (beta1, beta2) = (step.momentum, step.beta2);
-            let rows = block.iter().zip(lanes(parameter)).zip(lanes(first)).zip(lanes(second));
-            for (((g, theta), m), s) in rows {
-                row_by_row();
-                let (mut new, mut first, mut second) = (*theta, *m, *s);
-                for c in 0..WIDTH {
-                    let g = g.0[c] + cost * new.0[c];
-                    first.0[c] = beta1 * first.0[c] + (1.0 - beta1) * g;
-                    second.0[c] = beta2 * second.0[c] + (1.0 - beta2) * g * g;
-                    let root = (second.0[c] * step.correction2).sqrt() + step.epsilon;
-                    new.0[c] -= rate * (first.0[c] * step.correction1) / root;
-                }
-                (*theta, *m, *s) = (new, first, second);
-            }
-            parameter
-        }
-    };
-    // SAFETY: the caller's promise.
-    unsafe { written.renew(row / WIDTH, panel) };
 }

@@ -1,6 +1,6 @@
 //! Instruction sets: detection, and the compilation of one kernel for each of them.
 
-use super::storage::{Lanes, WIDTH};
+use super::lanes::{ALL_LANES, Lanes, WIDTH};
 use crate::philox::philox_blocks;
 
 /// The instruction sets for which the kernels are compiled, each with those of its architecture before it.
@@ -74,7 +74,7 @@ impl Isa {
     }
 
     /// Whether it multiplies 16-bit operands faster than f32.
-    pub(crate) fn has_halves(self) -> bool {
+    pub(crate) fn has_bf16(self) -> bool {
         self >= Self::Avx512Bf16
     }
 }
@@ -132,6 +132,11 @@ pub(super) trait Target {
     fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums;
     /// A bit for each lane that is this number.
     fn equal(lanes: &Lanes, number: f32) -> u32;
+    /// A bit for each lane that is not zero.
+    #[inline(always)]
+    fn nonzero(lanes: &Lanes) -> u32 {
+        Self::equal(lanes, 0.0) ^ ALL_LANES
+    }
     /// The random words of the counters from this one on, four in each of two rows, one word for each lane.
     fn philox(counter: [u32; 4], key: [u32; 2]) -> [[u32; WIDTH]; 2];
     /// The first and the second bf16 of each word.
@@ -202,11 +207,6 @@ impl Target for Portable {
     fn prefetch(_lanes: *const Lanes) {}
 }
 
-#[cfg(target_arch = "aarch64")]
-pub(super) use super::neon::Neon;
-#[cfg(target_arch = "x86_64")]
-pub(super) use super::x86::{Avx2, Avx512};
-
 /// a b + c
 #[inline(always)]
 pub(super) fn multiply_add<T: Target + ?Sized>(a: f32, b: f32, c: f32) -> f32 {
@@ -232,13 +232,14 @@ macro_rules! compile_for_each_isa {
             use $crate::cpu::isa;
             #[cfg(target_arch = "x86_64")]
             {
+                use $crate::cpu::x86;
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2($($arg: $type),*) {
-                    $kernel::<isa::Avx2>($($arg),*)
+                    $kernel::<x86::Avx2>($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 fn avx512($($arg: $type),*) {
-                    $kernel::<isa::Avx512>($($arg),*)
+                    $kernel::<x86::Avx512>($($arg),*)
                 }
                 match isa {
                     // SAFETY: AVX2 and FMA were found on this processor.
@@ -252,7 +253,7 @@ macro_rules! compile_for_each_isa {
             }
             #[cfg(target_arch = "aarch64")]
             if isa == isa::Isa::Neon {
-                return $kernel::<isa::Neon>($($arg),*);
+                return $kernel::<$crate::cpu::neon::Neon>($($arg),*);
             }
             let _ = isa;
             $kernel::<isa::Portable>($($arg),*)
@@ -268,21 +269,22 @@ macro_rules! compile_for_each_multiplier {
             use $crate::cpu::{isa, multiplier};
             #[cfg(target_arch = "x86_64")]
             {
+                use $crate::cpu::x86;
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2($($arg: $type),*) {
-                    $kernel::<isa::Avx2, multiplier::Widening>($($arg),*)
+                    $kernel::<x86::Avx2, multiplier::Widening>($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 fn avx512($($arg: $type),*) {
-                    $kernel::<isa::Avx512, multiplier::Widening>($($arg),*)
+                    $kernel::<x86::Avx512, multiplier::Widening>($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
                 fn avx512_bf16($($arg: $type),*) {
-                    $kernel::<isa::Avx512, multiplier::DotProducts>($($arg),*)
+                    $kernel::<x86::Avx512, multiplier::DotProducts>($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 fn amx($($arg: $type),*) {
-                    $kernel::<isa::Avx512, multiplier::Amx>($($arg),*)
+                    $kernel::<x86::Avx512, multiplier::Amx>($($arg),*)
                 }
                 match isa {
                     // SAFETY: AVX2 and FMA were found on this processor.
@@ -298,7 +300,7 @@ macro_rules! compile_for_each_multiplier {
             }
             #[cfg(target_arch = "aarch64")]
             if isa == isa::Isa::Neon {
-                return $kernel::<isa::Neon, multiplier::Widening>($($arg),*);
+                return $kernel::<$crate::cpu::neon::Neon, multiplier::Widening>($($arg),*);
             }
             let _ = isa;
             $kernel::<isa::Portable, multiplier::Widening>($($arg),*)

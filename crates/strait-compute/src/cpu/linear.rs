@@ -1,15 +1,16 @@
-//! `linear` and `backprop`: a product of rows with the layer's tail.
+//! Layers: a product of rows with weights, its activation and random states.
 
 use std::sync::atomic::Ordering;
 
+use super::bf16_product::Bf16Product;
 use super::binary::{self, Lookups, binary_product};
-use super::half_product::HalfProduct;
 use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
-use super::math::{activate, times_derivative};
+use super::lanes::{Lanes, WIDTH};
+use super::math::activate;
 use super::multiplier::Multiplier;
+use super::panels::Panels;
 use super::product::{Tail, rows_product, units};
 use super::random::{draw, random_words};
-use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Taking;
 use crate::{Activation, Sampling, Step};
 
@@ -21,28 +22,17 @@ pub(super) struct Linear<'a> {
     pub(super) sample: Option<(Sampling, u32, &'a Panels)>,
 }
 
-/// What `backprop` does with δ Wᵀ: out = (δ Wᵀ) ⊙ act′(y)
-pub(super) struct Backprop<'a> {
-    pub(super) output: &'a Panels,
-    pub(super) activation: Activation,
-    pub(super) out: &'a Panels,
-}
-
 compile_for_each_isa!(
-    linear = linear_kernel(
+    run = kernel(
         job: &Linear<'_>, x: &Panels, lookups: Option<&Lookups>, w: &Panels, step: &Step, share: Taking<'_>
     )
 );
-compile_for_each_isa!(backprop = backprop_kernel(job: &Backprop<'_>, delta: &Panels, w: &Panels, share: Taking<'_>));
 compile_for_each_multiplier!(
-    half_linear = half_linear_kernel(job: &Linear<'_>, product: &HalfProduct<'_>, step: &Step, share: Taking<'_>)
-);
-compile_for_each_multiplier!(
-    half_backprop = half_backprop_kernel(job: &Backprop<'_>, product: &HalfProduct<'_>, share: Taking<'_>)
+    run_bf16 = kernel_bf16(job: &Linear<'_>, product: &Bf16Product<'_>, step: &Step, share: Taking<'_>)
 );
 
 #[inline(always)]
-fn linear_kernel<T: Target>(
+fn kernel<T: Target>(
     job: &Linear<'_>,
     x: &Panels,
     lookups: Option<&Lookups>,
@@ -69,27 +59,9 @@ fn linear_kernel<T: Target>(
 }
 
 #[inline(always)]
-fn backprop_kernel<T: Target>(job: &Backprop<'_>, delta: &Panels, w: &Panels, share: Taking<'_>) {
-    let units = share.of(units::<T>(delta, w));
-    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the result.
-    unsafe { rows_product::<T>(delta, w, units, job) }
-}
-
-#[inline(always)]
-fn half_linear_kernel<T: Target, M: Multiplier>(
-    job: &Linear<'_>,
-    product: &HalfProduct<'_>,
-    step: &Step,
-    share: Taking<'_>,
-) {
+fn kernel_bf16<T: Target, M: Multiplier>(job: &Linear<'_>, product: &Bf16Product<'_>, step: &Step, share: Taking<'_>) {
     // SAFETY: an operation does not write its operands, and each worker has its own tiles of the results.
     unsafe { product.with_tail::<T, M>(share.of(product.units()), &LinearTail { job, step }) }
-}
-
-#[inline(always)]
-fn half_backprop_kernel<T: Target, M: Multiplier>(job: &Backprop<'_>, product: &HalfProduct<'_>, share: Taking<'_>) {
-    // SAFETY: an operation does not write its operands, and each worker has its own tiles of the result.
-    unsafe { product.with_tail::<T, M>(share.of(product.units()), job) }
 }
 
 struct LinearTail<'a> {
@@ -125,21 +97,6 @@ impl Tail for LinearTail<'_> {
                     state.0[width..].fill(0.0);
                 }
             }
-        }
-    }
-}
-
-impl Tail for Backprop<'_> {
-    #[inline(always)]
-    fn apply<T: Target>(&self, tile: &mut [Lanes], panel: usize, row: usize) {
-        let rows = row..row + tile.len();
-        // SAFETY: the layer's outputs are only read, and this tile of the result is this worker's.
-        let (y, out) = unsafe { (self.output.panel(panel, rows.clone()), self.out.panel_mut(panel, rows)) };
-        let width = self.out.width(panel);
-        for ((lanes, y), out) in tile.iter_mut().zip(y).zip(out) {
-            times_derivative::<T, WIDTH>(self.activation, &mut lanes.0, &y.0);
-            lanes.0[width..].fill(0.0);
-            *out = *lanes;
         }
     }
 }

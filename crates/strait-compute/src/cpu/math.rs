@@ -120,6 +120,13 @@ pub(super) fn times_derivative<T: Target, const N: usize>(activation: Activation
     }
 }
 
+/// v, nearer to 0 by the threshold; NaN stays.
+#[inline(always)]
+pub(super) fn soft(v: f32, threshold: f32) -> f32 {
+    let left = v.abs() - threshold;
+    if left < 0.0 { 0.0 } else { left.copysign(v) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,325 +3,281 @@
 //! Each operation's work is split into units that do not depend on the number of workers, so that the results do not
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
+mod backprop;
+mod bf16;
+mod bf16_product;
 mod binary;
 mod block;
-mod chains;
-mod dictionary;
-mod exclusive;
+mod class_energies;
+mod column_means;
+mod combine;
+mod contraction;
+mod copy_columns;
+mod corrupt;
+mod dot;
+mod exchange;
+mod fold;
+mod gather;
 mod gradient;
-mod half_product;
-mod halves;
 mod isa;
-mod latent;
+mod lanes;
 mod linear;
+mod loss;
 mod math;
+mod max_norm;
 mod multiplier;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod noise;
+mod nonzero;
 mod pack;
-mod perform;
+mod panels;
+mod penalty;
 mod plan;
-mod present;
 mod product;
 mod random;
-mod rows;
-mod sparsity;
+mod reparameterize;
+mod reparameterize_backward;
+mod row_sums;
+mod run;
+mod scatter;
+mod shared_bias;
+mod shrink;
+mod softmax;
+mod standardize;
 mod storage;
+mod threshold;
 mod tile;
+mod tiling;
+mod top_k;
+mod unfold;
 mod update;
-mod vector;
 mod windows;
 mod workers;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use bf16_product::Bf16Product;
+use lanes::WIDTH;
+use panels::{Panels, Shared};
+use plan::{Copy16, Work};
+use run::Run;
+use storage::{Storage, Values};
+use update::Destination;
+use workers::Taking;
+
+use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
+use crate::{Precision, Replica, Routine, Step, Tensor};
 
 pub use isa::Isa;
-use plan::{Copied, Plan, Work, products, weight};
-use storage::{Panels, Shared, Storage, Values};
-use workers::{Counters, Taking, Workers};
-
-use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
-use crate::op::Op;
-use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
-    RoutineId, Step, Tensor,
-};
-
-/// Steps between two looks at the stop flag.
-const SLICE: usize = 50;
-
-/// The CPU back end.
-pub struct Cpu {
-    isa: Isa,
-    workers: Arc<Workers>,
-}
-
-impl Cpu {
-    /// One worker for each core that this process may use.
-    ///
-    /// # Errors
-    /// [`Error::Workers`] if the threads cannot be started.
-    pub fn new() -> Result<Self> {
-        Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
-    }
-
-    /// That many workers, at least one.
-    ///
-    /// # Errors
-    /// [`Error::Workers`] if the threads cannot be started.
-    pub fn with_threads(threads: usize) -> Result<Self> {
-        Ok(Self { isa: Isa::detect(), workers: Arc::new(Workers::new(threads.max(1))?) })
-    }
-
-    /// The same workers with another instruction set than the best.
-    ///
-    /// # Errors
-    /// [`Error::Isa`] if this processor does not have it.
-    pub fn with_isa(self, isa: Isa) -> Result<Self> {
-        if Isa::available().contains(&isa) { Ok(Self { isa, ..self }) } else { Err(Error::Isa(isa.name())) }
-    }
-}
-
-impl Backend for Cpu {
-    fn hardware(&self) -> Hardware {
-        Hardware::Cpu
-    }
-
-    fn describe(&self) -> String {
-        let threads = self.workers.count();
-        format!("CPU, {}, {threads} thread{}", self.isa.name(), if threads == 1 { "" } else { "s" })
-    }
-
-    fn operands(&self, precision: Precision) -> Operands {
-        match precision {
-            Precision::F32 => Operands::F32,
-            Precision::Mixed => Operands::Bf16,
-            Precision::Split => Operands::TwoBf16,
-        }
-    }
-
-    fn fastest(&self) -> Precision {
-        if self.isa.has_halves() { Precision::Mixed } else { Precision::F32 }
-    }
-
-    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
-        check_program(&program, shared)?;
-        let program = program.fused();
-        let mut storage = Vec::with_capacity(program.tensors.len());
-        for declared in &program.tensors {
-            let (tensor, name) = (declared.tensor, &*declared.name);
-            let given = shared.iter().find(|(shared, _)| *shared == tensor);
-            storage.push(match given {
-                Some((_, buffer)) => match buffer.contents.downcast_ref::<Owned>() {
-                    Some(owned) if Arc::ptr_eq(&owned.workers, &self.workers) => owned.storage.clone(),
-                    _ => {
-                        let message = "the shared buffer lives on another device".to_owned();
-                        return Err(Error::Tensor { tensor: name.to_owned(), message });
-                    }
-                },
-                None if declared.absent => Arc::new(Storage::Values(Values::new(0, 0, name)?)),
-                None => Arc::new(allocate(tensor, name)?),
-            });
-        }
-        let (program, routines) = program.without_routines();
-        let mut run = Run {
-            isa: self.isa,
-            workers: self.workers.clone(),
-            program,
-            storage,
-            plans: Vec::new(),
-            indices: Indices::default(),
-        };
-        for routine in routines {
-            run.plan(routine)?;
-        }
-        Ok(Box::new(run))
-    }
-}
-
-fn allocate(tensor: Tensor, name: &str) -> Result<Storage> {
-    Ok(match tensor.kind {
-        Kind::Values => Storage::Values(Values::new(tensor.rows, tensor.cols, name)?),
-        Kind::Bytes => Storage::Bytes(Shared::new(0, tensor.len(), name)?),
-        Kind::Rows => Storage::Rows(Shared::new(0.0, tensor.len(), name)?),
-        Kind::Index => Storage::Index(Shared::new(0, tensor.len(), name)?),
-    })
-}
-
-/// A shared tensor, with the workers that alone may touch it: they run one job at a time.
-struct Owned {
-    workers: Arc<Workers>,
-    storage: Arc<Storage>,
-}
-
-struct Run {
-    isa: Isa,
-    workers: Arc<Workers>,
-    program: Program,
-    storage: Vec<Arc<Storage>>,
-    plans: Vec<Plan>,
-    indices: Indices,
-}
+pub use run::Cpu;
 
 impl Run {
-    /// Plans a routine that was checked, and adds it.
-    fn plan(&mut self, routine: Routine) -> Result<RoutineId> {
-        self.keep_copies(&routine)?;
-        self.plans.push(Plan::new(&self.program, &routine)?);
-        Ok(self.program.add(routine))
-    }
-
-    /// Makes room for the copies that the routine's operations read, and brings those of weights up to date.
-    fn keep_copies(&self, routine: &Routine) -> Result<()> {
-        let precision = routine.precision();
-        for op in routine.ops() {
-            for (left, right) in products(op, precision).into_iter().flatten() {
-                for Copied { tensor, layout, .. } in [left, right] {
-                    let (values, name) = (self.values(tensor), self.program.name(tensor));
-                    values.halves.make(&values.panels, layout, precision == Precision::Split, name)?;
-                }
-            }
-            let transposed = matches!(op, Op::Linear { transposed: true, .. } | Op::Backprop { transposed: false, .. });
-            if let Some(weight) = weight(op) {
-                let values = self.values(weight);
-                if transposed && precision == Precision::F32 && values.transposed.get().is_none() {
-                    // Should another thread be quicker, its copy stays.
-                    let _ = values.transposed.set(Panels::new(weight.cols, weight.rows, self.program.name(weight))?);
-                }
-                let _pause = self.workers.pause();
-                // SAFETY: the pause keeps jobs from running.
-                unsafe { values.renew_all() };
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Execution for Run {
-    fn program(&self) -> &Program {
-        &self.program
-    }
-
-    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        let routine = self.indices.admit(&self.program, routine)?;
-        self.plan(routine)
-    }
-
-    fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
-        let _pause = self.workers.pause();
+    fn values(&self, tensor: Tensor) -> &Values {
         match &*self.storage[tensor.id] {
-            Storage::Values(to) => {
-                // SAFETY: the pause keeps jobs away, and this is the only access.
-                unsafe { to.panels.write(values) };
-                // SAFETY: as above.
-                unsafe { to.renew_all() };
+            Storage::Values(values) => values,
+            _ => unreachable!("operations are checked for kinds when they are recorded"),
+        }
+    }
+
+    fn panels(&self, tensor: Tensor) -> &Panels {
+        &self.values(tensor).panels
+    }
+
+    /// A weight, or its transposed copy.
+    fn weight(&self, tensor: Tensor, transposed: bool) -> &Panels {
+        let values = self.values(tensor);
+        let copy = || values.transposed.get().unwrap_or_else(|| unreachable!("`keep_copies` has made it"));
+        if transposed { copy() } else { &values.panels }
+    }
+
+    fn destination(&self, update: Update) -> Destination<'_> {
+        match update {
+            Update::Store { gradient } => Destination::Store(self.values(gradient)),
+            Update::Momentum { parameter, velocity } => {
+                Destination::Momentum(self.values(parameter), self.values(velocity))
             }
-            // SAFETY: the pause keeps jobs away, and this is the only access.
-            Storage::Rows(to) => unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
-        let _pause = self.workers.pause();
-        if let Storage::Bytes(to) = &*self.storage[tensor.id] {
-            // SAFETY: the pause keeps jobs away, and this is the only access.
-            unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values);
-        }
-        Ok(())
-    }
-
-    fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
-        self.indices.write(&self.program, tensor, values)?;
-        let _pause = self.workers.pause();
-        if let Storage::Index(to) = &*self.storage[tensor.id] {
-            // SAFETY: the pause keeps jobs away, and this is the only access.
-            unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values);
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
-        check_read(&self.program, tensor)?;
-        let _pause = self.workers.pause();
-        match &*self.storage[tensor.id] {
-            // SAFETY: the pause keeps jobs away.
-            Storage::Values(values) => Ok(unsafe { values.panels.read() }),
-            // SAFETY: the pause keeps jobs away.
-            Storage::Rows(rows) => Ok(unsafe { rows.slice(0..rows.len()) }.to_vec()),
-            _ => unreachable!("bytes and indices are not read back"),
-        }
-    }
-
-    fn share(&self, tensor: Tensor) -> Result<Buffer> {
-        check_tensor(&self.program, tensor)?;
-        let owned = Owned { workers: self.workers.clone(), storage: self.storage[tensor.id].clone() };
-        Ok(Buffer { contents: Arc::new(owned), tensor })
-    }
-
-    fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
-        let plan = &self.plans[routine.0];
-        let routine = self.program.routine(routine);
-        check_steps(routine, steps)?;
-        let width = routine.metrics();
-        let raw = Shared::new(0.0, width * steps.len(), "metrics")?;
-        let mut done = 0;
-        for (slice, steps) in steps.chunks(SLICE).enumerate() {
-            let first = slice * SLICE;
-            if control(first).is_break() {
-                break;
+            Update::Adam { parameter, first, second } => {
+                Destination::Adam(self.values(parameter), self.values(first), self.values(second))
             }
-            done += steps.len();
-            plan.reset(0);
-            self.workers.run(&|worker| {
-                for (number, step) in steps.iter().enumerate() {
-                    let mut metric = (first + number) * width;
-                    if worker.index == 0 {
-                        plan.reset(number + 1);
-                    }
-                    for planned in &plan.works {
-                        if planned.meet {
-                            worker.meet();
-                        }
-                        let taking = Taking { worker, counters: &planned.counters[number % 2] };
-                        self.perform(&planned.work, routine, step, (&raw, metric), taking);
-                        metric += planned.metrics(routine);
-                    }
-                    worker.meet();
+        }
+    }
+
+    /// The sum of products of these copies.
+    fn bf16_product(&self, products: &[[Copy16; 2]], precision: Precision, step: &Step) -> Option<Bf16Product<'_>> {
+        let copy = |copy: Copy16| self.values(copy.tensor).bf16.get(copy.layout);
+        let [left, right] = products.first()?;
+        // Products over the rows of a minibatch leave out those that are not in use.
+        let used = step.rows as usize * left.positions;
+        let (rows, inner) =
+            if left.layout.turned() { (left.tensor.cols, used) } else { (left.tensor.rows, left.tensor.cols) };
+        let cols = if right.layout.turned() { right.tensor.rows } else { right.tensor.cols };
+        let product = Bf16Product::new(rows, cols.div_ceil(WIDTH), inner);
+        Some(products.iter().fold(product, |sum, &[left, right]| sum.plus(copy(left), copy(right), precision)))
+    }
+
+    /// One worker's part of a piece of work.
+    fn perform(&self, work: &Work, routine: &Routine, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
+        let (isa, precision) = (self.isa, routine.precision());
+        let of = |tensor: Tensor| self.panels(tensor);
+        let (number, products, lookups) = match work {
+            Work::Pack(copies) => return pack::pack(isa, copies, pack::units(copies), &self.storage, step, share),
+            Work::Operation { number, products, lookups } => (*number, products, lookups.as_ref()),
+        };
+        let product = self.bf16_product(products, precision, step);
+        match routine.ops()[number] {
+            Op::Gather { data, index, first, shift, out } => {
+                let index = index.map(|index| match &*self.storage[index.id] {
+                    Storage::Index(index) => index,
+                    _ => unreachable!("operations are checked for kinds when they are recorded"),
+                });
+                let source = match &*self.storage[data.id] {
+                    Storage::Bytes(data) => gather::Data::Bytes(data),
+                    Storage::Rows(data) => gather::Data::Rows(data),
+                    _ => unreachable!("operations are checked for kinds when they are recorded"),
+                };
+                let columns = gather::Columns { first, of: data.cols };
+                gather::run(&source, index, columns, shift, of(out), step, share);
+            }
+            Op::Scatter { input, data } => {
+                if let Storage::Rows(data) = &*self.storage[data.id] {
+                    scatter::run(of(input), data, step, share);
                 }
-            });
-        }
-        // SAFETY: the jobs have ended, and nobody else knows this memory.
-        Ok(Metrics::collect(routine, &steps[..done], unsafe { raw.slice(0..width * done) }))
-    }
-
-    fn profile(&mut self, routine: RoutineId, step: &Step) -> Result<Option<Vec<Duration>>> {
-        let plan = &self.plans[routine.0];
-        let routine = self.program.routine(routine);
-        check_steps(routine, std::slice::from_ref(step))?;
-        let raw = Shared::new(0.0, routine.metrics(), "metrics")?;
-        let (mut times, mut metric, mut packing) = (Vec::new(), 0, Duration::ZERO);
-        for planned in &plan.works {
-            let start = Instant::now();
-            let counters = Counters::default();
-            self.workers.run(&|worker| {
-                let taking = Taking { worker, counters: &counters };
-                self.perform(&planned.work, routine, step, (&raw, metric), taking);
-            });
-            // Copies count to the operation that wants them first.
-            match planned.work {
-                Work::Pack(_) => packing = start.elapsed(),
-                Work::Operation(..) => times.push(std::mem::take(&mut packing) + start.elapsed()),
             }
-            metric += planned.metrics(routine);
+            Op::CopyColumns { input, first, out, to, columns } => {
+                copy_columns::run((of(input), first), (of(out), to), columns, share);
+            }
+            Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
+                let sample = sample.map(|sample| (sample.sampling, sample.stream, of(sample.out)));
+                let job = linear::Linear { bias: of(bias), activation, out: of(out), sample };
+                match product {
+                    Some(product) => linear::run_bf16(isa, &job, &product, step, share),
+                    None => {
+                        let weight = self.weight(weight, transposed);
+                        linear::run(isa, &job, of(input), lookups, weight, step, share);
+                    }
+                }
+            }
+            Op::Backprop { delta, weight, transposed, output, activation, out } => {
+                let job = backprop::Backprop { output: of(output), activation, out: of(out) };
+                match product {
+                    Some(product) => backprop::run_bf16(isa, &job, &product, share),
+                    None => backprop::run(isa, &job, of(delta), self.weight(weight, !transposed), share),
+                }
+            }
+            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale } => {
+                let pair = |(a, b): (Tensor, Tensor)| (of(a), of(b));
+                let job = gradient::Gradient {
+                    positive: pair(positive),
+                    negative: negative.map(pair),
+                    weight: self.destination(weight),
+                    bias: bias.map(|update| self.destination(update)),
+                    input_bias: input_bias.map(|update| self.destination(update)),
+                    plus: plus.map(|plus| match plus {
+                        Addend::Decay { weight, costs } => gradient::Plus::Decay(of(weight), of(costs)),
+                        Addend::Gradient(gradient) => gradient::Plus::Gradient(of(gradient)),
+                    }),
+                    positions,
+                    scale,
+                };
+                match product {
+                    Some(product) => gradient::run_bf16(isa, &job, &product, step, share),
+                    None => gradient::run(isa, &job, step, share),
+                }
+            }
+            Op::Update { gradient, update, decays } => {
+                let cost = if decays { step.weight_cost } else { 0.0 };
+                update::run(isa, of(gradient), self.destination(update), cost, step, share);
+            }
+            // There is no other process.
+            Op::Reduce { .. } => {}
+            Op::Unfold { input, window, out } => unfold::run(isa, of(input), &window, of(out), share),
+            Op::Fold { input, window, tail, out } => {
+                let tail = match tail {
+                    FoldTail::Sum => fold::Tail::Sum,
+                    FoldTail::Layer { bias, activation } => fold::Tail::Layer(of(bias), activation),
+                    FoldTail::Backprop { output, activation } => fold::Tail::Backprop(of(output), activation),
+                };
+                fold::run(isa, of(input), &window, tail, of(out), share);
+            }
+            Op::SharedBias { delta, bias } => {
+                shared_bias::run(isa, of(delta), bias.target().cols, self.destination(bias), step, share);
+            }
+            Op::Loss { kind, input, target, output, delta } => {
+                let (output, delta) = (output.map(of), delta.map(of));
+                let job = loss::Loss { kind, input: of(input), target: of(target), output, delta, metrics };
+                loss::run(isa, &job, step, share);
+            }
+            Op::Corrupt { input, noise, stream, out } => {
+                corrupt::run(isa, of(input), noise, stream, of(out), step, share);
+            }
+            Op::TopK { input, k, out } => top_k::run(isa, of(input), k, of(out), share),
+            Op::ColumnMeans { input, times, out } => {
+                column_means::run(isa, of(input), times.map(of), of(out), step, share);
+            }
+            Op::Penalty { kind, output, activation, delta } => {
+                let kind = match kind {
+                    PenaltyKind::L1 { weight } => penalty::Kind::L1 { weight },
+                    PenaltyKind::Sparsity { weight, target, means } => {
+                        penalty::Kind::Sparsity { weight, target, means: of(means) }
+                    }
+                    PenaltyKind::Contractive { weight, squares } => {
+                        penalty::Kind::Contractive { weight, squares: of(squares) }
+                    }
+                };
+                let job = penalty::Penalty { kind, output: of(output), activation, delta: of(delta), metrics };
+                penalty::run(isa, &job, step, share);
+            }
+            Op::Contraction { weight, output, activation, penalty, squares, costs } => {
+                let layer = (of(weight), of(output), activation);
+                contraction::run(isa, layer, penalty, of(squares), of(costs), step, share);
+            }
+            Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+                let others = [overlap, correlation, prediction].map(of);
+                shrink::run(isa, of(code), others, shrinkage, of(out), share);
+            }
+            Op::RowSums { input, columns } => {
+                row_sums::run(isa, of(input), columns.map(of), metrics, step, share);
+            }
+            Op::MaxNorm { weight, norm, rows } => max_norm::run(isa, self.values(weight), norm, rows, share),
+            Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
+                let latent = reparameterize::Latent { moments: of(moments), kl_weight, noise: of(noise) };
+                reparameterize::run(isa, &latent, stream, of(out), metrics, step, share);
+            }
+            Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => {
+                let latent = reparameterize::Latent { moments: of(moments), kl_weight, noise: of(noise) };
+                reparameterize_backward::run(isa, &latent, of(delta), of(out), step, share);
+            }
+            Op::Softmax { input, groups, scale, given, out, states } => {
+                let states = states.map(|states| (of(states.out), states.stream));
+                let (input, given, out) = (of(input), given.map(of), of(out));
+                softmax::run(isa, &softmax::Softmax { input, groups, scale, given, out, states }, step, share);
+            }
+            Op::Threshold { weight, threshold } => threshold::run(isa, self.values(weight), threshold, share),
+            Op::Standardize { input, shift, scale, out } => {
+                standardize::run(isa, of(input), shift.map(of), scale.map(of), of(out), share);
+            }
+            Op::ClassEnergies { inputs, weight, bias, out } => {
+                class_energies::run(isa, of(inputs), of(weight), of(bias), of(out), share);
+            }
+            Op::Exchange { chains, bias, difference, parity, stream } => {
+                let chains = chains.map(|Replica { visible, inputs, hidden }| exchange::Chain {
+                    visible: of(visible),
+                    inputs: of(inputs),
+                    hidden: of(hidden),
+                });
+                if step.counter % 2 == parity {
+                    let job = exchange::Exchange { chains, bias: of(bias), difference, stream };
+                    exchange::run(isa, &job, step, share);
+                }
+            }
+            Op::Combine { x, y, factors, out } => {
+                let factors = match factors {
+                    Factors::Step => (step.alpha, step.beta),
+                    Factors::Fixed(alpha, beta) => (alpha, beta),
+                };
+                combine::run(isa, self.values(x), self.values(y), factors, self.values(out), share);
+            }
+            Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics.0, metrics.1, share),
         }
-        Ok(Some(times))
     }
 }

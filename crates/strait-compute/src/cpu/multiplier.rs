@@ -1,8 +1,8 @@
 //! What multiplies operands of 16 bits.
 
-use super::halves::{Line, Lines};
+use super::bf16::{Line, Lines};
 use super::isa::Target;
-use super::storage::{Lanes, WIDTH};
+use super::lanes::{Lanes, WIDTH};
 
 /// The sums of up to 2 x 2 tiles of 16 x 16 elements: those of the first rows before those of the second.
 pub(super) type Tiles = [[Lanes; WIDTH]; 4];

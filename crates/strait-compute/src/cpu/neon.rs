@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 
 use super::isa::Target;
-use super::storage::{Lanes, WIDTH};
+use super::lanes::{Lanes, WIDTH};
 use crate::philox::{MULTIPLIERS, ROUNDS, next_key};
 
 /// NEON, which every AArch64 processor has.
@@ -141,19 +141,4 @@ fn product(a: uint32x4_t, b: uint32x4_t) -> (uint32x4_t, uint32x4_t) {
         let last = vreinterpretq_u32_u64(vmull_high_u32(a, b));
         (vuzp1q_u32(first, last), vuzp2q_u32(first, last))
     }
-}
-
-/// The transpose of a block.
-#[inline(always)]
-pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    let mut out = [[0.0; 4]; 4];
-    // SAFETY: every AArch64 processor has NEON; the block holds sixteen floats, and each row of `out` four.
-    unsafe {
-        // Loads the first of every four numbers, the second of every four, and so on.
-        let columns = vld4q_f32(block.as_ptr().cast());
-        for (column, out) in [columns.0, columns.1, columns.2, columns.3].into_iter().zip(&mut out) {
-            vst1q_f32(out.as_mut_ptr(), column);
-        }
-    }
-    out
 }

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use super::halves::{Layout, STRIP};
+use super::bf16::{Layout, STRIP};
 use super::isa::{Target, compile_for_each_isa};
-use super::plan::Copied;
+use super::plan::Copy16;
 use super::storage::{Storage, Values};
 use super::workers::Taking;
 use crate::{Step, Tensor};
 
 compile_for_each_isa!(
-    pack = pack_kernel(copies: &[Copied], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
+    pack = pack_kernel(copies: &[Copy16], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>)
 );
 
 /// Whole lines of every layout lie in blocks of 32 x 32 elements, which are the units of work: `units` in all
 /// copies, counted elsewhere, since compilers for AVX-512 would gather the sizes.
 #[inline(always)]
-fn pack_kernel<T: Target>(copies: &[Copied], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
+fn pack_kernel<T: Target>(copies: &[Copy16], units: usize, storage: &[Arc<Storage>], step: &Step, share: Taking<'_>) {
     for unit in share.of(units) {
         let mut block = unit;
-        for &Copied { tensor, layout, positions } in copies {
+        for &Copy16 { tensor, layout, positions } in copies {
             if let (true, Storage::Values(values)) = (block < blocks(&tensor), &*storage[tensor.id]) {
                 pack_block(values, layout, block, step.rows as usize * positions);
                 break;
@@ -35,8 +35,8 @@ fn blocks(tensor: &Tensor) -> usize {
 }
 
 /// The blocks of these copies.
-pub(super) fn units(copies: &[Copied]) -> usize {
-    copies.iter().map(|copied| blocks(&copied.tensor)).sum()
+pub(super) fn units(copies: &[Copy16]) -> usize {
+    copies.iter().map(|copy| blocks(&copy.tensor)).sum()
 }
 
 #[inline(always)]
@@ -48,7 +48,7 @@ fn pack_block(values: &Values, layout: Layout, block: usize, terms: usize) {
     for i in top..(top + 2).min(values.blocks()) {
         for j in left..(left + 2).min(panels.count()) {
             // SAFETY: the tensor is only read, and this block of the copy is this worker's.
-            unsafe { values.halves.pack(panels, layout, active, i, j) };
+            unsafe { values.bf16.pack(panels, layout, active, i, j) };
         }
     }
 }

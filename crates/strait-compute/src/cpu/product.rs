@@ -4,8 +4,10 @@ use std::cell::Cell;
 
 use super::block::Block;
 use super::isa::Target;
-use super::storage::{Lanes, Panels, WIDTH};
-use super::tile::{Left, Tiled, for_each_tile, sums};
+use super::lanes::{Lanes, WIDTH};
+use super::panels::Panels;
+use super::tile::{Left, sums};
+use super::tiling::{Tiled, for_each_tile};
 use super::workers::Share;
 
 /// What is done with a tile of M rows x 16 columns of a product.

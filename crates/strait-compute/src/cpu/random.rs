@@ -1,8 +1,8 @@
 //! Random numbers for whole panels: the bits that [`philox`](crate::philox) gives each element.
 
 use super::isa::Target;
+use super::lanes::{Lanes, WIDTH};
 use super::math::{exp, ln, sin_cos_turns};
-use super::storage::{Lanes, WIDTH};
 use crate::philox::uniform;
 use crate::{Sampling, Step};
 

@@ -1,208 +1,11 @@
-//! Where tensors live on the CPU, and in which layout.
-//!
-//! Tensors that operations compute with are stored as *panels*: 16 columns wide, one panel after the other, each
-//! with all its rows: element (r, c) is lane `c mod 16` of [`Lanes`] number `c / 16 * stride + r`. Lanes behind the
-//! last column are zero. The panels are an odd number of lanes apart, so that the same row of many panels does not fall
-//! into the same set of a cache. In this one layout
-//!
-//! * the panel of a weight matrix that a tile of outputs needs is contiguous, and so are the 16 x 16 blocks that a
-//!   gradient updates, in W and in its transposed copy alike;
-//! * activations serve as either operand of a product without being packed.
+//! The contents of tensors, with the copies that products read.
 
-use std::cell::UnsafeCell;
-use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::halves::Copies;
-use super::isa::Target;
-use crate::{Error, Result};
-
-/// Columns of a panel.
-pub(super) const WIDTH: usize = 16;
-
-/// One row of a panel: a cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(super) struct Lanes(pub(super) [f32; WIDTH]);
-
-/// A bit for each lane.
-pub(super) const ALL_LANES: u32 = (1 << WIDTH) - 1;
-
-impl Lanes {
-    pub(super) const ZERO: Self = Self([0.0; WIDTH]);
-
-    /// A bit for each lane that is not zero.
-    #[inline(always)]
-    pub(super) fn nonzero<T: Target>(&self) -> u32 {
-        T::equal(self, 0.0) ^ ALL_LANES
-    }
-}
-
-/// Memory that the workers of one operation share. They write disjoint parts of it between two barriers.
-pub(super) struct Shared<T> {
-    cells: Box<[UnsafeCell<T>]>,
-}
-
-// SAFETY: all access goes through `slice` and `slice_mut`, whose callers promise that no two workers touch the same
-// element between two barriers unless both only read it.
-unsafe impl<T: Send + Sync> Sync for Shared<T> {}
-
-impl<T: Copy> Shared<T> {
-    /// `length` copies of `value`, or an error that names the tensor.
-    pub(super) fn new(value: T, length: usize, tensor: &str) -> Result<Self> {
-        let mut cells = Vec::new();
-        cells.try_reserve_exact(length).map_err(|_| Error::HostMemory {
-            tensor: tensor.to_owned(),
-            bytes: length.saturating_mul(size_of::<T>()),
-        })?;
-        cells.resize_with(length, || UnsafeCell::new(value));
-        Ok(Self { cells: cells.into_boxed_slice() })
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// Reads.
-    ///
-    /// # Safety
-    /// Nobody writes these elements while the slice lives.
-    #[inline(always)]
-    pub(super) unsafe fn slice(&self, range: Range<usize>) -> &[T] {
-        let cells = &self.cells[range];
-        // SAFETY: `UnsafeCell<T>` has the layout of `T`; the caller keeps writers away.
-        unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
-    }
-
-    /// Writes.
-    ///
-    /// # Safety
-    /// Nobody else reads or writes these elements while the slice lives.
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    pub(super) unsafe fn slice_mut(&self, range: Range<usize>) -> &mut [T] {
-        let cells = &self.cells[range];
-        // SAFETY: `UnsafeCell::raw_get` gives a pointer that may be written; the caller keeps everybody else away.
-        unsafe { std::slice::from_raw_parts_mut(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
-    }
-}
-
-/// A matrix in panels.
-pub(super) struct Panels {
-    pub(super) lanes: Shared<Lanes>,
-    pub(super) rows: usize,
-    pub(super) cols: usize,
-}
-
-impl Panels {
-    pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
-        Ok(Self { lanes: Shared::new(Lanes::ZERO, (rows | 1) * cols.div_ceil(WIDTH), tensor)?, rows, cols })
-    }
-
-    /// Lanes from a row of a panel to that of the next panel.
-    #[inline(always)]
-    pub(super) fn stride(&self) -> usize {
-        self.rows | 1
-    }
-
-    /// Number of panels.
-    #[inline(always)]
-    pub(super) fn count(&self) -> usize {
-        self.cols.div_ceil(WIDTH)
-    }
-
-    /// Columns of the panel that exist.
-    #[inline(always)]
-    pub(super) fn width(&self, panel: usize) -> usize {
-        WIDTH.min(self.cols - panel * WIDTH)
-    }
-
-    /// Where the rows `rows` of a panel lie.
-    #[inline(always)]
-    pub(super) fn range(&self, panel: usize, rows: Range<usize>) -> Range<usize> {
-        panel * self.stride() + rows.start..panel * self.stride() + rows.end
-    }
-
-    /// Reads rows of a panel.
-    ///
-    /// # Safety
-    /// As [`Shared::slice`].
-    #[inline(always)]
-    pub(super) unsafe fn panel(&self, panel: usize, rows: Range<usize>) -> &[Lanes] {
-        // SAFETY: the caller's promise.
-        unsafe { self.lanes.slice(self.range(panel, rows)) }
-    }
-
-    /// Writes rows of a panel.
-    ///
-    /// # Safety
-    /// As [`Shared::slice_mut`].
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    pub(super) unsafe fn panel_mut(&self, panel: usize, rows: Range<usize>) -> &mut [Lanes] {
-        // SAFETY: the caller's promise.
-        unsafe { self.lanes.slice_mut(self.range(panel, rows)) }
-    }
-
-    /// Reads one element.
-    ///
-    /// # Safety
-    /// As [`Shared::slice`].
-    #[inline(always)]
-    pub(super) unsafe fn at(&self, row: usize, col: usize) -> f32 {
-        // SAFETY: the caller's promise.
-        unsafe { self.panel(col / WIDTH, row..row + 1)[0].0[col % WIDTH] }
-    }
-
-    /// One element, to be written.
-    ///
-    /// # Safety
-    /// As [`Shared::slice_mut`].
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    pub(super) unsafe fn at_mut(&self, row: usize, col: usize) -> &mut f32 {
-        // SAFETY: the caller's promise.
-        unsafe { &mut self.panel_mut(col / WIDTH, row..row + 1)[0].0[col % WIDTH] }
-    }
-
-    /// The memory of rows of a panel, to be asked for before it is used.
-    #[inline(always)]
-    pub(super) fn lines(&self, panel: usize, rows: Range<usize>) -> &[UnsafeCell<Lanes>] {
-        &self.lanes.cells[self.range(panel, rows)]
-    }
-
-    /// Takes row-major values.
-    ///
-    /// # Safety
-    /// Nobody else uses the matrix meanwhile.
-    pub(super) unsafe fn write(&self, values: &[f32]) {
-        for panel in 0..self.count() {
-            let width = self.width(panel);
-            // SAFETY: the caller's promise.
-            let lanes = unsafe { self.panel_mut(panel, 0..self.rows) };
-            for (lanes, row) in lanes.iter_mut().zip(values.chunks_exact(self.cols)) {
-                lanes.0[..width].copy_from_slice(&row[panel * WIDTH..][..width]);
-            }
-        }
-    }
-
-    /// Gives row-major values.
-    ///
-    /// # Safety
-    /// Nobody writes the matrix meanwhile.
-    pub(super) unsafe fn read(&self) -> Vec<f32> {
-        let mut values = vec![0.0; self.rows * self.cols];
-        for panel in 0..self.count() {
-            let width = self.width(panel);
-            // SAFETY: the caller's promise.
-            let lanes = unsafe { self.panel(panel, 0..self.rows) };
-            for (lanes, row) in lanes.iter().zip(values.chunks_exact_mut(self.cols)) {
-                row[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
-            }
-        }
-        values
-    }
-}
+use super::bf16::Copies;
+use super::lanes::{WIDTH, transpose_block};
+use super::panels::{Panels, Shared};
+use crate::Result;
 
 /// A tensor of numbers, with the copies of it that products read.
 pub(super) struct Values {
@@ -210,19 +13,19 @@ pub(super) struct Values {
     /// The transposed copy. Whoever writes the tensor renews it.
     pub(super) transposed: OnceLock<Panels>,
     /// Copies in 16 bits. Whoever writes a weight renews its copies; those of other tensors are made in each step anew.
-    pub(super) halves: Copies,
+    pub(super) bf16: Copies,
 }
 
 impl Values {
     pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
         let panels = Panels::new(rows, cols, tensor)?;
-        Ok(Self { panels, transposed: OnceLock::new(), halves: Copies::default() })
+        Ok(Self { panels, transposed: OnceLock::new(), bf16: Copies::default() })
     }
 
     /// Whether there are copies that a writer has to renew.
     #[inline(always)]
     pub(super) fn has_copies(&self) -> bool {
-        self.transposed.get().is_some() || self.halves.exist()
+        self.transposed.get().is_some() || self.bf16.exist()
     }
 
     /// Blocks of 16 rows.
@@ -244,7 +47,7 @@ impl Values {
             transpose_block(block, out);
         }
         // SAFETY: the caller's promise.
-        unsafe { self.halves.renew(&self.panels, i, panel) };
+        unsafe { self.bf16.renew(&self.panels, i, panel) };
     }
 
     /// Brings all copies up to date.
@@ -257,46 +60,6 @@ impl Values {
             (0..self.blocks()).for_each(|i| unsafe { self.renew(i, panel) });
         }
     }
-}
-
-/// out\[c]\[r] = block\[r]\[c]; lanes behind the block's last row become zero.
-#[inline(always)]
-pub(super) fn transpose_block(block: &[Lanes], out: &mut [Lanes]) {
-    if let (Ok(block), Ok(out)) = (block.try_into(), (&mut *out).try_into()) {
-        transpose_full_block(block, out);
-        return;
-    }
-    for (c, out) in out.iter_mut().enumerate() {
-        *out = Lanes::ZERO;
-        for (r, lanes) in block.iter().enumerate() {
-            out.0[r] = lanes.0[c];
-        }
-    }
-}
-
-/// The same for a block that is full, four by four.
-#[inline(always)]
-fn transpose_full_block(block: &[Lanes; WIDTH], out: &mut [Lanes; WIDTH]) {
-    for r in (0..WIDTH).step_by(4) {
-        for c in (0..WIDTH).step_by(4) {
-            let four: [[f32; 4]; 4] = std::array::from_fn(|i| std::array::from_fn(|j| block[r + i].0[c + j]));
-            let turned = transpose_four(four);
-            for (i, row) in turned.iter().enumerate() {
-                out[c + i].0[r..r + 4].copy_from_slice(row);
-            }
-        }
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-pub(super) use super::neon::transpose_four;
-#[cfg(target_arch = "x86_64")]
-pub(super) use super::x86::transpose_four;
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-#[inline(always)]
-pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    std::array::from_fn(|c| std::array::from_fn(|r| block[r][c]))
 }
 
 /// The contents of a tensor.

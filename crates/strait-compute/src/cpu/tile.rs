@@ -1,44 +1,14 @@
 //! Tiles of products, summed in registers.
 
-use std::ops::Range;
-
 use super::block::{Block, Tile};
 use super::isa::Target;
-use super::present::{Rows, columns};
-use super::storage::{Lanes, WIDTH};
+use super::lanes::{Lanes, WIDTH};
+use super::nonzero::{Rows, columns};
 
 /// Terms that are added to sums in registers without a branch between them.
 const UNROLLED: usize = 4;
 /// How many terms ahead of its use a row of W is asked for, where it comes from the second cache.
 const AHEAD: usize = 24;
-
-/// Something that is done with tiles of M rows.
-pub(super) trait Tiled {
-    fn tile<T: Target, const M: usize>(&mut self, row: usize);
-}
-
-/// Cuts rows into tiles of the largest sizes that fit.
-#[inline(always)]
-pub(super) fn for_each_tile<T: Target>(rows: Range<usize>, job: &mut impl Tiled) {
-    let mut row = rows.start;
-    while row < rows.end {
-        let left = (rows.end - row).min(T::ROWS);
-        row += match left {
-            12.. => tile::<T, 12>(job, row),
-            8..=11 => tile::<T, 8>(job, row),
-            6..=7 => tile::<T, 6>(job, row),
-            4..=5 => tile::<T, 4>(job, row),
-            2..=3 => tile::<T, 2>(job, row),
-            _ => tile::<T, 1>(job, row),
-        };
-    }
-}
-
-#[inline(always)]
-fn tile<T: Target, const M: usize>(job: &mut impl Tiled, row: usize) -> usize {
-    job.tile::<T, M>(row);
-    M
-}
 
 /// A block of rows of X, as its tiles read it.
 #[derive(Clone, Copy)]
@@ -125,33 +95,33 @@ fn add_all<'a, T: Target, X, W, const M: usize>(
     sums
 }
 
-/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns, and `present` the
+/// A 16 x 16 block of Xᵀ D, where `x` and `d` are the panels of X and D that hold its rows and columns, and `nonzero` the
 /// rows of X that count, if that is not all of them. `before` is called before each of the parts that the block is cut into,
 /// while the processor still works on the one before.
 #[inline(always)]
 pub(super) fn block_product<T: Target>(
     x: &[Lanes],
     d: &[Lanes],
-    present: Option<Rows<'_>>,
+    nonzero: Option<Rows<'_>>,
     mut before: impl FnMut(),
 ) -> [Lanes; WIDTH] {
     let mut block = [Lanes::ZERO; WIDTH];
     if T::ROWS >= 12 {
         before();
-        if present.is_none() {
+        if nonzero.is_none() {
             return block_rows::<T, WIDTH>(x, d, 0, None);
         }
-        group::<T, 8>(x, d, present, 0, &mut block);
+        group::<T, 8>(x, d, nonzero, 0, &mut block);
         before();
-        group::<T, 8>(x, d, present, 1, &mut block);
+        group::<T, 8>(x, d, nonzero, 1, &mut block);
     } else {
         // Spelled out: a loop, whose parts differ in size, costs 4 % of a step.
         before();
-        group::<T, 6>(x, d, present, 0, &mut block);
+        group::<T, 6>(x, d, nonzero, 0, &mut block);
         before();
-        group::<T, 6>(x, d, present, 1, &mut block);
+        group::<T, 6>(x, d, nonzero, 1, &mut block);
         before();
-        group::<T, 4>(x, d, present, 2, &mut block);
+        group::<T, 4>(x, d, nonzero, 2, &mut block);
     }
     block
 }
@@ -161,12 +131,12 @@ pub(super) fn block_product<T: Target>(
 fn group<T: Target, const M: usize>(
     x: &[Lanes],
     d: &[Lanes],
-    present: Option<Rows<'_>>,
+    nonzero: Option<Rows<'_>>,
     group: usize,
     block: &mut [Lanes; WIDTH],
 ) {
     let columns = columns::<T>(group);
-    let some = present.map(|rows| rows[group]);
+    let some = nonzero.map(|rows| rows[group]);
     block[columns.clone()].copy_from_slice(&block_rows::<T, M>(x, d, columns.start, some));
 }
 

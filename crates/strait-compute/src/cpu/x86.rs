@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::isa::Target;
-use super::storage::{Lanes, WIDTH};
+use super::lanes::{Lanes, WIDTH};
 use crate::philox::{MULTIPLIERS, ROUNDS, next_key};
 
 // The functions of these targets are inlined into functions compiled for their instruction sets, and are called
@@ -179,19 +179,4 @@ impl Target for Avx512 {
     fn prefetch(lanes: *const Lanes) {
         Avx2::prefetch(lanes);
     }
-}
-
-/// The transpose of a block.
-#[inline(always)]
-pub(super) fn transpose_four(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    let mut out = [[0.0; 4]; 4];
-    // SAFETY: every x86-64 processor has SSE, and each row holds four floats.
-    unsafe {
-        let [mut a, mut b, mut c, mut d] = [0, 1, 2, 3].map(|i: usize| _mm_loadu_ps(block[i].as_ptr()));
-        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-        for (row, out) in [a, b, c, d].into_iter().zip(&mut out) {
-            _mm_storeu_ps(out.as_mut_ptr(), row);
-        }
-    }
-    out
 }

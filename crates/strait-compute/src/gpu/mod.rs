@@ -18,6 +18,7 @@ use strait_device::{Checks, Dispatch, Matrices, Options, Selector, Table};
 use strait_shaders::{Fragments, Shape};
 
 use crate::backend::{Indices, check_program, check_read, check_routines, check_steps, check_tensor, check_write};
+use crate::op::access::Access;
 use crate::op::{LossKind, Op};
 use crate::{
     Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
@@ -107,12 +108,12 @@ fn lower(routine: &Routine, lowering: Lowering<'_>) -> Vec<Vec<Kernel>> {
     let matrices = lowering.matrices.filter(|_| routine.precision() == Precision::Mixed);
     let lowering = Lowering { matrices, width: routine.metrics(), ..lowering };
     let (mut start, mut kernels) = (0, Vec::with_capacity(routine.ops().len()));
-    let mut ops = routine.ops().iter().peekable();
-    while let Some(op) = ops.next() {
+    let mut ops = routine.ops().iter().zip(routine.accesses()).peekable();
+    while let Some((op, access)) = ops.next() {
         let at = start;
-        start += op.metrics();
+        start += access.metrics();
         match ops.peek() {
-            Some(next) if errors_of(op, next) => {
+            Some((next, _)) if errors_of(op, next) => {
                 kernels.extend([Vec::new(), lowering.gradient(next, Some(at))]);
                 ops.next();
             }
@@ -128,7 +129,7 @@ fn side_by_side(routine: &Routine, kernels: &mut [Vec<Kernel>], lowering: &Lower
     let mut i = 0;
     while i + 1 < kernels.len() {
         let pair = match (kernels[i].as_slice(), kernels[i + 1].as_slice()) {
-            ([first], [second]) if independent(&routine.ops()[i], &routine.ops()[i + 1]) => {
+            ([first], [second]) if independent(&routine.accesses()[i], &routine.accesses()[i + 1]) => {
                 first.beside(second, lowering.most_buffers, lowering.pieces)
             }
             _ => None,
@@ -143,10 +144,8 @@ fn side_by_side(routine: &Routine, kernels: &mut [Vec<Kernel>], lowering: &Lower
 }
 
 /// Whether two operations may run at the same time: neither writes what the other reads or writes.
-fn independent(first: &Op, second: &Op) -> bool {
-    let [(first_reads, first_writes), (second_reads, second_writes)] = [first.tensors(), second.tensors()];
-    let apart = |writes: &[Tensor], others: &[Tensor]| !writes.iter().any(|tensor| others.contains(tensor));
-    apart(&first_writes, &second_reads) && apart(&first_writes, &second_writes) && apart(&second_writes, &first_reads)
+fn independent(first: &Access, second: &Access) -> bool {
+    !first.written().any(|tensor| second.touches(tensor)) && !second.written().any(|tensor| first.touches(tensor))
 }
 
 /// Whether `loss` is the squared error of the reconstructions of the contrastive divergence `gradient`.

@@ -1,12 +1,52 @@
-//! The vocabulary: twenty-nine kinds of operation, each with the tails that are fused into it.
+//! The vocabulary: every kind of operation, each with the tails that are fused into it. The file named after one says what it does
+//! with its tensors.
 //!
 //! B is the number of rows of a minibatch. "Active rows" are the first [`Step::rows`](crate::Step::rows) of them.
 
-mod parts;
+pub(crate) mod access;
+mod backprop;
+mod class_energies;
+mod column_means;
+mod combine;
+mod contraction;
+mod copy_columns;
+mod corrupt;
+mod dot;
+mod exchange;
+mod fold;
+mod gather;
+mod gradient;
+mod linear;
+mod loss;
+mod max_norm;
+mod penalty;
+mod reduce;
+mod reparameterize;
+mod reparameterize_backward;
+mod row_sums;
+mod scatter;
+mod shared_bias;
+mod shrink;
+mod softmax;
+mod standardize;
+mod threshold;
+mod top_k;
+mod unfold;
+mod update;
 
-pub use parts::{Addend, Draw, Factors, FoldTail, LossKind, PenaltyKind, Replica, Sample, Shrinkage, Update};
+pub use combine::Factors;
+pub use exchange::Replica;
+pub use fold::FoldTail;
+pub use gradient::Addend;
+pub use linear::Sample;
+pub use loss::LossKind;
+pub use penalty::PenaltyKind;
+pub use shrink::Shrinkage;
+pub use softmax::Draw;
+pub use update::Update;
 
-use parts::with_updates;
+use access::Access;
+pub(crate) use access::DOT_PARTS;
 
 use crate::{Activation, Groups, Noise, Shift, Tensor, Window};
 
@@ -377,170 +417,117 @@ impl Op {
         Self::Gradient { positive, negative: None, weight, bias, input_bias, plus: None, positions: 1, scale: 1.0 }
     }
 
+    /// What it does with its tensors.
+    pub(crate) fn access(&self) -> Access {
+        match *self {
+            Self::Gather { data, index, first, shift, out } => gather::access(data, index, first, shift, out),
+            Self::Scatter { input, data } => scatter::access(input, data),
+            Self::CopyColumns { input, first, out, to, columns } => {
+                copy_columns::access(input, first, out, to, columns)
+            }
+            Self::Linear { input, weight, transposed, bias, activation, out, sample } => {
+                linear::access(input, (weight, transposed), bias, activation, out, sample)
+            }
+            Self::Backprop { delta, weight, transposed, output, out, activation: _ } => {
+                backprop::access(delta, weight, transposed, output, out)
+            }
+            Self::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale } => {
+                gradient::access(positive, negative, [Some(weight), bias, input_bias], plus, positions, scale)
+            }
+            Self::Unfold { input, window, out } => unfold::access(input, window, out),
+            Self::Fold { input, window, tail, out } => fold::access(input, window, tail, out),
+            Self::SharedBias { delta, bias } => shared_bias::access(delta, bias),
+            Self::Update { gradient, update, decays: _ } => update::access(gradient, update),
+            Self::Reduce { ref tensors } => reduce::access(tensors),
+            Self::Loss { kind: _, input, target, output, delta } => loss::access(input, target, output, delta),
+            Self::Corrupt { input, noise, stream: _, out } => corrupt::access(input, noise, out),
+            Self::TopK { input, k, out } => top_k::access(input, k, out),
+            Self::ColumnMeans { input, times, out } => column_means::access(input, times, out),
+            Self::Contraction { weight, output, activation: _, penalty: _, squares, costs } => {
+                contraction::access(weight, output, squares, costs)
+            }
+            Self::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+                shrink::access(code, [overlap, correlation, prediction], shrinkage, out)
+            }
+            Self::MaxNorm { weight, norm, rows: _ } => max_norm::access(weight, norm),
+            Self::Threshold { weight, threshold } => threshold::access(weight, threshold),
+            Self::Standardize { input, shift, scale, out } => standardize::access(input, shift, scale, out),
+            Self::ClassEnergies { inputs, weight, bias, out } => class_energies::access(inputs, weight, bias, out),
+            Self::Exchange { chains, bias, difference, parity: _, stream: _ } => {
+                exchange::access(chains, bias, difference)
+            }
+            Self::Penalty { kind, output, activation, delta } => penalty::access(kind, output, activation, delta),
+            Self::Reparameterize { moments, kl_weight: _, stream: _, noise, out } => {
+                reparameterize::access(moments, noise, out)
+            }
+            Self::ReparameterizeBackward { delta, moments, noise, kl_weight: _, out } => {
+                reparameterize_backward::access(delta, moments, noise, out)
+            }
+            Self::RowSums { input, columns } => row_sums::access(input, columns),
+            Self::Softmax { input, groups, scale, given, out, states } => {
+                softmax::access(input, groups, scale, given, out, states)
+            }
+            Self::Combine { x, y, factors, out } => combine::access(x, y, factors, out),
+            Self::Dot { x, y } => dot::access(x, y),
+        }
+    }
+
+    /// The updates in its tail, each with whether it has the step's weight cost.
+    pub(crate) fn tails(&mut self) -> Vec<(&mut Update, bool)> {
+        match self {
+            Self::Gradient { weight, bias, input_bias, .. } => {
+                let biases = [bias.as_mut(), input_bias.as_mut()].into_iter().flatten().map(|bias| (bias, false));
+                std::iter::once((weight, true)).chain(biases).collect()
+            }
+            Self::SharedBias { bias, .. } => vec![(bias, false)],
+            Self::Gather { .. }
+            | Self::Scatter { .. }
+            | Self::CopyColumns { .. }
+            | Self::Linear { .. }
+            | Self::Backprop { .. }
+            | Self::Unfold { .. }
+            | Self::Fold { .. }
+            | Self::Update { .. }
+            | Self::Reduce { .. }
+            | Self::Loss { .. }
+            | Self::Corrupt { .. }
+            | Self::TopK { .. }
+            | Self::ColumnMeans { .. }
+            | Self::Contraction { .. }
+            | Self::Shrink { .. }
+            | Self::MaxNorm { .. }
+            | Self::Threshold { .. }
+            | Self::Standardize { .. }
+            | Self::ClassEnergies { .. }
+            | Self::Exchange { .. }
+            | Self::Penalty { .. }
+            | Self::Reparameterize { .. }
+            | Self::ReparameterizeBackward { .. }
+            | Self::RowSums { .. }
+            | Self::Softmax { .. }
+            | Self::Combine { .. }
+            | Self::Dot { .. } => Vec::new(),
+        }
+    }
+
     /// The operation's name in printouts, profiles and errors.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Gather { .. } => "gather",
-            Self::Scatter { .. } => "scatter",
-            Self::CopyColumns { .. } => "copy columns",
-            Self::Linear { .. } => "linear",
-            Self::Backprop { .. } => "backprop",
-            Self::Gradient { .. } => "gradient",
-            Self::Unfold { .. } => "unfold",
-            Self::Fold { .. } => "fold",
-            Self::SharedBias { .. } => "shared bias",
-            Self::Update { .. } => "update",
-            Self::Reduce { .. } => "reduce",
-            Self::Loss { .. } => "loss",
-            Self::Corrupt { .. } => "corrupt",
-            Self::TopK { .. } => "top k",
-            Self::ColumnMeans { .. } => "column means",
-            Self::Contraction { .. } => "contraction",
-            Self::Shrink { .. } => "shrink",
-            Self::MaxNorm { .. } => "max norm",
-            Self::Threshold { .. } => "threshold",
-            Self::Standardize { .. } => "standardize",
-            Self::Exchange { .. } => "exchange",
-            Self::ClassEnergies { .. } => "class energies",
-            Self::Penalty { .. } => "penalty",
-            Self::Reparameterize { .. } => "reparameterize",
-            Self::ReparameterizeBackward { .. } => "reparameterize backward",
-            Self::RowSums { .. } => "row sums",
-            Self::Softmax { .. } => "softmax",
-            Self::Combine { .. } => "combine",
-            Self::Dot { .. } => "dot",
-        }
+        self.access().name
     }
 
     /// The tensors that it reads and those that it writes (an updated parameter is in both).
     pub fn tensors(&self) -> (Vec<Tensor>, Vec<Tensor>) {
-        match self {
-            Self::Gather { data, index, out, .. } => {
-                ([Some(*data), *index].into_iter().flatten().collect(), vec![*out])
-            }
-            Self::Scatter { input, data } => (vec![*input], vec![*data]),
-            Self::Linear { input, weight, bias, out, sample, .. } => {
-                (vec![*input, *weight, *bias], [Some(*out), sample.map(|s| s.out)].into_iter().flatten().collect())
-            }
-            Self::Backprop { delta, weight, output, out, .. } => (vec![*delta, *weight, *output], vec![*out]),
-            Self::Gradient { positive, negative, weight, bias, input_bias, plus, .. } => {
-                let mut reads = vec![positive.0, positive.1];
-                reads.extend(negative.iter().flat_map(|pair| [pair.0, pair.1]));
-                reads.extend(plus.iter().flat_map(Addend::tensors));
-                let updates = [Some(weight), bias.as_ref(), input_bias.as_ref()];
-                with_updates(reads, updates.into_iter().flatten())
-            }
-            Self::SharedBias { delta, bias } => with_updates(vec![*delta], [bias]),
-            Self::Update { gradient, update, .. } => with_updates(vec![*gradient], [update]),
-            Self::Reduce { tensors } => (tensors.clone(), tensors.clone()),
-            Self::Unfold { input, out, .. } | Self::CopyColumns { input, out, .. } => (vec![*input], vec![*out]),
-            Self::Fold { input, tail, out, .. } => {
-                ([Some(*input), tail.tensor()].into_iter().flatten().collect(), vec![*out])
-            }
-            Self::Loss { input, target, output, delta, .. } => {
-                (vec![*input, *target], [*output, *delta].into_iter().flatten().collect())
-            }
-            Self::Penalty { kind, output, delta, .. } => {
-                let means = match kind {
-                    PenaltyKind::L1 { .. } => None,
-                    PenaltyKind::Sparsity { means: columns, .. }
-                    | PenaltyKind::Contractive { squares: columns, .. } => Some(*columns),
-                };
-                ([Some(*output), means, Some(*delta)].into_iter().flatten().collect(), vec![*delta])
-            }
-            Self::Contraction { weight, output, squares, costs, .. } => {
-                (vec![*weight, *output], vec![*squares, *costs])
-            }
-            Self::Reparameterize { moments, noise, out, .. } => (vec![*moments], vec![*noise, *out]),
-            Self::ReparameterizeBackward { delta, moments, noise, out, .. } => {
-                (vec![*delta, *moments, *noise], vec![*out])
-            }
-            Self::Shrink { code, overlap, correlation, prediction, out, .. } => {
-                (vec![*code, *overlap, *correlation, *prediction], vec![*out])
-            }
-            Self::MaxNorm { weight, .. } | Self::Threshold { weight, .. } => (vec![*weight], vec![*weight]),
-            Self::Standardize { input, shift, scale, out } => {
-                ([Some(*input), *shift, *scale].into_iter().flatten().collect(), vec![*out])
-            }
-            Self::ClassEnergies { inputs, weight, bias, out } => (vec![*inputs, *weight, *bias], vec![*out]),
-            Self::Exchange { chains, bias, .. } => {
-                let reads = chains.iter().flat_map(|chain| [chain.visible, chain.inputs, chain.hidden]);
-                (reads.chain([*bias]).collect(), chains.map(|chain| chain.hidden).to_vec())
-            }
-            Self::ColumnMeans { input, times, out } => {
-                ([Some(*input), *times].into_iter().flatten().collect(), vec![*out])
-            }
-            Self::Softmax { input, given, out, states, .. } => (
-                [Some(*input), *given].into_iter().flatten().collect(),
-                [Some(*out), states.map(|states| states.out)].into_iter().flatten().collect(),
-            ),
-            Self::RowSums { input, columns } => ([Some(*input), *columns].into_iter().flatten().collect(), vec![]),
-            Self::Corrupt { input, out, .. } | Self::TopK { input, out, .. } => (vec![*input], vec![*out]),
-            Self::Combine { x, y, out, .. } => (vec![*x, *y], vec![*out]),
-            Self::Dot { x, y } => (vec![*x, *y], vec![]),
-        }
-    }
-
-    /// Whether it renews the copies of a tensor that it writes, which back ends keep of weights.
-    pub(crate) fn renews(&self, written: Tensor) -> bool {
-        let updates = |updates: [Option<&Update>; 3]| updates.into_iter().flatten().any(|it| it.target() == written);
-        match self {
-            Self::Gradient { weight, bias, input_bias, .. } => {
-                updates([Some(weight), bias.as_ref(), input_bias.as_ref()])
-            }
-            Self::SharedBias { bias, .. } => updates([Some(bias), None, None]),
-            Self::Update { update, .. } => update.target() == written,
-            Self::Combine { .. } | Self::MaxNorm { .. } | Self::Threshold { .. } => true,
-            _ => false,
-        }
+        let access = self.access();
+        (access.read().collect(), access.written().collect())
     }
 
     /// Multiplications and additions of the products; tails, which are small beside them, are not counted.
     pub fn flops(&self) -> u64 {
-        let product = |rows: usize, inner: usize, cols: usize| 2 * rows as u64 * inner as u64 * cols as u64;
-        match self {
-            Self::Linear { input, out, .. } => product(input.rows, input.cols, out.cols),
-            Self::Backprop { delta, out, .. } => product(delta.rows, delta.cols, out.cols),
-            Self::Gradient { positive: (x, d), negative, .. } => {
-                product(x.cols, x.rows, d.cols) * if negative.is_some() { 2 } else { 1 }
-            }
-            Self::Combine { x, .. } => 3 * x.len() as u64,
-            Self::Dot { x, .. } => 2 * x.len() as u64,
-            _ => 0,
-        }
+        self.access().flops()
     }
 
     /// Bytes of the tensors that it reads and writes; of a data set, those of one minibatch.
     pub fn bytes(&self) -> u64 {
-        let (reads, writes) = self.tensors();
-        let batch_bytes = |tensor: &Tensor| match self {
-            Self::Gather { index: Some(index), out, .. } if tensor == index => 4 * out.rows as u64,
-            Self::Gather { data, out, .. } if tensor == data => (out.len() * (tensor.bytes() / tensor.len())) as u64,
-            Self::Scatter { input, data } if tensor == data => input.bytes() as u64,
-            _ => tensor.bytes() as u64,
-        };
-        reads.iter().chain(&writes).map(batch_bytes).sum()
-    }
-
-    /// The rows for which it adds a loss and a squared error to the metrics of a step.
-    pub(crate) fn loss_rows(&self) -> Option<usize> {
-        match self {
-            Self::Loss { input, .. } | Self::RowSums { input, .. } => Some(input.rows),
-            Self::Penalty { output, .. } => Some(output.rows),
-            Self::Reparameterize { moments, .. } => Some(moments.rows),
-            _ => None,
-        }
-    }
-
-    /// Numbers that it adds to the metrics of a step.
-    pub(crate) fn metrics(&self) -> usize {
-        match self {
-            Self::Dot { .. } => DOT_PARTS,
-            _ => 2 * self.loss_rows().unwrap_or(0),
-        }
+        self.access().bytes()
     }
 }
-
-/// A dot product reaches the host as this many partial sums, which it adds in double precision. Which elements a part
-/// holds is the back end's affair, but always the same.
-pub(crate) const DOT_PARTS: usize = 64;

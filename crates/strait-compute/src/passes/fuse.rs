@@ -21,10 +21,7 @@ impl Program {
             gone.extend(fuse(&mut fused.routines[number], local));
         }
         for gradient in gone {
-            let touched = fused.routines.iter().flat_map(Routine::ops).any(|op| {
-                let (reads, writes) = op.tensors();
-                reads.contains(&gradient) || writes.contains(&gradient)
-            });
+            let touched = fused.routines.iter().flat_map(Routine::accesses).any(|access| access.touches(gradient));
             fused.tensors[gradient.id].absent |= !touched;
         }
         fused
@@ -33,23 +30,21 @@ impl Program {
 
 /// Whether a routine reads a tensor before it writes it.
 fn reads_first(routine: &Routine, tensor: Tensor) -> bool {
-    let mut uses = routine.ops().iter().map(Op::tensors);
-    uses.find(|(reads, writes)| reads.contains(&tensor) || writes.contains(&tensor))
-        .is_some_and(|(reads, _)| reads.contains(&tensor))
+    let mut uses = routine.accesses().iter();
+    uses.find(|access| access.touches(tensor)).is_some_and(|access| access.read().any(|read| read == tensor))
 }
 
 /// Fuses what can be fused in a routine. `local` tells whether a tensor is of no use to anybody outside of the routine. Gives the gradients
 /// that are not stored any more.
 fn fuse(routine: &mut Routine, local: impl Fn(Tensor) -> bool) -> Vec<Tensor> {
-    let mut gone = Vec::new();
+    let (mut ops, mut gone) = (routine.ops().to_vec(), Vec::new());
     let mut at = 0;
-    while at < routine.ops().len() {
-        match fusible(routine.ops(), at, &local) {
+    while at < ops.len() {
+        match fusible(&ops, at, &local) {
             Some((place, gradient, update)) => {
-                let ops = routine.ops_mut();
                 ops.remove(at);
                 if let Some(tail) =
-                    tails(&mut ops[place]).into_iter().map(|(tail, _)| tail).find(|tail| stores(tail, gradient))
+                    ops[place].tails().into_iter().map(|(tail, _)| tail).find(|tail| stores(tail, gradient))
                 {
                     *tail = update;
                 }
@@ -58,6 +53,7 @@ fn fuse(routine: &mut Routine, local: impl Fn(Tensor) -> bool) -> Vec<Tensor> {
             None => at += 1,
         }
     }
+    routine.rewrite(ops);
     gone
 }
 
@@ -67,40 +63,18 @@ fn fusible(ops: &[Op], at: usize, local: &impl Fn(Tensor) -> bool) -> Option<(us
     let Op::Update { gradient, update, decays } = ops[at] else {
         return None;
     };
-    let touches = |op: &Op, tensor: Tensor| {
-        let (reads, writes) = op.tensors();
-        reads.contains(&tensor) || writes.contains(&tensor)
-    };
-    let place = ops[..at].iter().rposition(|op| op.tensors().1.contains(&gradient))?;
+    let place = ops[..at].iter().rposition(|op| op.access().written().any(|written| written == gradient))?;
     let mut writer = ops[place].clone();
-    let fits = tails(&mut writer).into_iter().any(|(tail, weight)| stores(tail, gradient) && weight == decays);
+    let fits = writer.tails().into_iter().any(|(tail, weight)| stores(tail, gradient) && weight == decays);
     let moved = std::iter::once(gradient).chain(update.tensors());
-    let apart = |op: &Op| !moved.clone().any(|tensor| touches(op, tensor));
+    let apart = |op: &Op| !moved.clone().any(|tensor| op.access().touches(tensor));
     // Whoever reads the gradient afterwards must find it.
-    let next = ops[at + 1..].iter().find(|op| touches(op, gradient));
-    let dead = next.is_none_or(|op| !op.tensors().0.contains(&gradient));
+    let next = ops[at + 1..].iter().map(Op::access).find(|access| access.touches(gradient));
+    let dead = next.is_none_or(|access| access.read().all(|read| read != gradient));
     // An update must not change what the rest of the same operation reads.
-    let own = |tensor: Tensor| !update.tensors().contains(&tensor);
-    let statistics = match &ops[place] {
-        Op::Gradient { positive, negative, .. } => {
-            [Some(*positive), *negative].into_iter().flatten().all(|(x, d)| own(x) && own(d))
-        }
-        _ => true,
-    };
-    (fits && statistics && dead && local(gradient) && ops[place + 1..at].iter().all(apart))
+    let own = writer.access().reads.iter().all(|read| read.in_place || !update.tensors().contains(&read.tensor));
+    (fits && own && dead && local(gradient) && ops[place + 1..at].iter().all(apart))
         .then_some((place, gradient, update))
-}
-
-/// The tails of a gradient, each with whether it has the step's weight cost.
-fn tails(op: &mut Op) -> Vec<(&mut Update, bool)> {
-    match op {
-        Op::Gradient { weight, bias, input_bias, .. } => {
-            let biases = [bias.as_mut(), input_bias.as_mut()].into_iter().flatten().map(|bias| (bias, false));
-            std::iter::once((weight, true)).chain(biases).collect()
-        }
-        Op::SharedBias { bias, .. } => vec![(bias, false)],
-        _ => Vec::new(),
-    }
 }
 
 fn stores(tail: &Update, tensor: Tensor) -> bool {

@@ -1,10 +1,10 @@
 //! Products of operands of 16 bits, in blocks of 32 rows by two panels.
 
-use super::halves::{Halves, STRIP};
+use super::bf16::{Bf16Copy, STRIP};
 use super::isa::Target;
+use super::lanes::{Lanes, WIDTH};
 use super::multiplier::{Multiplier, Place, Term, Tiles};
 use super::product::Tail;
-use super::storage::{Lanes, WIDTH};
 use super::workers::Share;
 use crate::Precision;
 
@@ -12,7 +12,7 @@ use crate::Precision;
 const BLOCK: usize = 2 * WIDTH;
 
 /// A sum of products of 16-bit operands.
-pub(super) struct HalfProduct<'a> {
+pub(super) struct Bf16Product<'a> {
     terms: [Option<Term<'a>>; 6],
     /// Rows of the left operands.
     rows: usize,
@@ -22,14 +22,14 @@ pub(super) struct HalfProduct<'a> {
     inner: usize,
 }
 
-impl<'a> HalfProduct<'a> {
+impl<'a> Bf16Product<'a> {
     /// An empty sum.
     pub(super) fn new(rows: usize, panels: usize, inner: usize) -> Self {
         Self { terms: [None; 6], rows, panels, inner }
     }
 
     /// Adds a product. Split operands are multiplied crosswise, but for their low parts.
-    pub(super) fn plus(mut self, left: &'a Halves, right: &'a Halves, precision: Precision) -> Self {
+    pub(super) fn plus(mut self, left: &'a Bf16Copy, right: &'a Bf16Copy, precision: Precision) -> Self {
         let mut add = |term| {
             if let Some(place) = self.terms.iter_mut().find(|place| place.is_none()) {
                 *place = Some(term);

@@ -13,7 +13,8 @@
 use std::sync::OnceLock;
 
 use super::isa::row_by_row;
-use super::storage::{Lanes, Panels, Shared, WIDTH, transpose_block, transpose_four};
+use super::lanes::{Lanes, WIDTH, transpose_block, transpose_four};
+use super::panels::{Panels, Shared};
 use crate::Result;
 
 /// Terms of a strip.
@@ -105,12 +106,12 @@ impl Lines {
 }
 
 /// A copy in 16 bits: the rounded values, and what rounding took from them where that is kept too.
-pub(super) struct Halves {
+pub(super) struct Bf16Copy {
     pub(super) high: Lines,
     low: OnceLock<Lines>,
 }
 
-impl Halves {
+impl Bf16Copy {
     fn new(panels: &Panels, layout: Layout, tensor: &str) -> Result<Self> {
         Ok(Self { high: Lines::new(panels.rows, panels.cols, layout, tensor)?, low: OnceLock::new() })
     }
@@ -124,7 +125,7 @@ impl Halves {
 /// The copies of a tensor that are in use.
 #[derive(Default)]
 pub(super) struct Copies {
-    copies: [OnceLock<Halves>; Layout::ALL.len()],
+    copies: [OnceLock<Bf16Copy>; Layout::ALL.len()],
 }
 
 impl Copies {
@@ -135,7 +136,7 @@ impl Copies {
     }
 
     /// The copy in this layout.
-    pub(super) fn get(&self, layout: Layout) -> &Halves {
+    pub(super) fn get(&self, layout: Layout) -> &Bf16Copy {
         self.copies[layout as usize].get().unwrap_or_else(|| unreachable!("the plan has made this copy"))
     }
 
@@ -144,7 +145,7 @@ impl Copies {
         let place = &self.copies[layout as usize];
         if place.get().is_none() {
             // Should another thread be quicker, its copy stays.
-            let _ = place.set(Halves::new(panels, layout, tensor)?);
+            let _ = place.set(Bf16Copy::new(panels, layout, tensor)?);
         }
         let part = &self.get(layout).low;
         if low && part.get().is_none() {

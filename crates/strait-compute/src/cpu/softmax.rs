@@ -1,13 +1,14 @@
-//! Groups of units that exclude each other: their means and states, and the free energies of classes.
+//! Groups of units that exclude each other: their means and states.
 
 use super::isa::{Target, compile_for_each_isa};
-use super::math::{activate, exp, logistic};
+use super::lanes::{Lanes, WIDTH};
+use super::math::{exp, logistic};
+use super::panels::Panels;
 use super::random::{draw, random_words};
-use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Taking;
 use crate::groups::{draw_words, draws};
 use crate::philox::uniform;
-use crate::{Activation, Groups, Sampling, Step};
+use crate::{Groups, Sampling, Step};
 
 /// See [`Op::Softmax`](crate::Op::Softmax).
 pub(super) struct Softmax<'a> {
@@ -19,42 +20,10 @@ pub(super) struct Softmax<'a> {
     pub(super) states: Option<(&'a Panels, u32)>,
 }
 
-compile_for_each_isa!(softmax = softmax_kernel(job: &Softmax<'_>, step: &Step, share: Taking<'_>));
-
-compile_for_each_isa!(
-    class_energies = class_energies_kernel(
-        inputs: &Panels, weight: &Panels, bias: &Panels, out: &Panels, share: Taking<'_>
-    )
-);
+compile_for_each_isa!(run = kernel(job: &Softmax<'_>, step: &Step, share: Taking<'_>));
 
 #[inline(always)]
-fn class_energies_kernel<T: Target>(inputs: &Panels, weight: &Panels, bias: &Panels, out: &Panels, share: Taking<'_>) {
-    let first = weight.rows - out.cols;
-    for r in share.of(out.rows) {
-        for class in 0..out.cols {
-            let mut sums = Lanes::ZERO;
-            for panel in 0..inputs.count() {
-                // SAFETY: the operands are only read.
-                let (t, w) = unsafe {
-                    (&inputs.panel(panel, r..r + 1)[0], &weight.panel(panel, first + class..first + class + 1)[0])
-                };
-                let mut soft = Lanes::ZERO;
-                for c in 0..WIDTH {
-                    soft.0[c] = t.0[c] + w.0[c];
-                }
-                activate::<T, WIDTH>(Activation::Softplus, &mut soft.0);
-                for c in 0..inputs.width(panel) {
-                    sums.0[c] += soft.0[c];
-                }
-            }
-            // SAFETY: the bias is only read, and this row is this worker's.
-            unsafe { *out.at_mut(r, class) = bias.at(0, first + class) + sums.0.iter().sum::<f32>() };
-        }
-    }
-}
-
-#[inline(always)]
-fn softmax_kernel<T: Target>(job: &Softmax<'_>, step: &Step, share: Taking<'_>) {
+fn kernel<T: Target>(job: &Softmax<'_>, step: &Step, share: Taking<'_>) {
     // Two rows make eight counters: two vectors of products.
     for pair in share.of(job.out.rows.div_ceil(2)) {
         let rows = 2 * pair..(2 * pair + 2).min(job.out.rows);

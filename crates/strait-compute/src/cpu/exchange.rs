@@ -1,8 +1,9 @@
-//! States that change places between chains at different temperatures.
+//! Parallel tempering: chains that swap their states.
 
 use super::isa::{Target, compile_for_each_isa};
+use super::lanes::WIDTH;
 use super::math::exp;
-use super::storage::{Panels, WIDTH};
+use super::panels::Panels;
 use super::workers::Taking;
 use crate::Step;
 use crate::philox::{philox, uniform};
@@ -22,10 +23,10 @@ pub(super) struct Exchange<'a> {
     pub(super) stream: u32,
 }
 
-compile_for_each_isa!(exchange = exchange_kernel(job: &Exchange<'_>, step: &Step, share: Taking<'_>));
+compile_for_each_isa!(run = kernel(job: &Exchange<'_>, step: &Step, share: Taking<'_>));
 
 #[inline(always)]
-fn exchange_kernel<T: Target>(job: &Exchange<'_>, step: &Step, share: Taking<'_>) {
+fn kernel<T: Target>(job: &Exchange<'_>, step: &Step, share: Taking<'_>) {
     let [one, two] = &job.chains;
     for r in share.of(one.hidden.rows) {
         let energies = |chain: &Chain<'_>| dot(chain.visible, r, job.bias, 0) + dot(chain.inputs, r, chain.hidden, r);

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::isa::Target;
-use super::storage::{ALL_LANES, Lanes, Panels, WIDTH};
+use super::lanes::{ALL_LANES, Lanes, WIDTH};
+use super::panels::Panels;
 
 /// Groups of a panel's columns that are summed together.
 pub(super) const GROUPS: usize = 3;
@@ -30,7 +31,7 @@ enum Zeros {
 /// The rows of a matrix X that count in Xᵀ D, panel by panel. In most images most pixels are zero; a product with zero adds
 /// nothing, so that no bit of a sum depends on it, as long as the other factor is finite.
 #[derive(Default)]
-pub(super) struct Present {
+pub(super) struct NonzeroRows {
     /// For each panel and each of its groups, room for all rows.
     lists: Vec<u32>,
     zeros: Vec<Zeros>,
@@ -38,7 +39,7 @@ pub(super) struct Present {
     rows: usize,
 }
 
-impl Present {
+impl NonzeroRows {
     /// For the first `rows` rows of a matrix. `uses` is how often a worker will ask for each panel: nothing is left out if
     /// that is so seldom that looking for zeros does not pay, or if the lists would be very long.
     pub(super) fn of(&mut self, x: &Panels, rows: usize, uses: usize) {
@@ -81,14 +82,14 @@ fn look<T: Target>(x: &[Lanes], lists: &mut [u32]) -> Zeros {
     const SHOWN: usize = 16;
     let mut never_zero = ALL_LANES;
     for x in &x[..SHOWN.min(x.len())] {
-        never_zero &= x.nonzero::<T>();
+        never_zero &= T::nonzero(x);
     }
     if never_zero.count_ones() as usize >= WIDTH / 2 {
         return Zeros::Few;
     }
     let mut lengths = [0; GROUPS];
     for (row, lanes) in x.iter().enumerate() {
-        let nonzero = lanes.nonzero::<T>();
+        let nonzero = T::nonzero(lanes);
         for group in 0..GROUPS {
             let columns = columns::<T>(group);
             let mask = (1 << columns.end) - (1 << columns.start);

@@ -1,10 +1,11 @@
-//! Codes drawn from normal distributions whose moments are learned (Kingma & Welling 2013). They are narrow, so that
-//! these kernels go element by element.
+//! Codes drawn from normal distributions whose moments are learned. They are narrow, so that this kernel and the one of the way back
+//! go element by element.
 
 use super::isa::{Target, compile_for_each_isa};
+use super::lanes::{Lanes, WIDTH};
 use super::math::exp;
+use super::panels::{Panels, Shared};
 use super::random::{normals, random_words};
-use super::storage::{Lanes, Panels, Shared, WIDTH};
 use super::workers::Taking;
 use crate::Step;
 
@@ -19,18 +20,13 @@ pub(super) struct Latent<'a> {
 }
 
 compile_for_each_isa!(
-    reparameterize = reparameterize_kernel(
+    run = kernel(
         latent: &Latent<'_>, stream: u32, out: &Panels, metrics: (&Shared<f32>, usize), step: &Step, share: Taking<'_>
-    )
-);
-compile_for_each_isa!(
-    reparameterize_backward = reparameterize_backward_kernel(
-        latent: &Latent<'_>, delta: &Panels, out: &Panels, step: &Step, share: Taking<'_>
     )
 );
 
 #[inline(always)]
-fn reparameterize_kernel<T: Target>(
+fn kernel<T: Target>(
     latent: &Latent<'_>,
     stream: u32,
     out: &Panels,
@@ -64,38 +60,6 @@ fn reparameterize_kernel<T: Target>(
             let start = metrics.1 + 2 * r;
             // SAFETY: the numbers of this row are this worker's.
             unsafe { metrics.0.slice_mut(start..start + 2).copy_from_slice(&[loss, 0.0]) };
-        }
-    }
-}
-
-#[inline(always)]
-fn reparameterize_backward_kernel<T: Target>(
-    latent: &Latent<'_>,
-    delta: &Panels,
-    out: &Panels,
-    step: &Step,
-    share: Taking<'_>,
-) {
-    let (size, beta) = (delta.cols, latent.kl_weight);
-    for r in share.of(out.rows) {
-        for panel in 0..out.count() {
-            let mut lanes = Lanes::ZERO;
-            let active = if r < step.rows as usize { out.width(panel) } else { 0 };
-            for c in 0..active {
-                let col = panel * WIDTH + c;
-                // SAFETY: the operands are only read.
-                let moment = unsafe { latent.moments.at(r, col) };
-                // SAFETY: as above.
-                let of = |panels: &Panels| unsafe { panels.at(r, col % size) };
-                lanes.0[c] = if col < size {
-                    of(delta) + beta * moment
-                } else {
-                    let deviation = exp::<T>(0.5 * moment);
-                    0.5 * (of(delta) * of(latent.noise) * deviation + beta * (deviation * deviation - 1.0))
-                };
-            }
-            // SAFETY: this row is this worker's.
-            unsafe { out.panel_mut(panel, r..r + 1)[0] = lanes };
         }
     }
 }

@@ -1,21 +1,22 @@
-//! Corruption of inputs.
+//! Noise on inputs.
 
 use super::isa::{Target, compile_for_each_isa};
+use super::lanes::{Lanes, WIDTH};
+use super::panels::Panels;
 use super::random::{normals, random_words};
-use super::storage::{Lanes, Panels, WIDTH};
 use super::workers::Taking;
 use crate::philox::uniform;
 use crate::{Noise, Step};
 
 compile_for_each_isa!(
-    corrupt = corrupt_kernel(
+    run = kernel(
         input: &Panels, noise: Noise, stream: u32, out: &Panels, step: &Step, share: Taking<'_>
     )
 );
 
 /// Two rows are a unit of work: they make two vectors of counters.
 #[inline(always)]
-fn corrupt_kernel<T: Target>(input: &Panels, noise: Noise, stream: u32, out: &Panels, step: &Step, share: Taking<'_>) {
+fn kernel<T: Target>(input: &Panels, noise: Noise, stream: u32, out: &Panels, step: &Step, share: Taking<'_>) {
     for unit in share.of(out.rows.div_ceil(2)) {
         for panel in 0..out.count() {
             let words = random_words::<T>(step, stream, panel, 2 * unit);

@@ -1,0 +1,42 @@
+//! Gradients of biases that all positions of a map share. Each unit of work is a panel of the bias.
+
+use super::isa::{Target, compile_for_each_isa};
+use super::lanes::{Lanes, WIDTH};
+use super::panels::Panels;
+use super::update::{Destination, update};
+use super::workers::Taking;
+use crate::Step;
+
+compile_for_each_isa!(
+    run = kernel(
+        delta: &Panels, channels: usize, bias: Destination<'_>, step: &Step, share: Taking<'_>
+    )
+);
+
+/// Each unit of work is a panel of the bias.
+#[inline(always)]
+fn kernel<T: Target>(delta: &Panels, channels: usize, bias: Destination<'_>, step: &Step, share: Taking<'_>) {
+    let used = 0..step.rows as usize;
+    for unit in share.of(channels.div_ceil(WIDTH)) {
+        let own = unit * WIDTH..((unit + 1) * WIDTH).min(channels);
+        let mut mean = Lanes::ZERO;
+        for panel in 0..delta.count() {
+            let mut sums = Lanes::ZERO;
+            // SAFETY: the derivatives are only read.
+            for lanes in unsafe { delta.panel(panel, used.clone()) } {
+                for c in 0..WIDTH {
+                    sums.0[c] += lanes.0[c];
+                }
+            }
+            for (c, sum) in sums.0[..delta.width(panel)].iter().enumerate() {
+                let channel = (panel * WIDTH + c) % channels;
+                if own.contains(&channel) {
+                    mean.0[channel - own.start] += sum;
+                }
+            }
+        }
+        mean.0.iter_mut().for_each(|sum| *sum /= step.rows as f32);
+        // SAFETY: this panel of the bias is this worker's.
+        unsafe { update::<T>(bias, &[mean], unit, 0, step, 0.0) };
+    }
+}

@@ -1,0 +1,15 @@
+//! What the contractive penalty needs of a layer.
+
+use super::access::{Access, Report, Rows, Work, computed, reads, same};
+use crate::Tensor;
+
+pub(super) fn access(weight: Tensor, output: Tensor, squares: Tensor, costs: Tensor) -> Access {
+    let fits = || {
+        same("the layer's output", output, output.rows, weight.cols)?;
+        same("the squares", squares, 1, weight.cols)?;
+        same("the costs", costs, 1, weight.cols)
+    };
+    let (reads, writes, fits) = (reads([weight, output]), computed([squares, costs]), fits());
+    let (rows, report) = (Rows::Of(output.rows), Report::Nothing);
+    Access { name: "contraction", reads, writes, rows, report, work: Work::Little, fits }
+}

@@ -1,0 +1,20 @@
+//! Noise on inputs.
+
+use super::access::{Access, Report, Rows, Work, computed, reads, same};
+use crate::{Missing, Noise, Tensor};
+
+pub(super) fn access(input: Tensor, noise: Noise, out: Tensor) -> Access {
+    let fits = || {
+        if !noise.is_sensible() {
+            return Err(format!("{noise:?} is no noise: a share lies between 0 and 1, a deviation above 0"));
+        }
+        match noise {
+            Noise::Missing(Missing { first, .. }) if !(1..input.cols as u32).contains(&first) => {
+                Err(format!("rows of {} cannot be parted behind value {first}", input.cols))
+            }
+            _ => same("the result", out, input.rows, input.cols),
+        }
+    };
+    let (reads, writes, fits) = (reads([input]), computed([out]), fits());
+    Access { name: "corrupt", reads, writes, rows: Rows::Any, report: Report::Nothing, work: Work::Little, fits }
+}

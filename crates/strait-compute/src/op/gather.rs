@@ -1,0 +1,31 @@
+//! Minibatches out of a data set.
+
+use super::access::{Access, Report, Rows, Work, Write, reads};
+use crate::{Kind, Shift, Tensor};
+
+pub(super) fn access(data: Tensor, index: Option<Tensor>, first: usize, shift: Option<Shift>, out: Tensor) -> Access {
+    let fits = || {
+        if !matches!(data.kind, Kind::Bytes | Kind::Rows) {
+            return Err(format!("the data set is of kind {:?}, not Bytes or Rows", data.kind));
+        }
+        if let Some(index) = index.filter(|index| index.kind != Kind::Index || index.rows != 1) {
+            return Err(format!("the index is a {:?} of shape {}", index.kind, index.shape()));
+        }
+        if let Some(Shift { width, pixels, .. }) = shift.filter(|shift| !shift.fits(out.cols)) {
+            return Err(format!("rows of {} are no images {width} wide to shift by {pixels}", out.cols));
+        }
+        if first.checked_add(out.cols).is_none_or(|end| end > data.cols) {
+            return Err(format!("rows of {} have no {} columns from {first} on", data.cols, out.cols));
+        }
+        Ok(())
+    };
+    Access {
+        name: "gather",
+        reads: reads([Some(data), index]),
+        writes: vec![Write::Bits(out)],
+        rows: Rows::Data { data, index, minibatch: out },
+        report: Report::Nothing,
+        work: Work::Little,
+        fits: fits(),
+    }
+}

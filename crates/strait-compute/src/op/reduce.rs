@@ -1,0 +1,10 @@
+//! Sums over processes that train together.
+
+use super::access::{Access, Report, Rows, Work, computed, in_place};
+use crate::Tensor;
+
+pub(super) fn access(tensors: &[Tensor]) -> Access {
+    let (reads, writes) = (in_place(tensors.iter().copied()), computed(tensors.iter().copied()));
+    let fits = if tensors.is_empty() { Err("there is no tensor to sum".to_owned()) } else { Ok(()) };
+    Access { name: "reduce", reads, writes, rows: Rows::Any, report: Report::Nothing, work: Work::Little, fits }
+}

@@ -1,0 +1,14 @@
+//! Maps into windows.
+
+use super::access::{Access, Report, Rows, Work, computed, reads, same};
+use crate::{Tensor, Window};
+
+pub(super) fn access(input: Tensor, window: Window, out: Tensor) -> Access {
+    let fits = || {
+        let batch = window.check(out.rows)?;
+        same("the windows", out, batch * window.positions(), window.taps())?;
+        same("the map", input, batch, window.values())
+    };
+    let (reads, writes, fits) = (reads([input]), computed([out]), fits());
+    Access { name: "unfold", reads, writes, rows: Rows::Any, report: Report::Nothing, work: Work::Little, fits }
+}
