@@ -47,3 +47,14 @@ pub(super) fn sum_of_products(a: &Factor, b: &Factor, places: impl Iterator<Item
     };
     places.map(product).sum()
 }
+
+/// A matrix by its elements.
+pub(super) fn matrix(rows: usize, cols: usize, element: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    (0..rows * cols).map(|i| element(i / cols, i % cols)).collect()
+}
+
+/// ln Σ eᶻ
+pub(super) fn log_sum_exp(z: &[f64]) -> f64 {
+    let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln()
+}

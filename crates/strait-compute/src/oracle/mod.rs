@@ -1,140 +1,126 @@
-//! The back end that is right, and slow: what the fast ones are tested against. `meaning.rs` says what the operations mean.
+//! The back end that is right, and slow: what the fast ones are tested against. The file named after an operation says what it means,
+//! in plain loops in double precision.
 
+mod backprop;
+mod class_energies;
+mod column_means;
+mod combine;
+mod contraction;
+mod copy_columns;
+mod corrupt;
+mod dot;
 mod draw;
+mod exchange;
+mod fold;
+mod gather;
+mod gradient;
+mod linear;
+mod loss;
 mod matrix;
-mod meaning;
+mod max_norm;
+mod penalty;
+mod reparameterize;
+mod reparameterize_backward;
+mod row_sums;
+mod run;
+mod scatter;
+mod shared_bias;
+mod shrink;
+mod softmax;
+mod standardize;
+mod threshold;
+mod top_k;
+mod unfold;
+mod update;
+mod windows;
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use matrix::{Factor, Matrix, matrix};
+pub use run::Oracle;
+use run::Run;
 
-use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
-use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
-    RoutineId, Step, Tensor,
-};
+use crate::{Op, Operands, Step, Tensor};
 
-/// The reference back end. Slow; its only purpose is to be right.
-#[derive(Clone, Copy, Debug)]
-pub struct Oracle {
-    /// What the products of mixed routines multiply.
-    mixed: Operands,
-    /// What those of split routines multiply.
-    split: Operands,
+/// One step of a routine.
+struct Replay<'a> {
+    run: &'a Run,
+    operands: Operands,
+    step: &'a Step,
+    metrics: &'a mut Vec<f32>,
 }
 
-impl Default for Oracle {
-    /// Multiplies everything as it is.
-    fn default() -> Self {
-        Self { mixed: Operands::F32, split: Operands::F32 }
-    }
-}
-
-impl Oracle {
-    /// Multiplies what another back end multiplies.
-    pub fn like(backend: &dyn Backend) -> Self {
-        Self { mixed: backend.operands(Precision::Mixed), split: backend.operands(Precision::Split) }
-    }
-}
-
-type Values = Arc<Mutex<Vec<f64>>>;
-
-impl Backend for Oracle {
-    fn hardware(&self) -> Hardware {
-        Hardware::Cpu
+impl Replay<'_> {
+    fn get(&self, tensor: Tensor) -> Matrix {
+        self.run.get(tensor)
     }
 
-    fn describe(&self) -> String {
-        "oracle, double precision".to_owned()
+    fn set(&self, tensor: Tensor, values: Vec<f64>) {
+        self.run.set(tensor, values);
     }
 
-    fn operands(&self, precision: Precision) -> Operands {
-        match precision {
-            Precision::F32 => Operands::F32,
-            Precision::Mixed => self.mixed,
-            Precision::Split => self.split,
-        }
+    fn put(&self, tensor: Tensor, element: impl Fn(usize, usize) -> f64) {
+        self.set(tensor, matrix(tensor.rows, tensor.cols, element));
     }
 
-    fn fastest(&self) -> Precision {
-        Precision::F32
+    /// Rows of the minibatch in use.
+    fn active(&self) -> usize {
+        self.step.rows as usize
     }
 
-    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
-        check_program(&program, shared)?;
-        let mut values: Vec<Values> =
-            program.tensors.iter().map(|declared| Arc::new(Mutex::new(vec![0.0; declared.tensor.len()]))).collect();
-        for (tensor, buffer) in shared {
-            values[tensor.id] = buffer.contents.clone().downcast::<Mutex<Vec<f64>>>().map_err(|_| Error::Tensor {
-                tensor: program.name(*tensor).to_owned(),
-                message: "the shared buffer lives on another device".to_owned(),
-            })?;
-        }
-        Ok(Box::new(Run { oracle: *self, program, values, indices: Indices::default() }))
-    }
-}
-
-struct Run {
-    oracle: Oracle,
-    program: Program,
-    values: Vec<Values>,
-    indices: Indices,
-}
-
-impl Execution for Run {
-    fn program(&self) -> &Program {
-        &self.program
+    /// A factor of a product, in the parts that the device multiplies.
+    fn factor(&self, tensor: Tensor) -> Factor {
+        Factor::new(self.get(tensor), self.operands)
     }
 
-    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
-        // What it runs is what was recorded: it is what fusing is tested against.
-        self.indices.admit(&self.program, routine.clone())?;
-        Ok(self.program.add(routine))
-    }
-
-    fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
-        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
-        Ok(())
-    }
-
-    fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
-        check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
-        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
-        Ok(())
-    }
-
-    fn write_index(&mut self, tensor: Tensor, values: &[u32]) -> Result<()> {
-        self.indices.write(&self.program, tensor, values)?;
-        self.set(tensor, values.iter().map(|&x| f64::from(x)).collect());
-        Ok(())
-    }
-
-    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
-        check_read(&self.program, tensor)?;
-        Ok(self.get(tensor).values.iter().map(|&x| x as f32).collect())
-    }
-
-    fn share(&self, tensor: Tensor) -> Result<Buffer> {
-        check_tensor(&self.program, tensor)?;
-        Ok(Buffer { contents: self.values[tensor.id].clone(), tensor })
-    }
-
-    fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
-        let routine = self.program.routine(routine);
-        check_steps(routine, steps)?;
-        let operands = self.oracle.operands(routine.precision());
-        let (mut raw, mut done) = (Vec::new(), 0);
-        for (number, step) in steps.iter().enumerate() {
-            if control(number).is_break() {
-                break;
+    fn execute(&mut self, op: &Op) {
+        match *op {
+            Op::Gather { data, index, first, shift, out } => self.gather(data, index, first, shift, out),
+            Op::Scatter { input, data } => self.scatter(input, data),
+            Op::CopyColumns { input, first, out, to, columns } => self.copy_columns(input, first, out, to, columns),
+            Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
+                self.linear(input, (weight, transposed), bias, activation, out, sample)
             }
-            done += 1;
-            routine.ops().iter().for_each(|op| self.execute(op, operands, step, &mut raw));
+            Op::Backprop { delta, weight, transposed, output, activation, out } => {
+                self.backprop(delta, (weight, transposed), output, activation, out)
+            }
+            Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale } => {
+                self.gradient(positive, negative, [Some(weight), bias, input_bias], plus, positions, scale)
+            }
+            Op::Update { gradient, update, decays } => self.update(gradient, update, decays),
+            // There is no other process.
+            Op::Reduce { .. } => {}
+            Op::Unfold { input, window, out } => self.unfold(input, window, out),
+            Op::Fold { input, window, tail, out } => self.fold(input, window, tail, out),
+            Op::SharedBias { delta, bias } => self.shared_bias(delta, bias),
+            Op::Loss { kind, input, target, output, delta } => self.loss(kind, input, target, output, delta),
+            Op::Corrupt { input, noise, stream, out } => self.corrupt(input, noise, stream, out),
+            Op::TopK { input, k, out } => self.top_k(input, k, out),
+            Op::ColumnMeans { input, times, out } => self.column_means(input, times, out),
+            Op::Penalty { kind, output, activation, delta } => self.penalty(kind, output, activation, delta),
+            Op::Contraction { weight, output, activation, penalty, squares, costs } => {
+                self.contraction(weight, output, activation, penalty, squares, costs)
+            }
+            Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+                self.shrink(code, [overlap, correlation, prediction], shrinkage, out)
+            }
+            Op::RowSums { input, columns } => self.row_sums(input, columns),
+            Op::MaxNorm { weight, norm, rows } => self.max_norm(weight, norm, rows),
+            Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
+                self.reparameterize(moments, kl_weight, stream, noise, out)
+            }
+            Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => {
+                self.reparameterize_backward(delta, moments, noise, kl_weight, out)
+            }
+            Op::Softmax { input, groups, scale, given, out, states } => {
+                self.softmax(input, groups, scale, given, out, states)
+            }
+            Op::Threshold { weight, threshold } => self.threshold(weight, threshold),
+            Op::Standardize { input, shift, scale, out } => self.standardize(input, shift, scale, out),
+            Op::ClassEnergies { inputs, weight, bias, out } => self.class_energies(inputs, weight, bias, out),
+            Op::Exchange { chains, bias, difference, parity, stream } => {
+                self.exchange(chains, bias, difference, parity, stream)
+            }
+            Op::Combine { x, y, factors, out } => self.combine(x, y, factors, out),
+            Op::Dot { x, y } => self.dot(x, y),
         }
-        Ok(Metrics::collect(routine, &steps[..done], &raw))
-    }
-
-    fn profile(&mut self, _routine: RoutineId, _step: &Step) -> Result<Option<Vec<Duration>>> {
-        Ok(None)
     }
 }
