@@ -9,8 +9,8 @@ use std::io::{Read, Take};
 use flate2::bufread::ZlibDecoder;
 
 use crate::idx::MAX_RATIO;
-use crate::table::{Number, chosen, matrix, numbers, turned};
-use crate::{MAX_BYTES, Table};
+use crate::MAX_BYTES;
+use crate::matrix::{Number, Table, chosen, matrix, numbers, turned};
 
 type Result<T> = std::result::Result<T, String>;
 
