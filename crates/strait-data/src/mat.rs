@@ -8,8 +8,8 @@ use std::io::{Read, Take};
 
 use flate2::bufread::ZlibDecoder;
 
-use crate::idx::MAX_RATIO;
 use crate::MAX_BYTES;
+use crate::idx::MAX_RATIO;
 use crate::matrix::{Number, Table, chosen, matrix, numbers, turned};
 
 type Result<T> = std::result::Result<T, String>;

@@ -1,11 +1,17 @@
 //! Every kernel, for every tile shape.
 
+#[path = "../../tests/conformance/cases/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the conformance test has more of them")]
+mod cases;
+#[path = "../../tests/conformance/table.rs"]
+#[allow(dead_code, reason = "only the programs are of use here")]
+mod table;
+
 use std::collections::BTreeMap;
 
 use strait_compute::{
-    Activation, Addend, Draw, Error, Factors, FoldTail, Fragments, Groups, Kind, LossKind, Matrices, Missing, Noise,
-    Op, PenaltyKind, Precision, Program, Replica, Routine, Sample, Sampling, Shape, Shrinkage, Tensor, Tile, Tiles,
-    Update, Window, kernels,
+    Activation, Addend, Error, Fragments, Matrices, Op, Precision, Program, Routine, Sample, Sampling, Shape, Tensor,
+    Tile, Tiles, Update, kernels,
 };
 
 /// The texts of all kernels, with their names; see [`kernels`] for `whole_vectors`.
@@ -21,8 +27,9 @@ pub(crate) fn texts(whole_vectors: bool) -> Result<BTreeMap<String, String>, Err
         .collect();
     let mut texts = BTreeMap::new();
     for (shapes, precision) in [(&tiles[..], Precision::F32), (&fragments[..], Precision::Mixed)] {
-        let program = everything(precision)?;
-        for shape in shapes {
+        let others = [cases::operations(), cases::steps()].concat().into_iter();
+        let programs = others.map(|case| case.in_precision(precision).program).chain([products(precision)?]);
+        for (program, shape) in programs.flat_map(|program| shapes.iter().map(move |shape| (program.clone(), shape))) {
             for (name, text) in kernels(&program, Tiles::Fixed(*shape), Some(matrices), whole_vectors) {
                 texts.insert(text, name.replace(' ', "-"));
             }
@@ -31,15 +38,14 @@ pub(crate) fn texts(whole_vectors: bool) -> Result<BTreeMap<String, String>, Err
     Ok(texts)
 }
 
-/// A program in which every operation occurs with every tail.
-fn everything(precision: Precision) -> Result<Program, Error> {
+/// A program in which every product occurs with every tail.
+fn products(precision: Precision) -> Result<Program, Error> {
     let mut program = Program::default();
     let mut values = |name: &str, rows: usize, cols: usize| program.value(name, rows, cols);
     let (x, w, b, y, s) =
         (values("x", 9, 8), values("w", 8, 7), values("b", 1, 7), values("y", 9, 7), values("s", 9, 7));
-    let (a, wide, spare) = (values("a", 1, 8), values("wide", 9, 8), values("spare", 8, 7));
-    let (p, d) = (values("p", 9, 7), values("d", 9, 7));
-    let mut routine = Routine::new("everything").in_precision(precision);
+    let (a, wide, d) = (values("a", 1, 8), values("wide", 9, 8), values("d", 9, 7));
+    let mut routine = Routine::new("products").in_precision(precision);
     for activation in Activation::ALL {
         for sampling in [None, Some(Sampling::Bernoulli), Some(Sampling::Gaussian), Some(Sampling::Rectified)] {
             if sampling == Some(Sampling::Rectified) && activation != Activation::Softplus {
@@ -51,13 +57,6 @@ fn everything(precision: Precision) -> Result<Program, Error> {
         let up = Op::Linear { input: y, weight: w, transposed: true, bias: a, activation, out: wide, sample: None };
         routine.push(up)?;
         routine.push(Op::Backprop { delta: y, weight: w, transposed: false, output: x, activation, out: wide })?;
-        let kind = LossKind::SquaredError { activation };
-        routine.push(Op::Loss { kind, input: y, target: s, output: None, delta: Some(d) })?;
-    }
-    for kind in [LossKind::CrossEntropy, LossKind::SoftmaxCrossEntropy] {
-        for (output, delta) in [(None, None), (Some(p), None), (None, Some(d)), (Some(p), Some(d))] {
-            routine.push(Op::Loss { kind, input: y, target: s, output, delta })?;
-        }
     }
     let updates = |program: &mut Program, rows: usize, cols: usize| {
         let mut state = |name: &str| program.value(name, rows, cols);
@@ -97,7 +96,7 @@ fn everything(precision: Precision) -> Result<Program, Error> {
             })?;
         }
     }
-    let [squares, costs] = ["squares", "costs"].map(|name| program.value(name, 1, 7));
+    let costs = program.value("costs", 1, 7);
     let kept = program.value("kept", 8, 7);
     let kept4 = program.value("kept4", 8, 8);
     for (update, delta, kept) in
@@ -142,79 +141,12 @@ fn everything(precision: Precision) -> Result<Program, Error> {
         activation: Activation::Relu,
         out: d,
     })?;
-    let window = Window { height: 4, width: 4, channels: 2, kernel: 2, stride: 2, padding: 0 };
-    let seen = program.value("seen", 8, 8);
-    let [map, back] = ["map", "back"].map(|name| program.value(name, 2, 32));
-    let channels = updates(&mut program, 1, 2);
-    routine.push(Op::Unfold { input: map, window, out: seen })?;
-    let activation = Activation::Relu;
-    let layer = FoldTail::Layer { bias: channels[0].target(), activation };
-    for tail in [FoldTail::Sum, layer, FoldTail::Backprop { output: map, activation }] {
-        routine.push(Op::Fold { input: seen, window, tail, out: back })?;
+    // Beside each other where that is possible, and alone.
+    for op in routine.ops() {
+        let mut alone = Routine::new("product").in_precision(precision);
+        alone.push(op.clone())?;
+        program.add(alone);
     }
-    for bias in channels {
-        routine.push(Op::SharedBias { delta: back, bias })?;
-    }
-    let activation = Activation::Logistic;
-    routine.push(Op::Contraction { weight: w, output: y, activation, penalty: 0.1, squares, costs })?;
-    routine.push(Op::ColumnMeans { input: y, times: None, out: squares })?;
-    let sparsity = PenaltyKind::Sparsity { weight: 0.1, target: 0.1, means: squares };
-    for kind in [PenaltyKind::L1 { weight: 0.1 }, sparsity, PenaltyKind::Contractive { weight: 0.1, squares }] {
-        routine.push(Op::Penalty { kind, output: y, activation, delta: d })?;
-    }
-    let missing = Noise::Missing(Missing { first: 3, share: 0.3 });
-    for noise in [Noise::Masking(0.5), Noise::SaltAndPepper(0.5), Noise::Gaussian(0.5), missing] {
-        routine.push(Op::Corrupt { input: y, noise, stream: 2, out: p })?;
-    }
-    let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
-    let [code, overlap, correlation] = [y, s, d];
-    routine.push(Op::Shrink { code, overlap, correlation, prediction: code, shrinkage, out: p })?;
-    for columns in [None, Some(b)] {
-        routine.push(Op::RowSums { input: y, columns })?;
-    }
-    routine.push(Op::MaxNorm { weight: spare, norm: 1.0, rows: true })?;
-    routine.push(Op::TopK { input: y, k: 3, out: p })?;
-    let [noise, code] = ["noise", "code"].map(|name| program.value(name, x.rows, 4));
-    let [moments, back] = ["moments", "back"].map(|name| program.value(name, x.rows, 8));
-    routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 3, noise, out: code })?;
-    routine.push(Op::ReparameterizeBackward { delta: code, moments, noise, kl_weight: 1.0, out: back })?;
-    for kind in [Kind::Bytes, Kind::Rows] {
-        let data = program.data("data", 20, 8, kind);
-        let index = program.data("index", 1, 20, Kind::Index);
-        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: wide })?;
-        routine.push(Op::Gather { data, index: Some(index), first: 0, shift: None, out: wide })?;
-    }
-    let data = program.data("rows", 20, 8, Kind::Rows);
-    routine.push(Op::Scatter { input: x, data })?;
-    for (given, states) in [(None, None), (Some(s), Some(Draw { out: d, stream: 1 }))] {
-        routine.push(Op::Softmax {
-            input: y,
-            groups: Groups { first: 1, classes: 3 },
-            scale: 1.0,
-            given,
-            out: p,
-            states,
-        })?;
-    }
-    routine.push(Op::CopyColumns { input: y, first: 1, out: p, to: 2, columns: 3 })?;
-    for column in [None, Some(b)] {
-        routine.push(Op::Standardize { input: y, shift: column, scale: column, out: p })?;
-    }
-    let labels = program.value("labels", 9, 3);
-    let replica = |program: &mut Program, name: &str| Replica {
-        visible: program.value(format!("v {name}"), 9, 8),
-        inputs: program.value(format!("t {name}"), 9, 7),
-        hidden: program.value(format!("h {name}"), 9, 7),
-    };
-    let chains = ["one", "two"].map(|name| replica(&mut program, name));
-    routine.push(Op::ClassEnergies { inputs: y, weight: w, bias: a, out: labels })?;
-    routine.push(Op::Exchange { chains, bias: a, difference: 0.1, parity: 0, stream: 1 })?;
-    routine.push(Op::Threshold { weight: w, threshold: 0.1 })?;
-    for factors in [Factors::Step, Factors::Fixed(1.0, -1.0)] {
-        routine.push(Op::Combine { x: w, y: spare, factors, out: weights[0].target() })?;
-        routine.push(Op::Combine { x: w, y: spare, factors, out: w })?;
-    }
-    routine.push(Op::Dot { x: w, y: spare })?;
     program.add(routine);
     Ok(program)
 }

@@ -1,13 +1,10 @@
 //! Derivatives on their way back through layers.
 
 use super::bf16_product::Bf16Product;
-use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::times_derivative;
 use super::multiplier::Multiplier;
-use super::panels::Panels;
 use super::product::{Tail, rows_product, units};
-use super::workers::Taking;
 use crate::Activation;
 
 /// What `backprop` does with δ Wᵀ: out = (δ Wᵀ) ⊙ act′(y)

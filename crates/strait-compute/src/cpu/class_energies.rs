@@ -1,10 +1,7 @@
 //! Free energies of rows with each label.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::activate;
-use super::panels::Panels;
-use super::workers::Taking;
 use crate::Activation;
 
 compile_for_each_isa!(

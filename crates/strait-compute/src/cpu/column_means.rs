@@ -1,10 +1,6 @@
 //! Means of columns over a minibatch.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
-use super::panels::Panels;
-use super::workers::Taking;
-use crate::Step;
+use super::kernel::*;
 
 compile_for_each_isa!(
     run = kernel(

@@ -1,9 +1,6 @@
 //! Sums of vectors.
 
-use super::isa::{Target, compile_for_each_isa, multiply_add};
-use super::lanes::WIDTH;
-use super::storage::Values;
-use super::workers::Taking;
+use super::kernel::*;
 
 compile_for_each_isa!(
     run = kernel(x: &Values, y: &Values, factors: (f32, f32), out: &Values, share: Taking<'_>)

@@ -1,11 +1,8 @@
 //! What the contractive penalty needs of a layer.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::times_derivative;
-use super::panels::Panels;
-use super::workers::Taking;
-use crate::{Activation, Step};
+use crate::Activation;
 
 compile_for_each_isa!(
     run = kernel(

@@ -1,7 +1,6 @@
 //! Some columns of a minibatch into another.
 
-use super::panels::Panels;
-use super::workers::Taking;
+use super::kernel::*;
 
 /// out\[:, to + c] = input\[:, first + c]
 pub(super) fn run((input, first): (&Panels, usize), (out, to): (&Panels, usize), columns: usize, share: Taking<'_>) {

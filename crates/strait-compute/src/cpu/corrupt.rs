@@ -1,12 +1,9 @@
 //! Noise on inputs.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
-use super::panels::Panels;
+use super::kernel::*;
 use super::random::{normals, random_words};
-use super::workers::Taking;
+use crate::Noise;
 use crate::philox::uniform;
-use crate::{Noise, Step};
 
 compile_for_each_isa!(
     run = kernel(

@@ -1,10 +1,6 @@
 //! Dot products, for the host.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::WIDTH;
-use super::panels::Shared;
-use super::storage::Values;
-use super::workers::Taking;
+use super::kernel::*;
 use crate::op::DOT_PARTS;
 
 compile_for_each_isa!(run = kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>));

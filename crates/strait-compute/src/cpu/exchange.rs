@@ -1,11 +1,7 @@
 //! Parallel tempering: chains that swap their states.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::WIDTH;
+use super::kernel::*;
 use super::math::exp;
-use super::panels::Panels;
-use super::workers::Taking;
-use crate::Step;
 use crate::philox::{philox, uniform};
 
 /// A chain; see [`Replica`](crate::Replica).

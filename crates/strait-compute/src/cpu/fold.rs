@@ -1,11 +1,8 @@
 //! Windows into maps. Each unit of work is a row of the minibatch.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::{activate, times_derivative};
-use super::panels::Panels;
 use super::windows::{Place, lines, pairs};
-use super::workers::Taking;
 use crate::{Activation, Window};
 
 /// See [`FoldTail`](crate::FoldTail).

@@ -1,9 +1,7 @@
 //! Minibatches out of a data set.
 
-use super::lanes::{Lanes, WIDTH};
-use super::panels::{Panels, Shared};
-use super::workers::Taking;
-use crate::{Shift, Step};
+use super::kernel::*;
+use crate::Shift;
 
 /// A data set, row-major.
 pub(super) enum Data<'a> {

@@ -1,20 +1,15 @@
 //! Gradients of weights and biases: products over the rows of a minibatch, with the optimiser's update applied to each block.
 
+use super::kernel::*;
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
 use super::bf16_product::Bf16Product;
-use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier, row_by_row};
-use super::lanes::{Lanes, WIDTH};
 use super::multiplier::Multiplier;
 use super::nonzero::NonzeroRows;
-use super::panels::Panels;
 use super::product::Tail;
-use super::storage::Values;
 use super::tile::block_product;
 use super::update::{Destination, update};
-use super::workers::Taking;
-use crate::Step;
 
 /// See [`Op::Gradient`](crate::Op::Gradient).
 pub(super) struct Gradient<'a> {

@@ -1,18 +1,15 @@
 //! Layers: a product of rows with weights, its activation and random states.
 
+use super::kernel::*;
 use std::sync::atomic::Ordering;
 
 use super::bf16_product::Bf16Product;
 use super::binary::{self, Lookups, binary_product};
-use super::isa::{Target, compile_for_each_isa, compile_for_each_multiplier};
-use super::lanes::{Lanes, WIDTH};
 use super::math::activate;
 use super::multiplier::Multiplier;
-use super::panels::Panels;
 use super::product::{Tail, rows_product, units};
 use super::random::{draw, random_words};
-use super::workers::Taking;
-use crate::{Activation, Sampling, Step};
+use crate::{Activation, Sampling};
 
 /// What `linear` does with X W: out = act(X W + b), with random states where they are wanted.
 pub(super) struct Linear<'a> {

@@ -1,12 +1,9 @@
 //! Losses, row by row.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::{activate, exp, ln, times_derivative};
-use super::panels::{Panels, Shared};
-use super::workers::Taking;
+use crate::Activation;
 use crate::op::LossKind;
-use crate::{Activation, Step};
 
 /// See [`Op::Loss`](crate::Op::Loss).
 pub(super) struct Loss<'a> {

@@ -1,9 +1,6 @@
 //! Weights of bounded length.
 
-use super::isa::{Target, compile_for_each_isa, row_by_row};
-use super::lanes::{Lanes, WIDTH};
-use super::storage::Values;
-use super::workers::Taking;
+use super::kernel::*;
 
 compile_for_each_isa!(run = kernel(weight: &Values, norm: f32, rows: bool, share: Taking<'_>));
 

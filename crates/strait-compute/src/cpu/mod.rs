@@ -20,6 +20,7 @@ mod fold;
 mod gather;
 mod gradient;
 mod isa;
+mod kernel;
 mod lanes;
 mod linear;
 mod loss;

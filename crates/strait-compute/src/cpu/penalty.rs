@@ -1,11 +1,8 @@
 //! Penalties on the outputs of layers.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::{ln, times_derivative};
-use super::panels::{Panels, Shared};
-use super::workers::Taking;
-use crate::{Activation, Step};
+use crate::Activation;
 
 compile_for_each_isa!(run = kernel(job: &Penalty<'_>, step: &Step, share: Taking<'_>));
 

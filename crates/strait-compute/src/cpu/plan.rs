@@ -120,9 +120,8 @@ impl Plan {
             fresh.retain(|copy| access.written().all(|written| written != copy.tensor));
             let reads = access.read().map(tensor).chain(wanted.iter().map(place)).collect();
             let products = access.products().iter().filter(|_| precision != Precision::F32);
-            let lookups = may_be_binary(routine, number)
-                .map(|x| Lookups::new(x.rows, x.cols, program.name(x)))
-                .transpose()?;
+            let lookups =
+                may_be_binary(routine, number).map(|x| Lookups::new(x.rows, x.cols, program.name(x))).transpose()?;
             let work = Work::Operation { number, products: products.map(|it| copies(*it)).collect(), lookups };
             add(work, reads, access.written().map(tensor).collect(), access.metrics());
         }

@@ -1,13 +1,9 @@
 //! Codes drawn from normal distributions whose moments are learned. They are narrow, so that this kernel and the one of the way back
 //! go element by element.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::exp;
-use super::panels::{Panels, Shared};
 use super::random::{normals, random_words};
-use super::workers::Taking;
-use crate::Step;
 
 /// What both directions use.
 pub(super) struct Latent<'a> {

@@ -1,12 +1,8 @@
 //! The derivative of codes drawn from normal distributions.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::exp;
-use super::panels::Panels;
 use super::reparameterize::Latent;
-use super::workers::Taking;
-use crate::Step;
 
 compile_for_each_isa!(
     run = kernel(

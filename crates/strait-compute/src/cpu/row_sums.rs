@@ -1,10 +1,6 @@
 //! Sums of rows, for the host.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
-use super::panels::{Panels, Shared};
-use super::workers::Taking;
-use crate::Step;
+use super::kernel::*;
 
 compile_for_each_isa!(
     run = kernel(

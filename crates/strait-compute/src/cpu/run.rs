@@ -12,8 +12,8 @@ use super::workers::{Counters, Taking, Workers};
 use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
 use crate::op::access::Product;
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result,
-    Routine, RoutineId, Step, Tensor,
+    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
+    RoutineId, Step, Tensor,
 };
 
 /// Steps between two looks at the stop flag.

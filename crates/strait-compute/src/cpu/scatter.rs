@@ -1,9 +1,6 @@
 //! Minibatches into a data set.
 
-use super::lanes::WIDTH;
-use super::panels::{Panels, Shared};
-use super::workers::Taking;
-use crate::Step;
+use super::kernel::*;
 
 /// data\[offset + r] = input\[r]
 pub(super) fn run(input: &Panels, data: &Shared<f32>, step: &Step, share: Taking<'_>) {

@@ -1,11 +1,7 @@
 //! Gradients of biases that all positions of a map share. Each unit of work is a panel of the bias.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
-use super::panels::Panels;
+use super::kernel::*;
 use super::update::{Destination, update};
-use super::workers::Taking;
-use crate::Step;
 
 compile_for_each_isa!(
     run = kernel(

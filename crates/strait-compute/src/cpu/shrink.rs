@@ -1,10 +1,7 @@
 //! Steps of iterative shrinkage towards sparse codes.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::soft;
-use super::panels::Panels;
-use super::workers::Taking;
 use crate::op::Shrinkage;
 
 compile_for_each_isa!(

@@ -1,14 +1,11 @@
 //! Groups of units that exclude each other: their means and states.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::{exp, logistic};
-use super::panels::Panels;
 use super::random::{draw, random_words};
-use super::workers::Taking;
 use crate::groups::{draw_words, draws};
 use crate::philox::uniform;
-use crate::{Groups, Sampling, Step};
+use crate::{Groups, Sampling};
 
 /// See [`Op::Softmax`](crate::Op::Softmax).
 pub(super) struct Softmax<'a> {

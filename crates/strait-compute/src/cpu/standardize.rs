@@ -1,9 +1,6 @@
 //! Columns shifted and scaled.
 
-use super::isa::{Target, compile_for_each_isa, row_by_row};
-use super::lanes::{Lanes, WIDTH};
-use super::panels::Panels;
-use super::workers::Taking;
+use super::kernel::*;
 
 compile_for_each_isa!(
     run = kernel(

@@ -1,10 +1,7 @@
 //! Sparse weights.
 
-use super::isa::{Target, compile_for_each_isa, row_by_row};
-use super::lanes::WIDTH;
+use super::kernel::*;
 use super::math::soft;
-use super::storage::Values;
-use super::workers::Taking;
 
 compile_for_each_isa!(run = kernel(weight: &Values, threshold: f32, share: Taking<'_>));
 

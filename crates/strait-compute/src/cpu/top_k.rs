@@ -1,9 +1,6 @@
 //! The largest values of rows.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::lanes::Lanes;
-use super::panels::Panels;
-use super::workers::Taking;
+use super::kernel::*;
 
 compile_for_each_isa!(run = kernel(input: &Panels, k: usize, out: &Panels, share: Taking<'_>));
 

@@ -1,9 +1,7 @@
 //! Maps into windows. Each unit of work is a row of the minibatch.
 
-use super::isa::{Target, compile_for_each_isa};
-use super::panels::Panels;
+use super::kernel::*;
 use super::windows::{Place, clear, lines, pairs};
-use super::workers::Taking;
 use crate::Window;
 
 compile_for_each_isa!(run = kernel(input: &Panels, window: &Window, out: &Panels, share: Taking<'_>));

@@ -1,11 +1,6 @@
 //! The rules of optimisers.
 
-use super::isa::{Target, compile_for_each_isa, row_by_row};
-use super::lanes::{Lanes, WIDTH};
-use super::panels::Panels;
-use super::storage::Values;
-use super::workers::Taking;
-use crate::Step;
+use super::kernel::*;
 
 /// Where a gradient goes; the tensors of an [`Update`](crate::Update).
 #[derive(Clone, Copy)]

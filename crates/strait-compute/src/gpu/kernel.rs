@@ -202,15 +202,26 @@ pub(super) fn groups(count: usize, each: usize) -> u32 {
     count.div_ceil(each) as u32
 }
 
+/// Sizes as kernels read them.
+pub(super) fn words<const N: usize>(sizes: [usize; N]) -> Vec<u32> {
+    sizes.map(|size| size as u32).to_vec()
+}
+
 /// A kernel whose invocations take the elements of a tensor in turn.
-pub(super) fn by_element(name: &str, out: Tensor, constants: Vec<(&'static str, u32)>) -> Kernel {
+pub(super) fn by_element(name: &str, parts: &[Part], out: Tensor, constants: Vec<(&'static str, u32)>) -> Kernel {
     let workgroups = groups(out.len(), 64).min(4096);
     Kernel {
         constants,
+        parts: [&[Part::Prelude, Part::Elements], parts].concat(),
         sizes: vec![out.len() as u32, 64 * workgroups],
         workgroups: [workgroups, 1, 1],
         ..Kernel::named(name)
     }
+}
+
+/// A kernel with an invocation for each row and column, so many columns in a workgroup.
+pub(super) fn by_place(name: &str, [rows, cols]: [usize; 2], each: usize) -> Kernel {
+    Kernel { sizes: words([rows, cols]), workgroups: [groups(cols, each), rows as u32, 1], ..Kernel::named(name) }
 }
 
 /// A function `name` of an element of a tensor that may be missing: then it is `none` everywhere.
@@ -232,8 +243,9 @@ fn {name}(i: u32) -> f32 {{ return of_{name}[i]; }}
     )
 }
 
-/// Operands that are read, at bindings 1, 2, ...
-pub(super) fn reads(tensors: &[Option<Tensor>]) -> Vec<(u32, Access, Tensor)> {
-    let numbered = tensors.iter().enumerate();
-    numbered.filter_map(|(i, tensor)| tensor.map(|tensor| (i as u32 + 1, Access::Read, tensor))).collect()
+/// Operands that are read, and behind them results, at bindings 1, 2, ...
+pub(super) fn bound(reads: &[Tensor], writes: &[Tensor]) -> Vec<(u32, Access, Tensor)> {
+    let reads = reads.iter().map(|tensor| (Access::Read, *tensor));
+    let all = reads.chain(writes.iter().map(|tensor| (Access::Write, *tensor)));
+    (1..).zip(all).map(|(binding, (access, tensor))| (binding, access, tensor)).collect()
 }

@@ -3,14 +3,14 @@
 use strait_device::{Access, Matrices};
 use strait_shaders::{Fragments, Operand, Part, SIZE, Shape, Tile, given, operand, product, result};
 
-use super::kernel::{Entry, Kernel, activation_code, groups, reads, summing, update_code};
+use super::kernel::{Entry, Kernel, activation_code, bound, groups, summing, update_code};
 use super::lower::{Lowering, Tiles};
 use crate::op::{Addend, Op, Update};
 use crate::{Sampling, Tensor};
 
 /// Small work that goes with the product of a gradient.
 #[derive(Clone, Copy)]
-enum Role {
+enum Beside {
     Bias(Update),
     InputBias(Update),
     /// The squared errors of the reconstructions, whose numbers start there in the metrics of a step.
@@ -125,12 +125,7 @@ impl Lowering<'_> {
         };
         let strides = if *transposed { [1, weight.cols] } else { [weight.cols, 1] };
         let sizes = Sizes { m: out.rows, n: out.cols, k: input.cols, a: [input.cols, 1], b: strides };
-        let mut buffers = vec![
-            (1, Access::Read, *input),
-            (2, Access::Read, *weight),
-            (3, Access::Read, *bias),
-            (4, Access::Write, *out),
-        ];
+        let mut buffers = bound(&[*input, *weight, *bias], &[*out]);
         let mut constants = vec![("ACTIVATION", activation_code(*activation))];
         let draw = match sample {
             None => Part::DrawNone,
@@ -159,12 +154,7 @@ impl Lowering<'_> {
         };
         let strides = if *transposed { [weight.cols, 1] } else { [1, weight.cols] };
         let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: strides };
-        let buffers = vec![
-            (1, Access::Read, *delta),
-            (2, Access::Read, *weight),
-            (3, Access::Read, *output),
-            (4, Access::Write, *out),
-        ];
+        let buffers = bound(&[*delta, *weight, *output], &[*out]);
         let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::OnePhase, Part::Backprop];
         let constants = vec![("ACTIVATION", activation_code(*activation))];
         let of_tail = |wide: bool| given("y", 3, wide) + &result("out", 4, wide);
@@ -177,19 +167,20 @@ impl Lowering<'_> {
         let Op::Gradient { bias, input_bias, .. } = op else {
             unreachable!("called for gradients");
         };
-        let roles: Vec<Role> = [bias.map(Role::Bias), input_bias.map(Role::InputBias), errors.map(Role::Errors)]
-            .into_iter()
-            .flatten()
-            .collect();
-        let whole = self.gradient_kernel(op, true, &roles);
+        let beside: Vec<Beside> =
+            [bias.map(Beside::Bias), input_bias.map(Beside::InputBias), errors.map(Beside::Errors)]
+                .into_iter()
+                .flatten()
+                .collect();
+        let whole = self.gradient_kernel(op, true, &beside);
         if whole.bound(self.pieces) <= self.most_buffers {
             return vec![whole];
         }
-        let alone = roles.iter().map(|role| self.gradient_kernel(op, false, std::slice::from_ref(role)));
+        let alone = beside.iter().map(|role| self.gradient_kernel(op, false, std::slice::from_ref(role)));
         std::iter::once(self.gradient_kernel(op, true, &[])).chain(alone).collect()
     }
 
-    fn gradient_kernel(&self, op: &Op, with_product: bool, roles: &[Role]) -> Kernel {
+    fn gradient_kernel(&self, op: &Op, with_product: bool, beside: &[Beside]) -> Kernel {
         let Op::Gradient { positive: (x, d), negative, weight, plus, positions, scale, .. } = op else {
             unreachable!("called for gradients");
         };
@@ -197,7 +188,8 @@ impl Lowering<'_> {
         let tile = self.choose(&sizes);
         let lanes = tile.invocations();
         let (across, down) = tiles(tile, &sizes);
-        let mut buffers = reads(&[Some(*x), Some(*d), negative.map(|pair| pair.0), negative.map(|pair| pair.1)]);
+        let statistics = [Some((*x, *d)), *negative].into_iter().flatten().flat_map(|(x, d)| [x, d]);
+        let mut buffers = bound(&statistics.collect::<Vec<_>>(), &[]);
         let [a, b] = sizes.operands(tile, self.whole_vectors);
         let mut main = operand("a", 1, a.wide) + &operand("b", 2, b.wide);
         if negative.is_some() {
@@ -222,23 +214,23 @@ impl Lowering<'_> {
             let tail = if wide { Part::GradientWide } else { Part::GradientNarrow };
             parts.extend([Part::Gradient, tail, added]);
         }
-        if roles.iter().any(|role| matches!(role, Role::Bias(_) | Role::InputBias(_))) {
+        if beside.iter().any(|role| matches!(role, Beside::Bias(_) | Beside::InputBias(_))) {
             parts.push(Part::Columns);
         }
         let mut other = String::new();
         let (mut count, mut start) = (0, 0);
-        for role in roles {
+        for role in beside {
             let (part, call, each) = match role {
-                Role::Bias(bias) => {
+                Beside::Bias(bias) => {
                     update("bias", bias, 8, false, &mut main);
                     (Part::Bias, format!("bias(role - {count}u, lane)"), summing(sizes.n))
                 }
-                Role::InputBias(bias) => {
+                Beside::InputBias(bias) => {
                     update("input_bias", bias, 11, false, &mut main);
                     let call = format!("input_bias(role - {count}u, lane)");
                     (Part::InputBias, call, summing(sizes.m))
                 }
-                Role::Errors(at) => {
+                Beside::Errors(at) => {
                     start = *at;
                     (Part::Errors, format!("errors(role - {count}u, lane)"), sizes.k as u32)
                 }
@@ -273,7 +265,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
                 };
             }
         }
-        if !roles.is_empty() {
+        if !beside.is_empty() {
             main += &format!("fn other(role: u32, lane: u32) {{\n{other}}}\n");
         }
         let phases = if negative.is_some() { 2 } else { 1 };
@@ -286,7 +278,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
             main += "    other(group.x, lane);\n}\n";
             [count, 1, 1]
         };
-        let metrics = roles.iter().any(|role| matches!(role, Role::Errors(_)));
+        let metrics = beside.iter().any(|role| matches!(role, Beside::Errors(_)));
         let mut words = sizes.words();
         words.extend([across, down, self.width as u32, start as u32, workgroups[0]]);
         let name = if with_product { "gradient" } else { "beside the gradient" };
@@ -307,7 +299,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
             workgroups,
             product: with_product.then_some(Entry {
                 invocations: lanes,
-                others: !roles.is_empty(),
+                others: !beside.is_empty(),
                 work: sizes.work(),
             }),
         }

@@ -119,7 +119,7 @@ pub(crate) fn by_row(batch: usize, width: usize) -> Vec<Case> {
     let gather = Op::Gather { data, index, first: 0, shift: None, out };
     vec![
         b.finish(format!("gather {batch}x{width}"), vec![gather], vec![step(batch)]),
-        loss(batch, width, LossKind::CrossEntropy, batch, true),
+        loss(batch, width, LossKind::CrossEntropy, batch, [true; 2]),
     ]
 }
 
@@ -169,14 +169,15 @@ pub(crate) fn gradient(batch: usize, inner: usize, cols: usize, kind: usize, con
     b.finish(name, vec![op], vec![step(active), step(active)])
 }
 
-pub(crate) fn loss(batch: usize, cols: usize, kind: LossKind, active: usize, outputs: bool) -> Case {
+/// A loss; `wanted` are its outputs and its derivatives.
+pub(crate) fn loss(batch: usize, cols: usize, kind: LossKind, active: usize, wanted: [bool; 2]) -> Case {
     let mut b = Builder::new();
     let input = b.values("z", batch, cols);
     let target = b.values("target", batch, cols);
-    let output = outputs.then(|| b.values("p", batch, cols));
-    let delta = outputs.then(|| b.values("delta", batch, cols));
+    let output = wanted[0].then(|| b.values("p", batch, cols));
+    let delta = wanted[1].then(|| b.values("delta", batch, cols));
     let op = Op::Loss { kind, input, target, output, delta };
-    b.finish(format!("loss {batch}({active})x{cols} {kind:?} outputs={outputs}"), vec![op], vec![step(active)])
+    b.finish(format!("loss {batch}({active})x{cols} {kind:?} wanted={wanted:?}"), vec![op], vec![step(active)])
 }
 
 fn inputs_of(case: &Case) -> Vec<Tensor> {
