@@ -1,7 +1,6 @@
 //! Derivatives on their way back through layers.
 
-use super::access::{Access, Product, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(delta: Tensor, weight: Tensor, transposed: bool, output: Tensor, out: Tensor) -> Access {
     let fits = || {
@@ -13,13 +12,8 @@ pub(super) fn access(delta: Tensor, weight: Tensor, transposed: bool, output: Te
         same("the layer's output", output, delta.rows, cols)?;
         same("the result", out, delta.rows, cols)
     };
-    Access {
-        name: "backprop",
-        reads: reads([delta, weight, output]),
-        writes: computed([out]),
-        rows: Rows::Any,
-        report: Report::Nothing,
-        work: Work::Products(vec![Product::Layer { input: delta, weight, transposed: !transposed }]),
-        fits: fits(),
-    }
+    let reads = reads([delta, weight, output]);
+    let writes = computed([out]);
+    let work = Work::Products(vec![Product::Layer { input: delta, weight, transposed: !transposed }]);
+    Access { name: "backprop", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits: fits() }
 }

@@ -1,7 +1,6 @@
 //! Free energies of rows with each label.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(inputs: Tensor, weight: Tensor, bias: Tensor, out: Tensor) -> Access {
     let fits = || {

@@ -1,7 +1,6 @@
 //! Means of columns over a minibatch.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(input: Tensor, times: Option<Tensor>, out: Tensor) -> Access {
     let fits = || {

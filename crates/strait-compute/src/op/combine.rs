@@ -1,7 +1,6 @@
 //! Sums of vectors.
 
-use super::access::{Access, Report, Rows, Work, Write, in_place, same};
-use crate::Tensor;
+use super::*;
 
 /// The factors of [`Op::Combine`](crate::Op::Combine).
 #[derive(Clone, Copy, PartialEq, Debug)]

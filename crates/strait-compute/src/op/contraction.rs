@@ -1,7 +1,6 @@
 //! What the contractive penalty needs of a layer.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(weight: Tensor, output: Tensor, squares: Tensor, costs: Tensor) -> Access {
     let fits = || {

@@ -1,7 +1,6 @@
 //! Some columns of a minibatch into another.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(input: Tensor, first: usize, out: Tensor, to: usize, columns: usize) -> Access {
     let fits = || {

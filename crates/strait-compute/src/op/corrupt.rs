@@ -1,7 +1,6 @@
 //! Noise on inputs.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::{Missing, Noise, Tensor};
+use super::*;
 
 pub(super) fn access(input: Tensor, noise: Noise, out: Tensor) -> Access {
     let fits = || {

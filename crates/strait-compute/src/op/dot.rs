@@ -1,7 +1,6 @@
 //! Dot products, for the host.
 
-use super::access::{Access, Report, Rows, Work, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(x: Tensor, y: Tensor) -> Access {
     let (fits, work) = (same("y", y, x.rows, x.cols), Work::Elements(2 * x.len() as u64));

@@ -1,7 +1,6 @@
 //! Parallel tempering: chains that swap their states.
 
-use super::access::{Access, Report, Rows, Work, Write, in_place, reads, same};
-use crate::Tensor;
+use super::*;
 
 /// A chain of Gibbs sampling, as [`Op::Exchange`](crate::Op::Exchange) sees it.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,7 +1,6 @@
 //! Windows into maps.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::{Activation, Tensor, Window};
+use super::*;
 
 /// What [`Op::Fold`](crate::Op::Fold) makes of the sums.
 #[derive(Clone, Copy, PartialEq, Debug)]

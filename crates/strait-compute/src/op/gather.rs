@@ -1,7 +1,6 @@
 //! Minibatches out of a data set.
 
-use super::access::{Access, Report, Rows, Work, Write, reads};
-use crate::{Kind, Shift, Tensor};
+use super::*;
 
 pub(super) fn access(data: Tensor, index: Option<Tensor>, first: usize, shift: Option<Shift>, out: Tensor) -> Access {
     let fits = || {
@@ -19,13 +18,8 @@ pub(super) fn access(data: Tensor, index: Option<Tensor>, first: usize, shift: O
         }
         Ok(())
     };
-    Access {
-        name: "gather",
-        reads: reads([Some(data), index]),
-        writes: vec![Write::Bits(out)],
-        rows: Rows::Data { data, index, minibatch: out },
-        report: Report::Nothing,
-        work: Work::Little,
-        fits: fits(),
-    }
+    let reads = reads([Some(data), index]);
+    let writes = vec![Write::Bits(out)];
+    let rows = Rows::Data { data, index, minibatch: out };
+    Access { name: "gather", reads, writes, rows, report: Report::Nothing, work: Work::Little, fits: fits() }
 }

@@ -1,8 +1,6 @@
 //! Gradients of weights and biases.
 
-use super::Update;
-use super::access::{Access, Fits, Product, Report, Rows, Work, in_place, reads, same, updated};
-use crate::Tensor;
+use super::*;
 
 /// What is added to the gradient of a weight matrix, whatever becomes of that.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -70,13 +68,8 @@ pub(super) fn access(
     let (moments, writes) = updated(updates.into_iter().flatten());
     let product =
         |(i, (left, right))| Product::Statistics { left, right, negated: i == 0 && negative.is_some(), positions };
-    Access {
-        name: "gradient",
-        reads: [reads(phases().flat_map(|(x, d)| [x, d])), added, moments].concat(),
-        writes,
-        rows: Rows::Of(x.rows / positions.max(1)),
-        report: Report::Nothing,
-        work: Work::Products(phases().enumerate().map(product).collect()),
-        fits: fits(),
-    }
+    let reads = [reads(phases().flat_map(|(x, d)| [x, d])), added, moments].concat();
+    let rows = Rows::Of(x.rows / positions.max(1));
+    let work = Work::Products(phases().enumerate().map(product).collect());
+    Access { name: "gradient", reads, writes, rows, report: Report::Nothing, work, fits: fits() }
 }

@@ -1,7 +1,6 @@
 //! Layers.
 
-use super::access::{Access, Product, Report, Rows, Work, Write, reads, same};
-use crate::{Activation, Sampling, Tensor};
+use super::*;
 
 /// The random states drawn beside the mean by [`Op::Linear`](crate::Op::Linear).
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,13 +39,8 @@ pub(super) fn access(
         Sampling::Bernoulli => Write::Bits(out),
         Sampling::Gaussian | Sampling::Rectified => Write::Computed(out),
     });
-    Access {
-        name: "linear",
-        reads: reads([input, weight, bias]),
-        writes: [Write::Computed(out)].into_iter().chain(states).collect(),
-        rows: Rows::Any,
-        report: Report::Nothing,
-        work: Work::Products(vec![Product::Layer { input, weight, transposed }]),
-        fits: fits(),
-    }
+    let reads = reads([input, weight, bias]);
+    let writes = [Write::Computed(out)].into_iter().chain(states).collect();
+    let work = Work::Products(vec![Product::Layer { input, weight, transposed }]);
+    Access { name: "linear", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits: fits() }
 }

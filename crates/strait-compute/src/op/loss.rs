@@ -1,7 +1,6 @@
 //! Losses.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::{Activation, Tensor};
+use super::*;
 
 /// A loss, by the outputs it expects and the derivative it passes on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

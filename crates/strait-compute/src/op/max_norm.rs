@@ -1,7 +1,6 @@
 //! Weights of bounded length.
 
-use super::access::{Access, Report, Rows, Work, Write, in_place};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(weight: Tensor, norm: f32) -> Access {
     let fits = match norm.is_finite() && norm > 0.0 {

@@ -45,10 +45,10 @@ pub use shrink::Shrinkage;
 pub use softmax::Draw;
 pub use update::Update;
 
-use access::Access;
 pub(crate) use access::DOT_PARTS;
+use access::{Access, Fits, Product, Report, Rows, Work, Write, computed, in_place, reads, same, updated};
 
-use crate::{Activation, Groups, Noise, Shift, Tensor, Window};
+use crate::{Activation, Groups, Kind, Missing, Noise, Sampling, Shift, Tensor, Window};
 
 /// One operation.
 #[expect(clippy::large_enum_variant, reason = "a program holds dozens of operations, not millions")]
@@ -480,33 +480,14 @@ impl Op {
                 std::iter::once((weight, true)).chain(biases).collect()
             }
             Self::SharedBias { bias, .. } => vec![(bias, false)],
-            Self::Gather { .. }
-            | Self::Scatter { .. }
-            | Self::CopyColumns { .. }
-            | Self::Linear { .. }
-            | Self::Backprop { .. }
-            | Self::Unfold { .. }
-            | Self::Fold { .. }
-            | Self::Update { .. }
-            | Self::Reduce { .. }
-            | Self::Loss { .. }
-            | Self::Corrupt { .. }
-            | Self::TopK { .. }
-            | Self::ColumnMeans { .. }
-            | Self::Contraction { .. }
-            | Self::Shrink { .. }
-            | Self::MaxNorm { .. }
-            | Self::Threshold { .. }
-            | Self::Standardize { .. }
-            | Self::ClassEnergies { .. }
-            | Self::Exchange { .. }
-            | Self::Penalty { .. }
-            | Self::Reparameterize { .. }
-            | Self::ReparameterizeBackward { .. }
-            | Self::RowSums { .. }
-            | Self::Softmax { .. }
-            | Self::Combine { .. }
-            | Self::Dot { .. } => Vec::new(),
+            #[rustfmt::skip]
+            Self::Gather { .. } | Self::Scatter { .. } | Self::CopyColumns { .. } | Self::Linear { .. }
+            | Self::Backprop { .. } | Self::Unfold { .. } | Self::Fold { .. } | Self::Update { .. }
+            | Self::Reduce { .. } | Self::Loss { .. } | Self::Corrupt { .. } | Self::TopK { .. }
+            | Self::ColumnMeans { .. } | Self::Contraction { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }
+            | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
+            | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
+            | Self::Softmax { .. } | Self::Combine { .. } | Self::Dot { .. } => Vec::new(),
         }
     }
 

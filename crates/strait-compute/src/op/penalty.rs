@@ -1,7 +1,6 @@
 //! Penalties on the outputs of layers.
 
-use super::access::{Access, Report, Rows, Work, computed, in_place, reads, same};
-use crate::{Activation, Tensor};
+use super::*;
 
 /// A penalty on the outputs y of a layer.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,7 +1,6 @@
 //! Sums over processes that train together.
 
-use super::access::{Access, Report, Rows, Work, computed, in_place};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(tensors: &[Tensor]) -> Access {
     let (reads, writes) = (in_place(tensors.iter().copied()), computed(tensors.iter().copied()));

@@ -1,7 +1,6 @@
 //! Codes drawn from normal distributions.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(moments: Tensor, noise: Tensor, out: Tensor) -> Access {
     let fits = || {

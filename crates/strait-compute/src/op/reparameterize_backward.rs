@@ -1,7 +1,6 @@
 //! The derivative of codes drawn from normal distributions.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(delta: Tensor, moments: Tensor, noise: Tensor, out: Tensor) -> Access {
     let fits = || {

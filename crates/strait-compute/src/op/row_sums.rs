@@ -1,7 +1,6 @@
 //! Sums of rows, for the host.
 
-use super::access::{Access, Report, Rows, Work, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(input: Tensor, columns: Option<Tensor>) -> Access {
     let fits = columns.map_or(Ok(()), |columns| same("the numbers of the columns", columns, 1, input.cols));

@@ -1,7 +1,6 @@
 //! Minibatches into a data set.
 
-use super::access::{Access, Report, Rows, Work, Write, reads, same};
-use crate::{Kind, Tensor};
+use super::*;
 
 pub(super) fn access(input: Tensor, data: Tensor) -> Access {
     let fits = match data.kind {

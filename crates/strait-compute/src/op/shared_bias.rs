@@ -1,8 +1,6 @@
 //! Gradients of biases that all positions of a map share.
 
-use super::Update;
-use super::access::{Access, Report, Rows, Work, reads, same, updated};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(delta: Tensor, bias: Update) -> Access {
     let fits = || {

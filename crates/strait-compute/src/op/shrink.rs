@@ -1,7 +1,6 @@
 //! Steps of iterative shrinkage towards sparse codes.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 /// The numbers of [`Op::Shrink`](crate::Op::Shrink).
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,7 +1,6 @@
 //! Groups of units that exclude each other.
 
-use super::access::{Access, Report, Rows, Work, Write, reads, same};
-use crate::{Groups, Tensor};
+use super::*;
 
 /// Random states drawn beside means by [`Op::Softmax`](crate::Op::Softmax).
 #[derive(Clone, Copy, PartialEq, Debug)]

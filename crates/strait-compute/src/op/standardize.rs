@@ -1,7 +1,6 @@
 //! Columns shifted and scaled.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(input: Tensor, shift: Option<Tensor>, scale: Option<Tensor>, out: Tensor) -> Access {
     let fits = || {

@@ -1,7 +1,6 @@
 //! Sparse weights.
 
-use super::access::{Access, Report, Rows, Work, Write, in_place};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(weight: Tensor, threshold: f32) -> Access {
     let fits = match threshold.is_finite() && threshold >= 0.0 {

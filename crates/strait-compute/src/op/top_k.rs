@@ -1,7 +1,6 @@
 //! The largest values of rows.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::Tensor;
+use super::*;
 
 pub(super) fn access(input: Tensor, k: usize, out: Tensor) -> Access {
     let fits = match (1..=input.cols).contains(&k) {

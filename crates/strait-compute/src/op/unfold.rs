@@ -1,7 +1,6 @@
 //! Maps into windows.
 
-use super::access::{Access, Report, Rows, Work, computed, reads, same};
-use crate::{Tensor, Window};
+use super::*;
 
 pub(super) fn access(input: Tensor, window: Window, out: Tensor) -> Access {
     let fits = || {

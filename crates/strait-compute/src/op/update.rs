@@ -1,7 +1,6 @@
 //! The rules of optimisers.
 
-use super::access::{Access, Report, Rows, Work, reads, same, updated};
-use crate::Tensor;
+use super::*;
 
 /// What becomes of a gradient g, the mean over the active rows: the tail of [`Op::Gradient`](crate::Op::Gradient) and [`Op::SharedBias`](crate::Op::SharedBias).
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,61 +1,56 @@
 //! Gradients of weights and biases.
 
-use super::Replay;
-use super::matrix::{matrix, sum_of_products};
-use crate::Tensor;
-use crate::op::{Addend, Update};
+use super::*;
 
-impl Replay<'_> {
-    pub(super) fn gradient(
-        &self,
-        positive: (Tensor, Tensor),
-        negative: Option<(Tensor, Tensor)>,
-        updates: [Option<Update>; 3],
-        plus: Option<Addend>,
-        positions: usize,
-        scale: f32,
-    ) {
-        let active = self.active();
-        let all = active * positions;
-        let terms = |i: usize, j: usize| (0..all).map(move |r| [(r, i), (r, j)]);
-        let product = |(x, d): (Tensor, Tensor)| {
-            let (x, d) = (self.factor(x), self.factor(d));
-            let cols = d.high.cols;
-            matrix(x.high.cols, cols, |i, j| sum_of_products(&x, &d, terms(i, j)))
+pub(super) fn run(
+    at: &Replay<'_>,
+    positive: (Tensor, Tensor),
+    negative: Option<(Tensor, Tensor)>,
+    updates: [Option<Update>; 3],
+    plus: Option<Addend>,
+    positions: usize,
+    scale: f32,
+) {
+    let active = at.active();
+    let all = active * positions;
+    let terms = |i: usize, j: usize| (0..all).map(move |r| [(r, i), (r, j)]);
+    let product = |(x, d): (Tensor, Tensor)| {
+        let (x, d) = (at.factor(x), at.factor(d));
+        let cols = d.high.cols;
+        matrix(x.high.cols, cols, |i, j| sum_of_products(&x, &d, terms(i, j)))
+    };
+    let sums = |tensor: Tensor| {
+        let rows = at.get(tensor);
+        matrix(1, tensor.cols, |_, c| (0..all).map(|r| rows.at(r, c)).sum())
+    };
+    // What the negative phase has more than the positive one, or the positive one where it is alone.
+    let mean = |positive: Vec<f64>, negative: Option<Vec<f64>>| -> Vec<f64> {
+        let difference = match negative {
+            Some(negative) => negative.iter().zip(&positive).map(|(minus, plus)| minus - plus).collect(),
+            None => positive,
         };
-        let sums = |tensor: Tensor| {
-            let rows = self.get(tensor);
-            matrix(1, tensor.cols, |_, c| (0..all).map(|r| rows.at(r, c)).sum())
-        };
-        // What the negative phase has more than the positive one, or the positive one where it is alone.
-        let mean = |positive: Vec<f64>, negative: Option<Vec<f64>>| -> Vec<f64> {
-            let difference = match negative {
-                Some(negative) => negative.iter().zip(&positive).map(|(minus, plus)| minus - plus).collect(),
-                None => positive,
-            };
-            difference.into_iter().map(|sum: f64| f64::from(scale) * sum / active as f64).collect()
-        };
-        let mut gradient = mean(product(positive), negative.map(product));
-        match plus {
-            None => {}
-            Some(Addend::Decay { weight, costs }) => {
-                let (w, costs) = (self.get(weight), self.get(costs));
-                let terms = w.values.iter().zip(costs.values.iter().cycle());
-                gradient.iter_mut().zip(terms).for_each(|(g, (w, cost))| *g += cost * w);
-            }
-            Some(Addend::Gradient(other)) => {
-                gradient.iter_mut().zip(self.get(other).values).for_each(|(g, other)| *g += other);
-            }
+        difference.into_iter().map(|sum: f64| f64::from(scale) * sum / active as f64).collect()
+    };
+    let mut gradient = mean(product(positive), negative.map(product));
+    match plus {
+        None => {}
+        Some(Addend::Decay { weight, costs }) => {
+            let (w, costs) = (at.get(weight), at.get(costs));
+            let terms = w.values.iter().zip(costs.values.iter().cycle());
+            gradient.iter_mut().zip(terms).for_each(|(g, (w, cost))| *g += cost * w);
         }
-        let [weight, bias, input_bias] = updates;
-        if let Some(weight) = weight {
-            self.follow(weight, gradient, f64::from(self.step.weight_cost));
+        Some(Addend::Gradient(other)) => {
+            gradient.iter_mut().zip(at.get(other).values).for_each(|(g, other)| *g += other);
         }
-        if let Some(bias) = bias {
-            self.follow(bias, mean(sums(positive.1), negative.map(|(_, h)| sums(h))), 0.0);
-        }
-        if let Some(bias) = input_bias {
-            self.follow(bias, mean(sums(positive.0), negative.map(|(v, _)| sums(v))), 0.0);
-        }
+    }
+    let [weight, bias, input_bias] = updates;
+    if let Some(weight) = weight {
+        follow(at, weight, gradient, f64::from(at.step.weight_cost));
+    }
+    if let Some(bias) = bias {
+        follow(at, bias, mean(sums(positive.1), negative.map(|(_, h)| sums(h))), 0.0);
+    }
+    if let Some(bias) = input_bias {
+        follow(at, bias, mean(sums(positive.0), negative.map(|(v, _)| sums(v))), 0.0);
     }
 }

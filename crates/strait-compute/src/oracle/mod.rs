@@ -34,11 +34,18 @@ mod unfold;
 mod update;
 mod windows;
 
-use matrix::{Factor, Matrix, matrix};
+use draw::{draw, draw_class, draw_uniform};
+use matrix::{Factor, Matrix, log_sum_exp, matrix, sum_of_products};
 pub use run::Oracle;
 use run::Run;
+use update::follow;
+use windows::{map_index, seen_at};
 
-use crate::{Op, Operands, Step, Tensor};
+use crate::groups::draws;
+use crate::op::{
+    Addend, DOT_PARTS, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Update,
+};
+use crate::{Activation, Groups, Kind, Noise, Operands, Sampling, Shift, Step, Tensor, Window};
 
 /// One step of a routine.
 struct Replay<'a> {
@@ -73,54 +80,56 @@ impl Replay<'_> {
 
     fn execute(&mut self, op: &Op) {
         match *op {
-            Op::Gather { data, index, first, shift, out } => self.gather(data, index, first, shift, out),
-            Op::Scatter { input, data } => self.scatter(input, data),
-            Op::CopyColumns { input, first, out, to, columns } => self.copy_columns(input, first, out, to, columns),
+            Op::Gather { data, index, first, shift, out } => gather::run(self, data, index, first, shift, out),
+            Op::Scatter { input, data } => scatter::run(self, input, data),
+            Op::CopyColumns { input, first, out, to, columns } => {
+                copy_columns::run(self, input, first, out, to, columns)
+            }
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
-                self.linear(input, (weight, transposed), bias, activation, out, sample)
+                linear::run(self, input, (weight, transposed), bias, activation, out, sample)
             }
             Op::Backprop { delta, weight, transposed, output, activation, out } => {
-                self.backprop(delta, (weight, transposed), output, activation, out)
+                backprop::run(self, delta, (weight, transposed), output, activation, out)
             }
             Op::Gradient { positive, negative, weight, bias, input_bias, plus, positions, scale } => {
-                self.gradient(positive, negative, [Some(weight), bias, input_bias], plus, positions, scale)
+                gradient::run(self, positive, negative, [Some(weight), bias, input_bias], plus, positions, scale)
             }
-            Op::Update { gradient, update, decays } => self.update(gradient, update, decays),
+            Op::Update { gradient, update, decays } => update::run(self, gradient, update, decays),
             // There is no other process.
             Op::Reduce { .. } => {}
-            Op::Unfold { input, window, out } => self.unfold(input, window, out),
-            Op::Fold { input, window, tail, out } => self.fold(input, window, tail, out),
-            Op::SharedBias { delta, bias } => self.shared_bias(delta, bias),
-            Op::Loss { kind, input, target, output, delta } => self.loss(kind, input, target, output, delta),
-            Op::Corrupt { input, noise, stream, out } => self.corrupt(input, noise, stream, out),
-            Op::TopK { input, k, out } => self.top_k(input, k, out),
-            Op::ColumnMeans { input, times, out } => self.column_means(input, times, out),
-            Op::Penalty { kind, output, activation, delta } => self.penalty(kind, output, activation, delta),
+            Op::Unfold { input, window, out } => unfold::run(self, input, window, out),
+            Op::Fold { input, window, tail, out } => fold::run(self, input, window, tail, out),
+            Op::SharedBias { delta, bias } => shared_bias::run(self, delta, bias),
+            Op::Loss { kind, input, target, output, delta } => loss::run(self, kind, input, target, output, delta),
+            Op::Corrupt { input, noise, stream, out } => corrupt::run(self, input, noise, stream, out),
+            Op::TopK { input, k, out } => top_k::run(self, input, k, out),
+            Op::ColumnMeans { input, times, out } => column_means::run(self, input, times, out),
+            Op::Penalty { kind, output, activation, delta } => penalty::run(self, kind, output, activation, delta),
             Op::Contraction { weight, output, activation, penalty, squares, costs } => {
-                self.contraction(weight, output, activation, penalty, squares, costs)
+                contraction::run(self, weight, output, activation, penalty, squares, costs)
             }
             Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
-                self.shrink(code, [overlap, correlation, prediction], shrinkage, out)
+                shrink::run(self, code, [overlap, correlation, prediction], shrinkage, out)
             }
-            Op::RowSums { input, columns } => self.row_sums(input, columns),
-            Op::MaxNorm { weight, norm, rows } => self.max_norm(weight, norm, rows),
+            Op::RowSums { input, columns } => row_sums::run(self, input, columns),
+            Op::MaxNorm { weight, norm, rows } => max_norm::run(self, weight, norm, rows),
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
-                self.reparameterize(moments, kl_weight, stream, noise, out)
+                reparameterize::run(self, moments, kl_weight, stream, noise, out)
             }
             Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => {
-                self.reparameterize_backward(delta, moments, noise, kl_weight, out)
+                reparameterize_backward::run(self, delta, moments, noise, kl_weight, out)
             }
             Op::Softmax { input, groups, scale, given, out, states } => {
-                self.softmax(input, groups, scale, given, out, states)
+                softmax::run(self, input, groups, scale, given, out, states)
             }
-            Op::Threshold { weight, threshold } => self.threshold(weight, threshold),
-            Op::Standardize { input, shift, scale, out } => self.standardize(input, shift, scale, out),
-            Op::ClassEnergies { inputs, weight, bias, out } => self.class_energies(inputs, weight, bias, out),
+            Op::Threshold { weight, threshold } => threshold::run(self, weight, threshold),
+            Op::Standardize { input, shift, scale, out } => standardize::run(self, input, shift, scale, out),
+            Op::ClassEnergies { inputs, weight, bias, out } => class_energies::run(self, inputs, weight, bias, out),
             Op::Exchange { chains, bias, difference, parity, stream } => {
-                self.exchange(chains, bias, difference, parity, stream)
+                exchange::run(self, chains, bias, difference, parity, stream)
             }
-            Op::Combine { x, y, factors, out } => self.combine(x, y, factors, out),
-            Op::Dot { x, y } => self.dot(x, y),
+            Op::Combine { x, y, factors, out } => combine::run(self, x, y, factors, out),
+            Op::Dot { x, y } => dot::run(self, x, y),
         }
     }
 }

@@ -1,23 +1,19 @@
 //! Steps of iterative shrinkage towards sparse codes.
 
-use super::Replay;
-use crate::Tensor;
-use crate::op::Shrinkage;
+use super::*;
 
-impl Replay<'_> {
-    pub(super) fn shrink(
-        &self,
-        code: Tensor,
-        [overlap, correlation, prediction]: [Tensor; 3],
-        shrinkage: Shrinkage,
-        out: Tensor,
-    ) {
-        let [z, s, c, f] = [code, overlap, correlation, prediction].map(|tensor| self.get(tensor).values);
-        let [rate, sparsity, pull] = [shrinkage.rate, shrinkage.sparsity, shrinkage.pull].map(f64::from);
-        let shrunk = |i: usize| {
-            let v = z[i] - rate * (2.0 * (s[i] - c[i]) + 2.0 * pull * (z[i] - f[i]));
-            v.signum() * (v.abs() - rate * sparsity).max(0.0)
-        };
-        self.set(out, (0..out.len()).map(shrunk).collect());
-    }
+pub(super) fn run(
+    at: &Replay<'_>,
+    code: Tensor,
+    [overlap, correlation, prediction]: [Tensor; 3],
+    shrinkage: Shrinkage,
+    out: Tensor,
+) {
+    let [z, s, c, f] = [code, overlap, correlation, prediction].map(|tensor| at.get(tensor).values);
+    let [rate, sparsity, pull] = [shrinkage.rate, shrinkage.sparsity, shrinkage.pull].map(f64::from);
+    let shrunk = |i: usize| {
+        let v = z[i] - rate * (2.0 * (s[i] - c[i]) + 2.0 * pull * (z[i] - f[i]));
+        v.signum() * (v.abs() - rate * sparsity).max(0.0)
+    };
+    at.set(out, (0..out.len()).map(shrunk).collect());
 }
