@@ -4,17 +4,17 @@
 //! constants and, for matrix products, a function generated for a [`Tile`] shape.
 
 mod fragments;
+mod matmul;
 mod matrices;
 mod pair;
 mod pieces;
-mod product;
 mod staging;
 
 pub use fragments::Fragments;
+pub use matmul::{Tile, product};
 pub use matrices::{given, operand, result};
 pub use pair::{SECOND, SIZE, alone, pair};
 pub use pieces::Pieces;
-pub use product::{Tile, product};
 pub use staging::Operand;
 
 /// How a product is computed.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::op::access::{Product, Report, Rows};
+use crate::op::access::{Matmul, Report, Rows};
 use crate::{Error, Kind, Operands, Precision, Program, Result, Routine, RoutineId, Step, Tensor, roles};
 
 /// The contents of a tensor on a device, shared between executions on that device.
@@ -339,13 +339,13 @@ pub(crate) fn check_routines(program: &Program) -> Result<()> {
         let rounds = routine.precision() != Precision::F32;
         for access in routine.accesses() {
             computed.extend(access.writes.iter().filter(|write| !write.renews()).map(|write| write.tensor()));
-            for product in access.products() {
+            for product in access.matmuls() {
                 match *product {
-                    Product::Layer { weight, transposed, .. } if transposed || rounds => copied.push(weight),
-                    Product::Statistics { left, right, positions, .. } if rounds => {
+                    Matmul::Layer { weight, transposed, .. } if transposed || rounds => copied.push(weight),
+                    Matmul::Statistics { left, right, positions, .. } if rounds => {
                         statistics.extend([(left, positions), (right, positions)]);
                     }
-                    Product::Layer { .. } | Product::Statistics { .. } => {}
+                    Matmul::Layer { .. } | Matmul::Statistics { .. } => {}
                 }
             }
         }

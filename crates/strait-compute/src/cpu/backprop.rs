@@ -3,8 +3,8 @@
 use super::bf16_product::Bf16Product;
 use super::kernel::*;
 use super::math::times_derivative;
+use super::matmul::{Tail, rows_product, units};
 use super::multiplier::Multiplier;
-use super::product::{Tail, rows_product, units};
 use crate::Activation;
 
 /// What `backprop` does with δ Wᵀ: out = (δ Wᵀ) ⊙ act′(y)

@@ -3,8 +3,8 @@
 use super::bf16::{Bf16Copy, STRIP};
 use super::isa::Target;
 use super::lanes::{Lanes, WIDTH};
+use super::matmul::Tail;
 use super::multiplier::{Multiplier, Place, Term, Tiles};
-use super::product::Tail;
 use super::workers::Share;
 use crate::Precision;
 

@@ -5,9 +5,9 @@ use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
 use super::bf16_product::Bf16Product;
+use super::matmul::Tail;
 use super::multiplier::Multiplier;
 use super::nonzero::NonzeroRows;
-use super::product::Tail;
 use super::tile::block_product;
 use super::update::{Destination, update};
 

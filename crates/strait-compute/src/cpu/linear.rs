@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use super::bf16_product::Bf16Product;
 use super::binary::{self, Lookups, binary_product};
 use super::math::activate;
+use super::matmul::{Tail, rows_product, units};
 use super::multiplier::Multiplier;
-use super::product::{Tail, rows_product, units};
 use super::random::{draw, random_words};
 use crate::{Activation, Sampling};
 

@@ -25,6 +25,7 @@ mod lanes;
 mod linear;
 mod loss;
 mod math;
+mod matmul;
 mod max_norm;
 mod multiplier;
 #[cfg(target_arch = "aarch64")]
@@ -34,7 +35,6 @@ mod pack;
 mod panels;
 mod penalty;
 mod plan;
-mod product;
 mod random;
 mod reparameterize;
 mod reparameterize_backward;
@@ -124,7 +124,7 @@ impl Run {
             Work::Pack(copies) => return pack::pack(isa, copies, pack::units(copies), &self.storage, step, share),
             Work::Operation { number, products, lookups } => (*number, products, lookups.as_ref()),
         };
-        let product = self.bf16_product(products, precision, step);
+        let matmul = self.bf16_product(products, precision, step);
         match routine.ops()[number] {
             Op::Gather { data, index, first, shift, out } => {
                 let index = index.map(|index| match &*self.storage[index.id] {
@@ -150,8 +150,8 @@ impl Run {
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
                 let sample = sample.map(|sample| (sample.sampling, sample.stream, of(sample.out)));
                 let job = linear::Linear { bias: of(bias), activation, out: of(out), sample };
-                match product {
-                    Some(product) => linear::run_bf16(isa, &job, &product, step, share),
+                match matmul {
+                    Some(matmul) => linear::run_bf16(isa, &job, &matmul, step, share),
                     None => {
                         let weight = self.weight(weight, transposed);
                         linear::run(isa, &job, of(input), lookups, weight, step, share);
@@ -160,8 +160,8 @@ impl Run {
             }
             Op::Backprop { delta, weight, transposed, output, activation, out } => {
                 let job = backprop::Backprop { output: of(output), activation, out: of(out) };
-                match product {
-                    Some(product) => backprop::run_bf16(isa, &job, &product, share),
+                match matmul {
+                    Some(matmul) => backprop::run_bf16(isa, &job, &matmul, share),
                     None => backprop::run(isa, &job, of(delta), self.weight(weight, !transposed), share),
                 }
             }
@@ -180,8 +180,8 @@ impl Run {
                     positions,
                     scale,
                 };
-                match product {
-                    Some(product) => gradient::run_bf16(isa, &job, &product, step, share),
+                match matmul {
+                    Some(matmul) => gradient::run_bf16(isa, &job, &matmul, step, share),
                     None => gradient::run(isa, &job, step, share),
                 }
             }

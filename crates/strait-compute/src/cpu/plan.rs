@@ -3,7 +3,7 @@
 use super::bf16::Layout;
 use super::binary::{FEWEST, Lookups};
 use super::workers::Counters;
-use crate::op::access::{Access, Product, Write};
+use crate::op::access::{Access, Matmul, Write};
 use crate::{Op, Precision, Program, Result, Routine, Tensor};
 
 /// A piece of work that the workers share.
@@ -46,14 +46,14 @@ pub(super) struct Copy16 {
 }
 
 /// The copies that a product of 16-bit operands multiplies, left and right.
-pub(super) fn copies(product: Product) -> [Copy16; 2] {
+pub(super) fn copies(product: Matmul) -> [Copy16; 2] {
     let copy = |tensor: Tensor, layout: Layout, positions: usize| Copy16 { tensor, layout, positions };
     match product {
-        Product::Layer { input, weight, transposed } => {
+        Matmul::Layer { input, weight, transposed } => {
             let layout = if transposed { Layout::RightTurned } else { Layout::Right };
             [copy(input, Layout::Left, 1), copy(weight, layout, 1)]
         }
-        Product::Statistics { left, right, negated, positions } => {
+        Matmul::Statistics { left, right, negated, positions } => {
             let layout = if negated { Layout::MinusLeftTurned } else { Layout::LeftTurned };
             [copy(left, layout, positions), copy(right, Layout::Right, positions)]
         }
@@ -63,12 +63,12 @@ pub(super) fn copies(product: Product) -> [Copy16; 2] {
 /// The copies that an operation reads and that each step makes anew. Those of weights are there already, because who writes a
 /// weight renews them.
 fn packed(access: &Access, precision: Precision) -> impl Iterator<Item = Copy16> {
-    let products = access.products().iter().filter(move |_| precision != Precision::F32);
+    let products = access.matmuls().iter().filter(move |_| precision != Precision::F32);
     products.flat_map(|&product| {
         let [left, right] = copies(product);
         let right = match product {
-            Product::Layer { .. } => None,
-            Product::Statistics { .. } => Some(right),
+            Matmul::Layer { .. } => None,
+            Matmul::Statistics { .. } => Some(right),
         };
         std::iter::once(left).chain(right)
     })
@@ -119,7 +119,7 @@ impl Plan {
             }
             fresh.retain(|copy| access.written().all(|written| written != copy.tensor));
             let reads = access.read().map(tensor).chain(wanted.iter().map(place)).collect();
-            let products = access.products().iter().filter(|_| precision != Precision::F32);
+            let products = access.matmuls().iter().filter(|_| precision != Precision::F32);
             let lookups =
                 may_be_binary(routine, number).map(|x| Lookups::new(x.rows, x.cols, program.name(x))).transpose()?;
             let work = Work::Operation { number, products: products.map(|it| copies(*it)).collect(), lookups };

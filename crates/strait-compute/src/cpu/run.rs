@@ -10,7 +10,7 @@ use super::storage::{Storage, Values};
 use super::workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
-use crate::op::access::Product;
+use crate::op::access::Matmul;
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor,
@@ -143,14 +143,14 @@ impl Run {
     /// Makes room for the copies that the routine's operations read, and brings those of weights up to date.
     fn keep_copies(&self, routine: &Routine) -> Result<()> {
         let precision = routine.precision();
-        for &product in routine.accesses().iter().flat_map(|access| access.products()) {
+        for &product in routine.accesses().iter().flat_map(|access| access.matmuls()) {
             if precision != Precision::F32 {
                 for copy in copies(product) {
                     let (values, name) = (self.values(copy.tensor), self.program.name(copy.tensor));
                     values.bf16.make(&values.panels, copy.layout, precision == Precision::Split, name)?;
                 }
             }
-            if let Product::Layer { weight, transposed, .. } = product {
+            if let Matmul::Layer { weight, transposed, .. } = product {
                 let values = self.values(weight);
                 if transposed && precision == Precision::F32 && values.transposed.get().is_none() {
                     // Should another thread be quicker, its copy stays.

@@ -5,7 +5,7 @@
 
 mod kernel;
 mod lower;
-mod products;
+mod matmul;
 mod trial;
 
 use std::sync::{Arc, OnceLock};
@@ -94,7 +94,7 @@ impl Gpu {
         *self.matrices.get_or_init(|| {
             let room = |found: &Matrices| {
                 let shapes = Fragments::shapes(found.edge, found.subgroup, found.either_way);
-                shapes.into_iter().any(|shape| products::fits(Shape::Fragments(shape), self.gpu.workgroup_memory()))
+                shapes.into_iter().any(|shape| matmul::fits(Shape::Fragments(shape), self.gpu.workgroup_memory()))
             };
             let found = self.gpu.matrices().filter(room);
             let untried = Self { matrices: Arc::new(OnceLock::from(found)), ..self.clone() };

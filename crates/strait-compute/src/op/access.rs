@@ -77,12 +77,12 @@ pub(crate) enum Work {
     /// So many multiplications and additions.
     Elements(u64),
     /// The sum of these products, which a routine's precision rounds.
-    Products(Vec<Product>),
+    Matmuls(Vec<Matmul>),
 }
 
 /// A matrix product.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Product {
+pub(crate) enum Matmul {
     /// X W, or X Wᵀ: rows of a minibatch times weights.
     Layer { input: Tensor, weight: Tensor, transposed: bool },
     /// Xᵀ D, or −Xᵀ D: a sum over the rows of a minibatch, with so many rows of X and D for each.
@@ -143,7 +143,7 @@ impl Write {
     }
 }
 
-impl Product {
+impl Matmul {
     /// Multiplications and additions.
     fn flops(self) -> u64 {
         let [rows, inner, cols] = match self {
@@ -173,9 +173,9 @@ impl Access {
     }
 
     /// Its products, which a routine's precision rounds.
-    pub(crate) fn products(&self) -> &[Product] {
+    pub(crate) fn matmuls(&self) -> &[Matmul] {
         match &self.work {
-            Work::Products(products) => products,
+            Work::Matmuls(products) => products,
             Work::Little | Work::Elements(_) => &[],
         }
     }
@@ -185,7 +185,7 @@ impl Access {
         match &self.work {
             Work::Little => 0,
             Work::Elements(flops) => *flops,
-            Work::Products(products) => products.iter().map(|product| product.flops()).sum(),
+            Work::Matmuls(products) => products.iter().map(|product| product.flops()).sum(),
         }
     }
 

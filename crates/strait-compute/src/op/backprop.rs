@@ -14,6 +14,6 @@ pub(super) fn access(delta: Tensor, weight: Tensor, transposed: bool, output: Te
     };
     let reads = reads([delta, weight, output]);
     let writes = computed([out]);
-    let work = Work::Products(vec![Product::Layer { input: delta, weight, transposed: !transposed }]);
+    let work = Work::Matmuls(vec![Matmul::Layer { input: delta, weight, transposed: !transposed }]);
     Access { name: "backprop", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits: fits() }
 }

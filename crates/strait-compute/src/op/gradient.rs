@@ -67,9 +67,9 @@ pub(super) fn access(
     };
     let (moments, writes) = updated(updates.into_iter().flatten());
     let product =
-        |(i, (left, right))| Product::Statistics { left, right, negated: i == 0 && negative.is_some(), positions };
+        |(i, (left, right))| Matmul::Statistics { left, right, negated: i == 0 && negative.is_some(), positions };
     let reads = [reads(phases().flat_map(|(x, d)| [x, d])), added, moments].concat();
     let rows = Rows::Of(x.rows / positions.max(1));
-    let work = Work::Products(phases().enumerate().map(product).collect());
+    let work = Work::Matmuls(phases().enumerate().map(product).collect());
     Access { name: "gradient", reads, writes, rows, report: Report::Nothing, work, fits: fits() }
 }

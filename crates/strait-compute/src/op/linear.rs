@@ -41,6 +41,6 @@ pub(super) fn access(
     });
     let reads = reads([input, weight, bias]);
     let writes = [Write::Computed(out)].into_iter().chain(states).collect();
-    let work = Work::Products(vec![Product::Layer { input, weight, transposed }]);
+    let work = Work::Matmuls(vec![Matmul::Layer { input, weight, transposed }]);
     Access { name: "linear", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits: fits() }
 }

@@ -46,7 +46,7 @@ pub use softmax::Draw;
 pub use update::Update;
 
 pub(crate) use access::DOT_PARTS;
-use access::{Access, Fits, Product, Report, Rows, Work, Write, computed, in_place, reads, same, updated};
+use access::{Access, Fits, Matmul, Report, Rows, Work, Write, computed, in_place, reads, same, updated};
 
 use crate::{Activation, Groups, Kind, Missing, Noise, Sampling, Shift, Tensor, Window};
 

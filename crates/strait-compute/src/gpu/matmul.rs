@@ -140,7 +140,7 @@ impl Lowering<'_> {
                 Part::Draw
             }
         };
-        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::OnePhase, Part::Linear, draw];
+        let parts = vec![Part::Prelude, Part::Activation, Part::Matmul, Part::OnePhase, Part::Linear, draw];
         let of_tail = |wide: bool| {
             let states = sample.map(|_| result("states", 5, wide)).unwrap_or_default();
             given("bias", 3, wide) + &result("out", 4, wide) + &states
@@ -155,7 +155,7 @@ impl Lowering<'_> {
         let strides = if *transposed { [weight.cols, 1] } else { [1, weight.cols] };
         let sizes = Sizes { m: out.rows, n: out.cols, k: delta.cols, a: [delta.cols, 1], b: strides };
         let buffers = bound(&[*delta, *weight, *output], &[*out]);
-        let parts = vec![Part::Prelude, Part::Activation, Part::Product, Part::OnePhase, Part::Backprop];
+        let parts = vec![Part::Prelude, Part::Activation, Part::Matmul, Part::OnePhase, Part::Backprop];
         let constants = vec![("ACTIVATION", activation_code(*activation))];
         let of_tail = |wide: bool| given("y", 3, wide) + &result("out", 4, wide);
         self.product("backprop", constants, parts, sizes, buffers, of_tail)
@@ -195,7 +195,7 @@ impl Lowering<'_> {
         if negative.is_some() {
             main += &(operand("v", 3, a.wide) + &operand("h", 4, b.wide));
         }
-        let mut parts = vec![Part::Prelude, Part::Product];
+        let mut parts = vec![Part::Prelude, Part::Matmul];
         parts.push(if negative.is_some() { Part::TwoPhases } else { Part::OnePhase });
         let wide = is_wide(tile, sizes.n);
         let mut update = |name: &str, update: &Update, binding: u32, wide: bool, main: &mut String| {
