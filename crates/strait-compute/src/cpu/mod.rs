@@ -35,6 +35,7 @@ mod pack;
 mod panels;
 mod penalty;
 mod plan;
+mod product;
 mod random;
 mod reparameterize;
 mod reparameterize_backward;
@@ -278,6 +279,7 @@ impl Run {
                 };
                 combine::run(isa, self.values(x), self.values(y), factors, self.values(out), share);
             }
+            Op::Product { x, y, out } => product::run(isa, of(x), of(y), of(out), share),
             Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics.0, metrics.1, share),
         }
     }

@@ -291,6 +291,7 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
                 };
                 of_two(by_element(name, &[part, Part::Combine], out, constants), [x, y], out)
             }
+            Op::Product { x, y, out } => of_two(by_element(name, &[Part::Product], out, vec![]), [x, y], out),
             Op::Dot { x, y } => Kernel {
                 parts: vec![Part::Prelude, Part::Dot],
                 sizes: words([x.len(), self.width, start]),

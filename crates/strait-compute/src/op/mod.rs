@@ -20,6 +20,7 @@ mod linear;
 mod loss;
 mod max_norm;
 mod penalty;
+mod product;
 mod reduce;
 mod reparameterize;
 mod reparameterize_backward;
@@ -393,6 +394,15 @@ pub enum Op {
         /// May be x or y itself.
         out: Tensor,
     },
+    /// out = x ⊙ y, element by element.
+    Product {
+        /// x
+        x: Tensor,
+        /// y
+        y: Tensor,
+        /// May be x or y itself.
+        out: Tensor,
+    },
     /// Σ x y goes to the metrics.
     Dot {
         /// x
@@ -468,6 +478,7 @@ impl Op {
                 softmax::access(input, groups, scale, given, out, states)
             }
             Self::Combine { x, y, factors, out } => combine::access(x, y, factors, out),
+            Self::Product { x, y, out } => product::access(x, y, out),
             Self::Dot { x, y } => dot::access(x, y),
         }
     }
@@ -487,7 +498,7 @@ impl Op {
             | Self::ColumnMeans { .. } | Self::Contraction { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
-            | Self::Softmax { .. } | Self::Combine { .. } | Self::Dot { .. } => Vec::new(),
+            | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Dot { .. } => Vec::new(),
         }
     }
 

@@ -19,6 +19,7 @@ mod loss;
 mod matrix;
 mod max_norm;
 mod penalty;
+mod product;
 mod reparameterize;
 mod reparameterize_backward;
 mod row_sums;
@@ -129,6 +130,7 @@ impl Replay<'_> {
                 exchange::run(self, chains, bias, difference, parity, stream)
             }
             Op::Combine { x, y, factors, out } => combine::run(self, x, y, factors, out),
+            Op::Product { x, y, out } => product::run(self, x, y, out),
             Op::Dot { x, y } => dot::run(self, x, y),
         }
     }

@@ -11,6 +11,7 @@ mod gradient;
 mod linear;
 mod loss;
 mod penalty;
+mod product;
 mod reparameterize;
 mod row_sums;
 mod shrink;
@@ -144,6 +145,7 @@ pub(crate) fn operations() -> Vec<Case> {
         gather::cases(),
         loss::cases(),
         penalty::cases(),
+        product::cases(),
         reparameterize::cases(),
         row_sums::cases(),
         softmax::cases(),
