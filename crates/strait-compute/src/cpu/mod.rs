@@ -44,6 +44,7 @@ mod run;
 mod scatter;
 mod shared_bias;
 mod shrink;
+mod slope;
 mod softmax;
 mod standardize;
 mod storage;
@@ -280,6 +281,9 @@ impl Run {
                 combine::run(isa, self.values(x), self.values(y), factors, self.values(out), share);
             }
             Op::Product { x, y, out } => product::run(isa, of(x), of(y), of(out), share),
+            Op::Slope { delta, output, activation, out } => {
+                slope::run(isa, of(delta), of(output), activation, of(out), share);
+            }
             Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics.0, metrics.1, share),
         }
     }

@@ -292,6 +292,10 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
                 of_two(by_element(name, &[part, Part::Combine], out, constants), [x, y], out)
             }
             Op::Product { x, y, out } => of_two(by_element(name, &[Part::Product], out, vec![]), [x, y], out),
+            Op::Slope { delta, output, activation, out } => {
+                let constants = vec![("ACTIVATION", activation_code(activation))];
+                of_two(by_element(name, &[Part::Activation, Part::Slope], out, constants), [delta, output], out)
+            }
             Op::Dot { x, y } => Kernel {
                 parts: vec![Part::Prelude, Part::Dot],
                 sizes: words([x.len(), self.width, start]),

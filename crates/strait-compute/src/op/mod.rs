@@ -28,6 +28,7 @@ mod row_sums;
 mod scatter;
 mod shared_bias;
 mod shrink;
+mod slope;
 mod softmax;
 mod standardize;
 mod threshold;
@@ -403,6 +404,17 @@ pub enum Op {
         /// May be x or y itself.
         out: Tensor,
     },
+    /// out = δ ⊙ act′(y): the derivative of the loss with respect to the total input of a layer, of that with respect to its outputs.
+    Slope {
+        /// δ
+        delta: Tensor,
+        /// y, the layer's outputs.
+        output: Tensor,
+        /// act
+        activation: Activation,
+        /// May be δ itself.
+        out: Tensor,
+    },
     /// Σ x y goes to the metrics.
     Dot {
         /// x
@@ -479,6 +491,7 @@ impl Op {
             }
             Self::Combine { x, y, factors, out } => combine::access(x, y, factors, out),
             Self::Product { x, y, out } => product::access(x, y, out),
+            Self::Slope { delta, output, activation: _, out } => slope::access(delta, output, out),
             Self::Dot { x, y } => dot::access(x, y),
         }
     }
@@ -498,7 +511,7 @@ impl Op {
             | Self::ColumnMeans { .. } | Self::Contraction { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
-            | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Dot { .. } => Vec::new(),
+            | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Dot { .. } => Vec::new(),
         }
     }
 

@@ -27,6 +27,7 @@ mod run;
 mod scatter;
 mod shared_bias;
 mod shrink;
+mod slope;
 mod softmax;
 mod standardize;
 mod threshold;
@@ -131,6 +132,7 @@ impl Replay<'_> {
             }
             Op::Combine { x, y, factors, out } => combine::run(self, x, y, factors, out),
             Op::Product { x, y, out } => product::run(self, x, y, out),
+            Op::Slope { delta, output, activation, out } => slope::run(self, delta, output, activation, out),
             Op::Dot { x, y } => dot::run(self, x, y),
         }
     }

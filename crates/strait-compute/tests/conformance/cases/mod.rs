@@ -15,6 +15,7 @@ mod product;
 mod reparameterize;
 mod row_sums;
 mod shrink;
+mod slope;
 mod softmax;
 mod standardize;
 mod steps;
@@ -148,6 +149,7 @@ pub(crate) fn operations() -> Vec<Case> {
         product::cases(),
         reparameterize::cases(),
         row_sums::cases(),
+        slope::cases(),
         softmax::cases(),
         standardize::cases(),
         top_k::cases(),
