@@ -2,21 +2,18 @@
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    for (var i = id.x; i < size.count; i += size.invocations) {
-        let pixel = i / CHANNELS;
-        let at = vec2<u32>(pixel / WIDTH % HEIGHT, pixel % WIDTH) + PADDING;
-        let first = pixel / (WIDTH * HEIGHT) * POSITIONS;
-        var sum = 0.0;
-        for (var tap = 0u; tap < KERNEL * KERNEL; tap += 1u) {
-            // Places before the first position wrap around to very large ones.
-            let start = at - vec2<u32>(tap / KERNEL, tap % KERNEL);
-            let position = start / STRIDE;
-            if all(start % STRIDE == vec2<u32>(0u)) && position.x < DOWN && position.y < ACROSS {
-                sum += input[(first + position.x * ACROSS + position.y) * TAPS + tap * CHANNELS + i % CHANNELS];
-            }
+fn element(i: u32) {
+    let pixel = i / CHANNELS;
+    let at = vec2<u32>(pixel / WIDTH % HEIGHT, pixel % WIDTH) + PADDING;
+    let first = pixel / (WIDTH * HEIGHT) * POSITIONS;
+    var sum = 0.0;
+    for (var tap = 0u; tap < KERNEL * KERNEL; tap += 1u) {
+        // Places before the first position wrap around to very large ones.
+        let start = at - vec2<u32>(tap / KERNEL, tap % KERNEL);
+        let position = start / STRIDE;
+        if all(start % STRIDE == vec2<u32>(0u)) && position.x < DOWN && position.y < ACROSS {
+            sum += input[(first + position.x * ACROSS + position.y) * TAPS + tap * CHANNELS + i % CHANNELS];
         }
-        out[i] = finish(i, sum);
     }
+    out[i] = finish(i, sum);
 }

@@ -1,4 +1,4 @@
-// A loss: per row, the loss and the squared error go to the metrics, outputs and derivatives to `emit`.
+// A loss: per row, the loss and the squared error go to the metrics, outputs and derivatives where they are wanted.
 // KIND: 0 squared error, 1 cross-entropy from logits, 2 softmax cross-entropy from logits, for which the metrics get mistakes
 // in place of the squared error.
 @group(0) @binding(2) var<storage, read> goal: array<f32>;
@@ -49,7 +49,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         loss += part;
         squared += (p - t) * (p - t);
-        emit(i, p, select(0.0, delta, row < step.rows));
+        put_output(i, p);
+        put_delta(i, select(0.0, delta, row < step.rows));
     }
     loss = sum_of_parts(lane, loss);
     squared = sum_of_parts(lane, squared);

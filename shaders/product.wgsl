@@ -1,9 +1,6 @@
 // out = x y; `x_at` and `y_at` may read `out`.
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    for (var i = id.x; i < size.count; i += size.invocations) {
-        out[i] = x_at(i) * y_at(i);
-    }
+fn element(i: u32) {
+    out[i] = x_at(i) * y_at(i);
 }

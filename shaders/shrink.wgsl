@@ -5,13 +5,10 @@
 @group(0) @binding(4) var<storage, read> prediction: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn element(i: u32) {
     let rate = bitcast<f32>(RATE);
-    for (var i = id.x; i < size.count; i += size.invocations) {
-        let z = code[i];
-        let slope = 2.0 * (overlap[i] - correlation[i]) + 2.0 * bitcast<f32>(PULL) * (z - prediction[i]);
-        let v = z - rate * slope;
-        out[i] = sign(v) * max(abs(v) - rate * bitcast<f32>(SPARSITY), 0.0);
-    }
+    let z = code[i];
+    let slope = 2.0 * (overlap[i] - correlation[i]) + 2.0 * bitcast<f32>(PULL) * (z - prediction[i]);
+    let v = z - rate * slope;
+    out[i] = sign(v) * max(abs(v) - rate * bitcast<f32>(SPARSITY), 0.0);
 }

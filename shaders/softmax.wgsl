@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             let at = row * size.cols + col + i;
             let mean = 1.0 / (1.0 + exp(-scale * input[at]));
             out[at] = mean;
-            put(at, select(0.0, 1.0, u[i] < mean));
+            put_state(at, select(0.0, 1.0, u[i] < mean));
         }
     }
     let groups = (size.cols - FIRST) / CLASSES;
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         if GIVEN == 1u { given = top_and_sum(lane, mine).y; }
         for (var c = member; c < classes; c += TEAM) {
             out[start + c] = out[start + c] * (given / sum);
-            put(start + c, 0.0);
+            put_state(start + c, 0.0);
         }
         if DRAWS == 1u {
             storageBarrier();

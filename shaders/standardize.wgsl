@@ -2,9 +2,6 @@
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    for (var i = id.x; i < size.count; i += size.invocations) {
-        out[i] = (input[i] - shift_of(i % COLS)) * scale_of(i % COLS);
-    }
+fn element(i: u32) {
+    out[i] = (input[i] - shift_of(i % COLS)) * scale_of(i % COLS);
 }

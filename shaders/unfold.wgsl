@@ -2,20 +2,17 @@
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    for (var i = id.x; i < size.count; i += size.invocations) {
-        let window = i / TAPS;
-        let tap = i % TAPS / CHANNELS;
-        let position = window % POSITIONS;
-        // Coordinates before the border wrap around to very large ones.
-        let y = position / ACROSS * STRIDE + tap / KERNEL - PADDING;
-        let x = position % ACROSS * STRIDE + tap % KERNEL - PADDING;
-        var value = 0.0;
-        if y < HEIGHT && x < WIDTH {
-            let pixel = (window / POSITIONS * HEIGHT + y) * WIDTH + x;
-            value = input[pixel * CHANNELS + i % CHANNELS];
-        }
-        out[i] = value;
+fn element(i: u32) {
+    let window = i / TAPS;
+    let tap = i % TAPS / CHANNELS;
+    let position = window % POSITIONS;
+    // Coordinates before the border wrap around to very large ones.
+    let y = position / ACROSS * STRIDE + tap / KERNEL - PADDING;
+    let x = position % ACROSS * STRIDE + tap % KERNEL - PADDING;
+    var value = 0.0;
+    if y < HEIGHT && x < WIDTH {
+        let pixel = (window / POSITIONS * HEIGHT + y) * WIDTH + x;
+        value = input[pixel * CHANNELS + i % CHANNELS];
     }
+    out[i] = value;
 }

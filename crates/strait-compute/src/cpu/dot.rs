@@ -3,11 +3,11 @@
 use super::kernel::*;
 use crate::op::DOT_PARTS;
 
-compile_for_each_isa!(run = kernel(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>));
+compile_for_each_isa!(run = kernel(x: &Values, y: &Values, metrics: StepMetrics<'_>, share: Taking<'_>));
 
 /// Partial sums of Σ x y over fixed parts of the vector, so that they do not depend on the number of workers.
 #[inline(always)]
-fn kernel<T: Target>(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize, share: Taking<'_>) {
+fn kernel<T: Target>(x: &Values, y: &Values, metrics: StepMetrics<'_>, share: Taking<'_>) {
     let length = x.panels.lanes.len();
     for part in share.of(DOT_PARTS) {
         let range = part * length / DOT_PARTS..(part + 1) * length / DOT_PARTS;
@@ -20,6 +20,9 @@ fn kernel<T: Target>(x: &Values, y: &Values, metrics: &Shared<f32>, start: usize
             }
         }
         // SAFETY: this part of the metrics is this worker's.
-        unsafe { metrics.slice_mut(start + part..start + part + 1)[0] = sum.iter().sum::<f64>() as f32 };
+        unsafe {
+            metrics.numbers.slice_mut(metrics.start + part..metrics.start + part + 1)[0] =
+                sum.iter().sum::<f64>() as f32
+        };
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Loss<'a> {
     pub(super) output: Option<&'a Panels>,
     pub(super) delta: Option<&'a Panels>,
     /// The numbers of this loss in the metrics of this step: two for each row.
-    pub(super) metrics: (&'a Shared<f32>, usize),
+    pub(super) metrics: StepMetrics<'a>,
 }
 
 compile_for_each_isa!(run = kernel(job: &Loss<'_>, step: &Step, share: Taking<'_>));
@@ -22,9 +22,8 @@ compile_for_each_isa!(run = kernel(job: &Loss<'_>, step: &Step, share: Taking<'_
 fn kernel<T: Target>(job: &Loss<'_>, step: &Step, share: Taking<'_>) {
     for r in share.of(job.input.rows) {
         let [loss, squared] = loss_of_row::<T>(job, r, r < step.rows as usize);
-        let start = job.metrics.1 + 2 * r;
         // SAFETY: the numbers of this row are this worker's.
-        unsafe { job.metrics.0.slice_mut(start..start + 2).copy_from_slice(&[loss, squared]) };
+        unsafe { job.metrics.report(r, loss, squared) };
     }
 }
 

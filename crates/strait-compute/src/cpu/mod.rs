@@ -61,7 +61,7 @@ mod x86;
 
 use bf16_product::Bf16Product;
 use lanes::WIDTH;
-use panels::{Panels, Shared};
+use panels::{Panels, StepMetrics};
 use plan::{Copy16, Work};
 use run::Run;
 use storage::{Storage, Values};
@@ -119,7 +119,7 @@ impl Run {
     }
 
     /// One worker's part of a piece of work.
-    fn perform(&self, work: &Work, routine: &Routine, step: &Step, metrics: (&Shared<f32>, usize), share: Taking<'_>) {
+    fn perform(&self, work: &Work, routine: &Routine, step: &Step, metrics: StepMetrics<'_>, share: Taking<'_>) {
         let (isa, precision) = (self.isa, routine.precision());
         let of = |tensor: Tensor| self.panels(tensor);
         let (number, products, lookups) = match work {
@@ -284,7 +284,7 @@ impl Run {
             Op::Slope { delta, output, activation, out } => {
                 slope::run(isa, of(delta), of(output), activation, of(out), share);
             }
-            Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics.0, metrics.1, share),
+            Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics, share),
         }
     }
 }

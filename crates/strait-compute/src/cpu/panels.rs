@@ -64,6 +64,27 @@ impl<T: Copy> Shared<T> {
     }
 }
 
+/// The numbers of an operation in the metrics of a step.
+#[derive(Clone, Copy)]
+pub(super) struct StepMetrics<'a> {
+    pub(super) numbers: &'a Shared<f32>,
+    /// Where they start.
+    pub(super) start: usize,
+}
+
+impl StepMetrics<'_> {
+    /// Writes what the operation has for a row.
+    ///
+    /// # Safety
+    /// As [`Shared::slice_mut`], for the row's two numbers.
+    #[inline(always)]
+    pub(super) unsafe fn report(&self, row: usize, loss: f32, error: f32) {
+        let start = self.start + 2 * row;
+        // SAFETY: the caller's promise.
+        unsafe { self.numbers.slice_mut(start..start + 2).copy_from_slice(&[loss, error]) };
+    }
+}
+
 /// A matrix in panels.
 pub(super) struct Panels {
     pub(super) lanes: Shared<Lanes>,

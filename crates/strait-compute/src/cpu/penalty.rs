@@ -21,7 +21,7 @@ pub(super) struct Penalty<'a> {
     pub(super) activation: Activation,
     pub(super) delta: &'a Panels,
     /// The numbers of this penalty in the metrics of this step: two for each row.
-    pub(super) metrics: (&'a Shared<f32>, usize),
+    pub(super) metrics: StepMetrics<'a>,
 }
 
 #[inline(always)]
@@ -33,9 +33,8 @@ fn kernel<T: Target>(job: &Penalty<'_>, step: &Step, share: Taking<'_>) {
                 loss += penalty_of_panel::<T>(job, r, panel);
             }
         }
-        let start = job.metrics.1 + 2 * r;
         // SAFETY: the numbers of this row are this worker's.
-        unsafe { job.metrics.0.slice_mut(start..start + 2).copy_from_slice(&[loss, 0.0]) };
+        unsafe { job.metrics.report(r, loss, 0.0) };
     }
 }
 

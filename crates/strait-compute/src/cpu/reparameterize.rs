@@ -17,7 +17,7 @@ pub(super) struct Latent<'a> {
 
 compile_for_each_isa!(
     run = kernel(
-        latent: &Latent<'_>, stream: u32, out: &Panels, metrics: (&Shared<f32>, usize), step: &Step, share: Taking<'_>
+        latent: &Latent<'_>, stream: u32, out: &Panels, metrics: StepMetrics<'_>, step: &Step, share: Taking<'_>
     )
 );
 
@@ -26,7 +26,7 @@ fn kernel<T: Target>(
     latent: &Latent<'_>,
     stream: u32,
     out: &Panels,
-    metrics: (&Shared<f32>, usize),
+    metrics: StepMetrics<'_>,
     step: &Step,
     share: Taking<'_>,
 ) {
@@ -53,9 +53,8 @@ fn kernel<T: Target>(
         }
         for (r, divergence) in (2 * unit..out.rows).zip(divergences) {
             let loss = if r < step.rows as usize { latent.kl_weight * divergence } else { 0.0 };
-            let start = metrics.1 + 2 * r;
             // SAFETY: the numbers of this row are this worker's.
-            unsafe { metrics.0.slice_mut(start..start + 2).copy_from_slice(&[loss, 0.0]) };
+            unsafe { metrics.report(r, loss, 0.0) };
         }
     }
 }

@@ -4,7 +4,7 @@ use super::kernel::*;
 
 compile_for_each_isa!(
     run = kernel(
-        input: &Panels, columns: Option<&Panels>, metrics: (&Shared<f32>, usize), step: &Step, share: Taking<'_>
+        input: &Panels, columns: Option<&Panels>, metrics: StepMetrics<'_>, step: &Step, share: Taking<'_>
     )
 );
 
@@ -12,7 +12,7 @@ compile_for_each_isa!(
 fn kernel<T: Target>(
     input: &Panels,
     columns: Option<&Panels>,
-    metrics: (&Shared<f32>, usize),
+    metrics: StepMetrics<'_>,
     step: &Step,
     share: Taking<'_>,
 ) {
@@ -28,8 +28,7 @@ fn kernel<T: Target>(
             }
         }
         let sum = if r < step.rows as usize { sums.0.iter().sum() } else { 0.0 };
-        let start = metrics.1 + 2 * r;
         // SAFETY: the numbers of this row are this worker's.
-        unsafe { metrics.0.slice_mut(start..start + 2).copy_from_slice(&[sum, 0.0]) };
+        unsafe { metrics.report(r, sum, 0.0) };
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::isa::Isa;
-use super::panels::{Panels, Shared};
+use super::panels::{Panels, Shared, StepMetrics};
 use super::plan::{Plan, Work, copies};
 use super::storage::{Storage, Values};
 use super::workers::{Counters, Taking, Workers};
@@ -255,7 +255,13 @@ impl Execution for Run {
                             worker.meet();
                         }
                         let taking = Taking { worker, counters: &planned.counters[number % 2] };
-                        self.perform(&planned.work, routine, step, (&raw, metric), taking);
+                        self.perform(
+                            &planned.work,
+                            routine,
+                            step,
+                            StepMetrics { numbers: &raw, start: metric },
+                            taking,
+                        );
                         metric += planned.metrics;
                     }
                     worker.meet();
@@ -277,7 +283,7 @@ impl Execution for Run {
             let counters = Counters::default();
             self.workers.run(&|worker| {
                 let taking = Taking { worker, counters: &counters };
-                self.perform(&planned.work, routine, step, (&raw, metric), taking);
+                self.perform(&planned.work, routine, step, StepMetrics { numbers: &raw, start: metric }, taking);
             });
             // Copies count to the operation that wants them first.
             match planned.work {

@@ -243,6 +243,24 @@ fn {name}(i: u32) -> f32 {{ return of_{name}[i]; }}
     )
 }
 
+/// A function `put_NAME` that writes an element of a result that may not be wanted: then it does nothing.
+pub(super) fn wanted(
+    name: &str,
+    binding: u32,
+    tensor: Option<Tensor>,
+    buffers: &mut Vec<(u32, Access, Tensor)>,
+) -> String {
+    let Some(tensor) = tensor else {
+        return format!("fn put_{name}(i: u32, x: f32) {{}}\n");
+    };
+    buffers.push((binding, Access::Write, tensor));
+    format!(
+        "@group(0) @binding({binding}) var<storage, read_write> {name}: array<f32>;
+fn put_{name}(i: u32, x: f32) {{ {name}[i] = x; }}
+"
+    )
+}
+
 /// Operands that are read, and behind them results, at bindings 1, 2, ...
 pub(super) fn bound(reads: &[Tensor], writes: &[Tensor]) -> Vec<(u32, Access, Tensor)> {
     let reads = reads.iter().map(|tensor| (Access::Read, *tensor));

@@ -3,7 +3,9 @@
 use strait_device::{Access, Matrices};
 use strait_shaders::{Part, Shape};
 
-use super::kernel::{Kernel, activation_code, bound, by_element, by_place, optional, summing, update_code, words};
+use super::kernel::{
+    Kernel, activation_code, bound, by_element, by_place, optional, summing, update_code, wanted, words,
+};
 use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
 use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
 
@@ -112,32 +114,22 @@ impl Lowering<'_> {
                     LossKind::CrossEntropy => (1, Activation::Linear),
                     LossKind::SoftmaxCrossEntropy => (2, Activation::Linear),
                 };
-                let emit = match (output, delta) {
-                    (None, None) => Part::EmitNone,
-                    (Some(_), None) => Part::EmitOutput,
-                    (None, Some(_)) => Part::EmitDelta,
-                    (Some(_), Some(_)) => Part::EmitBoth,
-                };
                 let mut buffers = bound(&[input, target], &[]);
-                buffers.extend(output.map(|output| (3, Access::Write, output)));
-                buffers.extend(delta.map(|delta| (4, Access::Write, delta)));
-                let parts = &[Part::Activation, Part::Row, emit, Part::Loss];
+                let main = wanted("output", 3, output, &mut buffers) + &wanted("delta", 4, delta, &mut buffers);
+                let parts = &[Part::Activation, Part::Row, Part::Loss];
                 let constants = vec![("KIND", code), ("ACTIVATION", activation_code(activation))];
-                Kernel { buffers, metrics: true, ..self.by_row(name, parts, input, start, constants) }
+                Kernel { main, buffers, metrics: true, ..self.by_row(name, parts, input, start, constants) }
             }
             Op::Softmax { input, groups, scale, given, out, states } => {
                 let mut buffers = bound(&[input], &[out]);
-                let mut main = optional("given_at", 3, given, "0.0", &mut buffers);
-                main += match states {
-                    None => "fn put(i: u32, x: f32) {}\nfn add_one(i: u32) {}\n",
-                    Some(states) => {
-                        buffers.push((4, Access::Write, states.out));
-                        "@group(0) @binding(4) var<storage, read_write> states: array<f32>;
-fn put(i: u32, x: f32) { states[i] = x; }
-fn add_one(i: u32) { states[i] = states[i] + 1.0; }
-"
-                    }
-                };
+                let drawn = states.map(|states| states.out);
+                let main = optional("given_at", 3, given, "0.0", &mut buffers)
+                    + &wanted("state", 4, drawn, &mut buffers)
+                    + if states.is_some() {
+                        "fn add_one(i: u32) { state[i] = state[i] + 1.0; }\n"
+                    } else {
+                        "fn add_one(i: u32) {}\n"
+                    };
                 let constants = vec![
                     ("FIRST", groups.first as u32),
                     ("CLASSES", groups.classes as u32),
@@ -220,15 +212,15 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
                     PenaltyKind::Contractive { .. } => (2, 0.0),
                 };
                 let mut buffers = vec![(1, Access::Read, output), (3, Access::Write, delta)];
-                buffers.extend(columns.map(|columns| (2, Access::Read, columns)));
-                let parts = &[Part::Activation, Part::Row, of_columns(columns), Part::Penalty];
+                let main = optional("column_of", 2, columns, "1.0", &mut buffers);
+                let parts = &[Part::Activation, Part::Row, Part::Penalty];
                 let constants = vec![
                     ("ACTIVATION", activation_code(activation)),
                     ("PENALTY", code),
                     ("WEIGHT", weight.to_bits()),
                     ("TARGET", f32::to_bits(target)),
                 ];
-                Kernel { buffers, metrics: true, ..self.by_row(name, parts, output, start, constants) }
+                Kernel { main, buffers, metrics: true, ..self.by_row(name, parts, output, start, constants) }
             }
             Op::Contraction { weight, output, activation, penalty, squares, costs } => Kernel {
                 constants: vec![
@@ -248,11 +240,12 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
                 let buffers = bound(&[code, overlap, correlation, prediction], &[out]);
                 Kernel { buffers, ..by_element(name, &[Part::Shrink], out, constants) }
             }
-            Op::RowSums { input, columns } => Kernel {
-                buffers: bound(&[Some(input), columns].into_iter().flatten().collect::<Vec<_>>(), &[]),
-                metrics: true,
-                ..self.by_row(name, &[Part::Row, of_columns(columns), Part::RowSums], input, start, vec![])
-            },
+            Op::RowSums { input, columns } => {
+                let mut buffers = bound(&[input], &[]);
+                let main = optional("column_of", 2, columns, "1.0", &mut buffers);
+                let parts = &[Part::Row, Part::RowSums];
+                Kernel { main, buffers, metrics: true, ..self.by_row(name, parts, input, start, vec![]) }
+            }
             Op::MaxNorm { weight, norm, rows } => {
                 let (lines, sizes) = match rows {
                     true => (weight.rows, [weight.cols, 1, weight.cols]),
@@ -328,11 +321,6 @@ fn add_one(i: u32) { states[i] = states[i] + 1.0; }
             ..Kernel::named(name)
         }
     }
-}
-
-/// The part that gives the number of a column.
-fn of_columns(columns: Option<Tensor>) -> Part {
-    if columns.is_some() { Part::ColumnGiven } else { Part::ColumnNone }
 }
 
 /// A kernel of the elements `x_at` and `y_at` of two tensors, either of which may be the result.

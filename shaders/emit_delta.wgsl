@@ -1,4 +1,0 @@
-@group(0) @binding(4) var<storage, read_write> delta: array<f32>;
-fn emit(i: u32, p: f32, d: f32) {
-    delta[i] = d;
-}
