@@ -18,7 +18,7 @@ use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
 use strait::prelude::*;
 use strait::train::{Chain, HostCost};
-use strait::{Missing, Trainable};
+use strait::{Member, Missing};
 use suite::{Notes, Suite, Work};
 use table::PAPER;
 
@@ -191,40 +191,25 @@ fn family(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
         net.layers[0].activation = activation;
         Ok(net)
     };
-    let denoising = FineTune { corruption: Some(Noise::Masking(0.5)), ..recipe.clone() };
-    epoch(
-        suite,
-        &device,
-        "denoising 784-500 epoch batch 500".to_owned(),
-        &net(500, Activation::Logistic)?,
-        &denoising,
-        images,
-    )?;
+    let denoising = Autoencoder { corruption: Some(Noise::Masking(0.5)), ..net(500, Activation::Logistic)? };
+    epoch(suite, &device, "denoising 784-500 epoch batch 500".to_owned(), &denoising, &recipe, images)?;
     let penalty = Some(Penalty::Sparsity { weight: 1.0, target: 0.05 });
-    let sparse = FineTune { penalty, ..recipe.clone() };
-    epoch(
-        suite,
-        &device,
-        "sparse 784-1000 epoch batch 500".to_owned(),
-        &net(1000, Activation::Logistic)?,
-        &sparse,
-        images,
-    )?;
+    let sparse = Autoencoder { penalty, ..net(1000, Activation::Logistic)? };
+    epoch(suite, &device, "sparse 784-1000 epoch batch 500".to_owned(), &sparse, &recipe, images)?;
     let largest = Autoencoder { top_k: Some(40), ..net(1000, Activation::Relu)? };
     epoch(suite, &device, "k-sparse 784-1000 epoch batch 500".to_owned(), &largest, &recipe, images)?;
     let vae = Vae::glorot(&[images.width, 500, 50], Activation::Relu, 2006)?;
     epoch(suite, &device, "variational 784-500-50 epoch batch 500".to_owned(), &vae, &recipe, images)?;
-    let contractive = FineTune { penalty: Some(Penalty::Contractive { weight: 0.1 }), ..recipe.clone() };
+    let penalty = Some(Penalty::Contractive { weight: 0.1 });
+    let contractive = Autoencoder { penalty, ..net(500, Activation::Logistic)? };
     let name = "contractive 784-500 epoch batch 500".to_owned();
-    epoch(suite, &device, name, &net(500, Activation::Logistic)?, &contractive, images)?;
+    epoch(suite, &device, name, &contractive, &recipe, images)?;
     let mut mirrored = net(500, Activation::Logistic)?;
     mirrored.tie()?;
-    let tied = FineTune { tied: true, ..recipe.clone() };
-    epoch(suite, &device, "tied 784-500 epoch batch 500".to_owned(), &mirrored, &tied, images)?;
+    epoch(suite, &device, "tied 784-500 epoch batch 500".to_owned(), &mirrored, &recipe, images)?;
     let missing = Noise::Missing(Missing { first: images.width as u32 / 2, share: 0.33 });
-    let multimodal = FineTune { corruption: Some(missing), ..recipe.clone() };
-    let two = Autoencoder::glorot(&[images.width, 1000, 500], 2006)?;
-    epoch(suite, &device, "multimodal 784-1000-500 epoch batch 500".to_owned(), &two, &multimodal, images)?;
+    let two = Autoencoder { corruption: Some(missing), ..Autoencoder::glorot(&[images.width, 1000, 500], 2006)? };
+    epoch(suite, &device, "multimodal 784-1000-500 epoch batch 500".to_owned(), &two, &recipe, images)?;
     let labels: Vec<u8> = (0..images.count).map(|i| (i % 10) as u8).collect();
     let labelled = Labelled::new(images, &labels, 10)?;
     let classifier = Classifier::glorot(&[images.width, 1000, 1000, 10], Activation::Logistic, 2006)?;
@@ -237,7 +222,7 @@ fn epoch(
     suite: &mut Suite,
     device: &Device,
     name: String,
-    model: &(impl Trainable + Clone),
+    model: &(impl Member + Clone),
     recipe: &FineTune,
     images: Rows<'_>,
 ) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ use clap::Parser;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use shared::{Learning, Measured, Member, Report, draw_filters, lower};
+use strait::MemberRecipe;
 use strait::prelude::*;
 use strait::terminal::{Terminal, stopping};
 use strait::train::FineTuned;
@@ -47,20 +48,20 @@ struct Recipe {
     /// The RBMs.
     rbms: Pretrain,
     /// The denoising autoencoders.
-    denoising: FineTune,
-    training: FineTune,
+    denoising: MemberRecipe,
+    training: MemberRecipe,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        let training = FineTune { epochs: 12, ..FineTune::default() };
+        let denoising = FineTune { epochs: 5, ..FineTune::default() };
         Self {
             hidden: vec![500, 500, 2000],
             seeds: 5,
             output_epochs: 2,
             rbms: Pretrain { epochs: 5, code: Units::Bernoulli, ..Pretrain::default() },
-            denoising: FineTune { epochs: 5, corruption: Some(Noise::Masking(0.25)), ..FineTune::default() },
-            training,
+            denoising: MemberRecipe { corruption: Some(Noise::Masking(0.25)), ..denoising.into() },
+            training: FineTune { epochs: 12, ..FineTune::default() }.into(),
         }
     }
 }
@@ -88,17 +89,18 @@ impl shared::Recipe for Recipe {
     fn named(name: &str) -> Option<Self> {
         let quick = Self::default();
         let rbms = Pretrain { epochs: 20, ..quick.rbms };
-        let training = FineTune { epochs: 40, corruption: Some(Noise::Masking(0.25)), ..quick.training };
+        let tuning = FineTune { epochs: 40, ..quick.training.tuning };
+        let training = MemberRecipe { corruption: Some(Noise::Masking(0.25)), ..tuning.into() };
         (name == "long").then_some(Self { rbms, output_epochs: 5, training, ..quick })
     }
 
     fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+        Learning::FineTune(&mut self.training.tuning)
     }
 
     fn set_precision(&mut self, precision: Precision) {
         self.rbms.precision = precision;
-        (self.denoising.precision, self.training.precision) = (precision, precision);
+        (self.denoising.tuning.precision, self.training.tuning.precision) = (precision, precision);
     }
 }
 
@@ -130,7 +132,8 @@ impl Recipe {
                 Classifier::on(&stack.layers[..stack.encoder], CLASSES, seed)?
             }
             Start::Denoising => {
-                let training = FineTune { seed, ..self.denoising.clone() };
+                let tuning = FineTune { seed, ..self.denoising.tuning.clone() };
+                let training = MemberRecipe { tuning, ..self.denoising.clone() };
                 let stack = Stacked { hidden: hidden.to_vec(), training }
                     .run(device, digits.images)?
                     .observe(&mut *show)
@@ -138,7 +141,8 @@ impl Recipe {
                 Classifier::on(&stack.layers, CLASSES, seed)?
             }
         };
-        let all = FineTune { seed, ..self.training.clone() };
+        self.training.set_classifier(&mut net);
+        let all = FineTune { seed, ..self.training.tuning.clone() };
         let output = FineTune { epochs: self.output_epochs, frozen: depth, ..all.clone() };
         if start != Start::Random && self.output_epochs > 0 && !stopping() {
             output.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?.observe(&mut *show).train()?;
@@ -148,7 +152,7 @@ impl Recipe {
         }
         // The same number of epochs, however a net starts.
         let first = if start == Start::Random { self.output_epochs } else { 0 };
-        let all = FineTune { epochs: self.training.epochs + first, ..all };
+        let all = FineTune { epochs: self.training.tuning.epochs + first, ..all };
         let tuned =
             all.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?.observe(&mut *show).train()?;
         Ok((net, tuned))
@@ -182,7 +186,7 @@ fn run(options: &Options) -> Result<()> {
     if options.study {
         return study(options, &recipe, &device, &digits);
     }
-    let (depth, seed) = (recipe.hidden.len(), recipe.training.seed);
+    let (depth, seed) = (recipe.hidden.len(), recipe.training.tuning.seed);
     let mut terminal = Terminal::new();
     let mut measured = Vec::new();
     let (net, tuned) = recipe.train(&device, &digits, (Start::Rbms, depth, seed), &mut |event| terminal.show(event))?;
@@ -198,7 +202,7 @@ fn run(options: &Options) -> Result<()> {
             recipe.train(&device, &digits, (Start::Random, depth, seed), &mut |event| terminal.show(event))?;
         measured.push(lower(format!("{what}, from random weights"), error(&random)?, papers.then_some(1.6)));
     }
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, images.count, tuned);
+    let mut report = Report::new(&device, recipe.training.tuning.precision, &recipe, images.count, tuned);
     report.measured = measured;
     report.finish(&options.out)
 }
@@ -216,7 +220,7 @@ fn study(options: &Options, recipe: &Recipe, device: &Device, digits: &Digits<'_
     'all: for seed in 0..recipe.seeds as u64 {
         for depth in 1..=recipe.hidden.len() {
             for start in [Start::Random, Start::Rbms, Start::Denoising] {
-                let seeded = (start, depth, recipe.training.seed.wrapping_add(seed));
+                let seeded = (start, depth, recipe.training.tuning.seed.wrapping_add(seed));
                 let (net, tuned) = recipe.train(device, digits, seeded, &mut show)?;
                 if tuned.stopped {
                     break 'all;
@@ -227,7 +231,8 @@ fn study(options: &Options, recipe: &Recipe, device: &Device, digits: &Digits<'_
             }
         }
     }
-    let mut report = Report::new(device, recipe.training.precision, recipe, digits.images.count, FineTuned::default());
+    let mut report =
+        Report::new(device, recipe.training.tuning.precision, recipe, digits.images.count, FineTuned::default());
     report.stopped = stopping();
     report.measured = table.iter().flat_map(|(&(start, depth), errors)| rows(start, depth, errors)).collect();
     report.finish(&options.out)?;

@@ -64,16 +64,16 @@ fn run(options: &Options) -> Result<()> {
     recipe.code = options.member.code.unwrap_or(recipe.code);
     recipe.weight = options.weight.unwrap_or(recipe.weight);
     let penalty = |weight: f32| Some(Penalty::Contractive { weight });
-    FineTune { penalty: penalty(recipe.weight), ..recipe.training.clone() }.check()?;
     let mnist = Mnist::open(&options.member.common.data)?;
     let (training, test) = options.member.common.rows(&mnist);
     let mut contractive = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
     contractive.layers[0].activation = Activation::Logistic;
     let mut plain = contractive.clone();
+    contractive.penalty = penalty(recipe.weight);
+    recipe.training.check_for(&contractive)?;
     let device = options.member.begin(&options.out, &mut recipe)?;
 
-    let with_penalty = FineTune { penalty: penalty(recipe.weight), ..recipe.training.clone() };
-    let tuned = train(&device, &with_penalty, &mut contractive, training, test)?;
+    let tuned = train(&device, &recipe.training, &mut contractive, training, test)?;
     contractive.save(options.out.join("model.safetensors"))?;
     if !stopping() {
         println!("\nthe same net without the penalty");
@@ -88,7 +88,10 @@ fn run(options: &Options) -> Result<()> {
         let (references, codes, moved) = (references?, codes?, moved?);
         // The penalty is what it adds to the loss.
         let few = training.first(1000);
-        let loss = |penalty| Ok(FineTune { penalty, ..recipe.training.clone() }.gradient(&device, net, few)?.0);
+        let loss = |penalty| {
+            let net = Autoencoder { penalty, ..net.clone() };
+            Ok(recipe.training.gradient(&device, &net, few)?.0)
+        };
         let norm: Result<f64> = loss(penalty(1.0)).and_then(|with| Ok(with - loss(None)?));
         report.measured.push(lower(format!("squared norm of the Jacobian, {name}"), norm?, None));
         let squares = codes.iter().zip(&moved).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use shared::{Learning, Member, Report, draw_filters, higher, lower, one_of_each, pictures, train};
+use strait::MemberRecipe;
 use strait::compute::Missing;
 use strait::models::{corrupt, nearest, vote};
 use strait::picture::{LabelledRow, labelled_rows};
@@ -45,13 +46,13 @@ struct Recipe {
     /// The noise that the net learns to undo.
     noise: Noise,
     /// Training with the noise, and without it.
-    training: FineTune,
+    training: MemberRecipe,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
         let training = FineTune { epochs: 15, optimizer: Optimizer::adam(1e-3), ..FineTune::default() };
-        Self { code: 500, neighbours: 5, noise: Noise::Masking(0.5), training }
+        Self { code: 500, neighbours: 5, noise: Noise::Masking(0.5), training: training.into() }
     }
 }
 
@@ -76,7 +77,7 @@ impl Recipe {
 
 impl shared::Recipe for Recipe {
     fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+        Learning::FineTune(&mut self.training.tuning)
     }
 }
 
@@ -89,27 +90,26 @@ fn run(options: &Options) -> Result<()> {
     let mut recipe = recipe.with_noise(options.noise.as_deref(), options.level)?;
     recipe.code = options.member.code.unwrap_or(recipe.code);
     recipe.training.tied |= options.tied;
-    let with_noise = FineTune { corruption: Some(recipe.noise), ..recipe.training.clone() };
-    with_noise.check().context("the recipe")?;
     let mnist = Mnist::open(&options.member.common.data)?;
     let (training, test) = options.member.common.rows(&mnist);
-    let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
+    let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.tuning.seed)?;
     denoising.layers[0].activation = Activation::Logistic;
     if recipe.training.tied {
         denoising.tie()?;
     }
     let mut plain = denoising.clone();
+    denoising.corruption = Some(recipe.noise);
+    recipe.training.tuning.check_for(&denoising).context("the recipe")?;
     let device = options.member.begin(&options.out, &mut recipe)?;
 
-    let with_noise = FineTune { precision: recipe.training.precision, ..with_noise };
-    let tuned = train(&device, &with_noise, &mut denoising, training, test)?;
+    let tuned = train(&device, &recipe.training.tuning, &mut denoising, training, test)?;
     denoising.save(options.out.join("model.safetensors"))?;
     if !stopping() {
         println!("\nthe same net without noise");
-        train(&device, &recipe.training, &mut plain, training, test)?;
+        train(&device, &recipe.training.tuning, &mut plain, training, test)?;
     }
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, tuned);
-    let noisy = corrupt(&device, test, recipe.noise, recipe.training.seed)?;
+    let mut report = Report::new(&device, recipe.training.tuning.precision, &recipe, training.count, tuned);
+    let noisy = corrupt(&device, test, recipe.noise, recipe.training.tuning.seed)?;
     let nets = [("with noise", &denoising), ("without noise", &plain)];
     for (name, net) in nets.into_iter().take(if stopping() { 1 } else { 2 }) {
         let error = denoised_error(&device, net, Rows::numbers(&noisy, test.width)?, test)?;
@@ -142,7 +142,7 @@ fn draw(
     recipe: &Recipe,
     width: usize,
 ) -> Result<()> {
-    let noisy = corrupt(device, images, recipe.noise, recipe.training.seed)?;
+    let noisy = corrupt(device, images, recipe.noise, recipe.training.tuning.seed)?;
     let reconstruct = |net: &Autoencoder| -> Result<_> {
         Ok(pictures(&net.reconstruct(device, Rows::numbers(&noisy, images.width)?)?, images.width))
     };

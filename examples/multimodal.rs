@@ -143,11 +143,11 @@ fn run(options: &Options) -> Result<()> {
     let mut learn = |title: &str, mut net: Autoencoder, pairs: &Pairs, share: f32| -> Result<Autoencoder> {
         println!("\n{title}");
         let missing = Noise::Missing(Missing { first: pairs.first as u32, share });
-        let training = FineTune { corruption: (share > 0.0).then_some(missing), ..recipe.training.clone() };
+        net.corruption = (share > 0.0).then_some(missing);
         let (rows, test) =
             (Rows::bytes(&pairs.train, pairs.width)?.first(limit), Rows::bytes(&pairs.test, pairs.width)?);
         if !stopping() {
-            let tuned = train(&device, &training, &mut net, rows, test)?;
+            let tuned = train(&device, &recipe.training, &mut net, rows, test)?;
             all.stopped |= tuned.stopped;
             all.epochs.extend(tuned.epochs);
         }

@@ -15,7 +15,7 @@ use strait::models::{nearest, vote};
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::stopping;
-use strait::train::{FineTuned, Trainable};
+use strait::train::FineTuned;
 use strait::{Inference, PredictiveSparse};
 
 #[derive(Parser)]
@@ -101,14 +101,14 @@ fn run(options: &Options) -> Result<()> {
         let mut net = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
         net.layers[0].activation = kind.units;
         net.top_k = kind.top_k;
-        net.check()?;
-        FineTune { penalty: kind.penalty, ..recipe.training.clone() }.check()?;
+        net.penalty = kind.penalty;
+        recipe.training.check_for(&net)?;
         Ok(net)
     };
     let nets = recipe.kinds().into_iter().map(|kind| Ok((net(&kind)?, kind))).collect::<Result<Vec<_>>>()?;
     let mut predictive = PredictiveSparse::new(training.width, recipe.code, recipe.inference, recipe.training.seed)?;
     let learn = |recipe: &Recipe| FineTune { objective: Objective::SquaredError, ..recipe.training.clone() };
-    predictive.check(&learn(&recipe))?;
+    learn(&recipe).check_for(&predictive)?;
     let device = options.member.begin(&options.out, &mut recipe)?;
 
     let (mut all, mut measured) = (FineTuned::default(), Vec::new());
@@ -121,8 +121,7 @@ fn run(options: &Options) -> Result<()> {
             break;
         }
         println!("\n{}", kind.name);
-        let with_penalty = FineTune { penalty: kind.penalty, ..recipe.training.clone() };
-        keep(train(&device, &with_penalty, &mut net, training, test)?);
+        keep(train(&device, &recipe.training, &mut net, training, test)?);
         let wanted = matches!(kind.penalty, Some(Penalty::Sparsity { .. })).then_some(recipe.target);
         measured.extend(Trained { name: kind.name, net: &net, wanted }.measure(&device, &mnist, training, &recipe)?);
         draw_atoms(&options.out.join(kind.file), &net, mnist.test.width)?;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use shared::{Learning, Member, Report, draw_filters, lower, train};
+use strait::MemberRecipe;
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
@@ -41,15 +42,15 @@ struct Recipe {
     /// The denoising autoencoders.
     stack: Stacked,
     /// The training of the classifier.
-    classifier: FineTune,
+    classifier: MemberRecipe,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        let stack = Stacked::default();
-        let training = FineTune { epochs: 6, ..stack.training };
-        let classifier = FineTune { epochs: 10, ..FineTune::default() };
-        Self { compare: true, stack: Stacked { hidden: vec![500; 3], training }, classifier }
+        let mut stack = Stacked { hidden: vec![500; 3], ..Stacked::default() };
+        stack.training.tuning.epochs = 6;
+        let classifier = FineTune { epochs: 10, ..FineTune::default() }.into();
+        Self { compare: true, stack, classifier }
     }
 }
 
@@ -58,16 +59,17 @@ impl shared::Recipe for Recipe {
     fn named(name: &str) -> Option<Self> {
         let stack = Stacked::default();
         let corruption = stack.training.corruption;
-        let classifier = FineTune { epochs: 40, corruption, ..FineTune::default() };
+        let classifier = FineTune { epochs: 40, ..FineTune::default() };
+        let classifier = MemberRecipe { corruption, ..classifier.into() };
         (name == "long").then_some(Self { compare: false, stack, classifier })
     }
 
     fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.classifier)
+        Learning::FineTune(&mut self.classifier.tuning)
     }
 
     fn set_precision(&mut self, precision: Precision) {
-        (self.stack.training.precision, self.classifier.precision) = (precision, precision);
+        (self.stack.training.tuning.precision, self.classifier.tuning.precision) = (precision, precision);
     }
 }
 
@@ -80,7 +82,8 @@ fn run(options: &Options) -> Result<()> {
     if let (Some(code), Some(last)) = (options.member.code, recipe.stack.hidden.last_mut()) {
         *last = code;
     }
-    recipe.stack.training.seed = options.member.common.seed.unwrap_or(recipe.stack.training.seed);
+    let seed = &mut recipe.stack.training.tuning.seed;
+    *seed = options.member.common.seed.unwrap_or(*seed);
     let mnist = Mnist::open(&options.member.common.data)?;
     let (images, test) = options.member.common.rows(&mnist);
     recipe.stack.check(images.width).context("the recipe")?;
@@ -92,12 +95,13 @@ fn run(options: &Options) -> Result<()> {
     let mut terminal = Terminal::new();
     let stack = recipe.stack.run(&device, images)?.observe(|event| terminal.show(event)).train()?;
     draw_filters(&options.out.join("filters.png"), &stack.layers[0], mnist.test.width)?;
-    let seed = recipe.classifier.seed;
+    let seed = recipe.classifier.tuning.seed;
     let mut net = Classifier::on(&stack.layers, CLASSES, seed)?;
+    recipe.classifier.set_classifier(&mut net);
     let mut tuned = FineTuned { stopped: true, ..FineTuned::default() };
     let mut measured = Vec::new();
     if !stopping() {
-        tuned = train(&device, &recipe.classifier, &mut net, labelled, labelled_test)?;
+        tuned = train(&device, &recipe.classifier.tuning, &mut net, labelled, labelled_test)?;
         let error = 100.0 * net.error_rate(&device, test, &mnist.test.labels)?;
         // The published net has three layers of 1000 units.
         let published = (recipe.stack.hidden == [1000; 3] && options.member.common.limit.is_none()).then_some(1.28);
@@ -108,11 +112,12 @@ fn run(options: &Options) -> Result<()> {
         println!("\nthe same net from random weights");
         let sizes = [&[images.width], &recipe.stack.hidden[..], &[CLASSES]].concat();
         let mut random = Classifier::glorot(&sizes, Activation::Logistic, seed)?;
-        train(&device, &recipe.classifier, &mut random, labelled, labelled_test)?;
+        recipe.classifier.set_classifier(&mut random);
+        train(&device, &recipe.classifier.tuning, &mut random, labelled, labelled_test)?;
         let error = 100.0 * random.error_rate(&device, test, &mnist.test.labels)?;
         measured.push(lower("test images read wrongly, per cent, from random weights", error, None));
     }
-    let mut report = Report::new(&device, recipe.classifier.precision, &recipe, images.count, tuned);
+    let mut report = Report::new(&device, recipe.classifier.tuning.precision, &recipe, images.count, tuned);
     report.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
     report.measured = measured;
     report.finish(&options.out)?;

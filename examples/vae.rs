@@ -11,6 +11,7 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 use shared::{Learning, Member, Report, higher, lower, one_of_each, pictures, train};
 
+use strait::MemberRecipe;
 use strait::data::Images;
 use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
@@ -45,7 +46,7 @@ struct Recipe {
     hidden: Vec<usize>,
     /// Codes of each test image for the estimate of its likelihood.
     samples: usize,
-    training: FineTune,
+    training: MemberRecipe,
 }
 
 impl Default for Recipe {
@@ -57,13 +58,13 @@ impl Default for Recipe {
             schedule: Schedule::Constant,
             ..FineTune::default()
         };
-        Self { hidden: vec![400, 20], samples: 100, training }
+        Self { hidden: vec![400, 20], samples: 100, training: training.into() }
     }
 }
 
 impl shared::Recipe for Recipe {
     fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+        Learning::FineTune(&mut self.training.tuning)
     }
 }
 
@@ -82,14 +83,15 @@ fn run(options: &Options) -> Result<()> {
     let mnist = Mnist::open(&options.member.common.data)?;
     let (training, test) = options.member.common.rows(&mnist);
     let sizes: Vec<usize> = std::iter::once(training.width).chain(recipe.hidden.iter().copied()).collect();
-    let mut vae = Vae::glorot(&sizes, Activation::Relu, recipe.training.seed)?;
+    let mut vae = Vae::glorot(&sizes, Activation::Relu, recipe.training.tuning.seed)?;
+    recipe.training.set_vae(&mut vae);
     let device = options.member.begin(&options.out, &mut recipe)?;
 
-    let tuned = train(&device, &recipe.training, &mut vae, training, test)?;
+    let tuned = train(&device, &recipe.training.tuning, &mut vae, training, test)?;
     vae.save(options.out.join("model.safetensors"))?;
-    let seed = recipe.training.seed;
+    let seed = recipe.training.tuning.seed;
     let elbo = vae.elbo(&device, test, seed)?;
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, tuned);
+    let mut report = Report::new(&device, recipe.training.tuning.precision, &recipe, training.count, tuned);
     report.measured = vec![
         higher("evidence lower bound, nats for each test image", elbo.total(), Some(PUBLISHED)),
         higher("its reconstruction, ln p(x|z)", elbo.reconstruction, None),
@@ -107,7 +109,7 @@ fn run(options: &Options) -> Result<()> {
         println!("\na model with a code of two numbers");
         let sizes: Vec<usize> = sizes[..sizes.len() - 1].iter().copied().chain([2]).collect();
         let mut vae = Vae::glorot(&sizes, Activation::Relu, seed)?;
-        train(&device, &recipe.training, &mut vae, training, test)?;
+        train(&device, &recipe.training.tuning, &mut vae, training, test)?;
         draw_plane(&options.out.join("plane.png"), &device, &vae, mnist.test.width)?;
     }
     Ok(())

@@ -41,8 +41,8 @@ pub use strait_models::{
 };
 pub use strait_train as train;
 pub use strait_train::{
-    Event, FineTune, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain, Schedule, Stacked,
-    Tape, Trainable, UpDown, Value,
+    Event, FineTune, Inference, KSparse, Member, MemberRecipe, Objective, Optimizer, Penalty, PredictiveSparse,
+    Pretrain, Schedule, Stacked, Tape, UpDown, Value,
 };
 
 /// What most programs want in scope.

@@ -14,7 +14,7 @@ use strait::models::write_atomically;
 use strait::picture::filters;
 use strait::prelude::*;
 use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
-use strait::train::{FineTuneEpoch, FineTuned, KSparse, Trainable, UpDown};
+use strait::train::{FineTuneEpoch, FineTuned, KSparse, UpDown};
 
 /// The options of every example.
 #[derive(Args)]
@@ -219,7 +219,7 @@ pub fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
 pub fn train(
     device: &Device,
     recipe: &FineTune,
-    model: &mut impl Trainable,
+    model: &mut impl strait::Member,
     train: Rows<'_>,
     test: Rows<'_>,
 ) -> Result<FineTuned> {

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Activation, Device, LossKind, Op, Window};
+use strait_compute::{Activation, Device, LossKind, Noise, Op, Window};
 use strait_data::Rows;
 
 use crate::container::Container;
-use crate::file::{Code, Layered, Loaded};
+use crate::file::{Code, Layered, Loaded, Settings};
+use crate::member::{Member, check_noise, reconstructs};
 use crate::network::{Evaluation, Kept, parts};
+use crate::objective::Penalty;
+use crate::tape::{Tape, Value};
 use crate::{Affine, Convolution, Error, Result, SaveOptions, forward, transpose};
+use crate::{Goal, Layer};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +26,21 @@ pub struct Autoencoder {
     /// How many numbers of a code stay, the largest ones, while the others become 0 (Makhzani & Frey 2013); all of them
     /// if this is nothing. The code's units must then be rectified or logistic.
     pub top_k: Option<usize>,
+    /// Whether the decoder's weights stay those of the encoder, transposed, as [`Autoencoder::tie`] makes them.
+    pub tied: bool,
+    /// Noise on the inputs in training, drawn anew for each row of each epoch, from which the rows as they were are to be
+    /// reconstructed: a denoising autoencoder (Vincent et al. 2008).
+    pub corruption: Option<Noise>,
+    /// A penalty on the code in training: a sparse or contractive autoencoder.
+    pub penalty: Option<Penalty>,
 }
 
 impl Autoencoder {
+    /// These layers, so many of which encode: a plain autoencoder.
+    pub fn new(layers: Vec<Affine>, encoder: usize) -> Self {
+        Self { layers, encoder, top_k: None, tied: false, corruption: None, penalty: None }
+    }
+
     /// An autoencoder of the given sizes, from the input to the code, with Glorot's random weights: logistic units,
     /// linear ones in the code, decoded by the same sizes in reverse.
     ///
@@ -47,7 +63,7 @@ impl Autoencoder {
             Affine::glorot(pair[0], pair[1], activation, &mut stream)
         };
         let layers = all.windows(2).enumerate().map(layer).collect::<Result<_>>()?;
-        Ok(Self { layers, encoder, top_k: None })
+        Ok(Self::new(layers, encoder))
     }
 
     /// Logistic PCA as a net to be trained: a linear code of `code` values and logistic reconstructions of `inputs`
@@ -103,7 +119,7 @@ impl Autoencoder {
         let down = windows.iter().map(|window| layer(window, false, Activation::Relu)).collect::<Result<Vec<_>>>()?;
         let up =
             windows.iter().rev().map(|window| layer(window, true, Activation::Relu)).collect::<Result<Vec<_>>>()?;
-        let mut net = Self { layers: [down, up].concat(), encoder: filters.len(), top_k: None };
+        let mut net = Self::new([down, up].concat(), filters.len());
         if let Some(last) = net.layers.last_mut() {
             last.activation = Activation::Logistic;
         }
@@ -111,7 +127,7 @@ impl Autoencoder {
         Ok(net)
     }
 
-    /// Makes the weights of the decoder those of the encoder, transposed, in reverse order.
+    /// Makes the weights of the decoder those of the encoder, transposed, in reverse order. They stay so in training.
     ///
     /// ```
     /// let mut net = strait_models::Autoencoder::glorot(&[3, 2], 1)?;
@@ -139,7 +155,16 @@ impl Autoencoder {
         for (up, down) in encoder.iter().rev().zip(decoder) {
             down.weight = transpose(&up.weight, up.outputs);
         }
+        self.tied = true;
         Ok(())
+    }
+
+    /// Records the code of a minibatch.
+    ///
+    /// # Errors
+    /// If the minibatch does not fit.
+    pub fn record_code(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value) -> Result<Value> {
+        tape.chain_keeping(x, &layers[..self.encoder], self.kept())
     }
 
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
@@ -169,7 +194,9 @@ impl Autoencoder {
     }
 
     fn layered(&self) -> Layered<'_> {
-        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Plain, top_k: self.top_k }
+        let Self { encoder, top_k, tied, corruption, penalty, .. } = *self;
+        let settings = Settings { tied, corruption, penalty, kl_weight: None };
+        Layered { layers: &self.layers, encoder, code: Code::Plain, top_k, settings }
     }
 
     /// The sizes from the input over the code to the reconstruction.
@@ -282,8 +309,9 @@ impl Autoencoder {
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, encoder, top_k } = crate::file::read(&file, Code::Plain)?;
-        let net = Self { layers, encoder, top_k };
+        let Loaded { layers, encoder, top_k, settings } = crate::file::read(&file, Code::Plain)?;
+        let Settings { tied, corruption, penalty, .. } = settings;
+        let net = Self { layers, encoder, top_k, tied, corruption, penalty };
         net.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((net, file.notes))
     }
@@ -300,4 +328,39 @@ pub fn check_sizes(sizes: &[usize]) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// The noise goes on the input, the penalty on the code (Vincent et al. 2010; Ng 2011).
+impl Member for Autoencoder {
+    fn stage(&self) -> &'static str {
+        "fine-tuning"
+    }
+
+    fn layers(&self) -> &[Affine] {
+        &self.layers
+    }
+
+    fn layers_mut(&mut self) -> &mut [Affine] {
+        &mut self.layers
+    }
+
+    fn is_tied(&self) -> bool {
+        self.tied
+    }
+
+    fn check(&self, goal: &Goal) -> Result<()> {
+        Self::check(self)?;
+        check_noise(self.corruption, goal)?;
+        self.penalty.map_or(Ok(()), Penalty::check)?;
+        reconstructs(&self.layers, goal)
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value, target: Value, goal: &Goal) -> Result<()> {
+        let input = self.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+        let code = self.record_code(tape, layers, input)?;
+        if let Some(penalty) = self.penalty {
+            tape.penalize(code, penalty)?;
+        }
+        tape.reconstruct(code, &layers[self.encoder..], target, goal.objective)
+    }
 }

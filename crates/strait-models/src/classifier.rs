@@ -4,20 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Activation, Device};
+use strait_compute::{Activation, Device, Noise};
 use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
 use crate::dbn::{largest, mistakes};
-use crate::file::{Code, Layered, Loaded};
+use crate::file::{Code, Layered, Loaded, Settings};
+use crate::member::{Member, check_noise};
+use crate::tape::{Tape, Value};
 use crate::{Affine, Error, Result, SaveOptions, forward};
+use crate::{Goal, Layer};
 
 /// Layers whose last outputs are logits: p(class | x) = softmax(logits).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     /// All layers from the input to the logits, which are linear.
     pub layers: Vec<Affine>,
+    /// Noise on the inputs in training.
+    pub corruption: Option<Noise>,
 }
 
 impl Classifier {
@@ -40,7 +45,7 @@ impl Classifier {
         let layers = below.windows(2).map(|pair| Affine::glorot(pair[0], pair[1], hidden, &mut stream));
         let layers = layers.collect::<Result<Vec<_>>>()?;
         let logits = Affine::glorot(sizes[last - 1], sizes[last], Activation::Linear, &mut stream)?;
-        Ok(Self { layers: [layers, vec![logits]].concat() })
+        Ok(Self { layers: [layers, vec![logits]].concat(), corruption: None })
     }
 
     /// A classifier on the outputs of these layers, such as the encoder of an autoencoder, with Glorot's random weights for
@@ -60,7 +65,7 @@ impl Classifier {
         check_sizes(&[layers.last().map_or(0, |layer| layer.outputs), classes])?;
         let mut stream = Stream::new(seed, streams::LOGITS);
         let logits = Affine::glorot(layers[layers.len() - 1].outputs, classes, Activation::Linear, &mut stream)?;
-        let net = Self { layers: [layers, &[logits]].concat() };
+        let net = Self { layers: [layers, &[logits]].concat(), corruption: None };
         net.check()?;
         Ok(net)
     }
@@ -82,7 +87,8 @@ impl Classifier {
 
     fn layered(&self) -> Layered<'_> {
         let encoder = self.layers.len().saturating_sub(1);
-        Layered { layers: &self.layers, encoder, code: Code::Features, top_k: None }
+        let settings = Settings { corruption: self.corruption, ..Settings::default() };
+        Layered { layers: &self.layers, encoder, code: Code::Features, top_k: None, settings }
     }
 
     /// The number of classes.
@@ -143,9 +149,40 @@ impl Classifier {
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, .. } = crate::file::read(&file, Code::Features)?;
-        let net = Self { layers };
+        let Loaded { layers, settings, .. } = crate::file::read(&file, Code::Features)?;
+        let net = Self { layers, corruption: settings.corruption };
         net.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((net, file.notes))
+    }
+}
+
+/// The loss is the cross-entropy between the classes behind each row, as [`Labelled`](strait_data::Labelled) puts them, and
+/// the softmax of the logits; the objective has no say.
+impl Member for Classifier {
+    fn stage(&self) -> &'static str {
+        "classifier"
+    }
+
+    fn layers(&self) -> &[Affine] {
+        &self.layers
+    }
+
+    fn layers_mut(&mut self) -> &mut [Affine] {
+        &mut self.layers
+    }
+
+    fn targets(&self) -> usize {
+        self.classes()
+    }
+
+    fn check(&self, goal: &Goal) -> Result<()> {
+        Self::check(self)?;
+        check_noise(self.corruption, goal)
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value, target: Value, _: &Goal) -> Result<()> {
+        let input = self.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+        let logits = tape.chain(input, layers)?;
+        tape.classify(logits, target)
     }
 }

@@ -6,7 +6,7 @@ use strait_compute::{Activation, Execution, LossKind, Op, Program, Routine, Tens
 
 use crate::network::Kept;
 use crate::vae::record_bound;
-use crate::{Affine, Network, Rbm, Result, Vae};
+use crate::{Affine, Network, Rbm, Result, Tape, Vae};
 
 /// Layers, and what follows them.
 pub(crate) struct Computation<'a> {
@@ -100,8 +100,10 @@ impl<'a> Computation<'a> {
             record_bound(vae, network, program, routine, input)?;
             return Ok(None);
         }
-        let outputs = network.record(program, routine, input, self.kept, false)?;
-        let last = outputs[outputs.len() - 1];
+        let mut tape = Tape::measuring(program, routine, input.rows);
+        let x = tape.data(input);
+        let last = tape.chain_keeping(x, &network.layers, self.kept)?;
+        let last = tape.tensor(last);
         if let Some([weight, bias]) = *label {
             let out = program.value("energies", input.rows, bias.cols);
             routine.push(Op::ClassEnergies { inputs: last, weight, bias, out })?;

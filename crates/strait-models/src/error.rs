@@ -22,6 +22,16 @@ pub enum Error {
         /// Values in a row of the data.
         found: usize,
     },
+    /// A setting makes no sense.
+    #[error("{setting} is {value}: {expected}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// A model cannot be made as asked.
     #[error("{0}")]
     Shape(String),

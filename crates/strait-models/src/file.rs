@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use strait_compute::{Activation, Window};
+use strait_compute::{Activation, Noise, Window};
 
 use crate::affine::shapes;
 use crate::container::{self, Container, Named, Numbers};
-use crate::{Affine, Convolution, Error, ModelKind, Result, SaveOptions, transpose};
+use crate::{Affine, Convolution, Error, ModelKind, Penalty, Result, SaveOptions, transpose};
 
 /// What lies between encoder and decoder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -49,6 +49,27 @@ pub(crate) struct Layered<'a> {
     pub(crate) code: Code,
     /// How many numbers of a code stay.
     pub(crate) top_k: Option<usize>,
+    pub(crate) settings: Settings,
+}
+
+/// What a model is trained with, beside its layers.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tied: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) corruption: Option<Noise>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) penalty: Option<Penalty>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kl_weight: Option<f32>,
+}
+
+impl Settings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a file holds.
@@ -56,6 +77,7 @@ pub(crate) struct Loaded {
     pub(crate) layers: Vec<Affine>,
     pub(crate) encoder: usize,
     pub(crate) top_k: Option<usize>,
+    pub(crate) settings: Settings,
 }
 
 impl Layered<'_> {
@@ -90,6 +112,8 @@ struct Architecture {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     top_k: Option<usize>,
     decoder: Vec<Units>,
+    #[serde(default, skip_serializing_if = "Settings::is_default")]
+    training: Settings,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +165,7 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, options: &SaveOptions) -> Resu
         code: net.code,
         top_k: net.top_k,
         decoder: decoder.iter().map(describe).collect(),
+        training: net.settings,
     };
     container::write(path, net.code.kind(), &tensors, &architecture, options)
 }
@@ -154,7 +179,7 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
         return Err(file.wrong(format!("{model} has no numbers of a code that stay, but its architecture names some")));
     }
     let encoder = architecture.encoder.len();
-    let top_k = architecture.top_k;
+    let (top_k, settings) = (architecture.top_k, architecture.training);
     let all: Vec<Units> = architecture.encoder.into_iter().chain(architecture.decoder).collect();
     let mut activations = Vec::new();
     for units in &all {
@@ -184,7 +209,7 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
         let weight = from_file(&tensors[2 * number], &wanted[2 * number].1);
         layers.push(Affine { inputs, outputs, activation, weight, bias: tensors[2 * number + 1].clone(), convolution });
     }
-    Ok(Loaded { layers, encoder, top_k })
+    Ok(Loaded { layers, encoder, top_k, settings })
 }
 
 /// The shape of a layer's weights in a file, which is PyTorch's: `[outputs, inputs]`, or `[filters, channels, k, k]` of

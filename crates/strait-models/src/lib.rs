@@ -23,16 +23,20 @@ mod kind;
 mod likelihood;
 mod loaded;
 mod machines;
+mod member;
 mod model;
 mod neighbours;
 mod network;
 mod noise;
+mod objective;
 mod parts;
 mod pca;
 mod pca_file;
+mod predictive;
 mod rbm;
 mod resident;
 mod stack;
+mod tape;
 mod units;
 mod vae;
 
@@ -47,6 +51,7 @@ pub use hashing::{BinaryCodes, medians};
 pub use kind::ModelKind;
 pub use likelihood::{Annealing, Partition};
 pub use loaded::LoadedModel;
+pub use member::Member;
 pub use model::Model;
 pub use neighbours::{nearest, retrieval, vote};
 pub use network::{
@@ -54,8 +59,11 @@ pub use network::{
     upload,
 };
 pub use noise::corrupt;
+pub use objective::{Goal, Objective, Penalty};
 pub use pca::Pca;
+pub use predictive::{Inference, PredictiveSparse};
 pub use rbm::Rbm;
 pub use stack::{Stack, transpose};
+pub use tape::{Recorder, Slopes, Tape, Value};
 pub use units::{TotalInput, Units, Wanted};
 pub use vae::{Elbo, Vae};

@@ -138,7 +138,7 @@ impl Model {
         match self {
             Self::Autoencoder(Autoencoder { layers, .. })
             | Self::Vae(Vae { layers, .. })
-            | Self::Classifier(Classifier { layers }) => layers.first().map_or(0, |layer| layer.inputs),
+            | Self::Classifier(Classifier { layers, .. }) => layers.first().map_or(0, |layer| layer.inputs),
             Self::Rbm(rbm) => rbm.visible_bias.len(),
             Self::Stack(stack) => stack.rbms.first().map_or(0, |rbm| rbm.visible_bias.len()),
             Self::Dbn(net) => net.sizes()[0],

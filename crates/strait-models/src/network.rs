@@ -6,7 +6,7 @@ use strait_compute::{
 };
 use strait_data::{Rows, Values};
 
-use crate::{Affine, Convolution, Result, transpose};
+use crate::{Affine, Convolution, Result, Tape, transpose};
 
 /// Rows that are evaluated at once.
 pub const EVALUATION_BATCH: usize = 1000;
@@ -173,39 +173,6 @@ impl Network {
         }
         Ok(())
     }
-
-    /// Records the layers over a minibatch; gives their outputs, of which after one layer only the largest may be kept.
-    /// The last layer's activation is left out if `logits` is true.
-    ///
-    /// # Errors
-    /// If the minibatch does not fit the first layer.
-    pub fn record(
-        &self,
-        program: &mut Program,
-        routine: &mut Routine,
-        input: Tensor,
-        kept: Option<Kept>,
-        logits: bool,
-    ) -> Result<Vec<Tensor>> {
-        let mut outputs = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let name = format!("y{} of {}", i + 1, routine.name());
-            let last = i + 1 == self.layers.len();
-            let activation = if last && logits { Activation::Linear } else { layer.activation };
-            let input = outputs.last().copied().unwrap_or(input);
-            let Outputs { out, .. } = Layer { activation, ..*layer }.record(program, routine, input, &name)?;
-            outputs.push(match kept.filter(|kept| kept.layer == i) {
-                None => out,
-                Some(Kept { k, .. }) => {
-                    let name = format!("largest of y{} of {}", i + 1, routine.name());
-                    let largest = program.value(name, input.rows, out.cols);
-                    routine.push(Op::TopK { input: out, k, out: largest })?;
-                    largest
-                }
-            });
-        }
-        Ok(outputs)
-    }
 }
 
 /// Declares the tensor of a data set: of kind `Bytes` or `Rows`, as its values are.
@@ -315,8 +282,11 @@ impl Evaluation {
         let network = Network::declare(&mut program, "layers", layers);
         let mut routine = Routine::new("evaluation");
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
-        let outputs = network.record(&mut program, &mut routine, input, kept, false)?;
-        routine.push(last(&mut program, input, outputs[outputs.len() - 1]))?;
+        let mut tape = Tape::measuring(&mut program, &mut routine, batch);
+        let x = tape.data(input);
+        let outputs = tape.chain_keeping(x, &network.layers, kept)?;
+        let outputs = tape.tensor(outputs);
+        routine.push(last(&mut program, input, outputs))?;
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
         network.write(&mut *execution, layers)?;

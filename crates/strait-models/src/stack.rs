@@ -32,7 +32,7 @@ impl Stack {
     pub fn unroll(&self) -> Autoencoder {
         let up = self.rbms.iter().map(Rbm::up);
         let down = self.rbms.iter().rev().map(Rbm::down);
-        Autoencoder { layers: up.chain(down).collect(), encoder: self.rbms.len(), top_k: None }
+        Autoencoder::new(up.chain(down).collect(), self.rbms.len())
     }
 }
 

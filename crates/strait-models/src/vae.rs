@@ -5,15 +5,19 @@ use std::path::Path;
 
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{
-    Activation, Device, Execution, LossKind, Metrics, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
+    Activation, Device, Execution, Metrics, Noise, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
 };
 use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
-use crate::file::{Code, Layered, Loaded};
+use crate::file::{Code, Layered, Loaded, Settings};
+use crate::member::{Member, check_noise, follows_gradients, reconstructs};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
+use crate::objective::check_number;
+use crate::tape::{Tape, Value};
 use crate::{Affine, Error, Network, Result, SaveOptions, forward};
+use crate::{Goal, Layer, Objective};
 
 /// A variational autoencoder (Kingma & Welling 2013; Rezende, Mohamed & Wierstra 2014).
 ///
@@ -27,6 +31,10 @@ pub struct Vae {
     pub layers: Vec<Affine>,
     /// How many of them encode.
     pub encoder: usize,
+    /// β, the weight of the divergence in the loss that is minimised; 1 for the bound itself (Higgins et al. 2017).
+    pub kl_weight: f32,
+    /// Noise on the inputs in training.
+    pub corruption: Option<Noise>,
 }
 
 /// The evidence lower bound by its terms, means over the rows in nats.
@@ -74,7 +82,7 @@ impl Vae {
             let activation = if i + 1 == encoder { Activation::Logistic } else { hidden };
             layers.push(Affine::glorot(pair[0], pair[1], activation, &mut stream)?);
         }
-        Ok(Self { layers, encoder })
+        Ok(Self { layers, encoder, kl_weight: 1.0, corruption: None })
     }
 
     /// Whether the layers fit together: the encoder ends in twice as many linear outputs as the decoder has inputs.
@@ -93,7 +101,9 @@ impl Vae {
     }
 
     fn layered(&self) -> Layered<'_> {
-        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian, top_k: None }
+        let kl_weight = (self.kl_weight != 1.0).then_some(self.kl_weight);
+        let settings = Settings { kl_weight, corruption: self.corruption, ..Settings::default() };
+        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian, top_k: None, settings }
     }
 
     /// The number of values in a code.
@@ -216,8 +226,9 @@ impl Vae {
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
-        let Loaded { layers, encoder, .. } = crate::file::read(&file, Code::Gaussian)?;
-        let vae = Self { layers, encoder };
+        let Loaded { layers, encoder, settings, .. } = crate::file::read(&file, Code::Gaussian)?;
+        let Settings { kl_weight, corruption, .. } = settings;
+        let vae = Self { layers, encoder, kl_weight: kl_weight.unwrap_or(1.0), corruption };
         vae.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((vae, file.notes))
     }
@@ -266,18 +277,10 @@ pub(crate) fn record_bound(
     routine: &mut Routine,
     input: Tensor,
 ) -> Result<Codes> {
-    let [up, down] = [&network.layers[..vae.encoder], &network.layers[vae.encoder..]];
-    let [up, down] = [up, down].map(|layers| Network { layers: layers.to_vec() });
-    let moments = up.record(program, routine, input, None, false)?[vae.encoder - 1];
-    let [noise, code] = ["noise", "code"].map(|name| program.value(name, input.rows, vae.code_size()));
-    routine.push(Op::Reparameterize { moments, kl_weight: 1.0, stream: 0, noise, out: code })?;
-    let outputs = down.record(program, routine, code, None, vae.is_bernoulli())?;
-    let kind = match vae.is_bernoulli() {
-        true => LossKind::CrossEntropy,
-        false => LossKind::SquaredError { activation: Activation::Linear },
-    };
-    routine.push(Op::Loss { kind, input: outputs[outputs.len() - 1], target: input, output: None, delta: None })?;
-    Ok(Codes { moments, noise, code })
+    let objective = if vae.is_bernoulli() { Objective::CrossEntropy } else { Objective::SquaredError };
+    let mut tape = Tape::new(program, routine, input.rows, false, 0);
+    let x = tape.data(input);
+    vae.pass(&mut tape, &network.layers, (x, x), 1.0, objective)
 }
 
 /// What one code for each row of a minibatch tells.
@@ -289,6 +292,22 @@ pub(crate) struct Terms {
 }
 
 impl Vae {
+    /// Records a minibatch on its way to the losses.
+    fn pass(
+        &self,
+        tape: &mut Tape<'_>,
+        layers: &[Layer],
+        (input, target): (Value, Value),
+        kl_weight: f32,
+        objective: Objective,
+    ) -> Result<Codes> {
+        let (encoder, decoder) = layers.split_at(self.encoder);
+        let moments = tape.chain(input, encoder)?;
+        let (code, noise) = tape.reparameterize_with_noise(moments, kl_weight)?;
+        tape.reconstruct(code, decoder, target, objective)?;
+        Ok(Codes { moments: tape.tensor(moments), noise, code: tape.tensor(code) })
+    }
+
     /// Whether the outputs are the probabilities of Bernoulli pixels.
     fn is_bernoulli(&self) -> bool {
         self.layers.last().is_some_and(|last| last.activation == Activation::Logistic)
@@ -373,5 +392,41 @@ impl<'a> Evaluation<'a> {
             -0.5 * terms.map(|((&z, &e), &log)| square(z) - square(e) - f64::from(log)).sum::<f64>()
         };
         Ok(rows.map(ratio).collect())
+    }
+}
+
+/// The loss is the negative evidence lower bound with the model's weight on the divergence (Kingma & Welling 2013; Higgins
+/// et al. 2017), up to the constant of a normal likelihood. The cross-entropy stands for Bernoulli pixels, the squared
+/// error for normal ones of variance ½.
+impl Member for Vae {
+    fn layers(&self) -> &[Affine] {
+        &self.layers
+    }
+
+    fn layers_mut(&mut self) -> &mut [Affine] {
+        &mut self.layers
+    }
+
+    fn check(&self, goal: &Goal) -> Result<()> {
+        Self::check(self)?;
+        follows_gradients(
+            goal,
+            "conjugate gradients and L-BFGS compare losses, which change with each random code; use Adam or momentum",
+        )?;
+        check_noise(self.corruption, goal)?;
+        check_number("kl-weight", self.kl_weight)?;
+        if goal.objective == Objective::SoftmaxCrossEntropy {
+            let (setting, value) = ("the objective", "softmax cross-entropy".to_owned());
+            let expected = "the likelihoods of a variational autoencoder are Bernoulli's or normal; use the cross-entropy or \
+                            the squared error";
+            return Err(Error::Setting { setting, value, expected });
+        }
+        reconstructs(&self.layers, goal)
+    }
+
+    fn record(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value, target: Value, goal: &Goal) -> Result<()> {
+        let input = self.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+        self.pass(tape, layers, (input, target), self.kl_weight, goal.objective)?;
+        Ok(())
     }
 }

@@ -1,18 +1,17 @@
 //! Training by back-propagation.
 
 use serde::{Deserialize, Serialize};
-use strait_compute::{Device, Noise, Precision, Program, Routine, Step, go_on};
+use strait_compute::{Device, Precision, Program, Routine, Step, go_on};
 use strait_data::{Rows, Values};
 use strait_models::{Affine, Network, transpose};
 
-use crate::error::{below, decay, penalty_weight, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
 use crate::method::Source;
 use crate::minibatch::Minibatch;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, gradient_of};
 use crate::progress::HostCost;
-use crate::tape::gradient_of;
 use crate::tuning::{self, FineTuning};
-use crate::{Error, Objective, Penalty, Profile, Result, Run, Schedule, Trainable};
+use crate::{Error, Goal, Member, Objective, Profile, Result, Run, Schedule};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,23 +49,9 @@ pub struct FineTune {
     pub weight_cost: f32,
     /// Which error is minimised.
     pub objective: Objective,
-    /// Noise on the inputs, drawn anew for each row of each epoch, from which the rows as they were are to be
-    /// reconstructed: a denoising autoencoder (Vincent et al. 2008).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub corruption: Option<Noise>,
-    /// A penalty on the code: a sparse autoencoder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub penalty: Option<Penalty>,
-    /// Whether the decoder's weights stay those of the encoder, transposed, as [`Autoencoder::tie`](strait_models::Autoencoder::tie) makes
-    /// them.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub tied: bool,
     /// How many layers, from the input on, stay as they are.
     #[serde(skip_serializing_if = "is_zero")]
     pub frozen: usize,
-    /// β, the weight of the divergence in the loss of a variational autoencoder.
-    #[serde(skip_serializing_if = "is_one")]
-    pub kl_weight: f32,
     /// Random shifts of the training images, drawn anew for each row of each epoch: more data than there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift: Option<ImageShift>,
@@ -86,11 +71,7 @@ impl Default for FineTune {
             schedule: Schedule::Cosine { warmup: 0.0 },
             weight_cost: 0.0,
             objective: Objective::CrossEntropy,
-            corruption: None,
-            penalty: None,
-            tied: false,
             frozen: 0,
-            kl_weight: 1.0,
             shift: None,
             precision: Precision::F32,
             seed: 2006,
@@ -100,10 +81,6 @@ impl Default for FineTune {
 
 fn is_zero(x: &usize) -> bool {
     *x == 0
-}
-
-fn is_one(x: &f32) -> bool {
-    *x == 1.0
 }
 
 /// One epoch of fine-tuning.
@@ -154,7 +131,7 @@ impl FineTune {
     /// # Errors
     /// If a setting makes no sense, the data do not fit, the device fails, or the loss is not finite. The net is then
     /// as it was before.
-    pub fn fit(&self, device: &Device, net: &mut dyn Trainable, rows: Rows<'_>) -> Result<FineTuned> {
+    pub fn fit(&self, device: &Device, net: &mut dyn Member, rows: Rows<'_>) -> Result<FineTuned> {
         self.run(device, net, rows)?.train()
     }
 
@@ -180,12 +157,7 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn run<'a>(
-        &self,
-        device: &Device,
-        net: &'a mut dyn Trainable,
-        rows: Rows<'a>,
-    ) -> Result<Run<'a, FineTuning<'a>>> {
+    pub fn run<'a>(&self, device: &Device, net: &'a mut dyn Member, rows: Rows<'a>) -> Result<Run<'a, FineTuning<'a>>> {
         self.check()?;
         self.check_model(net, &rows, None)?;
         Ok(Run::new(device, FineTuning::new(self.clone(), net, rows)))
@@ -215,7 +187,7 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn prepare(&self, device: &Device, net: &dyn Trainable, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
+    pub fn prepare(&self, device: &Device, net: &dyn Member, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
         self.check_kind(net, &train, test.as_ref())?;
         Ok(device.prepare(&[tuning::record(self, device, net, train, test)?.0])?)
@@ -236,7 +208,7 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn profile(&self, device: &Device, net: &dyn Trainable, rows: Rows<'_>) -> Result<Option<Profile>> {
+    pub fn profile(&self, device: &Device, net: &dyn Member, rows: Rows<'_>) -> Result<Option<Profile>> {
         self.check()?;
         self.check_model(net, &rows, None)?;
         if self.optimizer.vectors() > 0 {
@@ -272,12 +244,13 @@ impl FineTune {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn gradient(&self, device: &Device, net: &dyn Trainable, rows: Rows<'_>) -> Result<(f64, Vec<Affine>)> {
+    pub fn gradient(&self, device: &Device, net: &dyn Member, rows: Rows<'_>) -> Result<(f64, Vec<Affine>)> {
         self.check()?;
         self.check_model(net, &rows, None)?;
         let mut program = Program::default();
         let minibatch = Minibatch::declare(&mut program, "", rows.count, net);
-        let network = self.declare(&mut program, net.layers());
+        minibatch.brought(&mut program);
+        let network = self.declare(&mut program, net);
         let mut routine = Routine::new("loss and gradient").in_precision(self.precision);
         let slopes = minibatch.learn((&mut program, &mut routine), (net, &network), self, gradient_of)?;
         let routine = program.add(routine);
@@ -298,12 +271,26 @@ impl FineTune {
         Ok((metrics.mean_loss(), gradient))
     }
 
-    /// Declares the parameters of these layers.
-    pub(crate) fn declare(&self, program: &mut Program, layers: &[Affine]) -> Network {
-        match self.tied {
-            true => Network::declare_tied(program, "layers", layers),
-            false => Network::declare(program, "layers", layers),
+    /// Whether the settings make sense, and the model can be trained by them.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub fn check_for(&self, net: &dyn Member) -> Result<()> {
+        self.check()?;
+        Ok(net.check(&self.goal())?)
+    }
+
+    /// Declares the parameters of a model.
+    pub(crate) fn declare(&self, program: &mut Program, net: &dyn Member) -> Network {
+        match net.is_tied() {
+            true => Network::declare_tied(program, "layers", net.layers()),
+            false => Network::declare(program, "layers", net.layers()),
         }
+    }
+
+    /// What a model is trained for.
+    pub(crate) fn goal(&self) -> Goal {
+        Goal { objective: self.objective, minimises: self.optimizer.vectors() > 0 }
     }
 
     /// What a step needs whatever the optimiser is.
@@ -341,57 +328,35 @@ impl FineTune {
                 let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";
                 return Err(Error::Setting { setting, value, expected });
             }
-            if let Some(noise) = self.corruption {
-                let (setting, value) = ("corruption", format!("{noise:?}"));
-                let expected =
-                    "conjugate gradients and L-BFGS compare losses, which noise changes; use Adam or momentum";
-                return Err(Error::Setting { setting, value, expected });
-            }
-        }
-        if let Some(noise) = self.corruption.filter(|noise| !noise.is_sensible()) {
-            let (setting, value) = ("corruption", format!("{noise:?}"));
-            let expected = "a share must lie between 0 and 1, a deviation must be at least 0";
-            return Err(Error::Setting { setting, value, expected });
-        }
-        if self.tied && self.frozen > 0 {
-            let (setting, value) = ("frozen", self.frozen.to_string());
-            return Err(Error::Setting { setting, value, expected: "tied weights learn in both places or in none" });
-        }
-        below("kl-weight", self.kl_weight, f32::INFINITY, "it must be a number of at least 0")?;
-        match self.penalty {
-            None => {}
-            Some(Penalty::L1 { weight } | Penalty::Contractive { weight }) => penalty_weight(weight)?,
-            Some(Penalty::Sparsity { weight, target }) => {
-                penalty_weight(weight)?;
-                if !(0.0 < target && target < 1.0) {
-                    let (setting, value) = ("the target of the penalty", target.to_string());
-                    return Err(Error::Setting { setting, value, expected: "it must lie between 0 and 1" });
-                }
-            }
         }
         self.shift.map_or(Ok(()), ImageShift::check)?;
         self.schedule.check(self.epochs)
     }
 
     /// Whether model and data fit together and are what the objective takes.
-    pub(crate) fn check_model(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+    pub(crate) fn check_model(&self, net: &dyn Member, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
         self.check_kind(net, train, test)?;
-        if self.tied {
+        if net.is_tied() {
             mirrored(net.layers(), |up, down| down.weight == transpose(&up.weight, up.outputs))?;
         }
         Ok(())
     }
 
     /// The same for a model with whatever weights.
-    fn check_kind(&self, net: &dyn Trainable, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
-        net.check(self)?;
+    fn check_kind(&self, net: &dyn Member, train: &Rows<'_>, test: Option<&Rows<'_>>) -> Result<()> {
+        net.check(&self.goal())?;
         net.layers().iter().try_for_each(Affine::check)?;
         if self.frozen >= net.layers().len() {
             let (setting, value) = ("frozen", self.frozen.to_string());
             return Err(Error::Setting { setting, value, expected: "at least one of the layers must learn" });
         }
-        if self.tied {
+        if net.is_tied() {
             mirrored(net.layers(), |_, _| true)?;
+            if self.frozen > 0 {
+                let (setting, value) = ("frozen", self.frozen.to_string());
+                let expected = "tied weights learn in both places or in none";
+                return Err(Error::Setting { setting, value, expected });
+            }
         }
         let expected = net.layers()[0].inputs + net.targets();
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {

@@ -98,8 +98,8 @@ impl KSparse {
         positive("units", self.units)?;
         positive("top-k", self.top_k)?;
         positive("rounds", self.rounds)?;
-        if self.training.tied || self.training.frozen > 0 {
-            let (setting, value) = ("the training of a dictionary", "tied or frozen".to_owned());
+        if self.training.frozen > 0 {
+            let (setting, value) = ("the training of a dictionary", "frozen".to_owned());
             let expected = "encoder and decoder learn, each for itself, since units that start anew are untied";
             return Err(Error::Setting { setting, value, expected });
         }

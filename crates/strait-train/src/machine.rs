@@ -9,10 +9,9 @@ use crate::Result;
 use crate::feed::Feed;
 use crate::free_energy_gap::{Watch, Watched};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
-use crate::optimizer::momentum;
+use crate::optimizer::{gradient_of, momentum};
 use crate::phases::{Fast, Layers, Phases, Recording, follow, gradient, record_sparsity, squared_error, write_states};
 use crate::pretrain::{Chain, Pretrain, SparsityTarget};
-use crate::tape::gradient_of;
 
 /// What a machine is made of.
 #[derive(Clone, Copy)]

@@ -1,11 +1,10 @@
 //! The tensors of a minibatch: inputs, and what is to be made of them.
 
-use strait_compute::{Execution, Op, Program, Routine, Shift, Tensor};
+use strait_compute::{Execution, Op, Program, Role, Routine, Shift, Tensor};
 use strait_data::Rows;
-use strait_models::Network;
+use strait_models::{Network, Slopes, Tape};
 
-use crate::tape::{Slopes, Tape};
-use crate::{FineTune, Result, Trainable};
+use crate::{FineTune, Member, Result};
 
 /// Columns of a data set that a minibatch takes.
 pub(crate) struct Part {
@@ -23,10 +22,17 @@ pub(crate) struct Minibatch {
 }
 
 impl Minibatch {
-    pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &dyn Trainable) -> Self {
+    pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &dyn Member) -> Self {
         let input = program.value(format!("{name}x"), rows, net.layers()[0].inputs);
         let target = (net.targets() > 0).then(|| program.value(format!("{name}target"), rows, net.targets()));
         Self { input, target }
+    }
+
+    /// Lets the host bring the rows themselves.
+    pub(crate) fn brought(&self, program: &mut Program) {
+        for part in self.parts(None) {
+            program.redeclare(part.out, Role::Data);
+        }
     }
 
     /// The columns that it takes; the inputs may be shifted.
@@ -57,7 +63,7 @@ impl Minibatch {
     pub(crate) fn measure(
         &self,
         (program, routine): (&mut Program, &mut Routine),
-        (net, network): (&dyn Trainable, &Network),
+        (net, network): (&dyn Member, &Network),
         recipe: &FineTune,
     ) -> Result<()> {
         self.tape((program, routine), (net, network), recipe, false)?;
@@ -68,24 +74,28 @@ impl Minibatch {
     pub(crate) fn learn(
         &self,
         (program, routine): (&mut Program, &mut Routine),
-        (net, network): (&dyn Trainable, &Network),
+        (net, network): (&dyn Member, &Network),
         recipe: &FineTune,
         place: impl FnMut(&mut Program, Tensor) -> Tensor,
     ) -> Result<Slopes> {
-        self.tape((program, routine), (net, network), recipe, true)?.gradients(&network.layers[..recipe.frozen], place)
+        let tape = self.tape((program, routine), (net, network), recipe, true)?;
+        Ok(tape.gradients(&network.layers[..recipe.frozen], place)?)
     }
 
     fn tape<'a>(
         &self,
         (program, routine): (&'a mut Program, &'a mut Routine),
-        (net, network): (&dyn Trainable, &Network),
+        (net, network): (&dyn Member, &Network),
         recipe: &FineTune,
         learns: bool,
     ) -> Result<Tape<'a>> {
-        let mut tape = Tape::new(program, routine, self.input.rows, learns);
+        let mut tape = match learns {
+            true => Tape::training(program, routine, self.input.rows),
+            false => Tape::measuring(program, routine, self.input.rows),
+        };
         let x = tape.data(self.input);
         let target = self.target.map_or(x, |target| tape.data(target));
-        net.record(&mut tape, recipe, &network.layers, x, target)?;
+        net.record(&mut tape, &network.layers, x, target, &recipe.goal())?;
         Ok(tape)
     }
 }

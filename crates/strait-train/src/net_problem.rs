@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use strait_compute::{Execution, Factors, Op, Routine, RoutineId, Step, Tensor, go_on};
-use strait_models::Network;
 
 use crate::minimize::{POINT, Problem, Vector};
 
@@ -28,10 +27,9 @@ pub(crate) struct Memory {
 pub(crate) const GRADIENT: Vector = Vector(2);
 
 impl Memory {
-    /// The vectors that exist: the parameters, and those declared beside them in the same order. `evaluation` records
+    /// The vectors that exist: the parameters that learn, and those declared beside them in the same order. `evaluation` records
     /// the loss, and the gradients into the vector [`GRADIENT`].
-    pub(crate) fn new(network: &Network, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
-        let point = network.parameters();
+    pub(crate) fn new(point: Vec<Tensor>, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
         let vectors = std::iter::once(point).chain(others).collect();
         let (combinations, products) = (HashMap::new(), HashMap::new());
         Self { vectors, evaluation: Err(evaluation), combinations, products }
@@ -119,10 +117,10 @@ impl Problem for NetProblem<'_> {
     }
 }
 
-/// Declares `count` vectors with the shapes of the net's parameters.
+/// Declares `count` vectors with the shapes of these parameters.
 pub(crate) fn declare_vectors(
     program: &mut strait_compute::Program,
-    network: &Network,
+    parameters: &[Tensor],
     count: usize,
 ) -> Vec<Vec<Tensor>> {
     let mut vectors = Vec::with_capacity(count);
@@ -131,7 +129,7 @@ pub(crate) fn declare_vectors(
             let name = format!("{}.vector.{number}", program.name(part));
             program.value(name, part.rows, part.cols)
         };
-        vectors.push(network.parameters().into_iter().map(&mut declare).collect());
+        vectors.push(parameters.iter().copied().map(&mut declare).collect());
     }
     vectors
 }

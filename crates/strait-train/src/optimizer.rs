@@ -82,3 +82,9 @@ fn state(program: &mut Program, parameter: Tensor, what: &str) -> Tensor {
     let name = format!("{}.{what}", program.name(parameter));
     program.state(name, parameter.rows, parameter.cols)
 }
+
+/// A tensor for the gradient of a parameter.
+pub(crate) fn gradient_of(program: &mut Program, parameter: Tensor) -> Tensor {
+    let name = format!("{}.gradient", program.name(parameter));
+    program.value(name, parameter.rows, parameter.cols)
+}

@@ -8,7 +8,7 @@ use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 use crate::method::{Part, Source};
 use crate::plan::{Epoch, Plan};
 use crate::tuning::{self, not_finite, record_of};
-use crate::{Error, FineTune, FineTuneEpoch, Result, Run};
+use crate::{Error, FineTune, FineTuneEpoch, MemberRecipe, Result, Run};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
 /// has one layer of logistic units, and learns to reconstruct the codes of those below it, which are without noise.
@@ -17,14 +17,15 @@ use crate::{Error, FineTune, FineTuneEpoch, Result, Run};
 pub struct Stacked {
     /// The units of the layers, from the data upwards.
     pub hidden: Vec<usize>,
-    /// The training of each.
-    pub training: FineTune,
+    /// The training of each, with the noise, the penalty, and whether weights are tied.
+    pub training: MemberRecipe,
 }
 
 impl Default for Stacked {
     fn default() -> Self {
         let corruption = Some(Noise::Masking(0.25));
-        Self { hidden: vec![1000; 3], training: FineTune { epochs: 15, corruption, ..FineTune::default() } }
+        let training = MemberRecipe { corruption, ..FineTune { epochs: 15, ..FineTune::default() }.into() };
+        Self { hidden: vec![1000; 3], training }
     }
 }
 
@@ -44,12 +45,13 @@ impl Stacked {
     ///
     /// ```
     /// use strait_models::Classifier;
-    /// use strait_train::{FineTune, Stacked};
+    /// use strait_train::Stacked;
     /// let device = strait_compute::Device::cpu()?;
     /// let pixels = [0u8, 255, 255, 0].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
-    /// let training = FineTune { epochs: 3, ..Stacked::default().training };
-    /// let stack = Stacked { hidden: vec![3, 2], training }.fit(&device, rows)?;
+    /// let mut recipe = Stacked { hidden: vec![3, 2], ..Stacked::default() };
+    /// recipe.training.tuning.epochs = 3;
+    /// let stack = recipe.fit(&device, rows)?;
     /// let net = Classifier::on(&stack.layers, 10, 1)?;
     /// assert_eq!(net.layers.len(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -70,11 +72,12 @@ impl Stacked {
         let mut nets = Vec::new();
         let mut width = rows.width;
         for (number, &units) in self.hidden.iter().enumerate() {
-            let mut net = Autoencoder::glorot(&[width, units], self.training.seed.wrapping_add(number as u64))?;
+            let mut net = Autoencoder::glorot(&[width, units], self.training.tuning.seed.wrapping_add(number as u64))?;
             net.layers[0].activation = Activation::Logistic;
             if self.training.tied {
                 net.tie()?;
             }
+            self.training.set(&mut net);
             nets.push(net);
             width = units;
         }
@@ -90,16 +93,16 @@ impl Stacked {
         check_sizes(&[&[width], &self.hidden[..]].concat())?;
         let (setting, value) = ("the training of a stack", "of one layer only".to_owned());
         let refused = |expected: &'static str| Err(Error::Setting { setting, value: value.clone(), expected });
-        if self.training.frozen > 0 {
+        if self.training.tuning.frozen > 0 {
             return refused("no layer is frozen, since each has but one that encodes");
         }
-        if self.hidden.len() > 1 && self.training.shift.is_some() {
+        if self.hidden.len() > 1 && self.training.tuning.shift.is_some() {
             return refused("codes cannot be shifted as images are; use one layer or no shift");
         }
         if self.hidden.len() > 1 && matches!(self.training.corruption, Some(Noise::Missing(_))) {
             return refused("parts of images cannot be missing in codes; use one layer or another noise");
         }
-        self.training.check()
+        self.training.tuning.check()
     }
 }
 
@@ -119,7 +122,8 @@ pub struct Stacking<'a> {
 
 impl Stacking<'_> {
     fn training(&self, number: usize) -> FineTune {
-        FineTune { seed: self.recipe.training.seed.wrapping_add(number as u64), ..self.recipe.training.clone() }
+        let training = &self.recipe.training.tuning;
+        FineTune { seed: training.seed.wrapping_add(number as u64), ..training.clone() }
     }
 
     /// Goes from the finished autoencoder `at` to the codes that the next one learns from.
@@ -143,7 +147,7 @@ impl<'a> Plan<'a> for Stacking<'a> {
     }
 
     fn epochs_of(&self, _: usize) -> usize {
-        self.recipe.training.epochs
+        self.recipe.training.tuning.epochs
     }
 
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {

@@ -5,7 +5,7 @@ use strait_data::Rows;
 use strait_models::{Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
 
 use crate::minibatch::Minibatch;
-use crate::{FineTune, Result, Trainable};
+use crate::{FineTune, Member, Result};
 
 /// The measurement of the error on a test set.
 pub(crate) struct TestSet<'a> {
@@ -21,7 +21,7 @@ impl<'a> TestSet<'a> {
         device: &Device,
         program: &mut Program,
         network: &Network,
-        net: &dyn Trainable,
+        net: &dyn Member,
         rows: Rows<'a>,
         recipe: &FineTune,
     ) -> Result<Self> {

@@ -11,11 +11,10 @@ use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::minibatch::{Minibatch, Part as Columns};
 use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, gradient_of};
 use crate::plan::{Epoch, Plan};
-use crate::tape::gradient_of;
 use crate::test_set::TestSet;
-use crate::{FineTune, FineTuneEpoch, FineTuned, Result, Run, Trainable};
+use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Result, Run};
 
 /// What a program has of a model and of what trains it.
 pub(crate) struct Recorded<'a> {
@@ -32,7 +31,7 @@ pub(crate) struct Recorded<'a> {
 pub(crate) fn record<'a>(
     recipe: &FineTune,
     device: &Device,
-    net: &dyn Trainable,
+    net: &dyn Member,
     train: Rows<'_>,
     test: Option<Rows<'a>>,
 ) -> Result<(Program, Recorded<'a>)> {
@@ -40,13 +39,13 @@ pub(crate) fn record<'a>(
     let batch = recipe.batch.min(train.count);
     let feed = Feed::of(&mut program, device, &train, 0, batch);
     let minibatch = Minibatch::declare(&mut program, "", batch, net);
-    let network = recipe.declare(&mut program, net.layers());
+    let network = recipe.declare(&mut program, net);
     let mut learn = Routine::new("fine-tuning step");
     let optimizer = recipe.optimizer;
     let at_once = optimizer.vectors() == 0;
-    let vectors = declare_vectors(&mut program, &network, optimizer.vectors());
+    let parameters = Network { layers: network.layers[recipe.frozen..].to_vec() }.parameters();
+    let vectors = declare_vectors(&mut program, &parameters, optimizer.vectors());
     // Of a minimiser, the gradient is one of its vectors.
-    let parameters = network.parameters();
     let place = |program: &mut Program, parameter: Tensor| {
         let number = parameters.iter().position(|known| *known == parameter);
         let vector = vectors.get(GRADIENT.0 - 1).zip(number).map(|(vector, number)| vector[number]);
@@ -67,7 +66,7 @@ pub(crate) fn record<'a>(
         }
         steps.push(program.add(step));
     }
-    let minimiser = (!at_once).then(|| Memory::new(&network, vectors, learn));
+    let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, learn));
     let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
     Ok((program, Recorded { network, feed, batch, steps, minimiser, test }))
 }
@@ -76,7 +75,7 @@ pub(crate) fn record<'a>(
 pub(crate) fn load<'a>(
     recipe: &FineTune,
     device: &Device,
-    net: &dyn Trainable,
+    net: &dyn Member,
     source: Source<'a>,
     test: Option<Rows<'a>>,
 ) -> Result<(Part<'a>, Network)> {
@@ -88,7 +87,7 @@ pub(crate) fn load_as<'a>(
     stage: String,
     recipe: &FineTune,
     device: &Device,
-    net: &dyn Trainable,
+    net: &dyn Member,
     source: Source<'a>,
     test: Option<Rows<'a>>,
 ) -> Result<(Part<'a>, Network)> {
@@ -196,7 +195,7 @@ pub(crate) fn not_finite(layers: &[Affine]) -> Option<f64> {
 /// The plan of [`FineTune`]: one part.
 pub struct FineTuning<'a> {
     recipe: FineTune,
-    net: &'a mut dyn Trainable,
+    net: &'a mut dyn Member,
     rows: Rows<'a>,
     test: Option<Rows<'a>>,
     network: Option<Network>,
@@ -205,7 +204,7 @@ pub struct FineTuning<'a> {
 }
 
 impl<'a> FineTuning<'a> {
-    pub(crate) fn new(recipe: FineTune, net: &'a mut dyn Trainable, rows: Rows<'a>) -> Self {
+    pub(crate) fn new(recipe: FineTune, net: &'a mut dyn Member, rows: Rows<'a>) -> Self {
         let layers = net.layers().to_vec();
         Self { recipe, net, rows, test: None, network: None, layers }
     }

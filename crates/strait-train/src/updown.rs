@@ -13,11 +13,10 @@ use crate::error::{below, decay, gibbs_steps, positive, positive_rate, probabili
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
-use crate::optimizer::momentum;
+use crate::optimizer::{gradient_of, momentum};
 use crate::phases::{Layers, Recording, follow, gradient, squared_error, write_states};
 use crate::plan::{Epoch, Plan};
 use crate::progress::HostCost;
-use crate::tape::gradient_of;
 use crate::tuning::not_finite;
 use crate::{Error, Result, Run, Schedule};
 

@@ -13,8 +13,8 @@ use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::{Annealing, Autoencoder, Classifier, Dbn, Rbm, Units, Vae};
 use strait_train::{
-    Chain, Error, Event, FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, Trainable, UpDown,
+    Chain, Error, Event, FineTune, Inference, Member, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
+    SparsityTarget, UpDown,
 };
 
 fn device(gpu: &strait_device::Gpu) -> Device {
@@ -86,8 +86,9 @@ fn what_was_prepared_is_not_compiled_again() {
     let (device, pixels) = (device(&gpu), pixels());
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
     let mut net = Autoencoder::glorot(&[WIDTH, 24, 6], 3).expect("the sizes make sense");
-    let recipe = FineTune { epochs: 1, batch: 20, tied: true, ..FineTune::default() };
-    // The weights of this net are not tied yet.
+    let recipe = FineTune { epochs: 1, batch: 20, ..FineTune::default() };
+    // The weights of this net are to be tied, and are not equal yet.
+    net.tied = true;
     recipe.prepare(&device, &net, rows, Some(rows)).expect("it compiles");
     let prepared = device.kernels().len();
     net.tie().expect("it has as many layers either way");
@@ -96,7 +97,7 @@ fn what_was_prepared_is_not_compiled_again() {
 }
 
 /// Whether both devices compute the same loss and gradient.
-fn same_gradient(what: &str, gpu: &strait_device::Gpu, recipe: &FineTune, net: &impl Trainable) {
+fn same_gradient(what: &str, gpu: &strait_device::Gpu, recipe: &FineTune, net: &impl Member) {
     let pixels = pixels();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows").first(50);
     let cpu = Device::new(Cpu::with_threads(2).expect("threads start"));
@@ -124,13 +125,13 @@ fn a_gpu_trains_every_member_of_the_family() {
     let plain = FineTune::default();
     let missing = Noise::Missing(Missing { first: 15, share: 0.4 });
     for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.3), missing] {
-        let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
-        same_gradient(&format!("{noise:?}"), &gpu, &recipe, &net(Activation::Logistic));
+        let noisy = Autoencoder { corruption: Some(noise), ..net(Activation::Logistic) };
+        same_gradient(&format!("{noise:?}"), &gpu, &plain, &noisy);
     }
     let sparsity = Penalty::Sparsity { weight: 0.5, target: 0.1 };
     for penalty in [Penalty::L1 { weight: 0.5 }, sparsity, Penalty::Contractive { weight: 0.5 }] {
-        let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
-        same_gradient(&format!("{penalty:?}"), &gpu, &recipe, &net(Activation::Logistic));
+        let sparse = Autoencoder { penalty: Some(penalty), ..net(Activation::Logistic) };
+        same_gradient(&format!("{penalty:?}"), &gpu, &plain, &sparse);
     }
     same_gradient("k-sparse", &gpu, &plain, &Autoencoder { top_k: Some(5), ..net(Activation::Relu) });
     let inference = Inference { rate: 0.02, ..Inference::default() };
@@ -139,11 +140,11 @@ fn a_gpu_trains_every_member_of_the_family() {
     same_gradient("predictive sparse", &gpu, &squared, &sparse);
     let mut tied = net(Activation::Logistic);
     tied.tie().expect("the sizes are mirrored");
-    same_gradient("tied", &gpu, &FineTune { tied: true, ..plain.clone() }, &tied);
+    same_gradient("tied", &gpu, &plain, &tied);
     let convolutional = Autoencoder::convolutional([5, 8, 1], &[6, 4], 3, 3).expect("the windows fit");
     same_gradient("convolutional", &gpu, &plain, &convolutional);
     let vae = Vae::glorot(&[WIDTH, 20, 6], Activation::Tanh, 3).expect("the sizes make sense");
-    same_gradient("variational", &gpu, &FineTune { kl_weight: 0.7, ..plain }, &vae);
+    same_gradient("variational", &gpu, &plain, &Vae { kl_weight: 0.7, ..vae });
 }
 
 #[test]

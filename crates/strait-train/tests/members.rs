@@ -5,9 +5,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::{Labelled, Rows};
 use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Vae, corrupt, transpose};
-use strait_train::{
-    FineTune, Inference, Objective, Optimizer, Penalty, PredictiveSparse, Result, Tape, Trainable, Value,
-};
+use strait_train::{FineTune, Goal, Inference, Member, Objective, Optimizer, Penalty, PredictiveSparse, Tape, Value};
 
 const WIDTH: usize = 6;
 
@@ -31,7 +29,7 @@ fn tie(layers: &mut [Affine]) {
 }
 
 /// Compares the derivative by every parameter with the difference of two losses.
-fn agrees_with_finite_differences<M: Trainable + Clone>(what: &str, recipe: &FineTune, net: &M) {
+fn agrees_with_finite_differences<M: Member + Clone>(what: &str, recipe: &FineTune, net: &M) {
     let device = Device::new(Oracle::default());
     let numbers = values(5);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
@@ -47,7 +45,7 @@ fn agrees_with_finite_differences<M: Trainable + Clone>(what: &str, recipe: &Fin
                 let parameter = weight.iter_mut().chain(bias).nth(i).expect("there are as many parameters as slopes");
                 *parameter += by;
                 let value = f64::from(*parameter);
-                if recipe.tied {
+                if net.is_tied() {
                     tie(net.layers_mut());
                 }
                 (value, loss(&net))
@@ -86,19 +84,19 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
     agrees_with_finite_differences("softmax cross-entropy", &counts, &logits);
     let missing = Noise::Missing(Missing { first: 2, share: 0.4 });
     for noise in [Noise::Masking(0.3), Noise::SaltAndPepper(0.3), Noise::Gaussian(0.5), missing] {
-        let recipe = FineTune { corruption: Some(noise), ..plain.clone() };
-        agrees_with_finite_differences("denoising", &recipe, &autoencoder(Activation::Tanh));
+        let net = Autoencoder { corruption: Some(noise), ..autoencoder(Activation::Tanh) };
+        agrees_with_finite_differences("denoising", &plain, &net);
     }
     for penalty in [Penalty::L1 { weight: 0.7 }, Penalty::Sparsity { weight: 0.7, target: 0.1 }] {
-        let recipe = FineTune { penalty: Some(penalty), ..plain.clone() };
-        agrees_with_finite_differences("sparse", &recipe, &autoencoder(Activation::Logistic));
+        let net = Autoencoder { penalty: Some(penalty), ..autoencoder(Activation::Logistic) };
+        agrees_with_finite_differences("sparse", &plain, &net);
     }
     // The penalty on rectified units jumps at their kink.
     for units in [Activation::Logistic, Activation::Tanh, Activation::Linear] {
-        let recipe = FineTune { penalty: Some(Penalty::Contractive { weight: 0.5 }), ..plain.clone() };
         let mut net = Autoencoder::glorot(&[WIDTH, 4], 4).expect("the sizes make sense");
+        net.penalty = Some(Penalty::Contractive { weight: 0.5 });
         net.layers[0].activation = units;
-        agrees_with_finite_differences("contractive", &recipe, &net);
+        agrees_with_finite_differences("contractive", &plain, &net);
     }
     for units in [Activation::Logistic, Activation::Relu] {
         let net = Autoencoder { top_k: Some(2), ..autoencoder(units) };
@@ -108,15 +106,15 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
 
 #[test]
 fn gradients_of_tied_weights_agree_with_finite_differences() {
-    let recipe = FineTune { tied: true, ..FineTune::default() };
+    let recipe = FineTune::default();
     let mut deep = autoencoder(Activation::Tanh);
     deep.tie().expect("the sizes are mirrored");
     agrees_with_finite_differences("tied", &recipe, &deep);
     let mut flat = Autoencoder::glorot(&[WIDTH, 4], 4).expect("the sizes make sense");
     flat.layers[0].activation = Activation::Logistic;
     flat.tie().expect("the sizes are mirrored");
-    let contractive = FineTune { penalty: Some(Penalty::Contractive { weight: 0.5 }), ..recipe.clone() };
-    agrees_with_finite_differences("tied and contractive", &contractive, &flat);
+    flat.penalty = Some(Penalty::Contractive { weight: 0.5 });
+    agrees_with_finite_differences("tied and contractive", &recipe, &flat);
     // A minimiser follows the same gradient, and leaves the weights tied.
     let numbers = values(50);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
@@ -132,8 +130,9 @@ fn gradients_of_tied_weights_agree_with_finite_differences() {
         tie(&mut net.layers);
         assert_eq!(net.layers, learned);
     }
-    assert!(FineTune { frozen: 1, ..recipe.clone() }.check().is_err(), "half of a weight cannot stay");
-    let free = autoencoder(Activation::Tanh);
+    let frozen = FineTune { frozen: 1, ..recipe.clone() };
+    assert!(frozen.gradient(&device, &deep, rows).is_err(), "half of a weight cannot stay");
+    let free = Autoencoder { tied: true, ..autoencoder(Activation::Tanh) };
     let refused = recipe.gradient(&device, &free, rows).expect_err("its weights are not tied");
     assert!(refused.to_string().contains("Autoencoder::tie"), "{refused}");
 }
@@ -147,8 +146,9 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
     // So does the penalty where an output is 0.
     net.layers[1].activation = Activation::Logistic;
     let penalty = Some(Penalty::L1 { weight: 0.3 });
-    let sparse = FineTune { penalty, objective: Objective::SquaredError, ..FineTune::default() };
-    agrees_with_finite_differences("convolutional and sparse", &sparse, &net);
+    net.penalty = penalty;
+    let squared = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
+    agrees_with_finite_differences("convolutional and sparse", &squared, &net);
     // Maps between layers that are fully connected.
     let mut stream = Stream::new(6, 0);
     let window = Window { height: 3, width: 3, channels: 2, kernel: 2, stride: 1, padding: 0 };
@@ -159,7 +159,7 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
     });
     let [first, last] = ends;
     let [down, up] = maps;
-    let mixed = Autoencoder { layers: vec![first, down, up, last], encoder: 2, top_k: None };
+    let mixed = Autoencoder::new(vec![first, down, up, last], 2);
     agrees_with_finite_differences("mixed", &FineTune::default(), &mixed);
 }
 
@@ -167,8 +167,8 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
 fn gradients_of_classifiers_agree_with_finite_differences() {
     let net = Classifier::glorot(&[WIDTH, 5, 3], Activation::Tanh, 4).expect("the sizes make sense");
     agrees_with_finite_differences("classifier", &FineTune::default(), &net);
-    let noisy = FineTune { corruption: Some(Noise::Masking(0.3)), ..FineTune::default() };
-    agrees_with_finite_differences("classifier of noisy rows", &noisy, &net);
+    let noisy = Classifier { corruption: Some(Noise::Masking(0.3)), ..net };
+    agrees_with_finite_differences("classifier of noisy rows", &FineTune::default(), &noisy);
 }
 
 /// Rows whose class is that of the larger of two sums.
@@ -203,10 +203,10 @@ fn a_classifier_learns_above_layers_that_stay() {
 #[test]
 fn gradients_of_variational_autoencoders_agree_with_finite_differences() {
     for kl_weight in [1.0, 0.3] {
-        let recipe = FineTune { kl_weight, ..FineTune::default() };
-        agrees_with_finite_differences("Bernoulli", &recipe, &vae(Activation::Logistic));
-        let recipe = FineTune { objective: Objective::SquaredError, ..recipe };
-        agrees_with_finite_differences("normal", &recipe, &vae(Activation::Linear));
+        let weighted = |outputs| Vae { kl_weight, ..vae(outputs) };
+        agrees_with_finite_differences("Bernoulli", &FineTune::default(), &weighted(Activation::Logistic));
+        let squared = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
+        agrees_with_finite_differences("normal", &squared, &weighted(Activation::Linear));
     }
 }
 
@@ -289,7 +289,10 @@ fn the_contractive_penalty_is_the_norm_of_the_jacobian() {
     net.layers[0].activation = Activation::Logistic;
     let numbers = values(5);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
-    let loss = |penalty| FineTune { penalty, ..FineTune::default() }.gradient(&device, &net, rows).expect("a loss").0;
+    let loss = |penalty| {
+        let net = Autoencoder { penalty, ..net.clone() };
+        FineTune::default().gradient(&device, &net, rows).expect("a loss").0
+    };
     let found = loss(Some(Penalty::Contractive { weight: 1.0 })) - loss(None);
     let codes = |values: &[f32]| net.encode(&device, Rows::numbers(values, WIDTH).expect("whole rows")).expect("codes");
     let mut sum = 0.0;
@@ -309,7 +312,7 @@ fn the_contractive_penalty_is_the_norm_of_the_jacobian() {
 #[derive(Clone)]
 struct Twice(Vec<Affine>);
 
-impl Trainable for Twice {
+impl Member for Twice {
     fn layers(&self) -> &[Affine] {
         &self.0
     }
@@ -318,14 +321,21 @@ impl Trainable for Twice {
         &mut self.0
     }
 
-    fn check(&self, _: &FineTune) -> Result<()> {
+    fn check(&self, _: &Goal) -> strait_models::Result<()> {
         Ok(())
     }
 
-    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
+    fn record(
+        &self,
+        tape: &mut Tape<'_>,
+        layers: &[Layer],
+        x: Value,
+        target: Value,
+        goal: &Goal,
+    ) -> strait_models::Result<()> {
         let code = tape.layer(x, layers[0])?;
-        tape.reconstruct(code, &layers[1..2], target, recipe.objective)?;
-        tape.reconstruct(code, &layers[2..3], target, recipe.objective)
+        tape.reconstruct(code, &layers[1..2], target, goal.objective)?;
+        tape.reconstruct(code, &layers[2..3], target, goal.objective)
     }
 }
 
@@ -407,23 +417,24 @@ fn penalties_and_noise_do_what_they_are_for() {
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
     let device = Device::new(Cpu::with_threads(2).expect("threads start"));
     let plain = FineTune { epochs: 30, batch: 20, optimizer: Optimizer::adam(0.01), ..FineTune::default() };
-    let trained = |recipe: &FineTune| {
+    let trained = |corruption: Option<Noise>, penalty: Option<Penalty>| {
         let mut net = Autoencoder::glorot(&[WIDTH, 12], 1).expect("the sizes make sense");
         net.layers[0].activation = Activation::Logistic;
-        recipe.fit(&device, &mut net, rows).expect("it learns");
+        (net.corruption, net.penalty) = (corruption, penalty);
+        plain.fit(&device, &mut net, rows).expect("it learns");
         net
     };
     let activity = |net: &Autoencoder| {
         let codes = net.encode(&device, rows).expect("it encodes");
         codes.iter().map(|&y| f64::from(y)).sum::<f64>() / codes.len() as f64
     };
-    let dense = trained(&plain);
-    let sparse = trained(&FineTune { penalty: Some(Penalty::Sparsity { weight: 3.0, target: 0.05 }), ..plain.clone() });
-    let small = trained(&FineTune { penalty: Some(Penalty::L1 { weight: 0.2 }), ..plain.clone() });
+    let dense = trained(None, None);
+    let sparse = trained(None, Some(Penalty::Sparsity { weight: 3.0, target: 0.05 }));
+    let small = trained(None, Some(Penalty::L1 { weight: 0.2 }));
     assert!((activity(&sparse) - 0.05).abs() < 0.02, "the mean output is {}", activity(&sparse));
     assert!(activity(&small) < 0.5 * activity(&dense), "{} against {}", activity(&small), activity(&dense));
     let noise = Noise::Gaussian(0.3);
-    let denoising = trained(&FineTune { corruption: Some(noise), ..plain });
+    let denoising = trained(Some(noise), None);
     let noisy = corrupt(&device, rows, noise, 77).expect("noise is added");
     let noisy = Rows::numbers(&noisy, WIDTH).expect("whole rows");
     let error = |net: &Autoencoder| {

@@ -7,7 +7,7 @@ use strait_compute::{Activation, Cpu, Device, Groups, Noise};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, Dbn, Layer, Units, Vae};
 use strait_train::{
-    Event, FineTune, KSparse, Objective, Optimizer, Pretrain, Result, Schedule, Stacked, Tape, Trainable, UpDown, Value,
+    Event, FineTune, Goal, KSparse, Member, Objective, Optimizer, Pretrain, Schedule, Stacked, Tape, UpDown, Value,
 };
 
 fn device() -> Device {
@@ -18,7 +18,7 @@ fn pixels(rows: usize) -> Vec<f32> {
     (0..rows * 4).map(|i| (i * 31 % 97) as f32 / 97.0).collect()
 }
 
-fn refusal(recipe: &FineTune, net: &mut dyn Trainable) -> String {
+fn refusal(recipe: &FineTune, net: &mut dyn Member) -> String {
     let pixels = pixels(10);
     let rows = Rows::numbers(&pixels, 4).expect("whole rows");
     recipe.fit(&device(), net, rows).map(|_| ()).expect_err("this cannot work").to_string()
@@ -27,10 +27,10 @@ fn refusal(recipe: &FineTune, net: &mut dyn Trainable) -> String {
 /// A model of two layers with a way of its own from the code to the losses.
 struct Own {
     layers: Vec<Affine>,
-    record: fn(&mut Tape<'_>, &[Layer], Value, Value) -> Result<()>,
+    record: fn(&mut Tape<'_>, &[Layer], Value, Value) -> strait_models::Result<()>,
 }
 
-impl Trainable for Own {
+impl Member for Own {
     fn layers(&self) -> &[Affine] {
         &self.layers
     }
@@ -39,11 +39,18 @@ impl Trainable for Own {
         &mut self.layers
     }
 
-    fn check(&self, _: &FineTune) -> Result<()> {
+    fn check(&self, _: &Goal) -> strait_models::Result<()> {
         Ok(())
     }
 
-    fn record(&self, tape: &mut Tape<'_>, _: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
+    fn record(
+        &self,
+        tape: &mut Tape<'_>,
+        layers: &[Layer],
+        x: Value,
+        target: Value,
+        _: &Goal,
+    ) -> strait_models::Result<()> {
         (self.record)(tape, layers, x, target)
     }
 }
@@ -92,8 +99,9 @@ fn a_decoder_that_cannot_be_tied_is_refused_before_kernels_are_compiled() {
     (net.layers[1].inputs, net.layers[1].weight) = (2, vec![0.0; 4]);
     let pixels = pixels(10);
     let rows = Rows::numbers(&pixels, 4).expect("whole rows");
-    let recipe = FineTune { tied: true, ..FineTune::default() };
-    let error = recipe.prepare(&device(), &net, rows, None).expect_err("there are three layers").to_string();
+    net.tied = true;
+    let error =
+        FineTune::default().prepare(&device(), &net, rows, None).expect_err("there are three layers").to_string();
     assert!(error.contains("tied is true"), "{error}");
 }
 
@@ -147,8 +155,8 @@ fn a_run_ends_between_its_parts_too_but_not_after_the_last() {
         |epochs| sparse.run(&device(), rows).and_then(|run| run.observe(after(epochs)).train()).expect("it learns");
     assert_eq!([2, 4].map(|epochs| (ended(epochs).epochs.len(), ended(epochs).stopped)), [(2, true), (4, false)]);
 
-    let training = FineTune { epochs: 2, batch: 10, ..Stacked::default().training };
-    let stacked = Stacked { hidden: vec![3, 2], training };
+    let mut stacked = Stacked { hidden: vec![3, 2], ..Stacked::default() };
+    stacked.training.tuning = FineTune { epochs: 2, batch: 10, ..FineTune::default() };
     let ended =
         |epochs| stacked.run(&device(), rows).and_then(|run| run.observe(after(epochs)).train()).expect("it learns");
     assert_eq!([2, 4].map(|epochs| (ended(epochs).layers.len(), ended(epochs).stopped)), [(1, true), (2, false)]);

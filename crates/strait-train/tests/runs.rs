@@ -7,7 +7,7 @@ use strait_compute::{Activation, Cpu, Device};
 use strait_data::{Labelled, Rows};
 use strait_models::{Autoencoder, Classifier, Dbn, Rbm, Stack, Units, Vae};
 use strait_train::{
-    Chain, Cursor, Event, FineTune, KSparse, Optimizer, Plan, Pretrain, Run, Snapshot, Stacked, Trainable, UpDown,
+    Chain, Cursor, Event, FineTune, KSparse, Member, Optimizer, Plan, Pretrain, Run, Snapshot, Stacked, UpDown,
 };
 
 const WIDTH: usize = 12;
@@ -97,7 +97,7 @@ fn pretraining_goes_on_to_the_same_bits_with_every_chain() {
 }
 
 /// The same for a model of which many copies are trained.
-fn tunes<M: Trainable + Clone + PartialEq + std::fmt::Debug>(what: &str, recipe: &FineTune, model: &M, rows: Rows<'_>) {
+fn tunes<M: Member + Clone + PartialEq + std::fmt::Debug>(what: &str, recipe: &FineTune, model: &M, rows: Rows<'_>) {
     let whole = |recipe: &FineTune, snapshot: Option<&Snapshot>| {
         let mut net = model.clone();
         let mut run = recipe.run(&device(1), &mut net, rows).and_then(|run| run.test(rows.first(7))).expect("it fits");
@@ -156,8 +156,8 @@ fn dictionaries_and_stacks_go_on_to_the_same_bits() {
             assert_eq!((found.net, found.dead, found.epochs.len()), (expected.net, expected.dead, 3));
         },
     );
-    let training = FineTune { epochs: 2, batch: 20, ..Stacked::default().training };
-    let recipe = Stacked { hidden: vec![8, 6, 5], training };
+    let mut recipe = Stacked { hidden: vec![8, 6, 5], ..Stacked::default() };
+    recipe.training.tuning = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
     goes_on(
         "stack",
         |device| recipe.run(device, rows).expect("the settings make sense"),

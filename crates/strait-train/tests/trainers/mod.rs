@@ -5,8 +5,8 @@ use strait_compute::{Activation, Device, Groups, Missing, Noise, Precision};
 use strait_data::{Labelled, Rows};
 use strait_models::{Autoencoder, Classifier, Dbn, Stack, Units, Vae};
 use strait_train::{
-    Chain, FineTune, ImageShift, Inference, KSparse, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, Stacked, Trainable, UpDown,
+    Chain, FineTune, ImageShift, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
+    SparsityTarget, Stacked, UpDown,
 };
 
 type Train = Box<dyn Fn(&Device)>;
@@ -34,7 +34,7 @@ fn pretrain(recipe: Pretrain, sizes: &'static [usize]) -> Train {
     })
 }
 
-fn tune<M: Trainable + Clone + 'static>(recipe: FineTune, model: M) -> Train {
+fn tune<M: Member + Clone + 'static>(recipe: FineTune, model: M) -> Train {
     Box::new(move |device| {
         let pixels = pixels(50);
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
@@ -163,32 +163,38 @@ pub(crate) fn all() -> Vec<(&'static str, Train)> {
         ("lbfgs", tune(tuned(Optimizer::Lbfgs { iterations: 2, memory: 2 }), deep())),
         ("squared-error", tune(FineTune { objective: Objective::SquaredError, ..adam.clone() }, deep())),
         ("softmax", tune(FineTune { objective: Objective::SoftmaxCrossEntropy, ..adam.clone() }, linear())),
-        ("denoising", tune(FineTune { corruption: Some(Noise::Masking(0.3)), ..adam.clone() }, deep())),
+        ("denoising", tune(adam.clone(), Autoencoder { corruption: Some(Noise::Masking(0.3)), ..deep() })),
         (
             "missing",
             tune(
-                FineTune { corruption: Some(Noise::Missing(Missing { first: 4, share: 0.3 })), ..adam.clone() },
-                deep(),
+                adam.clone(),
+                Autoencoder { corruption: Some(Noise::Missing(Missing { first: 4, share: 0.3 })), ..deep() },
             ),
         ),
-        ("tied", tune(FineTune { tied: true, ..adam.clone() }, tied())),
-        ("tied-lbfgs", tune(FineTune { tied: true, ..tuned(Optimizer::Lbfgs { iterations: 2, memory: 2 }) }, tied())),
+        ("tied", tune(adam.clone(), tied())),
+        ("tied-lbfgs", tune(tuned(Optimizer::Lbfgs { iterations: 2, memory: 2 }), tied())),
         (
             "l1",
-            tune(FineTune { penalty: Some(Penalty::L1 { weight: 0.1 }), ..adam.clone() }, flat(Activation::Logistic)),
+            tune(
+                adam.clone(),
+                Autoencoder { penalty: Some(Penalty::L1 { weight: 0.1 }), ..flat(Activation::Logistic) },
+            ),
         ),
         (
             "sparsity",
             tune(
-                FineTune { penalty: Some(Penalty::Sparsity { weight: 0.1, target: 0.1 }), ..adam.clone() },
-                flat(Activation::Logistic),
+                adam.clone(),
+                Autoencoder {
+                    penalty: Some(Penalty::Sparsity { weight: 0.1, target: 0.1 }),
+                    ..flat(Activation::Logistic)
+                },
             ),
         ),
         (
             "contractive",
             tune(
-                FineTune { penalty: Some(Penalty::Contractive { weight: 0.1 }), ..adam.clone() },
-                flat(Activation::Logistic),
+                adam.clone(),
+                Autoencoder { penalty: Some(Penalty::Contractive { weight: 0.1 }), ..flat(Activation::Logistic) },
             ),
         ),
         ("top-k", tune(adam.clone(), Autoencoder { top_k: Some(2), ..flat(Activation::Relu) })),
@@ -241,8 +247,9 @@ pub(crate) fn all() -> Vec<(&'static str, Train)> {
             Box::new(|device| {
                 let pixels = pixels(50);
                 let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-                let training = FineTune { epochs: 2, batch: 20, ..Stacked::default().training };
-                Stacked { hidden: vec![8, 5], training }.fit(device, rows).expect("it trains");
+                let mut recipe = Stacked { hidden: vec![8, 5], ..Stacked::default() };
+                recipe.training.tuning = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
+                recipe.fit(device, rows).expect("it trains");
             }),
         ),
     ]

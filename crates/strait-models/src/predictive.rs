@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, go_on};
 use strait_data::Rows;
-use strait_models::{Affine, Autoencoder, Layer, Network, declare_rows, evaluation_batch, minibatches, parts, upload};
 
-use crate::error::{penalty_weight, positive, positive_rate};
+use crate::member::{Member, check_noise, follows_gradients, reconstructs};
+use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
+use crate::objective::check_number;
 use crate::tape::{Tape, Value};
-use crate::trainable::reconstructs;
-use crate::{Error, FineTune, Objective, Result, Trainable};
+use crate::{Affine, Autoencoder, Error, Goal, Layer, Network, Objective, Result};
 
 /// How sparse codes are found.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -43,16 +43,12 @@ impl Default for Inference {
 /// atoms of length 1; here all have the same gain, by the length of the atoms.)
 ///
 /// ```
-/// use strait_train::{FineTune, Inference, Objective, Optimizer, PredictiveSparse};
+/// use strait_models::{Inference, PredictiveSparse};
 /// let device = strait_compute::Device::cpu()?;
-/// let values: Vec<f32> = (0..400).map(|i| if i % 4 == i / 4 % 4 { 1.0 } else { 0.0 }).collect();
-/// let rows = strait_data::Rows::numbers(&values, 4)?;
+/// let rows = strait_data::Rows::numbers(&[0.0, 1.0, 0.0, 0.5], 4)?;
 /// let inference = Inference { sparsity: 0.01, rate: 0.05, ..Inference::default() };
-/// let mut model = PredictiveSparse::new(4, 8, inference, 1)?;
-/// let optimizer = Optimizer::adam(0.01);
-/// let recipe = FineTune { batch: 10, optimizer, objective: Objective::SquaredError, ..FineTune::default() };
-/// recipe.fit(&device, &mut model, rows)?;
-/// assert!(model.net.explained_variance(&device, rows)? > 0.9);
+/// let model = PredictiveSparse::new(4, 8, inference, 1)?;
+/// assert_eq!(model.infer(&device, rows)?.len(), 8);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
@@ -94,7 +90,7 @@ impl PredictiveSparse {
         self.check_settings()?;
         let (expected, codes) = (self.net.layers[0].inputs, self.net.code_size());
         if rows.width != expected {
-            return Err(strait_models::Error::Width { expected, found: rows.width }.into());
+            return Err(Error::Width { expected, found: rows.width });
         }
         let mut all = Vec::with_capacity(rows.count * codes);
         for part in parts(device, rows, codes) {
@@ -106,11 +102,11 @@ impl PredictiveSparse {
             let network = Network::declare(&mut program, "layers", &self.net.layers);
             let mut routine = Routine::new("inference");
             routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
-            let mut tape = Tape::new(&mut program, &mut routine, batch, false);
+            let mut tape = Tape::measuring(&mut program, &mut routine, batch);
             let x = tape.data(x);
             let prediction = tape.layer(x, network.layers[0])?;
             let code = tape.infer(x, prediction, network.layers[1], &self.inference)?;
-            let input = tape.tensor_of_value(code);
+            let input = tape.tensor(code);
             routine.push(Op::Scatter { input, data: result })?;
             let routine = program.add(routine);
             let mut execution = device.load(program)?;
@@ -131,19 +127,25 @@ impl PredictiveSparse {
         if units != [Activation::Tanh, Activation::Linear] || self.net.top_k.is_some() || convolved {
             let message =
                 "predictive sparse decomposition takes an encoder of one layer of tanh units and a linear decoder";
-            return Err(strait_models::Error::Shape(message.to_owned()).into());
+            return Err(Error::Shape(message.to_owned()));
         }
-        penalty_weight(self.inference.sparsity)?;
-        penalty_weight(self.inference.pull)?;
-        positive("the steps of inference", self.inference.steps)?;
-        positive_rate("the rate of inference", self.inference.rate)?;
-        positive_rate("the norm of atoms", self.inference.norm)
+        let Inference { sparsity, pull, steps, rate, norm } = self.inference;
+        check_number("the weight of the penalty", sparsity)?;
+        check_number("the weight of the penalty", pull)?;
+        let above = |setting: &'static str, value: String, is: bool, expected: &'static str| match is {
+            true => Ok(()),
+            false => Err(Error::Setting { setting, value, expected }),
+        };
+        above("the steps of inference", steps.to_string(), steps > 0, "it must be at least 1")?;
+        let number = |x: f32| x.is_finite() && x > 0.0;
+        above("the rate of inference", rate.to_string(), number(rate), "it must be a number above 0")?;
+        above("the norm of atoms", norm.to_string(), number(norm), "it must be a number above 0")
     }
 }
 
 /// The loss is the squared error of the reconstruction from the codes, plus that of the encoder's foretelling; errors on a
-/// test set are those of the encoder's codes. The recipe's noise goes on the encoder's input.
-impl Trainable for PredictiveSparse {
+/// test set are those of the encoder's codes. The net's noise goes on the encoder's input.
+impl Member for PredictiveSparse {
     fn stage(&self) -> &'static str {
         "sparse decomposition"
     }
@@ -156,43 +158,35 @@ impl Trainable for PredictiveSparse {
         &mut self.net.layers
     }
 
-    fn check(&self, recipe: &FineTune) -> Result<()> {
+    fn check(&self, goal: &Goal) -> Result<()> {
         self.check_settings()?;
         let refused = |setting: &'static str, value: &str, expected: &'static str| {
             Err(Error::Setting { setting, value: value.to_owned(), expected })
         };
-        if recipe.objective != Objective::SquaredError {
+        if goal.objective != Objective::SquaredError {
             return refused("the objective", "the cross-entropy", "a sparse decomposition minimises the squared error");
         }
-        if recipe.penalty.is_some() {
-            return refused(
-                "the penalty",
-                "set",
-                "a sparse decomposition has that of its inference; set sparsity there",
-            );
+        if self.net.penalty.is_some() {
+            let expected = "a sparse decomposition has that of its inference; set sparsity there";
+            return refused("the penalty", "set", expected);
         }
-        if recipe.optimizer.vectors() > 0 {
-            return refused(
-                "the optimizer",
-                "a minimiser",
-                "sparse codes change with the dictionary; use Adam or momentum",
-            );
-        }
-        if recipe.tied {
+        if self.net.tied {
             return refused("tied", "true", "the encoder of a sparse decomposition is not its dictionary's transpose");
         }
-        reconstructs(&self.net.layers, recipe)
+        follows_gradients(goal, "sparse codes change with the dictionary; use Adam or momentum")?;
+        check_noise(self.net.corruption, goal)?;
+        reconstructs(&self.net.layers, goal)
     }
 
-    fn record(&self, tape: &mut Tape<'_>, recipe: &FineTune, layers: &[Layer], x: Value, target: Value) -> Result<()> {
-        let input = recipe.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
+    fn record(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value, target: Value, _: &Goal) -> Result<()> {
+        let input = self.net.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
         let prediction = tape.layer(input, layers[0])?;
         if !tape.learns() {
             return tape.reconstruct(prediction, &layers[1..], target, Objective::SquaredError);
         }
         let code = tape.infer(target, prediction, layers[1], &self.inference)?;
         tape.reconstruct(code, &layers[1..], target, Objective::SquaredError)?;
-        tape.reconstruct(prediction, &[], code, Objective::SquaredError)?;
+        tape.compare(prediction, code, Objective::SquaredError)?;
         tape.limit_rows(layers[1], self.inference.norm);
         Ok(())
     }
