@@ -7,7 +7,7 @@ use strait_data::Rows;
 use strait_models::{Rbm, Units, declare_rows, upload};
 
 use crate::Result;
-use crate::phases::{Layers, Recording, squared_error};
+use crate::machine_tensors::{MachineTensors, Recording, squared_error};
 use crate::sample::sample;
 
 /// Rows of either kind that are watched: so many at most, and of small data a twentieth, so that watching takes little time; but
@@ -59,7 +59,7 @@ impl Watch {
     /// to a constant; ½ ‖v‖² is added for Gaussian visible units.
     pub(crate) fn record(
         program: &mut Program,
-        layers: &Layers,
+        layers: &MachineTensors,
         precision: Option<Tensor>,
         watched: &Watched,
     ) -> Result<Self> {

@@ -9,10 +9,10 @@ use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, Network};
 
 use crate::error::positive;
+use crate::finetune_plan::{self, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::plan::{Epoch, Plan};
 use crate::sample::sample;
-use crate::tuning::{self, not_finite, record_of};
 use crate::{Error, FineTune, FineTuneEpoch, Objective, Optimizer, Result, Run, Schedule};
 
 /// Rows on which units are looked at between the rounds.
@@ -85,9 +85,9 @@ impl KSparse {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, KSparsing>> {
+    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, KSparsePlan>> {
         self.check()?;
-        Ok(Run::new(device, KSparsing::new(self.clone(), rows)?))
+        Ok(Run::new(device, KSparsePlan::new(self.clone(), rows)?))
     }
 
     /// Whether the settings make sense, which [`KSparse::fit`] also asks.
@@ -123,7 +123,7 @@ impl KSparse {
 }
 
 /// The plan of [`KSparse`]: a part for each round.
-pub struct KSparsing {
+pub struct KSparsePlan {
     recipe: KSparse,
     /// First and last epoch of the rounds, counted from the start.
     rounds: Vec<(usize, usize)>,
@@ -146,7 +146,7 @@ pub struct Rounds {
     dead: Vec<usize>,
 }
 
-impl KSparsing {
+impl KSparsePlan {
     fn new(recipe: KSparse, rows: Rows<'_>) -> Result<Self> {
         let KSparse { rounds, training, .. } = &recipe;
         let scale = Scale::of(&rows);
@@ -182,7 +182,7 @@ fn rows_of(values: &[f32], width: usize) -> Result<Rows<'_>> {
     Ok(Rows::numbers(values, width).map_err(strait_models::Error::from)?)
 }
 
-impl<'a> Plan<'a> for KSparsing {
+impl<'a> Plan<'a> for KSparsePlan {
     type Record = FineTuneEpoch;
     type Output = KSparseTrained;
     type Progress = Rounds;
@@ -199,7 +199,7 @@ impl<'a> Plan<'a> for KSparsing {
         let source = Source::Made(self.scaled.clone(), self.width);
         let recipe = self.round(part);
         recipe.check_model(&self.net, &rows_of(&self.scaled, self.width)?, None)?;
-        let (loaded, network) = tuning::load(&recipe, device, &self.net, source, None)?;
+        let (loaded, network) = finetune_plan::load(&recipe, device, &self.net, source, None)?;
         self.network = Some(network);
         Ok(loaded)
     }

@@ -1,44 +1,14 @@
-//! Greedy layer-wise pretraining of a stack of restricted Boltzmann machines by contrastive divergence
+//! The recipe of greedy layer-wise pretraining of a stack of restricted Boltzmann machines by contrastive divergence
 //! (Hinton 2002; Hinton & Salakhutdinov 2006).
 
 use serde::{Deserialize, Serialize};
-use strait_compute::philox::{Stream, streams};
-use strait_compute::{Device, Precision, Step};
+use strait_compute::Precision;
 use strait_data::{Rows, Values};
-use strait_models::{Rbm, Stack, Units, check_sizes};
+use strait_models::{Rbm, Stack, Units};
 
 use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
-use crate::machine;
-use crate::method::Source;
-use crate::pretraining::Pretraining;
 use crate::progress::HostCost;
-use crate::{Error, Profile, Result, Run};
-
-/// Where the negative phase starts.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Chain {
-    /// At the data: contrastive divergence (Hinton 2002). Reconstructions stay means.
-    #[default]
-    Data,
-    /// Where it ended in the step before: persistent contrastive divergence (Tieleman 2008), one chain for each row of a
-    /// minibatch, all of whose units are drawn. It takes a smaller learning rate.
-    Persistent,
-    /// The same with fast weights on top of the others (Tieleman & Hinton 2009), which learn at this rate, are forgotten by a
-    /// twentieth in each step, and drive the chains away from where they have been.
-    FastPersistent {
-        /// The rate of the fast weights beside layers of binary units.
-        rate: f32,
-    },
-    /// Persistent chains at several temperatures, of which neighbours change places: parallel tempering (Desjardins et al. 2010).
-    /// For binary units and groups.
-    Tempered {
-        /// How many chains there are for each row of a minibatch, at evenly spaced inverse temperatures.
-        chains: usize,
-        /// The lowest of these, at least 0; the highest is 1.
-        hottest: f32,
-    },
-}
+use crate::{Chain, Error, Result};
 
 /// What hidden units shall do on the mean over a minibatch: a penalty on the divergence of their mean outputs from a target
 /// (Lee et al. 2008, with the divergence in place of the squared difference).
@@ -98,7 +68,7 @@ pub struct Pretrain {
     pub hidden: Units,
     /// The hidden units of the highest machine.
     pub code: Units,
-    /// The precision of the products; see [`Device::fastest`].
+    /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest).
     pub precision: Precision,
     /// Seed of the weights, the order of the rows and the sampling.
     pub seed: u64,
@@ -170,63 +140,6 @@ pub struct Pretrained {
 }
 
 impl Pretrain {
-    /// Trains a machine for each two consecutive sizes, from the data upwards.
-    ///
-    /// The rows are shuffled once; the minibatches stay the same in all epochs, as in the paper's code. The data of a
-    /// layer are the hidden probabilities of the finished machine below; they stay on the device.
-    ///
-    /// ```
-    /// use strait_train::Pretrain;
-    /// let device = strait_compute::Device::cpu()?;
-    /// let pixels = [0u8, 255, 255, 0].repeat(50);
-    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
-    /// let recipe = Pretrain { epochs: 3, batch: 10, ..Pretrain::default() };
-    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows)?;
-    /// assert_eq!(pretrained.stack.unroll().sizes(), [4, 3, 2, 3, 4]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If a setting makes no sense, the data do not fit, the device fails, or an error is not finite.
-    pub fn fit(&self, device: &Device, sizes: &[usize], rows: Rows<'_>) -> Result<Pretrained> {
-        self.run(device, sizes, rows)?.train()
-    }
-
-    /// A run that trains such a stack.
-    ///
-    /// ```
-    /// use strait_train::Pretrain;
-    /// let device = strait_compute::Device::cpu()?;
-    /// let pixels = [0u8, 255, 255, 0].repeat(50);
-    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
-    /// let recipe = Pretrain { epochs: 2, batch: 10, ..Pretrain::default() };
-    /// let mut run = recipe.run(&device, &[4, 3, 2], rows)?.held_out(rows.first(20))?;
-    /// while let Some(epoch) = run.epoch()? {
-    ///     println!("machine {}: {:.3}", run.cursor().part, epoch.error);
-    /// }
-    /// let stack = run.stop()?.stack;
-    /// // Two more epochs for each machine.
-    /// let further = recipe.run(&device, &[4, 3, 2], rows)?.from(stack)?.train()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Pretrain::fit`].
-    pub fn run<'a>(&self, device: &Device, sizes: &[usize], rows: Rows<'a>) -> Result<Run<'a, Pretraining<'a>>> {
-        self.check()?;
-        check_sizes(sizes)?;
-        self.check_rows(sizes[0], &rows)?;
-        self.check_layers(sizes)?;
-        let machines = sizes.len() - 1;
-        let units = |layer: usize| (sizes[layer], self.units(layer, machines));
-        let rbm = |number| {
-            let stream = &mut Stream::new(self.seed, streams::MACHINES + number as u32);
-            Rbm::new(units(number), units(number + 1), stream)
-        };
-        let rbms = (0..machines).map(rbm).collect::<strait_models::Result<Vec<_>>>()?;
-        Ok(Run::new(device, Pretraining::new(self.clone(), rbms, rows)))
-    }
-
     /// Whether rows are what the lowest machine takes.
     pub(crate) fn check_rows(&self, width: usize, rows: &Rows<'_>) -> Result<()> {
         if width != rows.width {
@@ -234,35 +147,6 @@ impl Pretrain {
         }
         self.visible.check(rows.width)?;
         admissible(self.visible, rows)
-    }
-
-    /// Measures the operations of a step of contrastive divergence between the rows and that many binary hidden units.
-    /// Nothing if the device cannot measure.
-    ///
-    /// ```
-    /// let device = strait_compute::Device::cpu()?;
-    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
-    /// let profile = strait_train::Pretrain::default().profile(&device, 3, rows)?;
-    /// assert_eq!(profile.expect("the CPU measures").routine, "CD-1");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Pretrain::fit`].
-    pub fn profile(&self, device: &Device, hidden: usize, rows: Rows<'_>) -> Result<Option<Profile>> {
-        self.check()?;
-        check_sizes(&[rows.width, hidden])?;
-        let rows = rows.first(self.batch);
-        let order: Vec<u32> = (0..rows.count as u32).collect();
-        let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
-        let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, streams::MACHINES))?;
-        let plan = machine::Plan { recipe: self, number: 0, rows: rows.count, watched: None, trained: false };
-        let (mut part, _) = machine::load(device, plan, &rbm, Source::Host(rows))?;
-        let execution = &mut *part.execution;
-        part.feed.upload(execution, &rows)?;
-        part.feed.write_order(execution, &order)?;
-        let step = Step { rows: rows.count as u32, ..Step::seeded(self.seed) };
-        Profile::measure(execution, part.method.routines()[0], &step)
     }
 
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
@@ -287,7 +171,7 @@ impl Pretrain {
             return Err(Error::Setting { setting, value, expected });
         }
         below("absolute-cost", self.absolute_cost, f32::INFINITY, "it must be a number of at least 0")?;
-        self.check_chain()?;
+        self.chain.recorder().check(self.cd_steps, self.centred)?;
         if let Some(SparsityTarget { weight, target }) = self.sparsity {
             penalty_weight(weight)?;
             if !(0.0 < target && target < 1.0) {
@@ -299,7 +183,7 @@ impl Pretrain {
     }
 
     /// The units of a layer, counted from the data, above which so many machines stand.
-    fn units(&self, layer: usize, machines: usize) -> Units {
+    pub(crate) fn units(&self, layer: usize, machines: usize) -> Units {
         match layer {
             0 => self.visible,
             _ if layer == machines => self.code,
@@ -308,46 +192,13 @@ impl Pretrain {
     }
 
     /// Whether layers of these sizes can be of their kinds, before any is trained.
-    fn check_layers(&self, sizes: &[usize]) -> Result<()> {
+    pub(crate) fn check_layers(&self, sizes: &[usize]) -> Result<()> {
         for (layer, &size) in sizes.iter().enumerate() {
             let units = self.units(layer, sizes.len() - 1);
             units.check(size)?;
-            if matches!(self.chain, Chain::Tempered { .. }) && matches!(units, Units::Gaussian | Units::Rectified) {
-                let (setting, value) = ("the units of a tempered machine", format!("{units:?}").to_lowercase());
-                let expected = "chains are tempered for binary units and groups; see visible, hidden and code";
-                return Err(Error::Setting { setting, value, expected });
-            }
+            self.chain.recorder().check_units(units)?;
         }
         Ok(())
-    }
-
-    /// Whether the chains make sense.
-    fn check_chain(&self) -> Result<()> {
-        match self.chain {
-            Chain::FastPersistent { rate } => positive_rate("the rate of the fast weights", rate),
-            Chain::Tempered { chains, hottest } => {
-                let refused = |value: String, expected: &'static str| {
-                    Err(Error::Setting { setting: "the tempered chains", value, expected })
-                };
-                if !(2..=100).contains(&chains) || chains.saturating_mul(self.cd_steps) > 10_000 {
-                    return refused(
-                        chains.to_string(),
-                        "there must be 2 to 100 of them, and 10,000 steps of all at most",
-                    );
-                }
-                if !(0.0..1.0).contains(&hottest) {
-                    return refused(
-                        hottest.to_string(),
-                        "the lowest inverse temperature must be from 0 to less than 1",
-                    );
-                }
-                if self.centred {
-                    return refused("centred".to_owned(), "energies of tempered chains are those of plain machines");
-                }
-                Ok(())
-            }
-            Chain::Data | Chain::Persistent => Ok(()),
-        }
     }
 
     /// ε for a machine.

@@ -5,9 +5,9 @@ use strait_compute::{Activation, Device, Noise};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
+use crate::finetune_plan::{self, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::plan::{Epoch, Plan};
-use crate::tuning::{self, not_finite, record_of};
 use crate::{Error, FineTune, FineTuneEpoch, MemberRecipe, Result, Run};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
@@ -67,7 +67,7 @@ impl Stacked {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, Stacking<'a>>> {
+    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, StackedPlan<'a>>> {
         self.check(rows.width)?;
         let mut nets = Vec::new();
         let mut width = rows.width;
@@ -82,7 +82,7 @@ impl Stacked {
             width = units;
         }
         let (recipe, source) = (self.clone(), Source::Host(rows));
-        Ok(Run::new(device, Stacking { recipe, starts: nets.clone(), nets, rows, source, at: 0, network: None }))
+        Ok(Run::new(device, StackedPlan { recipe, starts: nets.clone(), nets, rows, source, at: 0, network: None }))
     }
 
     /// Whether the settings make sense for rows of that many values, which [`Stacked::fit`] also asks.
@@ -107,7 +107,7 @@ impl Stacked {
 }
 
 /// The plan of [`Stacked`]: a part for each layer.
-pub struct Stacking<'a> {
+pub struct StackedPlan<'a> {
     recipe: Stacked,
     /// Those that are finished, the one that is trained, and those that wait.
     nets: Vec<Autoencoder>,
@@ -120,7 +120,7 @@ pub struct Stacking<'a> {
     network: Option<Network>,
 }
 
-impl Stacking<'_> {
+impl StackedPlan<'_> {
     fn training(&self, number: usize) -> FineTune {
         let training = &self.recipe.training.tuning;
         FineTune { seed: training.seed.wrapping_add(number as u64), ..training.clone() }
@@ -137,7 +137,7 @@ impl Stacking<'_> {
     }
 }
 
-impl<'a> Plan<'a> for Stacking<'a> {
+impl<'a> Plan<'a> for StackedPlan<'a> {
     type Record = FineTuneEpoch;
     type Output = StackedLayers;
     type Progress = ();
@@ -156,7 +156,7 @@ impl<'a> Plan<'a> for Stacking<'a> {
             recipe.check_model(net, &rows, None)?;
         }
         let stage = format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs);
-        let (loaded, network) = tuning::load_as(stage, &recipe, device, net, self.source.clone(), None)?;
+        let (loaded, network) = finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), None)?;
         self.network = Some(network);
         Ok(loaded)
     }

@@ -12,12 +12,13 @@ use strait_models::{Dbn, Layer, Network, Wanted};
 use crate::error::{below, decay, gibbs_steps, positive, positive_rate, probabilities, weight_cost};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
+use crate::finetune_plan::not_finite;
+use crate::machine_tensors::{MachineTensors, Recording, squared_error, write_states};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::optimizer::{gradient_of, momentum};
-use crate::phases::{Layers, Recording, follow, gradient, squared_error, write_states};
 use crate::plan::{Epoch, Plan};
 use crate::progress::HostCost;
-use crate::tuning::not_finite;
+use crate::statistics::{follow, gradient};
 use crate::{Error, Result, Run, Schedule};
 
 /// The recipe of the up-down algorithm: contrastive wake-sleep. Of a net that is one machine ([`Dbn::alone`]) it is the
@@ -135,7 +136,7 @@ impl UpDown {
     ///
     /// # Errors
     /// As [`UpDown::fit`].
-    pub fn run<'a>(&self, device: &Device, net: &'a mut Dbn, rows: Rows<'a>) -> Result<Run<'a, UpDowning<'a>>> {
+    pub fn run<'a>(&self, device: &Device, net: &'a mut Dbn, rows: Rows<'a>) -> Result<Run<'a, UpDownPlan<'a>>> {
         self.check()?;
         net.check()?;
         let expected = net.sizes()[0] + net.classes;
@@ -146,7 +147,7 @@ impl UpDown {
         if self.discriminative > 0.0 {
             labelled(&rows, net.classes)?;
         }
-        Ok(Run::new(device, UpDowning::new(self.clone(), net, rows)))
+        Ok(Run::new(device, UpDownPlan::new(self.clone(), net, rows)))
     }
 
     /// Whether the settings make sense, which [`UpDown::fit`] also asks.
@@ -184,7 +185,7 @@ impl UpDown {
 struct OnDevice {
     recognition: Network,
     generative: Network,
-    top: Layers,
+    top: MachineTensors,
 }
 
 /// Loads a net with what trains it.
@@ -196,7 +197,7 @@ fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Resu
         .map(|(name, layers)| Network::declare(&mut program, name, layers));
     let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
     let mut parameter = |name: &str, rows: usize, cols: usize| program.parameter(name, rows, cols);
-    let top = Layers {
+    let top = MachineTensors {
         units: (net.top.visible, net.top.hidden),
         weight: parameter("top.weight", visible, hidden),
         biases: (parameter("top.visible_bias", 1, visible), parameter("top.hidden_bias", 1, hidden)),
@@ -288,7 +289,7 @@ impl Method for Contrast {
 }
 
 /// The plan of [`UpDown`]: one part.
-pub struct UpDowning<'a> {
+pub struct UpDownPlan<'a> {
     recipe: UpDown,
     net: &'a mut Dbn,
     rows: Rows<'a>,
@@ -297,14 +298,14 @@ pub struct UpDowning<'a> {
     learned: Dbn,
 }
 
-impl<'a> UpDowning<'a> {
+impl<'a> UpDownPlan<'a> {
     fn new(recipe: UpDown, net: &'a mut Dbn, rows: Rows<'a>) -> Self {
         let learned = net.clone();
         Self { recipe, net, rows, on_device: None, learned }
     }
 }
 
-impl<'a> Run<'a, UpDowning<'a>> {
+impl<'a> Run<'a, UpDownPlan<'a>> {
     /// The net as it is now.
     ///
     /// # Errors
@@ -318,7 +319,7 @@ impl<'a> Run<'a, UpDowning<'a>> {
     }
 }
 
-impl<'a> Plan<'a> for UpDowning<'a> {
+impl<'a> Plan<'a> for UpDownPlan<'a> {
     type Record = UpDownEpoch;
     type Output = UpDownTrained;
     type Progress = ();
@@ -378,7 +379,7 @@ impl<'a> Plan<'a> for UpDowning<'a> {
 fn record(
     to: &mut Recording<'_>,
     recipe: &UpDown,
-    (recognition, generative, top): (&Network, &Network, &Layers),
+    (recognition, generative, top): (&Network, &Network, &MachineTensors),
     (x, y): (Tensor, Tensor),
     (chain, unlabelled): (Tensor, Tensor),
 ) -> Result<()> {
@@ -449,7 +450,7 @@ fn dream(
 /// it: each term has velocities of its own.
 fn learn(
     to: &mut Recording<'_>,
-    top: &Layers,
+    top: &MachineTensors,
     (positive, negative): ((Tensor, Tensor), (Tensor, Tensor)),
     (term, scale): (&str, f32),
 ) -> Vec<Op> {
@@ -466,13 +467,13 @@ fn learn(
 /// means then: the statistics less which those with the right label are ∂ ln p(label | features) / ∂θ, exactly on the mean.
 fn tell_labels_apart(
     to: &mut Recording<'_>,
-    top: &Layers,
+    top: &MachineTensors,
     (v0, h0): (Tensor, Tensor),
     (unlabelled, classes): (Tensor, usize),
 ) -> Result<(Tensor, Tensor)> {
     let features = v0.cols - classes;
     let inputs = to.like("unlabelled.inputs", h0);
-    let Layers { weight, biases, .. } = *top;
+    let MachineTensors { weight, biases, .. } = *top;
     to.step.push(Op::CopyColumns { input: v0, first: 0, out: unlabelled, to: 0, columns: features })?;
     let (activation, sample) = (Activation::Linear, None);
     to.step.push(Op::Linear {

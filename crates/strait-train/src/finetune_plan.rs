@@ -1,7 +1,7 @@
-//! Back-propagation as a method: a model on a device, with what trains it, and the plan of fine-tuning.
+//! Training by back-propagation: a model on a device, with what trains it, and the plan of a run.
 
 use strait_compute::philox::streams;
-use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor};
+use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor, go_on};
 use strait_data::Rows;
 use strait_models::{Affine, Network};
 
@@ -14,10 +14,184 @@ use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
 use crate::optimizer::{Optimizer, gradient_of};
 use crate::plan::{Epoch, Plan};
 use crate::test_set::TestSet;
-use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Result, Run};
+use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run};
 
-/// What a program has of a model and of what trains it.
-pub(crate) struct Recorded<'a> {
+impl FineTune {
+    /// Trains all layers of a model on the rows.
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::{FineTune, Optimizer};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
+    /// let before = net.error(&device, rows)?;
+    /// let recipe = FineTune { epochs: 30, batch: 10, optimizer: Optimizer::adam(0.02), ..FineTune::default() };
+    /// recipe.fit(&device, &mut net, rows)?;
+    /// assert!(net.error(&device, rows)? < 0.5 * before);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a setting makes no sense, the data do not fit, the device fails, or the loss is not finite. The net is then
+    /// as it was before.
+    pub fn fit(&self, device: &Device, net: &mut dyn Member, rows: Rows<'_>) -> Result<FineTuned> {
+        self.run(device, net, rows)?.train()
+    }
+
+    /// A run that trains all layers of a model on the rows, from what they are now: a model that was loaded is trained on. The model is
+    /// changed when the run ends.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use strait_models::Autoencoder;
+    /// use strait_train::{Event, FineTune};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
+    /// let show = |event: &Event| {
+    ///     println!("{event:?}");
+    ///     ControlFlow::Continue(())
+    /// };
+    /// let tuned = FineTune { epochs: 2, ..FineTune::default() }.run(&device, &mut net, rows)?.test(rows)?.observe(show).train()?;
+    /// assert!(tuned.epochs[1].test_error.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn run<'a>(
+        &self,
+        device: &Device,
+        net: &'a mut dyn Member,
+        rows: Rows<'a>,
+    ) -> Result<Run<'a, FineTunePlan<'a>>> {
+        self.check()?;
+        self.check_model(net, &rows, None)?;
+        Ok(Run::new(device, FineTunePlan::new(self.clone(), net, rows)))
+    }
+
+    /// Compiles what [`FineTune::fit`] needs for a model like this one, with whatever weights, and for data of these sizes; of conjugate
+    /// gradients and L-BFGS the gathering of minibatches and the test only. Drivers of GPUs take seconds for that, in which another
+    /// thread may do something else with the device.
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::{FineTune, Pretrain};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let recipe = FineTune::default();
+    /// let net = Autoencoder::glorot(&[4, 2, 1], 1)?;
+    /// let (prepared, pretrained) = std::thread::scope(|scope| {
+    ///     let preparing = scope.spawn(|| recipe.prepare(&device, &net, rows, None));
+    ///     let recipe = Pretrain { epochs: 1, ..Pretrain::default() };
+    ///     let pretrained = recipe.fit(&device, &[4, 2, 1], rows);
+    ///     (preparing.join().expect("no panic"), pretrained)
+    /// });
+    /// prepared?;
+    /// recipe.fit(&device, &mut pretrained?.stack.unroll(), rows)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn prepare(&self, device: &Device, net: &dyn Member, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
+        self.check()?;
+        self.check_kind(net, &train, test.as_ref())?;
+        Ok(device.prepare(&[record(self, device, net, train, test)?.0])?)
+    }
+
+    /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it
+    /// is. Nothing if the device cannot measure, or if the optimiser has no step of its own (conjugate gradients, L-BFGS).
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::FineTune;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let profile = FineTune::default().profile(&device, &Autoencoder::glorot(&[4, 1], 1)?, rows)?;
+    /// println!("{}", profile.expect("the CPU measures"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn profile(&self, device: &Device, net: &dyn Member, rows: Rows<'_>) -> Result<Option<Profile>> {
+        self.check()?;
+        self.check_model(net, &rows, None)?;
+        if self.optimizer.vectors() > 0 {
+            return Ok(None);
+        }
+        let source = Source::Host(rows.first(self.batch));
+        let (mut part, _) = load(self, device, net, source, None)?;
+        let routine = part.method.routines()[0];
+        let step = Step { rows: part.method.batch() as u32, ..Step::seeded(self.seed) };
+        if let Some(rows) = part.source.on_host() {
+            part.feed.upload(&mut *part.execution, &rows)?;
+        }
+        Profile::measure(&mut *part.execution, routine, &step)
+    }
+
+    /// The mean loss over these rows, and its gradient: for each layer one whose parameters are the derivatives. Weights that
+    /// are tied to those of another layer, and layers that are frozen, have none: zeros stand for it.
+    ///
+    /// ```
+    /// use strait_models::Autoencoder;
+    /// use strait_train::FineTune;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let net = Autoencoder::glorot(&[4, 2], 1)?;
+    /// let (loss, gradient) = FineTune::default().gradient(&device, &net, rows)?;
+    /// let mut lower = net.clone();
+    /// for (layer, slope) in lower.layers.iter_mut().zip(&gradient) {
+    ///     layer.weight.iter_mut().zip(&slope.weight).for_each(|(w, g)| *w -= 0.01 * g);
+    /// }
+    /// assert!(FineTune::default().gradient(&device, &lower, rows)?.0 < loss);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn gradient(&self, device: &Device, net: &dyn Member, rows: Rows<'_>) -> Result<(f64, Vec<Affine>)> {
+        self.check()?;
+        self.check_model(net, &rows, None)?;
+        let mut program = Program::default();
+        let minibatch = Minibatch::declare(&mut program, "", rows.count, net);
+        minibatch.brought(&mut program);
+        let network = self.declare(&mut program, net);
+        let mut routine = Routine::new("loss and gradient").in_precision(self.precision);
+        let slopes = minibatch.learn((&mut program, &mut routine), (net, &network), self, gradient_of)?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        minibatch.write(&mut *execution, &rows)?;
+        network.write(&mut *execution, net.layers())?;
+        let metrics = execution.run(routine, &[self.step(0, (0, rows.count as u32))], &mut go_on)?;
+        let mut gradient = net.layers().to_vec();
+        for (layer, tensors) in gradient.iter_mut().zip(&network.layers) {
+            let own = (!tensors.is_tied()).then_some(tensors.weight);
+            for (values, parameter) in [(&mut layer.weight, own), (&mut layer.bias, Some(tensors.bias))] {
+                match parameter.and_then(|parameter| slopes.of(parameter)) {
+                    Some(slope) => *values = execution.read(slope)?,
+                    None => values.fill(0.0),
+                }
+            }
+        }
+        Ok((metrics.mean_loss(), gradient))
+    }
+
+    /// Declares the parameters of a model.
+    pub(crate) fn declare(&self, program: &mut Program, net: &dyn Member) -> Network {
+        match net.is_tied() {
+            true => Network::declare_tied(program, "layers", net.layers()),
+            false => Network::declare(program, "layers", net.layers()),
+        }
+    }
+}
+
+/// Where everything is in the program of a model and of what trains it.
+pub(crate) struct Places<'a> {
     network: Network,
     feed: Feed,
     batch: usize,
@@ -34,7 +208,7 @@ pub(crate) fn record<'a>(
     net: &dyn Member,
     train: Rows<'_>,
     test: Option<Rows<'a>>,
-) -> Result<(Program, Recorded<'a>)> {
+) -> Result<(Program, Places<'a>)> {
     let mut program = Program::default();
     let batch = recipe.batch.min(train.count);
     let feed = Feed::of(&mut program, device, &train, 0, batch);
@@ -68,7 +242,7 @@ pub(crate) fn record<'a>(
     }
     let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, learn));
     let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
-    Ok((program, Recorded { network, feed, batch, steps, minimiser, test }))
+    Ok((program, Places { network, feed, batch, steps, minimiser, test }))
 }
 
 /// Loads a model with what trains it on rows of the host; also gives its parameters' tensors.
@@ -92,19 +266,19 @@ pub(crate) fn load_as<'a>(
     test: Option<Rows<'a>>,
 ) -> Result<(Part<'a>, Network)> {
     let Some(rows) = source.on_host() else { unreachable!("rows of a model are on the host") };
-    let (program, recorded) = record(recipe, device, net, rows, test)?;
-    let Recorded { network, feed, batch, steps, minimiser, test } = recorded;
+    let (program, places) = record(recipe, device, net, rows, test)?;
+    let Places { network, feed, batch, steps, minimiser, test } = places;
     let mut execution = device.load(program)?;
     network.write(&mut *execution, net.layers())?;
     if let Some(test) = &test {
         test.upload(&mut *execution)?;
     }
-    let method = Tuning { recipe: recipe.clone(), stage, batch, steps, minimiser, test };
+    let method = BackPropagation { recipe: recipe.clone(), stage, batch, steps, minimiser, test };
     Ok((Part { execution, feed, source, method: Box::new(method) }, network))
 }
 
 /// The training of a model by back-propagation.
-struct Tuning<'a> {
+struct BackPropagation<'a> {
     recipe: FineTune,
     stage: String,
     batch: usize,
@@ -113,7 +287,7 @@ struct Tuning<'a> {
     test: Option<TestSet<'a>>,
 }
 
-impl Method for Tuning<'_> {
+impl Method for BackPropagation<'_> {
     fn stage(&self) -> &str {
         &self.stage
     }
@@ -193,7 +367,7 @@ pub(crate) fn not_finite(layers: &[Affine]) -> Option<f64> {
 }
 
 /// The plan of [`FineTune`]: one part.
-pub struct FineTuning<'a> {
+pub struct FineTunePlan<'a> {
     recipe: FineTune,
     net: &'a mut dyn Member,
     rows: Rows<'a>,
@@ -203,14 +377,14 @@ pub struct FineTuning<'a> {
     layers: Vec<Affine>,
 }
 
-impl<'a> FineTuning<'a> {
+impl<'a> FineTunePlan<'a> {
     pub(crate) fn new(recipe: FineTune, net: &'a mut dyn Member, rows: Rows<'a>) -> Self {
         let layers = net.layers().to_vec();
         Self { recipe, net, rows, test: None, network: None, layers }
     }
 }
 
-impl<'a> Run<'a, FineTuning<'a>> {
+impl<'a> Run<'a, FineTunePlan<'a>> {
     /// Measures error and loss on rows held out, after each epoch.
     ///
     /// # Errors
@@ -235,7 +409,7 @@ impl<'a> Run<'a, FineTuning<'a>> {
     }
 }
 
-impl<'a> Plan<'a> for FineTuning<'a> {
+impl<'a> Plan<'a> for FineTunePlan<'a> {
     type Record = FineTuneEpoch;
     type Output = FineTuned;
     type Progress = ();

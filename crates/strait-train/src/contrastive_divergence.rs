@@ -1,4 +1,4 @@
-//! A machine of a stack on a device.
+//! The training of one machine of a stack by contrastive divergence, whatever its chains.
 
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{Device, Execution, Factors, Kind, Op, Program, Routine, RoutineId, Step, Tensor};
@@ -6,16 +6,18 @@ use strait_data::{Rows, Values};
 use strait_models::{Rbm, Units, Wanted};
 
 use crate::Result;
+use crate::chain::{Learning, Negative};
 use crate::feed::Feed;
 use crate::free_energy_gap::{Watch, Watched};
+use crate::machine_tensors::{MachineTensors, Recording, squared_error, write_states};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::optimizer::{gradient_of, momentum};
-use crate::phases::{Fast, Layers, Phases, Recording, follow, gradient, record_sparsity, squared_error, write_states};
-use crate::pretrain::{Chain, Pretrain, SparsityTarget};
+use crate::pretrain::{Pretrain, SparsityTarget};
+use crate::statistics::{gradient, record_sparsity};
 
-/// What a machine is made of.
+/// What the program of a machine depends on.
 #[derive(Clone, Copy)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct Setup<'a> {
     pub(crate) recipe: &'a Pretrain,
     /// Its place in the stack.
     pub(crate) number: usize,
@@ -26,23 +28,20 @@ pub(crate) struct Plan<'a> {
     pub(crate) trained: bool,
 }
 
-/// What a program has of a machine.
-pub(crate) struct Recorded {
+/// Where everything is in the program of a machine.
+pub(crate) struct Places {
     feed: Feed,
     /// For each place of the feed, one step of training.
     steps: Vec<RoutineId>,
     learned: Learned,
     watch: Option<Watch>,
-    /// Chains that persist.
-    chains: Vec<Tensor>,
-    /// The parameters that drive them, where they are others than those that learn.
-    driving: Option<Layers>,
+    negative: Negative,
 }
 
 /// What a machine has learned, on a device.
 #[derive(Clone, Copy)]
 pub(crate) struct Learned {
-    layers: Layers,
+    machine: MachineTensors,
     /// 1 / σ of the visible units, where it is learned.
     precision: Option<Tensor>,
 }
@@ -50,12 +49,12 @@ pub(crate) struct Learned {
 /// The program of a machine; `data` are its rows, where they come from the host.
 pub(crate) fn record(
     device: &Device,
-    plan: Plan<'_>,
+    setup: Setup<'_>,
     rbm: &Rbm,
     data: Option<&Rows<'_>>,
-) -> Result<(Program, Recorded)> {
+) -> Result<(Program, Places)> {
     let mut program = Program::default();
-    let Plan { recipe, number, rows, watched, .. } = plan;
+    let Setup { recipe, number, rows, watched, .. } = setup;
     let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
     let batch = recipe.batch.min(rows);
     let feed = match data {
@@ -75,54 +74,38 @@ pub(crate) fn record(
     let v0 = program.value("v0", batch, visible);
     let gathered = precision.map_or(v0, |_| program.value("v0.data", batch, visible));
     let h0 = program.value("h0", batch, hidden);
-    let layers = Layers {
+    let machine = MachineTensors {
         units: (rbm.visible, rbm.hidden),
         weight,
         biases: (visible_bias, hidden_bias),
         offsets,
         stream: streams::OF_MACHINE * number as u32,
     };
-    let phases = match recipe.chain {
-        Chain::Data => layers.contrastive_divergence(&mut program, (v0, h0), recipe.cd_steps)?,
-        Chain::Persistent => layers.persistent(&mut program, (v0, h0), recipe.cd_steps, None)?,
-        Chain::FastPersistent { .. } => {
-            let driving = layers.beside(&mut program, "driving");
-            layers.persistent(&mut program, (v0, h0), recipe.cd_steps, Some(driving))?
-        }
-        Chain::Tempered { chains, hottest } => {
-            layers.tempered(&mut program, (v0, h0), recipe.cd_steps, (chains, hottest))?
-        }
-    };
-    let Phases { mut step, reconstruction, negative, chains, driving } = phases;
+    let chain = recipe.chain.recorder();
+    let mut step = Routine::new(format!("{}-{}", chain.name(), recipe.cd_steps));
+    let to = &mut Recording { program: &mut program, step: &mut step };
+    let negative = chain.record(to, &machine, (v0, h0), recipe.cd_steps)?;
     let mut positive = (v0, h0);
     if let (Some(SparsityTarget { weight, target }), Units::Bernoulli) = (recipe.sparsity, rbm.hidden) {
-        positive.1 = record_sparsity(&mut program, &mut step, h0, (weight, target))?;
+        positive.1 = record_sparsity(to, h0, (weight, target))?;
     }
     let mut after = Vec::new();
     if let (Some(precision), Some(rate)) = (precision, deviates) {
-        let to = &mut Recording { program: &mut program, step: &mut step };
-        after = record_deviations(to, &layers, (v0, h0), (precision, rate))?;
+        after = record_deviations(to, &machine, (v0, h0), (precision, rate))?;
     }
-    let to = &mut Recording { program: &mut program, step: &mut step };
     let mut centred = |(v, h): (Tensor, Tensor)| -> Result<(Tensor, Tensor)> {
         Ok((to.centred(v, offsets.0)?, to.centred(h, offsets.1)?))
     };
-    let statistics = (centred(positive)?, centred(negative)?);
-    let error = squared_error(reconstruction, v0);
-    let gradients = layers.parameters().map(|parameter| gradient_of(&mut program, parameter));
-    let updates = layers.parameters().map(|parameter| momentum(&mut program, parameter));
+    let statistics = (centred(positive)?, centred(negative.statistics)?);
+    let error = squared_error(negative.reconstruction, v0);
+    let gradients = machine.parameters().map(|parameter| gradient_of(&mut program, parameter));
+    let updates = machine.parameters().map(|parameter| momentum(&mut program, parameter));
     let limit = |norm| Op::MaxNorm { weight, norm, rows: false };
     let shrink = Op::Threshold { weight, threshold: recipe.rate_of(rbm) * recipe.absolute_cost };
     let shrink = Some(shrink).filter(|_| recipe.absolute_cost > 0.0);
-    let following: Vec<Op> = match (recipe.chain, driving) {
-        (Chain::FastPersistent { rate }, Some(driving)) => {
-            // Layers of real-valued units learn as much more slowly by their fast weights as by the others.
-            let rate = rate * recipe.rate_of(rbm) / recipe.rate;
-            let limits = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
-            Fast { rate, limits }.learn(&mut program, gradients, updates, &driving)
-        }
-        _ => follow(gradients, updates).chain(shrink).chain(recipe.max_norm.map(limit)).collect(),
-    };
+    let limits: Vec<Op> = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
+    let learning = Learning { gradients, updates, limits: &limits, rates: (recipe.rate_of(rbm), recipe.rate) };
+    let following = chain.learn(&mut program, &negative, learning);
     let learn = gradient(statistics.0, statistics.1, gradients, 1.0);
     let mut steps = Vec::new();
     for place in 0..feed.places() {
@@ -138,27 +121,32 @@ pub(crate) fn record(
         steps.push(program.add(whole));
     }
     let watch = watched.filter(|_| rbm.hidden == Units::Bernoulli && rbm.visible != Units::Rectified);
-    let watch = watch.map(|rows| Watch::record(&mut program, &layers, precision, rows)).transpose()?;
-    Ok((program, Recorded { feed, steps, learned: Learned { layers, precision }, watch, chains, driving }))
+    let watch = watch.map(|rows| Watch::record(&mut program, &machine, precision, rows)).transpose()?;
+    Ok((program, Places { feed, steps, learned: Learned { machine, precision }, watch, negative }))
 }
 
 /// Loads a machine with what trains it; also gives where its parameters are.
-pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Source<'a>) -> Result<(Part<'a>, Learned)> {
-    let Plan { recipe, number, rows, watched, trained } = plan;
-    let (program, recorded) = record(device, plan, rbm, source.on_host().as_ref())?;
-    let Recorded { feed, steps, learned, watch, chains, driving } = recorded;
-    let Learned { layers, precision } = learned;
+pub(crate) fn load<'a>(
+    device: &Device,
+    setup: Setup<'_>,
+    rbm: &Rbm,
+    source: Source<'a>,
+) -> Result<(Part<'a>, Learned)> {
+    let Setup { recipe, number, rows, watched, trained } = setup;
+    let (program, places) = record(device, setup, rbm, source.on_host().as_ref())?;
+    let Places { feed, steps, learned, watch, negative } = places;
+    let Learned { machine, precision } = learned;
     let shared = match &source {
         Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
         _ => Vec::new(),
     };
     let mut execution = device.load_sharing(program, &shared)?;
     execution.write_many(&[
-        (layers.weight, &rbm.weight),
-        (layers.biases.0, &rbm.visible_bias),
-        (layers.biases.1, &rbm.hidden_bias),
+        (machine.weight, &rbm.weight),
+        (machine.biases.0, &rbm.visible_bias),
+        (machine.biases.1, &rbm.hidden_bias),
     ])?;
-    if let Some(driving) = driving {
+    if let Some(driving) = negative.driving {
         execution.write_many(&[
             (driving.weight, &rbm.weight),
             (driving.biases.0, &rbm.visible_bias),
@@ -168,7 +156,7 @@ pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Sourc
     // A centred machine that goes on has the offsets in its biases: b + μ W and a + λ Wᵀ take them out again.
     let mut biases = (rbm.visible_bias.clone(), rbm.hidden_bias.clone());
     let hidden = rbm.hidden_bias.len();
-    if let Some(offset) = layers.offsets.0 {
+    if let Some(offset) = machine.offsets.0 {
         let means = match source.on_host() {
             Some(rows) => rows.mean(),
             None => {
@@ -182,7 +170,7 @@ pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Sourc
             biases.1.iter_mut().zip(row).for_each(|(bias, w)| *bias += mean * w);
         }
     }
-    if let Some(offset) = layers.offsets.1 {
+    if let Some(offset) = machine.offsets.1 {
         // What binary units are on the mean while they know nothing.
         execution.write(offset, &vec![0.5; offset.cols])?;
         for (bias, row) in biases.0.iter_mut().zip(rbm.weight.chunks_exact(hidden)) {
@@ -190,7 +178,7 @@ pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Sourc
         }
     }
     if trained && recipe.centred {
-        execution.write_many(&[(layers.biases.0, &biases.0), (layers.biases.1, &biases.1)])?;
+        execution.write_many(&[(machine.biases.0, &biases.0), (machine.biases.1, &biases.1)])?;
     }
     if let Some(precision) = precision {
         let known = rbm.deviation.as_ref().map(|deviation| deviation.iter().map(|deviation| 1.0 / deviation).collect());
@@ -200,7 +188,7 @@ pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Sourc
         watch.write(&mut *execution, rows)?;
     }
     let mut stream = Stream::new(recipe.seed, streams::CHAINS + number as u32);
-    for chain in chains {
+    for chain in negative.chains {
         write_states(&mut *execution, chain, &mut stream)?;
     }
     let method = Machine {
@@ -218,7 +206,7 @@ pub(crate) fn load<'a>(device: &Device, plan: Plan<'_>, rbm: &Rbm, source: Sourc
 impl Learned {
     /// Gives the parameters that were learned, without offsets.
     pub(crate) fn read(&self, execution: &mut dyn Execution, rbm: &mut Rbm) -> Result<()> {
-        let Layers { weight, biases, offsets, .. } = self.layers;
+        let MachineTensors { weight, biases, offsets, .. } = self.machine;
         rbm.weight = execution.read(weight)?;
         rbm.visible_bias = execution.read(biases.0)?;
         rbm.hidden_bias = execution.read(biases.1)?;
@@ -310,13 +298,13 @@ impl Method for Machine {
 /// s ← s (1 − ε slope).
 fn record_deviations(
     to: &mut Recording<'_>,
-    layers: &Layers,
+    machine: &MachineTensors,
     (v0, h0): (Tensor, Tensor),
     (precision, rate): (Tensor, f32),
 ) -> Result<Vec<Op>> {
     let [mean, rest] = ["v0.mean", "v0.rest"].map(|name| to.like(name, v0));
     let [slope, product] = ["precision.slope", "precision.change"].map(|name| to.like(name, precision));
-    layers.down(to, h0, Wanted::mean(mean))?;
+    machine.down(to, h0, Wanted::mean(mean))?;
     to.step.push(Op::Combine { x: v0, y: mean, factors: Factors::Fixed(1.0, -1.0), out: rest })?;
     to.step.push(Op::ColumnMeans { input: v0, times: Some(rest), out: slope })?;
     Ok(vec![

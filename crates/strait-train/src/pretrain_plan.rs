@@ -1,20 +1,20 @@
-//! The plan of pretraining: a machine after the other.
+//! Pretraining: a machine after the other.
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Device, Program};
+use strait_compute::{Device, Program, Step};
 use strait_data::Rows;
-use strait_models::{Rbm, Stack};
+use strait_models::{Rbm, Stack, Units, check_sizes};
 
+use crate::contrastive_divergence::{self, Learned, Setup};
 use crate::features::{self, features};
 use crate::feed::Feed;
 use crate::free_energy_gap::Watched;
-use crate::machine::{self, Learned};
 use crate::method::{Part, Source};
 use crate::plan::{Epoch, Plan};
-use crate::{Error, Pretrain, PretrainEpoch, Pretrained, Result, Run};
+use crate::{Error, Pretrain, PretrainEpoch, Pretrained, Profile, Result, Run};
 
 /// The plan of [`Pretrain`]: a part for each machine.
-pub struct Pretraining<'a> {
+pub struct PretrainPlan<'a> {
     recipe: Pretrain,
     /// Those that are finished, the one that is trained, and those that wait.
     rbms: Vec<Rbm>,
@@ -33,7 +33,95 @@ pub struct Pretraining<'a> {
     learned: Option<Learned>,
 }
 
-impl<'a> Pretraining<'a> {
+impl Pretrain {
+    /// Trains a machine for each two consecutive sizes, from the data upwards.
+    ///
+    /// The rows are shuffled once; the minibatches stay the same in all epochs, as in the paper's code. The data of a
+    /// layer are the hidden probabilities of the finished machine below; they stay on the device.
+    ///
+    /// ```
+    /// use strait_train::Pretrain;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let recipe = Pretrain { epochs: 3, batch: 10, ..Pretrain::default() };
+    /// let pretrained = recipe.fit(&device, &[4, 3, 2], rows)?;
+    /// assert_eq!(pretrained.stack.unroll().sizes(), [4, 3, 2, 3, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a setting makes no sense, the data do not fit, the device fails, or an error is not finite.
+    pub fn fit(&self, device: &Device, sizes: &[usize], rows: Rows<'_>) -> Result<Pretrained> {
+        self.run(device, sizes, rows)?.train()
+    }
+
+    /// A run that trains such a stack.
+    ///
+    /// ```
+    /// use strait_train::Pretrain;
+    /// let device = strait_compute::Device::cpu()?;
+    /// let pixels = [0u8, 255, 255, 0].repeat(50);
+    /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
+    /// let recipe = Pretrain { epochs: 2, batch: 10, ..Pretrain::default() };
+    /// let mut run = recipe.run(&device, &[4, 3, 2], rows)?.held_out(rows.first(20))?;
+    /// while let Some(epoch) = run.epoch()? {
+    ///     println!("machine {}: {:.3}", run.cursor().part, epoch.error);
+    /// }
+    /// let stack = run.stop()?.stack;
+    /// // Two more epochs for each machine.
+    /// let further = recipe.run(&device, &[4, 3, 2], rows)?.from(stack)?.train()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pretrain::fit`].
+    pub fn run<'a>(&self, device: &Device, sizes: &[usize], rows: Rows<'a>) -> Result<Run<'a, PretrainPlan<'a>>> {
+        self.check()?;
+        check_sizes(sizes)?;
+        self.check_rows(sizes[0], &rows)?;
+        self.check_layers(sizes)?;
+        let machines = sizes.len() - 1;
+        let units = |layer: usize| (sizes[layer], self.units(layer, machines));
+        let rbm = |number| {
+            let stream = &mut Stream::new(self.seed, streams::MACHINES + number as u32);
+            Rbm::new(units(number), units(number + 1), stream)
+        };
+        let rbms = (0..machines).map(rbm).collect::<strait_models::Result<Vec<_>>>()?;
+        Ok(Run::new(device, PretrainPlan::new(self.clone(), rbms, rows)))
+    }
+
+    /// Measures the operations of a step of contrastive divergence between the rows and that many binary hidden units.
+    /// Nothing if the device cannot measure.
+    ///
+    /// ```
+    /// let device = strait_compute::Device::cpu()?;
+    /// let rows = strait_data::Rows::bytes(&[0, 255, 255, 0, 255, 0, 0, 255], 4)?;
+    /// let profile = strait_train::Pretrain::default().profile(&device, 3, rows)?;
+    /// assert_eq!(profile.expect("the CPU measures").routine, "CD-1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pretrain::fit`].
+    pub fn profile(&self, device: &Device, hidden: usize, rows: Rows<'_>) -> Result<Option<Profile>> {
+        self.check()?;
+        check_sizes(&[rows.width, hidden])?;
+        let rows = rows.first(self.batch);
+        let order: Vec<u32> = (0..rows.count as u32).collect();
+        let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
+        let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, streams::MACHINES))?;
+        let setup = Setup { recipe: self, number: 0, rows: rows.count, watched: None, trained: false };
+        let (mut part, _) = contrastive_divergence::load(device, setup, &rbm, Source::Host(rows))?;
+        let execution = &mut *part.execution;
+        part.feed.upload(execution, &rows)?;
+        part.feed.write_order(execution, &order)?;
+        let step = Step { rows: rows.count as u32, ..Step::seeded(self.seed) };
+        Profile::measure(execution, part.method.routines()[0], &step)
+    }
+}
+
+impl<'a> PretrainPlan<'a> {
     pub(crate) fn new(recipe: Pretrain, rbms: Vec<Rbm>, rows: Rows<'a>) -> Self {
         Self {
             recipe,
@@ -50,9 +138,9 @@ impl<'a> Pretraining<'a> {
         }
     }
 
-    fn machine(&self, number: usize) -> machine::Plan<'_> {
+    fn setup(&self, number: usize) -> Setup<'_> {
         let watched = self.watched.as_ref();
-        machine::Plan { recipe: &self.recipe, number, rows: self.rows.count, watched, trained: self.trained }
+        Setup { recipe: &self.recipe, number, rows: self.rows.count, watched, trained: self.trained }
     }
 
     /// The order in which a machine visits its rows.
@@ -80,7 +168,7 @@ impl<'a> Pretraining<'a> {
     }
 }
 
-impl<'a> Run<'a, Pretraining<'a>> {
+impl<'a> Run<'a, PretrainPlan<'a>> {
     /// Compares, after each epoch, the free energies of rows held out with those of as many rows trained on (at most 1000, and of
     /// small data a twentieth): their gap grows when a machine overfits.
     ///
@@ -124,7 +212,7 @@ impl<'a> Run<'a, Pretraining<'a>> {
     }
 }
 
-impl<'a> Plan<'a> for Pretraining<'a> {
+impl<'a> Plan<'a> for PretrainPlan<'a> {
     type Record = PretrainEpoch;
     type Output = Pretrained;
     type Progress = ();
@@ -147,9 +235,9 @@ impl<'a> Plan<'a> for Pretraining<'a> {
         // All kernels are compiled at once, but for those of the free energies, where all data stay on the device.
         let mut programs: Vec<Program> = Vec::new();
         for (number, rbm) in self.rbms.iter().enumerate() {
-            let plan = machine::Plan { watched: None, ..self.machine(number) };
+            let setup = Setup { watched: None, ..self.setup(number) };
             let data = Some(&self.rows).filter(|_| number == 0);
-            programs.push(machine::record(device, plan, rbm, data)?.0);
+            programs.push(contrastive_divergence::record(device, setup, rbm, data)?.0);
         }
         if self.rbms.len() > 1 {
             programs.push(features::program(device, &self.recipe, &self.rbms[0], &self.source, self.rows.count)?);
@@ -158,7 +246,8 @@ impl<'a> Plan<'a> for Pretraining<'a> {
     }
 
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
-        let (loaded, learned) = machine::load(device, self.machine(part), &self.rbms[part], self.source.clone())?;
+        let (loaded, learned) =
+            contrastive_divergence::load(device, self.setup(part), &self.rbms[part], self.source.clone())?;
         self.learned = Some(learned);
         Ok(loaded)
     }
