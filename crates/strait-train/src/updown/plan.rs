@@ -1,0 +1,276 @@
+//! A deep belief net on a device, and the plan of a run of the up-down algorithm.
+
+use strait_compute::philox::{Stream, streams};
+use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step};
+use strait_data::Rows;
+use strait_models::{Dbn, Network};
+
+use super::step::record;
+use super::{UpDown, UpDownEpoch, UpDownTrained};
+use crate::error::probabilities;
+use crate::feed::Feed;
+use crate::finetune_plan::not_finite;
+use crate::machine_tensors::{MachineTensors, Recording, write_states};
+use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
+use crate::plan::{Epoch, Plan};
+use crate::{Error, ImageShift, Result, Run};
+
+impl UpDown {
+    /// Trains all weights of the net on rows with their labels behind them ([`Labelled`](strait_data::Labelled)).
+    ///
+    /// ```
+    /// use strait_compute::{Device, philox::Stream};
+    /// use strait_data::{Labelled, Rows};
+    /// use strait_models::{Dbn, Units};
+    /// use strait_train::{Pretrain, UpDown};
+    /// let device = Device::cpu()?;
+    /// let pixels = [255u8, 255, 0, 0, 0, 0, 255, 255].repeat(50);
+    /// let rows = Rows::bytes(&pixels, 4)?;
+    /// let labels = [0, 1].repeat(50);
+    /// let recipe = Pretrain { epochs: 20, batch: 10, code: Units::Bernoulli, ..Pretrain::default() };
+    /// let below = recipe.fit(&device, &[4, 6], rows)?.stack;
+    /// let mut net = Dbn::on(&below, 2, 12, &mut Stream::new(1, 0))?;
+    /// let labelled = Labelled::new(rows, &labels, 2)?;
+    /// UpDown { epochs: 50, batch: 10, ..UpDown::default() }.fit(&device, &mut net, labelled.rows())?;
+    /// assert_eq!(net.error_rate(&device, rows, &labels)?, 0.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a setting makes no sense, the data do not fit, the device fails, or an error is not finite. The net is then as it was
+    /// before.
+    pub fn fit(&self, device: &Device, net: &mut Dbn, rows: Rows<'_>) -> Result<UpDownTrained> {
+        self.run(device, net, rows)?.train()
+    }
+
+    /// A run that trains all weights of the net from what they are now. The net is changed when the run ends.
+    ///
+    /// # Errors
+    /// As [`UpDown::fit`].
+    pub fn run<'a>(&self, device: &Device, net: &'a mut Dbn, rows: Rows<'a>) -> Result<Run<'a, UpDownPlan<'a>>> {
+        self.check()?;
+        net.check()?;
+        let expected = net.sizes()[0] + net.classes;
+        if rows.width != expected {
+            return Err(strait_models::Error::Width { expected, found: rows.width }.into());
+        }
+        probabilities(&rows)?;
+        if self.discriminative > 0.0 {
+            labelled(&rows, net.classes)?;
+        }
+        Ok(Run::new(device, UpDownPlan::new(self.clone(), net, rows)))
+    }
+
+    /// Whether a chain of the top machine is recorded for this net.
+    fn has_chain(&self, net: &Dbn) -> bool {
+        !net.recognition.is_empty() || self.generative > 0.0
+    }
+}
+
+/// A net on a device.
+struct OnDevice {
+    recognition: Network,
+    generative: Network,
+    top: MachineTensors,
+}
+
+/// Loads a net with what trains it.
+fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Result<(Part<'a>, OnDevice)> {
+    let batch = recipe.batch.min(rows.count);
+    let mut program = Program::default();
+    let feed = Feed::of(&mut program, device, &rows, 0, batch);
+    let [recognition, generative] = [("recognition", &net.recognition), ("generative", &net.generative)]
+        .map(|(name, layers)| Network::declare(&mut program, name, layers));
+    let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
+    let mut parameter = |name: &str, rows: usize, cols: usize| program.parameter(name, rows, cols);
+    let top = MachineTensors {
+        units: (net.top.visible, net.top.hidden),
+        weight: parameter("top.weight", visible, hidden),
+        biases: (parameter("top.visible_bias", 1, visible), parameter("top.hidden_bias", 1, hidden)),
+        offsets: (None, None),
+        stream: streams::UP_DOWN_CHAIN,
+    };
+    let [x, y] = [("x", net.sizes()[0]), ("y", net.classes)].map(|(name, cols)| program.value(name, batch, cols));
+    let chain = match recipe.persistent && recipe.has_chain(net) {
+        true => program.state("chain", batch, hidden),
+        false => program.value("chain", batch, hidden),
+    };
+    let unlabelled = program.value("v.unlabelled", batch, visible);
+    let mut step = Routine::new("up-down step");
+    let to = &mut Recording { program: &mut program, step: &mut step };
+    record(to, recipe, (&recognition, &generative, &top), (x, y), (chain, unlabelled))?;
+    let shift =
+        recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: streams::UP_DOWN_SHIFT });
+    let mut steps = Vec::new();
+    for place in 0..feed.places() {
+        let mut whole = Routine::new(step.name()).in_precision(recipe.precision);
+        feed.gather(place, &mut whole, 0, shift, x)?;
+        feed.gather(place, &mut whole, x.cols, None, y)?;
+        step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
+        steps.push(program.add(whole));
+    }
+    let mut execution = device.load(program)?;
+    recognition.write(&mut *execution, &net.recognition)?;
+    generative.write(&mut *execution, &net.generative)?;
+    execution.write_many(&[
+        (top.weight, &net.top.weight),
+        (top.biases.0, &net.top.visible_bias),
+        (top.biases.1, &net.top.hidden_bias),
+    ])?;
+    write_states(&mut *execution, chain, &mut Stream::new(recipe.seed, streams::TOP_CHAIN))?;
+    let method = Box::new(Contrast { recipe: recipe.clone(), batch, steps });
+    Ok((Part { execution, feed, source: Source::Host(rows), method }, OnDevice { recognition, generative, top }))
+}
+
+/// The up-down algorithm as a method.
+struct Contrast {
+    recipe: UpDown,
+    batch: usize,
+    steps: Vec<RoutineId>,
+}
+
+impl Method for Contrast {
+    fn stage(&self) -> &str {
+        "up-down"
+    }
+
+    fn epochs(&self) -> usize {
+        self.recipe.epochs
+    }
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(self.recipe.rate)
+    }
+
+    fn visits(&self) -> Visits {
+        Visits::Shuffled { seed: self.recipe.seed, stream: streams::EPOCH_ORDER }
+    }
+
+    fn routines(&self) -> &[RoutineId] {
+        &self.steps
+    }
+
+    fn step(&self, place: Place, (offset, rows): (u32, u32)) -> Step {
+        let (recipe, number) = (&self.recipe, place.number());
+        Step {
+            offset,
+            rows,
+            counter: number as u32,
+            learning_rate: recipe.rate * recipe.schedule.factor(number, place.minibatches, recipe.epochs),
+            momentum: recipe.momentum,
+            weight_cost: recipe.weight_cost,
+            ..Step::seeded(recipe.seed)
+        }
+    }
+
+    fn outcome(&mut self, _: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {
+        // The first loss is that of the rows themselves.
+        let error = tally.metrics.errors[0].iter().map(|&x| f64::from(x)).sum::<f64>() / rows as f64;
+        Ok(Outcome { error, ..Outcome::default() })
+    }
+}
+
+/// The plan of [`UpDown`]: one part.
+pub struct UpDownPlan<'a> {
+    recipe: UpDown,
+    net: &'a mut Dbn,
+    rows: Rows<'a>,
+    on_device: Option<OnDevice>,
+    /// What was learned so far.
+    learned: Dbn,
+}
+
+impl<'a> UpDownPlan<'a> {
+    fn new(recipe: UpDown, net: &'a mut Dbn, rows: Rows<'a>) -> Self {
+        let learned = net.clone();
+        Self { recipe, net, rows, on_device: None, learned }
+    }
+}
+
+impl<'a> Run<'a, UpDownPlan<'a>> {
+    /// The net as it is now.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn net(&mut self) -> Result<&Dbn> {
+        let (plan, part) = self.loaded()?;
+        if let Some(part) = part {
+            plan.take(0, part)?;
+        }
+        Ok(&plan.learned)
+    }
+}
+
+impl<'a> Plan<'a> for UpDownPlan<'a> {
+    type Record = UpDownEpoch;
+    type Output = UpDownTrained;
+    type Progress = ();
+
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn epochs_of(&self, _: usize) -> usize {
+        self.recipe.epochs
+    }
+
+    fn start(&mut self, device: &Device, _: usize) -> Result<Part<'a>> {
+        let (part, on_device) = load(&self.recipe, device, self.net, self.rows)?;
+        self.on_device = Some(on_device);
+        Ok(part)
+    }
+
+    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, cost }: Epoch) -> UpDownEpoch {
+        UpDownEpoch { epoch, error: outcome.error, seconds, cost }
+    }
+
+    fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
+        let Some(OnDevice { recognition, generative, top }) = &self.on_device else {
+            return Ok(());
+        };
+        let execution = &mut *trained.execution;
+        recognition.read(execution, &mut self.learned.recognition)?;
+        generative.read(execution, &mut self.learned.generative)?;
+        self.learned.top.weight = execution.read(top.weight)?;
+        self.learned.top.visible_bias = execution.read(top.biases.0)?;
+        self.learned.top.hidden_bias = execution.read(top.biases.1)?;
+        Ok(())
+    }
+
+    fn wrong(&self, _: usize) -> Option<f64> {
+        let Dbn { recognition, generative, top, .. } = &self.learned;
+        let mut top = [&top.weight, &top.visible_bias, &top.hidden_bias].into_iter().flatten();
+        let top = top.find(|x| !x.is_finite()).map(|x| f64::from(*x));
+        top.or_else(|| not_finite(recognition)).or_else(|| not_finite(generative))
+    }
+
+    fn output(self, mut records: Vec<Vec<UpDownEpoch>>, stopped: bool) -> Result<UpDownTrained> {
+        *self.net = self.learned;
+        Ok(UpDownTrained { epochs: records.pop().unwrap_or_default(), stopped })
+    }
+
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {
+        (Vec::new(), ())
+    }
+
+    fn restore(&mut self, _: &Device, _: usize, _: &mut dyn FnMut(&str) -> Result<Vec<f32>>, (): ()) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+/// Whether the last values of each row, one for each class, are a label.
+fn labelled(rows: &Rows<'_>, classes: usize) -> Result<()> {
+    let sum = |row: usize| (rows.width - classes..rows.width).map(|column| rows.at(row, column)).sum::<f32>();
+    match (0..rows.count).find(|&row| (sum(row) - 1.0).abs() > 1e-3) {
+        None => Ok(()),
+        Some(row) => Err(Error::Setting {
+            setting: "the label",
+            value: format!("a sum of {} in row {row}", sum(row)),
+            expected: "ln p(label given image) takes rows whose last values say which label they have, as those of Labelled",
+        }),
+    }
+}
