@@ -2,6 +2,7 @@
 
 mod data;
 mod fast;
+mod mean_field;
 mod persistent;
 mod tempered;
 
@@ -36,6 +37,9 @@ pub enum Chain {
         /// The lowest of these, at least 0; the highest is 1.
         hottest: f32,
     },
+    /// At the data, with means in place of states in the hidden layers, too: mean-field contrastive divergence (Welling & Hinton
+    /// 2002). Nothing is drawn, and a step is the cheapest of all; the gradient has a bias that sampling does not have.
+    MeanField,
 }
 
 impl Chain {
@@ -45,6 +49,7 @@ impl Chain {
             Self::Data => Box::new(data::Data),
             Self::Persistent => Box::new(persistent::Persistent),
             Self::FastPersistent { rate } => Box::new(fast::Fast { rate }),
+            Self::MeanField => Box::new(mean_field::MeanField),
             Self::Tempered { chains, hottest } => Box::new(tempered::Tempered { chains, hottest }),
         }
     }
