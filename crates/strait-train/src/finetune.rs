@@ -5,7 +5,7 @@ use strait_compute::{Precision, Step};
 use strait_data::{Rows, Values};
 use strait_models::{Affine, transpose};
 
-use crate::error::{decay, positive, positive_rate, probabilities, weight_cost};
+use crate::error::{positive, probabilities, weight_cost};
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
 use crate::{Error, Goal, Member, Objective, Result, Schedule};
@@ -136,22 +136,7 @@ impl FineTune {
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
         weight_cost(self.weight_cost)?;
-        match self.optimizer {
-            Optimizer::Adam { rate, beta1, beta2 } => {
-                positive_rate("the learning rate", rate)?;
-                decay("beta1", beta1)?;
-                decay("beta2", beta2)?;
-            }
-            Optimizer::Momentum { rate, momentum } => {
-                positive_rate("the learning rate", rate)?;
-                decay("momentum", momentum)?;
-            }
-            Optimizer::ConjugateGradients { searches } => positive("searches", searches)?,
-            Optimizer::Lbfgs { iterations, memory } => {
-                positive("iterations", iterations)?;
-                positive("memory", memory)?;
-            }
-        }
+        self.optimizer.check()?;
         if self.optimizer.vectors() > 0 && self.weight_cost != 0.0 {
             let (setting, value) = ("weight-cost", self.weight_cost.to_string());
             let expected = "conjugate gradients and L-BFGS minimise the loss alone, so it must be 0";

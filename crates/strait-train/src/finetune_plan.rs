@@ -9,9 +9,8 @@ use crate::feed::Feed;
 use crate::finetune::ImageShift;
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::minibatch::{Minibatch, Part as Columns};
-use crate::minimize::{ConjugateGradients, Lbfgs};
 use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
-use crate::optimizer::{Optimizer, gradient_of};
+use crate::optimizer::gradient_of;
 use crate::plan::{Epoch, Plan};
 use crate::test_set::TestSet;
 use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run};
@@ -315,17 +314,7 @@ impl Method for BackPropagation<'_> {
     fn step(&self, place: Place, minibatch: (u32, u32)) -> Step {
         let (recipe, number) = (&self.recipe, place.number());
         let factor = recipe.schedule.factor(number, place.minibatches, recipe.epochs);
-        let mut step = recipe.step(number, minibatch);
-        match recipe.optimizer {
-            Optimizer::Adam { rate, beta1, beta2 } => {
-                let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(number as i32 + 1))) as f32;
-                (step.learning_rate, step.momentum, step.beta2) = (rate * factor, beta1, beta2);
-                (step.correction1, step.correction2) = (correction(beta1), correction(beta2));
-            }
-            Optimizer::Momentum { rate, momentum } => (step.learning_rate, step.momentum) = (rate * factor, momentum),
-            Optimizer::ConjugateGradients { .. } | Optimizer::Lbfgs { .. } => {}
-        }
-        step
+        recipe.optimizer.at(recipe.step(number, minibatch), number, factor)
     }
 
     fn minimises(&self) -> bool {
@@ -334,16 +323,7 @@ impl Method for BackPropagation<'_> {
 
     fn minimise(&mut self, execution: &mut dyn Execution, step: &Step) -> strait_compute::Result<f64> {
         let Some(memory) = &mut self.minimiser else { unreachable!("it minimises") };
-        let mut problem = NetProblem::new(execution, memory, step.rows);
-        match self.recipe.optimizer {
-            Optimizer::Lbfgs { iterations, memory } => {
-                Lbfgs { iterations, memory, ..Lbfgs::default() }.minimize(&mut problem)
-            }
-            Optimizer::ConjugateGradients { searches } => {
-                ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(&mut problem)
-            }
-            Optimizer::Adam { .. } | Optimizer::Momentum { .. } => unreachable!("they have no vectors"),
-        }
+        self.recipe.optimizer.minimize(&mut NetProblem::new(execution, memory, step.rows))
     }
 
     fn outcome(&mut self, execution: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {

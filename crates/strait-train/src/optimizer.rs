@@ -1,7 +1,12 @@
 //! Optimisers, and what each keeps beside the parameters.
 
 use serde::{Deserialize, Serialize};
-use strait_compute::{Program, Tensor, Update};
+use strait_compute::{Program, Step, Tensor, Update};
+
+use crate::Result;
+use crate::error::{decay, positive, positive_rate};
+use crate::minimize::{ConjugateGradients, Lbfgs};
+use crate::net_problem::NetProblem;
 
 /// How the parameters follow the gradient.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -59,6 +64,48 @@ impl Optimizer {
             }
             Self::Momentum { .. } => Some(momentum(program, parameter)),
             Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => None,
+        }
+    }
+
+    /// Whether its settings make sense.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.rate().map_or(Ok(()), |rate| positive_rate("the learning rate", rate))?;
+        match *self {
+            Self::Adam { beta1, beta2, .. } => {
+                decay("beta1", beta1)?;
+                decay("beta2", beta2)
+            }
+            Self::Momentum { momentum, .. } => decay("momentum", momentum),
+            Self::ConjugateGradients { searches } => positive("searches", searches),
+            Self::Lbfgs { iterations, memory } => {
+                positive("iterations", iterations)?;
+                positive("memory", memory)
+            }
+        }
+    }
+
+    /// A step with the numbers of its rule, where it is the `number`th from 0 and the schedule scales the learning rate by `factor`.
+    pub(crate) fn at(&self, mut step: Step, number: usize, factor: f32) -> Step {
+        match *self {
+            Self::Adam { rate, beta1, beta2 } => {
+                let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(number as i32 + 1))) as f32;
+                (step.learning_rate, step.momentum, step.beta2) = (rate * factor, beta1, beta2);
+                (step.correction1, step.correction2) = (correction(beta1), correction(beta2));
+            }
+            Self::Momentum { rate, momentum } => (step.learning_rate, step.momentum) = (rate * factor, momentum),
+            Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => {}
+        }
+        step
+    }
+
+    /// Minimises the loss of a minibatch, and gives where it ended.
+    pub(crate) fn minimize(&self, problem: &mut NetProblem<'_>) -> strait_compute::Result<f64> {
+        match *self {
+            Self::Lbfgs { iterations, memory } => Lbfgs { iterations, memory, ..Lbfgs::default() }.minimize(problem),
+            Self::ConjugateGradients { searches } => {
+                ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(problem)
+            }
+            Self::Adam { .. } | Self::Momentum { .. } => unreachable!("it takes one step for each minibatch"),
         }
     }
 
