@@ -28,6 +28,14 @@ pub enum Optimizer {
         /// Momentum.
         momentum: f32,
     },
+    /// RMSprop (Tieleman & Hinton 2012): gradients over the root of the mean of their squares. It is Adam without a mean of the gradients
+    /// and without correction for the first steps.
+    RmsProp {
+        /// Learning rate.
+        rate: f32,
+        /// What is left of the mean of squares after a step.
+        decay: f32,
+    },
     /// Nonlinear conjugate gradients, anew for each minibatch: the paper's.
     ConjugateGradients {
         /// Line searches for a minibatch.
@@ -50,7 +58,7 @@ impl Optimizer {
 
     pub(crate) fn rate(&self) -> Option<f32> {
         match *self {
-            Self::Adam { rate, .. } | Self::Momentum { rate, .. } => Some(rate),
+            Self::Adam { rate, .. } | Self::RmsProp { rate, .. } | Self::Momentum { rate, .. } => Some(rate),
             Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => None,
         }
     }
@@ -58,7 +66,7 @@ impl Optimizer {
     /// The rule by which a parameter follows its gradient, with what it keeps from step to step; none for minimisers.
     pub(crate) fn rule(&self, program: &mut Program, parameter: Tensor) -> Option<Update> {
         match self {
-            Self::Adam { .. } => {
+            Self::Adam { .. } | Self::RmsProp { .. } => {
                 let [first, second] = ["adam.first", "adam.second"].map(|name| state(program, parameter, name));
                 Some(Update::Adam { parameter, first, second })
             }
@@ -75,6 +83,7 @@ impl Optimizer {
                 decay("beta1", beta1)?;
                 decay("beta2", beta2)
             }
+            Self::RmsProp { decay: share, .. } => decay("decay", share),
             Self::Momentum { momentum, .. } => decay("momentum", momentum),
             Self::ConjugateGradients { searches } => positive("searches", searches),
             Self::Lbfgs { iterations, memory } => {
@@ -92,6 +101,9 @@ impl Optimizer {
                 (step.learning_rate, step.momentum, step.beta2) = (rate * factor, beta1, beta2);
                 (step.correction1, step.correction2) = (correction(beta1), correction(beta2));
             }
+            Self::RmsProp { rate, decay } => {
+                (step.learning_rate, step.momentum, step.beta2) = (rate * factor, 0.0, decay);
+            }
             Self::Momentum { rate, momentum } => (step.learning_rate, step.momentum) = (rate * factor, momentum),
             Self::ConjugateGradients { .. } | Self::Lbfgs { .. } => {}
         }
@@ -105,14 +117,16 @@ impl Optimizer {
             Self::ConjugateGradients { searches } => {
                 ConjugateGradients { searches, ..ConjugateGradients::default() }.minimize(problem)
             }
-            Self::Adam { .. } | Self::Momentum { .. } => unreachable!("it takes one step for each minibatch"),
+            Self::Adam { .. } | Self::RmsProp { .. } | Self::Momentum { .. } => {
+                unreachable!("it takes one step for each minibatch")
+            }
         }
     }
 
     /// Vectors beside the parameters that the minimiser needs.
     pub(crate) fn vectors(&self) -> usize {
         match self {
-            Self::Adam { .. } | Self::Momentum { .. } => 0,
+            Self::Adam { .. } | Self::RmsProp { .. } | Self::Momentum { .. } => 0,
             Self::ConjugateGradients { .. } => 4,
             Self::Lbfgs { memory, .. } => 4 + 2 * memory,
         }
