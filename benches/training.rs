@@ -10,7 +10,6 @@ mod suite;
 mod table;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use strait::compute::Hardware;
@@ -24,7 +23,7 @@ use table::PAPER;
 
 fn main() -> anyhow::Result<()> {
     let mut suite = Suite::open()?;
-    let mnist = Mnist::open(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/mnist"))?;
+    let mnist = Mnist::open("data/mnist")?;
     let images = mnist.train.rows().first(suite.options.images);
     for (visible, hidden) in PAPER {
         boltzmann_machine(&mut suite, Chain::Data, images, None, (visible, hidden))?;

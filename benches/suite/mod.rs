@@ -16,6 +16,9 @@ use strait::{Device, Precision};
 pub(crate) struct Options {
     /// Measure only what has this in its name
     pub(crate) filter: Option<String>,
+    /// The filter is a whole name
+    #[arg(long)]
+    exact: bool,
     /// auto, cpu, gpu, or the number or a part of the name of an adapter
     #[arg(long, default_value = "auto")]
     pub(crate) device: String,
@@ -123,7 +126,8 @@ impl Suite {
 
     /// Whether the options ask for this work.
     pub(crate) fn wants(&self, name: &str) -> bool {
-        self.options.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+        let exact = self.options.exact;
+        self.options.filter.as_ref().is_none_or(|filter| if exact { name == filter } else { name.contains(filter) })
     }
 
     /// Measures work; `run` does it that often and tells how long it took, beside what it notes.
@@ -180,6 +184,18 @@ impl Suite {
             share_of_copy_ceiling: gigabytes / self.ceilings.copy_gigabytes_per_second,
             notes,
         });
+        // A run that is cut short leaves the rows that it has; `finish` reports a file that cannot be written.
+        let _ = self.write();
+    }
+
+    /// Writes the table where the options say.
+    fn write(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.options.json else {
+            return Ok(());
+        };
+        let all = serde_json::json!({ "ceilings": self.ceilings, "rows": self.rows });
+        strait::models::write_atomically(path, serde_json::to_string_pretty(&all)?.as_bytes())
+            .with_context(|| format!("--json {}", path.display()))
     }
 
     /// Prints the table, and writes it where the options say.
@@ -206,10 +222,6 @@ impl Suite {
                 optional(row.notes.host_microseconds_per_step, 1),
             );
         }
-        if let Some(path) = &self.options.json {
-            let all = serde_json::json!({ "ceilings": self.ceilings, "rows": self.rows });
-            strait::models::write_atomically(path, serde_json::to_string_pretty(&all)?.as_bytes())?;
-        }
-        Ok(())
+        self.write()
     }
 }
