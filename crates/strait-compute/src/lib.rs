@@ -38,7 +38,9 @@ pub use error::{Error, Result};
 pub use gpu::{Gpu, Tiles, kernels};
 pub use groups::Groups;
 pub use noise::{Missing, Noise};
-pub use op::{Addend, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Update};
+pub use op::{
+    Addend, Draw, EveryRow, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Update,
+};
 pub use oracle::Oracle;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};

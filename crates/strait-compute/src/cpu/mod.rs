@@ -13,6 +13,7 @@ mod column_means;
 mod combine;
 mod contraction;
 mod copy_columns;
+mod copy_rows;
 mod corrupt;
 mod dot;
 mod exchange;
@@ -148,6 +149,10 @@ impl Run {
             }
             Op::CopyColumns { input, first, out, to, columns } => {
                 copy_columns::run((of(input), first), (of(out), to), columns, share);
+            }
+            Op::CopyRows { input, out } => {
+                let [from, to] = [input, out].map(|rows| (of(rows.tensor), rows.first, rows.every));
+                copy_rows::run(from, to, out.count(), share);
             }
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
                 let sample = sample.map(|sample| (sample.sampling, sample.stream, of(sample.out)));

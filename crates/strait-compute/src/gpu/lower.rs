@@ -76,6 +76,12 @@ impl Lowering<'_> {
                 buffers: bound(&[input], &[out]),
                 ..by_place(name, [input.rows, columns], 64)
             },
+            Op::CopyRows { input, out } => Kernel {
+                parts: vec![Part::Prelude, Part::CopyRows],
+                sizes: words([out.count(), out.tensor.cols, input.first, input.every, out.first, out.every]),
+                buffers: bound(&[input.tensor], &[out.tensor]),
+                ..by_place(name, [out.count(), out.tensor.cols], 64)
+            },
             Op::Update { gradient, update, decays } => Kernel {
                 main: update_code(&update).text("parameter", 2, false),
                 buffers: bound(&[gradient], &update.tensors()),

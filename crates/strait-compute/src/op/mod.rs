@@ -10,6 +10,7 @@ mod column_means;
 mod combine;
 mod contraction;
 mod copy_columns;
+mod copy_rows;
 mod corrupt;
 mod dot;
 mod exchange;
@@ -37,6 +38,7 @@ mod unfold;
 mod update;
 
 pub use combine::Factors;
+pub use copy_rows::EveryRow;
 pub use exchange::Replica;
 pub use fold::FoldTail;
 pub use gradient::Addend;
@@ -89,6 +91,14 @@ pub enum Op {
         to: usize,
         /// How many.
         columns: usize,
+    },
+    /// Some rows of one matrix into rows of another, which are as many; the others stay. A sequence of T steps stacked over time has
+    /// step t of row b in row b T + t.
+    CopyRows {
+        /// What is read.
+        input: EveryRow,
+        /// What is written.
+        out: EveryRow,
     },
     /// out = act(X W + b), or act(X Wᵀ + b) when transposed; optionally random states with that mean.
     Linear {
@@ -447,6 +457,7 @@ impl Op {
             Self::CopyColumns { input, first, out, to, columns } => {
                 copy_columns::access(input, first, out, to, columns)
             }
+            Self::CopyRows { input, out } => copy_rows::access(input, out),
             Self::Linear { input, weight, transposed, bias, activation, out, sample } => {
                 linear::access(input, (weight, transposed), bias, activation, out, sample)
             }
@@ -505,7 +516,7 @@ impl Op {
             }
             Self::SharedBias { bias, .. } => vec![(bias, false)],
             #[rustfmt::skip]
-            Self::Gather { .. } | Self::Scatter { .. } | Self::CopyColumns { .. } | Self::Linear { .. }
+            Self::Gather { .. } | Self::Scatter { .. } | Self::CopyColumns { .. } | Self::CopyRows { .. } | Self::Linear { .. }
             | Self::Backprop { .. } | Self::Unfold { .. } | Self::Fold { .. } | Self::Update { .. }
             | Self::Reduce { .. } | Self::Loss { .. } | Self::Corrupt { .. } | Self::TopK { .. }
             | Self::ColumnMeans { .. } | Self::Contraction { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }

@@ -7,6 +7,7 @@ mod column_means;
 mod combine;
 mod contraction;
 mod copy_columns;
+mod copy_rows;
 mod corrupt;
 mod dot;
 mod draw;
@@ -87,6 +88,7 @@ impl Replay<'_> {
             Op::CopyColumns { input, first, out, to, columns } => {
                 copy_columns::run(self, input, first, out, to, columns)
             }
+            Op::CopyRows { input, out } => copy_rows::run(self, input, out),
             Op::Linear { input, weight, transposed, bias, activation, out, sample } => {
                 linear::run(self, input, (weight, transposed), bias, activation, out, sample)
             }

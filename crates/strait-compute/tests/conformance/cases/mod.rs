@@ -3,6 +3,7 @@
 mod class_energies;
 mod combine;
 mod copy_columns;
+mod copy_rows;
 mod corrupt;
 mod exchange;
 mod fold;
@@ -141,6 +142,7 @@ pub(crate) fn operations() -> Vec<Case> {
         class_energies::cases(),
         combine::cases(),
         copy_columns::cases(),
+        copy_rows::cases(),
         corrupt::cases(),
         exchange::cases(),
         gather::cases(),
