@@ -116,6 +116,8 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         Op::Exchange { chains, bias, difference: 0.1, parity: 0, stream: 4 },
         Op::Threshold { weight: w, threshold: 0.01 },
         Op::RowSums { input: y, columns: None },
+        Op::Product { x: y, y: s, out: spare },
+        Op::Slope { delta: d, output: y, activation: Activation::Tanh, out: d },
         Op::MaxNorm { weight: w, norm: 1.0, rows: true },
         Op::MaxNorm { weight: w, norm: 1.0, rows: false },
     ] {

@@ -48,11 +48,18 @@ fn an_operation_must_not_write_what_it_reads_or_writes() {
         Op::Softmax { input: x, groups: Groups::one(4), scale: 1.0, given: None, out: x, states: None },
         Op::CopyColumns { input: x, first: 0, out: x, to: 2, columns: 2 },
         Op::Standardize { input: x, shift: None, scale: None, out: x },
+        Op::Slope { delta: d, output: x, activation: Activation::Tanh, out: x },
     ] {
         let error = routine.push(op.clone()).expect_err("it aliases").to_string();
         assert!(error.contains("it writes a tensor"), "{op:?}: {error}");
     }
-    routine.push(gradient(Update::Momentum { parameter: w, velocity: v })).expect("this one is sound");
+    for op in [
+        gradient(Update::Momentum { parameter: w, velocity: v }),
+        Op::Product { x, y: d, out: d },
+        Op::Slope { delta: d, output: x, activation: Activation::Tanh, out: d },
+    ] {
+        routine.push(op).expect("this one is sound");
+    }
 }
 
 /// What loading a program on a back end complains of.

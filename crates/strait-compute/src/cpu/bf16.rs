@@ -31,30 +31,31 @@ pub(super) enum Layout {
     /// A on the left: the terms are its columns.
     Left,
     /// Aᵀ on the left: the terms are its rows.
-    LeftTurned,
+    LeftTransposed,
     /// −Aᵀ on the left.
-    MinusLeftTurned,
+    MinusLeftTransposed,
     /// A on the right: the terms are its rows.
     Right,
     /// Aᵀ on the right: the terms are its columns.
-    RightTurned,
+    RightTransposed,
 }
 
 impl Layout {
-    const ALL: [Self; 5] = [Self::Left, Self::LeftTurned, Self::MinusLeftTurned, Self::Right, Self::RightTurned];
+    const ALL: [Self; 5] =
+        [Self::Left, Self::LeftTransposed, Self::MinusLeftTransposed, Self::Right, Self::RightTransposed];
 
     fn on_the_left(self) -> bool {
-        matches!(self, Self::Left | Self::LeftTurned | Self::MinusLeftTurned)
+        matches!(self, Self::Left | Self::LeftTransposed | Self::MinusLeftTransposed)
     }
 
     /// Whether it is Aᵀ that is multiplied.
-    pub(super) fn turned(self) -> bool {
-        matches!(self, Self::LeftTurned | Self::MinusLeftTurned | Self::RightTurned)
+    pub(super) fn transposed(self) -> bool {
+        matches!(self, Self::LeftTransposed | Self::MinusLeftTransposed | Self::RightTransposed)
     }
 
     /// Whether the terms are rows of A. Products over the rows of a minibatch leave out those that are not in use.
     pub(super) fn sums_rows(self) -> bool {
-        matches!(self, Self::LeftTurned | Self::MinusLeftTurned | Self::Right)
+        matches!(self, Self::LeftTransposed | Self::MinusLeftTransposed | Self::Right)
     }
 }
 
@@ -67,7 +68,7 @@ pub(super) struct Lines {
 
 impl Lines {
     fn new(rows: usize, cols: usize, layout: Layout, tensor: &str) -> Result<Self> {
-        let (rows, cols) = if layout.turned() { (cols, rows) } else { (rows, cols) };
+        let (rows, cols) = if layout.transposed() { (cols, rows) } else { (rows, cols) };
         let (count, stride) = if layout.on_the_left() {
             (cols.div_ceil(STRIP), rows.next_multiple_of(WIDTH) | 1)
         } else {
@@ -187,8 +188,8 @@ impl Copies {
             transpose_block(&block, &mut turned);
             block = turned;
         }
-        let (i, j) = if layout.turned() { (j, i) } else { (i, j) };
-        let signs = if layout == Layout::MinusLeftTurned { 0x8000_8000 } else { 0 };
+        let (i, j) = if layout.transposed() { (j, i) } else { (i, j) };
+        let signs = if layout == Layout::MinusLeftTransposed { 0x8000_8000 } else { 0 };
         // SAFETY: the caller's promise.
         unsafe { copy.high.put(&paired(&block, signs), layout.on_the_left(), i, j) };
         if let Some(low) = copy.low.get() {

@@ -6,10 +6,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::isa::Target;
-use super::lanes::{ALL_LANES, Lanes, WIDTH};
+use super::kernel::*;
+use super::lanes::ALL_LANES;
 use super::matmul::Tail;
-use super::panels::{Panels, Shared};
 use super::tiling::{Tiled, for_each_tile};
 use super::workers::Share;
 use crate::Result;

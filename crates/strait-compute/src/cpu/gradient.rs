@@ -74,7 +74,7 @@ fn kernel<T: Target>(job: &Gradient<'_>, step: &Step, share: Taking<'_>) {
         // SAFETY: the statistics are only read.
         let (x_panel, d_panel) = unsafe { (x.panel(i, active.clone()), d.panel(j, active.clone())) };
         // The parameters come from memory while the products keep the processor busy, a few lines at a time.
-        let mut lines = Lines::of(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
+        let mut lines = CacheLines::of(job.weight, j, i * WIDTH..i * WIDTH + x.width(i));
         let each = if job.negative.is_some() { 8 } else { 22 };
         let mut block =
             block_product::<T>(x_panel, d_panel, of_positive.rows::<T>(i, x_panel), || lines.prefetch::<T>(each));
@@ -124,7 +124,7 @@ impl Tail for GradientTail<'_> {
     #[inline(always)]
     fn announce<T: Target>(&self, panel: usize, row: usize) {
         let rows = row..(row + WIDTH).min(self.job.positive.0.cols);
-        Lines::of(self.job.weight, panel, rows).prefetch::<T>(4 * WIDTH);
+        CacheLines::of(self.job.weight, panel, rows).prefetch::<T>(4 * WIDTH);
     }
 }
 
@@ -186,13 +186,13 @@ unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j
 }
 
 /// The lines of memory that an update of some rows of a panel touches.
-struct Lines<'a> {
+struct CacheLines<'a> {
     /// The parameter or gradient, the optimiser's state, and the transposed copy.
     places: [Option<&'a [UnsafeCell<Lanes>]>; 4],
     next: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> CacheLines<'a> {
     #[inline(always)]
     fn of(target: Destination<'a>, panel: usize, rows: Range<usize>) -> Self {
         let (written, state) = match target {

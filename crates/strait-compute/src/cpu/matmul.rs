@@ -3,9 +3,7 @@
 use std::cell::Cell;
 
 use super::block::Block;
-use super::isa::Target;
-use super::lanes::{Lanes, WIDTH};
-use super::panels::Panels;
+use super::kernel::*;
 use super::tile::{Left, sums};
 use super::tiling::{Tiled, for_each_tile};
 use super::workers::Share;

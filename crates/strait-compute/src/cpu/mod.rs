@@ -113,8 +113,8 @@ impl Run {
         // Products over the rows of a minibatch leave out those that are not in use.
         let used = step.rows as usize * left.positions;
         let (rows, inner) =
-            if left.layout.turned() { (left.tensor.cols, used) } else { (left.tensor.rows, left.tensor.cols) };
-        let cols = if right.layout.turned() { right.tensor.rows } else { right.tensor.cols };
+            if left.layout.transposed() { (left.tensor.cols, used) } else { (left.tensor.rows, left.tensor.cols) };
+        let cols = if right.layout.transposed() { right.tensor.rows } else { right.tensor.cols };
         let product = Bf16Product::new(rows, cols.div_ceil(WIDTH), inner);
         Some(products.iter().fold(product, |sum, &[left, right]| sum.plus(copy(left), copy(right), precision)))
     }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::isa::Target;
-use super::lanes::{ALL_LANES, Lanes, WIDTH};
-use super::panels::Panels;
+use super::kernel::*;
+use super::lanes::ALL_LANES;
 
 /// Groups of a panel's columns that are summed together.
 pub(super) const GROUPS: usize = 3;

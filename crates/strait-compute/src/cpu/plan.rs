@@ -50,11 +50,11 @@ pub(super) fn copies(product: Matmul) -> [Copy16; 2] {
     let copy = |tensor: Tensor, layout: Layout, positions: usize| Copy16 { tensor, layout, positions };
     match product {
         Matmul::Layer { input, weight, transposed } => {
-            let layout = if transposed { Layout::RightTurned } else { Layout::Right };
+            let layout = if transposed { Layout::RightTransposed } else { Layout::Right };
             [copy(input, Layout::Left, 1), copy(weight, layout, 1)]
         }
         Matmul::Statistics { left, right, negated, positions } => {
-            let layout = if negated { Layout::MinusLeftTurned } else { Layout::LeftTurned };
+            let layout = if negated { Layout::MinusLeftTransposed } else { Layout::LeftTransposed };
             [copy(left, layout, positions), copy(right, Layout::Right, positions)]
         }
     }

@@ -1,7 +1,6 @@
 //! Random numbers for whole panels: the bits that [`philox`](crate::philox) gives each element.
 
-use super::isa::Target;
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::math::{exp, ln, sin_cos_turns};
 use crate::philox::uniform;
 use crate::{Sampling, Step};

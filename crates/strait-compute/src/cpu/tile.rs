@@ -1,8 +1,7 @@
 //! Tiles of products, summed in registers.
 
 use super::block::{Block, Tile};
-use super::isa::Target;
-use super::lanes::{Lanes, WIDTH};
+use super::kernel::*;
 use super::nonzero::{Rows, columns};
 
 /// Terms that are added to sums in registers without a branch between them.

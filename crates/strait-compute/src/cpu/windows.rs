@@ -1,7 +1,6 @@
 //! Where windows lie on maps, line by line.
 
-use super::lanes::WIDTH;
-use super::panels::Panels;
+use super::kernel::*;
 use crate::Window;
 
 /// A place in a matrix.

@@ -1,11 +1,12 @@
 //! From operations to kernels: which parts, which tile, which buffers.
 
-use strait_device::{Access, Matrices};
+use strait_device::{Access as Binding, Matrices};
 use strait_shaders::{Part, Shape};
 
 use super::kernel::{
     Kernel, activation_code, bound, by_element, by_place, optional, summing, update_code, wanted, words,
 };
+use crate::op::access::{Access, Write};
 use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
 use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
 
@@ -39,9 +40,10 @@ pub(super) struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// The kernels of an operation. `start` is where its numbers start in the metrics of a step.
+    /// The kernels of an operation. `start` is where its numbers start in the metrics of a step. Where an arm names no buffers, these are
+    /// what the operation reads and, behind it, what it writes.
     pub(super) fn lower(&self, op: &Op, start: usize) -> Vec<Kernel> {
-        let name = op.name();
+        let Access { name, reads, writes, .. } = op.access();
         let kernel = match *op {
             Op::Gradient { .. } => return self.gradient(op, None),
             // There is no other process.
@@ -52,8 +54,8 @@ impl Lowering<'_> {
                 let numbers = if data.kind == Kind::Bytes { Part::DataBytes } else { Part::DataNumbers };
                 let order = if index.is_some() { Part::OrderGiven } else { Part::OrderNone };
                 let moved = if shift.is_some() { Part::Shift } else { Part::ShiftNone };
-                let mut buffers = vec![(1, Access::Write, out), (2, Access::Read, data)];
-                buffers.extend(index.map(|index| (3, Access::Read, index)));
+                let mut buffers = vec![(1, Binding::Write, out), (2, Binding::Read, data)];
+                buffers.extend(index.map(|index| (3, Binding::Read, index)));
                 Kernel {
                     constants: shift.map_or(vec![], |shift| {
                         vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels), ("STREAM", shift.stream)]
@@ -64,16 +66,13 @@ impl Lowering<'_> {
                     ..by_place(name, [out.rows, out.cols], 64)
                 }
             }
-            Op::Scatter { input, data } => Kernel {
-                parts: vec![Part::Prelude, Part::Scatter],
-                buffers: bound(&[input], &[data]),
-                ..by_place(name, [input.rows, input.cols], 64)
-            },
+            Op::Scatter { input, .. } => {
+                Kernel { parts: vec![Part::Prelude, Part::Scatter], ..by_place(name, [input.rows, input.cols], 64) }
+            }
             Op::CopyColumns { input, first, out, to, columns } => Kernel {
                 constants: vec![("FIRST", first as u32), ("TO", to as u32), ("COLUMNS", columns as u32)],
                 parts: vec![Part::Prelude, Part::CopyColumns],
                 sizes: words([input.rows, input.cols, out.cols]),
-                buffers: bound(&[input], &[out]),
                 ..by_place(name, [input.rows, columns], 64)
             },
             Op::CopyRows { input, out } => Kernel {
@@ -84,13 +83,9 @@ impl Lowering<'_> {
             },
             Op::Update { gradient, update, decays } => Kernel {
                 main: update_code(&update).text("parameter", 2, false),
-                buffers: bound(&[gradient], &update.tensors()),
                 ..by_element(name, &[Part::Update], gradient, vec![("DECAYS", u32::from(decays))])
             },
-            Op::Unfold { input, window, out } => Kernel {
-                buffers: bound(&[input], &[out]),
-                ..by_element(name, &[Part::Unfold], out, window_constants(window))
-            },
+            Op::Unfold { window, out, .. } => by_element(name, &[Part::Unfold], out, window_constants(window)),
             Op::Fold { input, window, tail, out } => {
                 let (part, activation) = match tail {
                     FoldTail::Sum => (Part::FoldSum, Activation::Linear),
@@ -98,7 +93,7 @@ impl Lowering<'_> {
                     FoldTail::Backprop { activation, .. } => (Part::FoldBackprop, activation),
                 };
                 let mut buffers = bound(&[input], &[out]);
-                buffers.extend(tail.tensor().map(|tensor| (3, Access::Read, tensor)));
+                buffers.extend(tail.tensor().map(|tensor| (3, Binding::Read, tensor)));
                 let mut constants = window_constants(window);
                 constants.push(("ACTIVATION", activation_code(activation)));
                 Kernel { buffers, ..by_element(name, &[Part::Activation, part, Part::Fold], out, constants) }
@@ -109,7 +104,6 @@ impl Lowering<'_> {
                     parts: vec![Part::Prelude, Part::SharedBias],
                     main: update_code(&bias).text("bias", 2, false),
                     sizes: words([delta.cols, channels]),
-                    buffers: bound(&[delta], &bias.tensors()),
                     workgroups: [channels as u32, 1, 1],
                     ..Kernel::named(name)
                 }
@@ -147,10 +141,9 @@ impl Lowering<'_> {
                 ];
                 Kernel { main, buffers, ..self.by_row(name, &[Part::Row, Part::Softmax], input, 0, constants) }
             }
-            Op::Threshold { weight, threshold } => Kernel {
-                buffers: bound(&[], &[weight]),
-                ..by_element(name, &[Part::Threshold], weight, vec![("THRESHOLD", threshold.to_bits())])
-            },
+            Op::Threshold { weight, threshold } => {
+                by_element(name, &[Part::Threshold], weight, vec![("THRESHOLD", threshold.to_bits())])
+            }
             Op::Standardize { input, shift, scale, out } => {
                 let mut buffers = bound(&[input], &[out]);
                 let main = optional("shift_of", 3, shift, "0.0", &mut buffers)
@@ -158,11 +151,10 @@ impl Lowering<'_> {
                 let constants = vec![("COLS", out.cols as u32)];
                 Kernel { main, buffers, ..by_element(name, &[Part::Standardize], out, constants) }
             }
-            Op::ClassEnergies { inputs, weight, bias, out } => Kernel {
+            Op::ClassEnergies { weight, out, .. } => Kernel {
                 constants: vec![("CLASSES", out.cols as u32)],
                 parts: vec![Part::Prelude, Part::ClassEnergies],
                 sizes: words([out.rows, weight.rows, weight.cols]),
-                buffers: bound(&[inputs, weight, bias], &[out]),
                 workgroups: [out.rows as u32, 1, 1],
                 ..Kernel::named(name)
             },
@@ -175,12 +167,12 @@ impl Lowering<'_> {
                     constants: vec![("DIFFERENCE", difference.to_bits()), ("PARITY", parity), ("STREAM", stream)],
                     parts: vec![Part::Prelude, Part::Exchange],
                     sizes: words([visible.rows, visible.cols, hidden.cols]),
-                    buffers: one.into_iter().chain(two).chain([(7, Access::Read, bias)]).collect(),
+                    buffers: one.into_iter().chain(two).chain([(7, Binding::Read, bias)]).collect(),
                     workgroups: [visible.rows as u32, 1, 1],
                     ..Kernel::named(name)
                 }
             }
-            Op::Corrupt { input, noise, stream, out } => {
+            Op::Corrupt { input, noise, stream, .. } => {
                 let (code, level, first) = match noise {
                     Noise::Masking(share) => (0, share, 0),
                     Noise::SaltAndPepper(share) => (1, share, 0),
@@ -190,14 +182,12 @@ impl Lowering<'_> {
                 Kernel {
                     constants: vec![("NOISE", code), ("LEVEL", level.to_bits()), ("FIRST", first), ("STREAM", stream)],
                     parts: vec![Part::Prelude, Part::Corrupt],
-                    buffers: bound(&[input], &[out]),
                     ..by_place(name, [input.rows, input.cols], 256)
                 }
             }
-            Op::TopK { input, k, out } => Kernel {
-                buffers: bound(&[input], &[out]),
-                ..self.by_row(name, &[Part::Row, Part::TopK], input, start, vec![("K", k as u32)])
-            },
+            Op::TopK { input, k, .. } => {
+                Kernel { ..self.by_row(name, &[Part::Row, Part::TopK], input, start, vec![("K", k as u32)]) }
+            }
             Op::ColumnMeans { input, times, out } => {
                 let mut buffers = bound(&[input], &[out]);
                 Kernel {
@@ -217,7 +207,7 @@ impl Lowering<'_> {
                     PenaltyKind::Sparsity { target, .. } => (1, target),
                     PenaltyKind::Contractive { .. } => (2, 0.0),
                 };
-                let mut buffers = vec![(1, Access::Read, output), (3, Access::Write, delta)];
+                let mut buffers = vec![(1, Binding::Read, output), (3, Binding::Write, delta)];
                 let main = optional("column_of", 2, columns, "1.0", &mut buffers);
                 let parts = &[Part::Activation, Part::Row, Part::Penalty];
                 let constants = vec![
@@ -228,7 +218,7 @@ impl Lowering<'_> {
                 ];
                 Kernel { main, buffers, metrics: true, ..self.by_row(name, parts, output, start, constants) }
             }
-            Op::Contraction { weight, output, activation, penalty, squares, costs } => Kernel {
+            Op::Contraction { weight, activation, penalty, .. } => Kernel {
                 constants: vec![
                     ("ACTIVATION", activation_code(activation)),
                     ("WEIGHT", penalty.to_bits()),
@@ -236,15 +226,13 @@ impl Lowering<'_> {
                 ],
                 parts: vec![Part::Prelude, Part::Activation, Part::Columns, Part::Contraction],
                 sizes: words([weight.rows, weight.cols]),
-                buffers: bound(&[weight, output], &[squares, costs]),
                 workgroups: [summing(weight.cols), 1, 1],
                 ..Kernel::named(name)
             },
-            Op::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
+            Op::Shrink { shrinkage, out, .. } => {
                 let constants = [("RATE", shrinkage.rate), ("SPARSITY", shrinkage.sparsity), ("PULL", shrinkage.pull)];
                 let constants = constants.map(|(name, x)| (name, x.to_bits())).to_vec();
-                let buffers = bound(&[code, overlap, correlation, prediction], &[out]);
-                Kernel { buffers, ..by_element(name, &[Part::Shrink], out, constants) }
+                by_element(name, &[Part::Shrink], out, constants)
             }
             Op::RowSums { input, columns } => {
                 let mut buffers = bound(&[input], &[]);
@@ -261,24 +249,18 @@ impl Lowering<'_> {
                     constants: vec![("NORM", norm.to_bits())],
                     parts: vec![Part::Prelude, Part::MaxNorm],
                     sizes: words(sizes),
-                    buffers: bound(&[], &[weight]),
                     workgroups: [lines as u32, 1, 1],
                     ..Kernel::named(name)
                 }
             }
-            Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
+            Op::Reparameterize { moments, kl_weight, stream, .. } => {
                 let (parts, constants) =
                     (&[Part::Row, Part::Reparameterize], [("WEIGHT", kl_weight.to_bits()), ("STREAM", stream)]);
-                Kernel {
-                    buffers: bound(&[moments], &[noise, out]),
-                    metrics: true,
-                    ..self.by_row(name, parts, moments, start, constants.to_vec())
-                }
+                Kernel { metrics: true, ..self.by_row(name, parts, moments, start, constants.to_vec()) }
             }
-            Op::ReparameterizeBackward { delta, moments, noise, kl_weight, out } => Kernel {
+            Op::ReparameterizeBackward { delta, kl_weight, .. } => Kernel {
                 constants: vec![("WEIGHT", kl_weight.to_bits())],
                 parts: vec![Part::Prelude, Part::ReparameterizeBackward],
-                buffers: bound(&[delta, moments, noise], &[out]),
                 ..by_place(name, [delta.rows, delta.cols], 64)
             },
             Op::Combine { x, y, factors, out } => {
@@ -295,16 +277,21 @@ impl Lowering<'_> {
                 let constants = vec![("ACTIVATION", activation_code(activation))];
                 of_two(by_element(name, &[Part::Activation, Part::Slope], out, constants), [delta, output], out)
             }
-            Op::Dot { x, y } => Kernel {
+            Op::Dot { x, .. } => Kernel {
                 parts: vec![Part::Prelude, Part::Dot],
                 sizes: words([x.len(), self.width, start]),
-                buffers: bound(&[x, y], &[]),
                 metrics: true,
                 workgroups: [DOT_PARTS as u32, 1, 1],
                 ..Kernel::named(name)
             },
         };
-        vec![kernel]
+        if !kernel.buffers.is_empty() {
+            return vec![kernel];
+        }
+        // A buffer that is written must not be bound a second time.
+        let writes: Vec<Tensor> = writes.into_iter().map(Write::tensor).collect();
+        let reads: Vec<Tensor> = reads.into_iter().map(|read| read.tensor).filter(|it| !writes.contains(it)).collect();
+        vec![Kernel { buffers: bound(&reads, &writes), ..kernel }]
     }
 
     /// A kernel with a workgroup for each row of a matrix.
@@ -336,7 +323,7 @@ fn of_two(kernel: Kernel, operands: [Tensor; 2], out: Tensor) -> Kernel {
         // A buffer that is written must not be bound a second time, so that x or y may have to be read through out.
         let own = tensor == out;
         if !own {
-            buffers.push((binding, Access::Read, tensor));
+            buffers.push((binding, Binding::Read, tensor));
             main += &format!("@group(0) @binding({binding}) var<storage, read> {name}: array<f32>;\n");
         }
         main += &format!("fn {name}_at(i: u32) -> f32 {{ return {}[i]; }}\n", if own { "out" } else { name });

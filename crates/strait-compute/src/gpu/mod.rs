@@ -257,7 +257,7 @@ impl Backend for Gpu {
 }
 
 /// A routine as dispatches.
-struct Plan {
+struct Dispatches {
     dispatches: Vec<Dispatch>,
     /// For each operation the number of its dispatches.
     counts: Vec<usize>,
@@ -270,7 +270,7 @@ struct Run {
     backend: Gpu,
     program: Program,
     buffers: Vec<strait_device::Buffer>,
-    plans: Vec<Plan>,
+    plans: Vec<Dispatches>,
     table: Option<Table>,
     indices: Indices,
 }
@@ -287,7 +287,7 @@ impl Run {
         Ok(())
     }
 
-    fn plan(&mut self, routines: Vec<Routine>) -> Result<Vec<Plan>> {
+    fn plan(&mut self, routines: Vec<Routine>) -> Result<Vec<Dispatches>> {
         let mut lowered = Vec::with_capacity(routines.len());
         for routine in routines {
             lowered.push(self.backend.lower(&routine));
@@ -300,7 +300,7 @@ impl Run {
             let kernels = operations.iter().flatten().zip(pipelines.by_ref());
             let dispatches = kernels.map(|(kernel, pipeline)| kernel.bind(pipeline, &self.gpu, &self.buffers));
             let counts = operations.iter().map(Vec::len).collect();
-            Ok(Plan { dispatches: dispatches.collect::<Result<_>>()?, counts, step_time: SLICE })
+            Ok(Dispatches { dispatches: dispatches.collect::<Result<_>>()?, counts, step_time: SLICE })
         };
         lowered.iter().map(plan).collect()
     }

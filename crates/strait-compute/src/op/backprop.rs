@@ -1,7 +1,6 @@
-//! Derivatives on their way back through layers.
-
 use super::*;
 
+/// Derivatives on their way back through layers.
 pub(super) fn access(delta: Tensor, weight: Tensor, transposed: bool, output: Tensor, out: Tensor) -> Access {
     let fits = || {
         let (inner, cols) = if transposed { (weight.rows, weight.cols) } else { (weight.cols, weight.rows) };

@@ -1,7 +1,6 @@
-//! Free energies of rows with each label.
-
 use super::*;
 
+/// Free energies of rows with each label.
 pub(super) fn access(inputs: Tensor, weight: Tensor, bias: Tensor, out: Tensor) -> Access {
     let fits = || {
         same("the hidden inputs", inputs, out.rows, weight.cols)?;

@@ -1,7 +1,6 @@
-//! Means of columns over a minibatch.
-
 use super::*;
 
+/// Means of columns over a minibatch.
 pub(super) fn access(input: Tensor, times: Option<Tensor>, out: Tensor) -> Access {
     let fits = || {
         times.map_or(Ok(()), |times| same("the factors", times, input.rows, input.cols))?;

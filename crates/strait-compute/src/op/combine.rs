@@ -1,5 +1,3 @@
-//! Sums of vectors.
-
 use super::*;
 
 /// The factors of [`Op::Combine`](crate::Op::Combine).
@@ -11,6 +9,7 @@ pub enum Factors {
     Fixed(f32, f32),
 }
 
+/// Sums of vectors.
 pub(super) fn access(x: Tensor, y: Tensor, factors: Factors, out: Tensor) -> Access {
     let fits = || {
         if let Factors::Fixed(alpha, beta) = factors

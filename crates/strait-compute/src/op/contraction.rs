@@ -1,7 +1,6 @@
-//! What the contractive penalty needs of a layer.
-
 use super::*;
 
+/// What the contractive penalty needs of a layer.
 pub(super) fn access(weight: Tensor, output: Tensor, squares: Tensor, costs: Tensor) -> Access {
     let fits = || {
         same("the layer's output", output, output.rows, weight.cols)?;

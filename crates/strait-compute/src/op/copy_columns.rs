@@ -1,7 +1,6 @@
-//! Some columns of a minibatch into another.
-
 use super::*;
 
+/// Some columns of a minibatch into another.
 pub(super) fn access(input: Tensor, first: usize, out: Tensor, to: usize, columns: usize) -> Access {
     let fits = || {
         let fits = |start: usize, cols: usize| start.checked_add(columns).is_some_and(|end| end <= cols);

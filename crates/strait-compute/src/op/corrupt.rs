@@ -1,7 +1,6 @@
-//! Noise on inputs.
-
 use super::*;
 
+/// Noise on inputs.
 pub(super) fn access(input: Tensor, noise: Noise, out: Tensor) -> Access {
     let fits = || {
         if !noise.is_sensible() {

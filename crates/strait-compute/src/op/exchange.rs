@@ -1,5 +1,3 @@
-//! Parallel tempering: chains that swap their states.
-
 use super::*;
 
 /// A chain of Gibbs sampling, as [`Op::Exchange`](crate::Op::Exchange) sees it.
@@ -13,6 +11,7 @@ pub struct Replica {
     pub hidden: Tensor,
 }
 
+/// Parallel tempering: chains that swap their states.
 pub(super) fn access(chains: [Replica; 2], bias: Tensor, difference: f32) -> Access {
     let fits = || {
         if !difference.is_finite() {

@@ -1,5 +1,3 @@
-//! Windows into maps.
-
 use super::*;
 
 /// What [`Op::Fold`](crate::Op::Fold) makes of the sums.
@@ -34,6 +32,7 @@ impl FoldTail {
     }
 }
 
+/// Windows into maps.
 pub(super) fn access(input: Tensor, window: Window, tail: FoldTail, out: Tensor) -> Access {
     let fits = || {
         let batch = window.check(input.rows)?;

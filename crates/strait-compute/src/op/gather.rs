@@ -1,7 +1,6 @@
-//! Minibatches out of a data set.
-
 use super::*;
 
+/// Minibatches out of a data set.
 pub(super) fn access(data: Tensor, index: Option<Tensor>, first: usize, shift: Option<Shift>, out: Tensor) -> Access {
     let fits = || {
         if !matches!(data.kind, Kind::Bytes | Kind::Rows) {

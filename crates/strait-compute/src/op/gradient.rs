@@ -1,5 +1,3 @@
-//! Gradients of weights and biases.
-
 use super::*;
 
 /// What is added to the gradient of a weight matrix, whatever becomes of that.
@@ -16,6 +14,8 @@ pub enum Addend {
     Gradient(Tensor),
 }
 
+/// Gradients of weights and biases.
+///
 /// `updates` are those of the weights, the bias and the input bias.
 pub(super) fn access(
     positive: (Tensor, Tensor),

@@ -1,5 +1,3 @@
-//! Layers.
-
 use super::*;
 
 /// The random states drawn beside the mean by [`Op::Linear`](crate::Op::Linear).
@@ -13,6 +11,7 @@ pub struct Sample {
     pub stream: u32,
 }
 
+/// Layers.
 pub(super) fn access(
     input: Tensor,
     (weight, transposed): (Tensor, bool),

@@ -1,5 +1,3 @@
-//! Losses.
-
 use super::*;
 
 /// A loss, by the outputs it expects and the derivative it passes on.
@@ -17,6 +15,7 @@ pub enum LossKind {
     SoftmaxCrossEntropy,
 }
 
+/// Losses.
 pub(super) fn access(input: Tensor, target: Tensor, output: Option<Tensor>, delta: Option<Tensor>) -> Access {
     let fits = || {
         same("the target", target, input.rows, input.cols)?;

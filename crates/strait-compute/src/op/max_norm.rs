@@ -1,7 +1,6 @@
-//! Weights of bounded length.
-
 use super::*;
 
+/// Weights of bounded length.
 pub(super) fn access(weight: Tensor, norm: f32) -> Access {
     let fits = match norm.is_finite() && norm > 0.0 {
         true => Ok(()),

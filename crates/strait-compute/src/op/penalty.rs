@@ -1,5 +1,3 @@
-//! Penalties on the outputs of layers.
-
 use super::*;
 
 /// A penalty on the outputs y of a layer.
@@ -42,6 +40,7 @@ impl PenaltyKind {
     }
 }
 
+/// Penalties on the outputs of layers.
 pub(super) fn access(kind: PenaltyKind, output: Tensor, activation: Activation, delta: Tensor) -> Access {
     let (weight, columns) = kind.parts();
     let fits = || {

@@ -1,7 +1,6 @@
-//! Codes drawn from normal distributions.
-
 use super::*;
 
+/// Codes drawn from normal distributions.
 pub(super) fn access(moments: Tensor, noise: Tensor, out: Tensor) -> Access {
     let fits = || {
         same("the noise", noise, moments.rows, moments.cols / 2)?;

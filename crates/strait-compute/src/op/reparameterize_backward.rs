@@ -1,7 +1,6 @@
-//! The derivative of codes drawn from normal distributions.
-
 use super::*;
 
+/// The derivative of codes drawn from normal distributions.
 pub(super) fn access(delta: Tensor, moments: Tensor, noise: Tensor, out: Tensor) -> Access {
     let fits = || {
         same("the noise", noise, delta.rows, delta.cols)?;

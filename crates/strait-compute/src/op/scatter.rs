@@ -1,7 +1,6 @@
-//! Minibatches into a data set.
-
 use super::*;
 
+/// Minibatches into a data set.
 pub(super) fn access(input: Tensor, data: Tensor) -> Access {
     let fits = match data.kind {
         Kind::Rows => same("the minibatch", input, input.rows, data.cols),

@@ -1,7 +1,6 @@
-//! Gradients of biases that all positions of a map share.
-
 use super::*;
 
+/// Gradients of biases that all positions of a map share.
 pub(super) fn access(delta: Tensor, bias: Update) -> Access {
     let fits = || {
         let channels = bias.target().cols;

@@ -1,5 +1,3 @@
-//! Steps of iterative shrinkage towards sparse codes.
-
 use super::*;
 
 /// The numbers of [`Op::Shrink`](crate::Op::Shrink).
@@ -13,6 +11,8 @@ pub struct Shrinkage {
     pub pull: f32,
 }
 
+/// Steps of iterative shrinkage towards sparse codes.
+///
 /// `others` are the overlap, the correlation and the prediction.
 pub(super) fn access(code: Tensor, others: [Tensor; 3], shrinkage: Shrinkage, out: Tensor) -> Access {
     let fits = || {

@@ -1,7 +1,6 @@
-//! Derivatives through activations.
-
 use super::*;
 
+/// Derivatives through activations.
 pub(super) fn access(delta: Tensor, output: Tensor, out: Tensor) -> Access {
     let [rows, cols] = [delta.rows, delta.cols];
     let fits = same("the outputs", output, rows, cols).and_then(|()| same("the result", out, rows, cols));

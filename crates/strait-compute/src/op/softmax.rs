@@ -1,5 +1,3 @@
-//! Groups of units that exclude each other.
-
 use super::*;
 
 /// Random states drawn beside means by [`Op::Softmax`](crate::Op::Softmax).
@@ -11,6 +9,7 @@ pub struct Draw {
     pub stream: u32,
 }
 
+/// Groups of units that exclude each other.
 pub(super) fn access(
     input: Tensor,
     groups: Groups,

@@ -1,7 +1,6 @@
-//! Columns shifted and scaled.
-
 use super::*;
 
+/// Columns shifted and scaled.
 pub(super) fn access(input: Tensor, shift: Option<Tensor>, scale: Option<Tensor>, out: Tensor) -> Access {
     let fits = || {
         let mut columns = [shift, scale].into_iter().flatten();

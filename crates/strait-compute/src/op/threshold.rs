@@ -1,7 +1,6 @@
-//! Sparse weights.
-
 use super::*;
 
+/// Sparse weights.
 pub(super) fn access(weight: Tensor, threshold: f32) -> Access {
     let fits = match threshold.is_finite() && threshold >= 0.0 {
         true => Ok(()),

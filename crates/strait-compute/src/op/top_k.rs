@@ -1,7 +1,6 @@
-//! The largest values of rows.
-
 use super::*;
 
+/// The largest values of rows.
 pub(super) fn access(input: Tensor, k: usize, out: Tensor) -> Access {
     let fits = match (1..=input.cols).contains(&k) {
         true => same("the result", out, input.rows, input.cols),

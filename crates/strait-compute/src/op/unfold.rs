@@ -1,7 +1,6 @@
-//! Maps into windows.
-
 use super::*;
 
+/// Maps into windows.
 pub(super) fn access(input: Tensor, window: Window, out: Tensor) -> Access {
     let fits = || {
         let batch = window.check(out.rows)?;

@@ -1,5 +1,3 @@
-//! The rules of optimisers.
-
 use super::*;
 
 /// What becomes of a gradient g, the mean over the active rows: the tail of [`Op::Gradient`](crate::Op::Gradient) and [`Op::SharedBias`](crate::Op::SharedBias).
@@ -47,6 +45,7 @@ impl Update {
     }
 }
 
+/// The rules of optimisers.
 pub(super) fn access(gradient: Tensor, update: Update) -> Access {
     let fits = || {
         if matches!(update, Update::Store { .. }) {

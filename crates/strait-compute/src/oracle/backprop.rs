@@ -1,7 +1,6 @@
-//! Derivatives on their way back through layers.
-
 use super::*;
 
+/// Derivatives on their way back through layers.
 pub(super) fn run(
     at: &Replay<'_>,
     delta: Tensor,

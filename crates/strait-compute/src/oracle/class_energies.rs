@@ -1,7 +1,6 @@
-//! Free energies of rows with each label.
-
 use super::*;
 
+/// Free energies of rows with each label.
 pub(super) fn run(at: &Replay<'_>, inputs: Tensor, weight: Tensor, bias: Tensor, out: Tensor) {
     let (t, w, a) = (at.get(inputs), at.get(weight), at.get(bias));
     let first = weight.rows - out.cols;

@@ -1,7 +1,6 @@
-//! Means of columns over a minibatch.
-
 use super::*;
 
+/// Means of columns over a minibatch.
 pub(super) fn run(at: &Replay<'_>, input: Tensor, times: Option<Tensor>, out: Tensor) {
     let active = at.active();
     let (x, y) = (at.get(input), times.map(|times| at.get(times)));

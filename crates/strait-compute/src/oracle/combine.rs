@@ -1,7 +1,6 @@
-//! Sums of vectors.
-
 use super::*;
 
+/// Sums of vectors.
 pub(super) fn run(at: &Replay<'_>, x: Tensor, y: Tensor, factors: Factors, out: Tensor) {
     let (x, y) = (at.get(x).values, at.get(y).values);
     let (alpha, beta) = match factors {

@@ -1,7 +1,6 @@
-//! What the contractive penalty needs of a layer.
-
 use super::*;
 
+/// What the contractive penalty needs of a layer.
 pub(super) fn run(
     at: &Replay<'_>,
     weight: Tensor,

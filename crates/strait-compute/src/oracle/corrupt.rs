@@ -1,7 +1,6 @@
-//! Noise on inputs.
-
 use super::*;
 
+/// Noise on inputs.
 pub(super) fn run(at: &Replay<'_>, input: Tensor, noise: Noise, stream: u32, out: Tensor) {
     let active = at.active();
     let x = at.get(input);

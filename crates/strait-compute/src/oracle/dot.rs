@@ -1,7 +1,6 @@
-//! Dot products, for the host.
-
 use super::*;
 
+/// Dot products, for the host.
 pub(super) fn run(at: &mut Replay<'_>, x: Tensor, y: Tensor) {
     let (x, y) = (at.get(x).values, at.get(y).values);
     let start = at.metrics.len();

@@ -1,7 +1,6 @@
-//! Parallel tempering: chains that swap their states.
-
 use super::*;
 
+/// Parallel tempering: chains that swap their states.
 pub(super) fn run(at: &Replay<'_>, chains: [Replica; 2], bias: Tensor, difference: f32, parity: u32, stream: u32) {
     if at.step.counter % 2 != parity {
         return;

@@ -1,7 +1,6 @@
-//! Windows into maps.
-
 use super::*;
 
+/// Windows into maps.
 pub(super) fn run(at: &Replay<'_>, input: Tensor, window: Window, tail: FoldTail, out: Tensor) {
     let windows = at.get(input);
     let mut sums = vec![0.0; out.len()];

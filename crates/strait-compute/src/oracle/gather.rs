@@ -1,7 +1,6 @@
-//! Minibatches out of a data set.
-
 use super::*;
 
+/// Minibatches out of a data set.
 pub(super) fn run(
     at: &Replay<'_>,
     data: Tensor,

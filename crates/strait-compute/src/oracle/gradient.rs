@@ -1,7 +1,6 @@
-//! Gradients of weights and biases.
-
 use super::*;
 
+/// Gradients of weights and biases.
 pub(super) fn run(
     at: &Replay<'_>,
     positive: (Tensor, Tensor),

@@ -1,7 +1,6 @@
-//! Layers.
-
 use super::*;
 
+/// Layers.
 pub(super) fn run(
     at: &Replay<'_>,
     input: Tensor,

@@ -1,7 +1,6 @@
-//! Losses.
-
 use super::*;
 
+/// Losses.
 pub(super) fn run(
     at: &mut Replay<'_>,
     kind: LossKind,

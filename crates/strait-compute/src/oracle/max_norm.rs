@@ -1,7 +1,6 @@
-//! Weights of bounded length.
-
 use super::*;
 
+/// Weights of bounded length.
 pub(super) fn run(at: &Replay<'_>, weight: Tensor, norm: f32, rows: bool) {
     let w = at.get(weight);
     let square = |r: usize, c: usize| w.at(r, c).powi(2);

@@ -1,7 +1,6 @@
-//! Penalties on the outputs of layers.
-
 use super::*;
 
+/// Penalties on the outputs of layers.
 pub(super) fn run(at: &mut Replay<'_>, kind: PenaltyKind, output: Tensor, activation: Activation, delta: Tensor) {
     let active = at.active();
     let (y, mut d) = (at.get(output), at.get(delta).values);

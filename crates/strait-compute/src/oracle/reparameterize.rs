@@ -1,7 +1,6 @@
-//! Codes drawn from normal distributions.
-
 use super::*;
 
+/// Codes drawn from normal distributions.
 pub(super) fn run(at: &mut Replay<'_>, moments: Tensor, kl_weight: f32, stream: u32, noise: Tensor, out: Tensor) {
     let active = at.active();
     let (m, k) = (at.get(moments), out.cols);

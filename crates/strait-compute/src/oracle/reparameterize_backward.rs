@@ -1,7 +1,6 @@
-//! The derivative of codes drawn from normal distributions.
-
 use super::*;
 
+/// The derivative of codes drawn from normal distributions.
 pub(super) fn run(at: &Replay<'_>, delta: Tensor, moments: Tensor, noise: Tensor, kl_weight: f32, out: Tensor) {
     let active = at.active();
     let (d, m, epsilon, k) = (at.get(delta), at.get(moments), at.get(noise), delta.cols);

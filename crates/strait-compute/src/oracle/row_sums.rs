@@ -1,7 +1,6 @@
-//! Sums of rows, for the host.
-
 use super::*;
 
+/// Sums of rows, for the host.
 pub(super) fn run(at: &mut Replay<'_>, input: Tensor, columns: Option<Tensor>) {
     let active = at.active();
     let (x, columns) = (at.get(input), columns.map(|columns| at.get(columns)));

@@ -1,7 +1,6 @@
-//! Minibatches into a data set.
-
 use super::*;
 
+/// Minibatches into a data set.
 pub(super) fn run(at: &Replay<'_>, input: Tensor, data: Tensor) {
     let active = at.active();
     let (source, mut target) = (at.get(input), at.get(data).values);

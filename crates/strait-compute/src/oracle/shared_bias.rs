@@ -1,7 +1,6 @@
-//! Gradients of biases that all positions of a map share.
-
 use super::*;
 
+/// Gradients of biases that all positions of a map share.
 pub(super) fn run(at: &Replay<'_>, delta: Tensor, bias: Update) {
     let active = at.active();
     let (map, channels) = (at.get(delta), bias.target().cols);

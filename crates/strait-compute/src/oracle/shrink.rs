@@ -1,7 +1,6 @@
-//! Steps of iterative shrinkage towards sparse codes.
-
 use super::*;
 
+/// Steps of iterative shrinkage towards sparse codes.
 pub(super) fn run(
     at: &Replay<'_>,
     code: Tensor,

@@ -1,7 +1,6 @@
-//! Groups of units that exclude each other.
-
 use super::*;
 
+/// Groups of units that exclude each other.
 pub(super) fn run(
     at: &Replay<'_>,
     input: Tensor,

@@ -1,7 +1,6 @@
-//! Sparse weights.
-
 use super::*;
 
+/// Sparse weights.
 pub(super) fn run(at: &Replay<'_>, weight: Tensor, threshold: f32) {
     let threshold = f64::from(threshold);
     let w = at.get(weight).values;

@@ -1,7 +1,6 @@
-//! The largest values of rows.
-
 use super::*;
 
+/// The largest values of rows.
 pub(super) fn run(at: &Replay<'_>, input: Tensor, k: usize, out: Tensor) {
     let x = at.get(input);
     let element = |r: usize, c: usize| {

@@ -1,7 +1,6 @@
-//! Maps into windows.
-
 use super::*;
 
+/// Maps into windows.
 pub(super) fn run(at: &Replay<'_>, input: Tensor, window: Window, out: Tensor) {
     let map = at.get(input);
     let element = |r: usize, c: usize| {

@@ -1,7 +1,6 @@
-//! The rules of optimisers.
-
 use super::*;
 
+/// The rules of optimisers.
 pub(super) fn run(at: &Replay<'_>, gradient: Tensor, update: Update, decays: bool) {
     let cost = if decays { f64::from(at.step.weight_cost) } else { 0.0 };
     follow(at, update, at.get(gradient).values, cost);

@@ -1,8 +1,6 @@
 //! Free energies of rows with each label.
 
-use strait_compute::Op;
-
-use super::{Builder, CHAINS, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     CHAINS.map(|(rows, visible, hidden)| class_energies(rows, hidden, visible, visible.div_ceil(2))).to_vec()

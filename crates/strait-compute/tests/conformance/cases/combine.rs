@@ -1,8 +1,6 @@
 //! Sums of vectors, and dot products.
 
-use strait_compute::{Activation, Factors, Op};
-
-use super::{Builder, Case, SHAPES, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     SHAPES.map(|(rows, cols)| vectors(rows, cols)).to_vec()

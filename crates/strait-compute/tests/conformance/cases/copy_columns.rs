@@ -1,8 +1,6 @@
 //! Columns of one minibatch in another.
 
-use strait_compute::Op;
-
-use super::{Builder, CHAINS, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     CHAINS.map(|(rows, left, right)| copies(rows, left, right)).to_vec()

@@ -1,8 +1,6 @@
 //! Noise on inputs.
 
-use strait_compute::{Missing, Noise, Op};
-
-use super::{Builder, CODES, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

@@ -1,8 +1,6 @@
 //! Parallel tempering.
 
-use strait_compute::{Op, Replica};
-
-use super::{Builder, CHAINS, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     CHAINS.map(|(rows, visible, hidden)| exchange(rows, visible, hidden)).to_vec()

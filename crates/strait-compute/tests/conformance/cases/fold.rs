@@ -1,8 +1,6 @@
 //! Convolutions: windows of maps, there and back.
 
-use strait_compute::{Activation, FoldTail, Op, Window};
-
-use super::{Builder, Case, step};
+use super::*;
 
 /// Windows that overlap, that leave gaps, that end inside and outside of the map, and one that sees all of it.
 const WINDOWS: [Window; 6] = [

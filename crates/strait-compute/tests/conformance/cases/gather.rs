@@ -1,8 +1,6 @@
 //! Minibatches out of a data set, and into one.
 
-use strait_compute::{Kind, Op, Shift, Step};
-
-use super::{Builder, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = [1, 3].map(shifted).to_vec();

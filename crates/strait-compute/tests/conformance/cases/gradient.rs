@@ -1,8 +1,6 @@
 //! Gradients of weights that have several uses.
 
-use strait_compute::{Activation, Addend, Op, Update};
-
-use super::{Builder, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

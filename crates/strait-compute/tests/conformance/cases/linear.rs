@@ -1,8 +1,6 @@
 //! Layers over data of which much is zero, all is zero or one, or some is infinite.
 
-use strait_compute::{Activation, Kind, Op, Sample, Sampling};
-
-use super::{Builder, Case, step};
+use super::*;
 
 /// Products of numbers of which many are zero, or all are zero or one, of sizes at which the CPU makes use of that.
 pub(crate) fn zeros() -> Vec<Case> {

@@ -1,8 +1,6 @@
 //! Losses, with their outputs and derivatives where these are wanted.
 
-use strait_compute::{Activation, LossKind};
-
-use super::{Case, loss};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let both = [true; 2];

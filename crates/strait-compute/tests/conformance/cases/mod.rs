@@ -23,7 +23,10 @@ mod steps;
 mod top_k;
 
 pub(crate) use linear::{infinite, zeros};
-use strait_compute::{Activation, Sampling};
+use strait_compute::{
+    Activation, Addend, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Replica,
+    Sample, Sampling, Shift, Shrinkage, Step, Tensor, Update, Window,
+};
 
 use super::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
 

@@ -1,8 +1,6 @@
 //! Penalties on the outputs of layers, with what they need of them.
 
-use strait_compute::{Activation, Addend, Op, PenaltyKind, Update};
-
-use super::{Builder, CODES, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

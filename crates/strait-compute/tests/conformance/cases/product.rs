@@ -1,8 +1,6 @@
 //! Products of vectors, also in place and of a vector with itself.
 
-use strait_compute::Op;
-
-use super::{Builder, Case, SHAPES, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     SHAPES.map(|(rows, cols)| product(rows, cols)).to_vec()

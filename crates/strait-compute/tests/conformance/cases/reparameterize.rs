@@ -1,8 +1,6 @@
 //! Codes drawn from normal distributions, and the derivative through the draw.
 
-use strait_compute::Op;
-
-use super::{Builder, CODES, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     CODES.map(|(batch, codes)| latent(batch, codes)).to_vec()

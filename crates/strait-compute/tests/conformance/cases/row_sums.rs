@@ -1,8 +1,6 @@
 //! Sums of rows.
 
-use strait_compute::Op;
-
-use super::{Builder, CODES, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     CODES.map(|(batch, cols)| row_sums(batch, cols)).to_vec()

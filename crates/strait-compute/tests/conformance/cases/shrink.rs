@@ -1,8 +1,6 @@
 //! Sparse codes and the weights of their dictionary.
 
-use strait_compute::{Activation, Op, Shrinkage, Tensor};
-
-use super::{Builder, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let sizes = [(1, 1, 1), (7, 33, 20), (20, 16, 70)];

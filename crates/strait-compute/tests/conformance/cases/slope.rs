@@ -1,8 +1,6 @@
 //! Derivatives through activations, also in place.
 
-use strait_compute::{Activation, Op};
-
-use super::{Builder, CODES, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let of = |(rows, cols)| Activation::ALL.map(|activation| slope(rows, cols, activation));

@@ -1,8 +1,6 @@
 //! Groups of units that exclude each other.
 
-use strait_compute::{Draw, Groups, Op};
-
-use super::{Builder, Case, SHAPES, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     let one = SHAPES

@@ -1,8 +1,6 @@
 //! Columns shifted and scaled, and their means.
 
-use strait_compute::Op;
-
-use super::{Builder, Case, SHAPES, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     SHAPES.map(|(rows, cols)| standardize(rows, cols)).to_vec()

@@ -1,8 +1,6 @@
 //! Whole steps of training.
 
-use strait_compute::{Activation, Kind, LossKind, Op, Sample, Sampling, Step, Tensor, Update};
-
-use super::{Builder, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![contrastive_divergence(10, 49, 40), contrastive_divergence(33, 17, 70), fine_tuning(21, 49, 30)]

@@ -1,8 +1,6 @@
 //! The largest values of rows.
 
-use strait_compute::{Noise, Op};
-
-use super::{Builder, CODES, Case, step};
+use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
     CODES.into_iter().flat_map(|(batch, cols)| [1, cols.div_ceil(2), cols].map(|k| top_k(batch, cols, k))).collect()
