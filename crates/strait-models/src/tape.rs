@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use strait_compute::philox::streams;
 use strait_compute::{
-    Activation, Addend, Factors, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine, Shrinkage, Tensor,
-    Update, Window,
+    Activation, Addend, EveryRow, Factors, FoldTail, Kind, LossKind, Noise, Op, PenaltyKind, Program, Routine,
+    Shrinkage, Tensor, Update, Window,
 };
 
 use crate::network::Kept;
@@ -29,6 +29,9 @@ pub struct Value(usize);
 /// * the derivative δ of a value is taken with respect to the total input of its units;
 /// * δ of the layer below is (δ Wᵀ) ⊙ act′(y), the gradient of W is Xᵀ δ / rows;
 /// * a value that is used several times has the sum of all derivatives, a parameter that of all gradients, which add up in one place.
+///
+/// Rows are those of the minibatch, or time steps of them: [`Tape::stack`] puts step t of row b into row b T + t, so that a layer takes
+/// all steps in one product.
 ///
 /// A model can compose operations of its own from those that are there: see [`Tape::operation`].
 pub struct Tape<'a> {
@@ -103,6 +106,17 @@ impl<'a> Tape<'a> {
         self.program.value(name, self.batch, cols)
     }
 
+    /// Whether there is one row for each of the minibatch, as what counts the active rows of a minibatch wants it.
+    fn flat(&self, value: Value) -> Result<()> {
+        let (found, batch) = (self.tensor(value).rows, self.batch);
+        if found == batch {
+            return Ok(());
+        }
+        Err(Error::Shape(format!(
+            "{found} rows are time steps stacked for {batch} rows: take one step of them with Tape::step"
+        )))
+    }
+
     fn stream(&mut self) -> u32 {
         self.draws += 1;
         self.draws - 1
@@ -133,6 +147,7 @@ impl<'a> Tape<'a> {
     /// # Errors
     /// If the noise makes no sense, or is to go on what a layer gives, since it passes no derivative on.
     pub fn corrupt(&mut self, input: Value, noise: Noise) -> Result<Value> {
+        self.flat(input)?;
         if self.passes(input) {
             let (setting, value) = ("noise", "on what a layer gives".to_owned());
             return Err(Error::Setting { setting, value, expected: "it goes on the data" });
@@ -151,6 +166,9 @@ impl<'a> Tape<'a> {
     /// # Errors
     /// If the layer does not take so many values.
     pub fn layer(&mut self, input: Value, layer: Layer) -> Result<Value> {
+        if layer.window.is_some() {
+            self.flat(input)?;
+        }
         let name = if self.learns { "y" } else { "measured.y" };
         let Outputs { out, seen } = layer.record(self.program, self.routine, self.tensor(input), name)?;
         let back: Back = Box::new(move |way, delta| way.learn_layer(input, layer, seen, delta));
@@ -191,7 +209,7 @@ impl<'a> Tape<'a> {
                 ("the activation of a code whose largest numbers stay", activation.name().to_owned());
             return Err(Error::Setting { setting, value, expected: "it must be relu or logistic" });
         }
-        let out = self.tensor_named("largest", input.cols);
+        let out = self.program.value("largest", input.rows, input.cols);
         self.routine.push(Op::TopK { input, k, out })?;
         self.nodes[value.0].out = out;
         Ok(())
@@ -208,6 +226,7 @@ impl<'a> Tape<'a> {
 
     /// The same, with the tensor of the noise.
     pub(crate) fn reparameterize_with_noise(&mut self, moments: Value, kl_weight: f32) -> Result<(Value, Tensor)> {
+        self.flat(moments)?;
         self.linear(moments, "the activation of the moments of a code")?;
         let codes = self.width(moments) / 2;
         let [noise, out] = ["noise", "code"].map(|name| self.tensor_named(name, codes));
@@ -235,6 +254,7 @@ impl<'a> Tape<'a> {
         if !self.learns {
             return Ok(());
         }
+        self.flat(value)?;
         let kind = match penalty {
             Penalty::L1 { weight } => PenaltyKind::L1 { weight },
             Penalty::Sparsity { weight, target } => {
@@ -285,6 +305,7 @@ impl<'a> Tape<'a> {
     /// # Errors
     /// If they are not as many, or a cross-entropy is to be computed from values that are not linear.
     pub fn compare(&mut self, value: Value, target: Value, objective: Objective) -> Result<()> {
+        self.flat(value)?;
         if objective != Objective::SquaredError {
             self.linear(value, "the activation of logits")?;
         }
@@ -317,6 +338,7 @@ impl<'a> Tape<'a> {
             let (setting, value) = ("the dictionary", "tied or a convolution".to_owned());
             return Err(Error::Setting { setting, value, expected: "its atoms are the rows of a layer's own weights" });
         }
+        self.flat(x)?;
         let Inference { sparsity, pull, steps, rate, .. } = *inference;
         let shrinkage = Shrinkage { rate, sparsity, pull };
         let (x, prediction) = (self.tensor(x), self.tensor(prediction));
@@ -400,7 +422,8 @@ impl Way<'_, '_> {
     fn pass_total(&mut self, to: Value, op: impl FnOnce(Tensor) -> Op) -> Result<()> {
         let tape = &mut *self.tape;
         let name = format!("{}.delta", tape.program.name(tape.tensor(to)));
-        let out = tape.tensor_named(&name, tape.width(to));
+        let Tensor { rows, cols, .. } = tape.tensor(to);
+        let out = tape.program.value(name, rows, cols);
         tape.routine.push(op(out))?;
         tape.gather_derivative(to, out)
     }
@@ -458,9 +481,10 @@ impl Way<'_, '_> {
             positions,
             scale: 1.0,
         };
+        let steps = output.rows / self.tape.batch;
         match convolved {
-            None if transposed => self.push(gradient((delta, output), None, Some(store(bias)), 1))?,
-            None => self.push(gradient((output, delta), Some(store(bias)), None, 1))?,
+            None if transposed => self.push(gradient((delta, output), None, Some(store(bias)), steps))?,
+            None => self.push(gradient((output, delta), Some(store(bias)), None, steps))?,
             Some((window, seen, turned)) => {
                 let positive = if transposed { (turned, seen) } else { (seen, turned) };
                 self.push(gradient(positive, None, None, window.positions()))?;

@@ -56,9 +56,13 @@ impl Member for Siamese {
     fn record(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value, target: Value, goal: &Goal) -> Result<()> {
         let other = tape.columns(target, 0..INPUTS)?;
         let wanted = tape.columns(target, INPUTS..INPUTS + self.similarities)?;
+        // The first layer takes both inputs in one product, the others one after the other.
+        let stacked = tape.stack(&[x, other])?;
+        let hidden = tape.layer(stacked, layers[0])?;
         let mut codes = Vec::new();
-        for input in [x, other] {
-            let code = tape.chain(input, &layers[..2])?;
+        for (t, input) in [x, other].into_iter().enumerate() {
+            let hidden = tape.step(hidden, t)?;
+            let code = tape.layer(hidden, layers[1])?;
             tape.reconstruct(code, &layers[2..], input, goal.objective)?;
             codes.push(code);
         }
@@ -118,6 +122,20 @@ fn values_have_several_parents_and_parts() {
     agrees_with_finite_differences(&Siamese::new(similarity, 3));
     let square = |tape: &mut Tape<'_>, x: Value, _: Value| tape.product(x, x);
     agrees_with_finite_differences(&Siamese::new(square, CODE));
+}
+
+#[test]
+fn steps_are_stacked_over_time() {
+    // The codes as two steps of a sequence, through a layer of both and a recurrence over them.
+    let similarity = |tape: &mut Tape<'_>, x: Value, y: Value| {
+        let stacked = tape.stack(&[x, y])?;
+        let squares = tape.product(stacked, stacked)?;
+        let (first, last) = (tape.step(squares, 0)?, tape.step(squares, 1)?);
+        let again = tape.step(stacked, 1)?;
+        let sum = tape.sum(first, last)?;
+        tape.product(sum, again)
+    };
+    agrees_with_finite_differences(&Siamese::new(similarity, CODE));
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! Values of several parents, and operations that models compose.
 
-use super::{Back, Factors, Node, Op, Range, Tape, Tensor, Value, Way};
+use super::{Back, EveryRow, Factors, Node, Op, Range, Tape, Tensor, Value, Way};
 use crate::{Error, Result};
 
 /// Where a model's own operation is recorded: its way there, and its way back.
 pub struct Recorder<'t, 'a> {
     tape: &'t mut Tape<'a>,
+    rows: usize,
 }
 
 impl Recorder<'_, '_> {
-    /// A tensor for what is computed on the way, of as many rows as the minibatch has.
+    /// A tensor for what is computed on the way, of as many rows as the value has.
     pub fn value(&mut self, name: &str, cols: usize) -> Tensor {
-        self.tape.tensor_named(name, cols)
+        self.tape.program.value(name, self.rows, cols)
     }
 
     /// Records an operation.
@@ -87,8 +88,21 @@ impl<'a> Tape<'a> {
         there: impl FnOnce(&mut Recorder<'_, '_>, Tensor) -> Result<()>,
         back: impl Fn(&mut Recorder<'_, '_>, usize, Tensor, Tensor) -> Result<()> + 'static,
     ) -> Result<Value> {
-        let out = self.tensor_named(name, cols);
-        there(&mut Recorder { tape: self }, out)?;
+        let rows = parents.first().map_or(self.batch, |parent| self.tensor(*parent).rows);
+        self.operation_of(name, parents, (rows, cols), there, back)
+    }
+
+    /// The same with so many rows.
+    fn operation_of(
+        &mut self,
+        name: &str,
+        parents: &[Value],
+        (rows, cols): (usize, usize),
+        there: impl FnOnce(&mut Recorder<'_, '_>, Tensor) -> Result<()>,
+        back: impl Fn(&mut Recorder<'_, '_>, usize, Tensor, Tensor) -> Result<()> + 'static,
+    ) -> Result<Value> {
+        let out = self.program.value(name, rows, cols);
+        there(&mut Recorder { tape: self, rows }, out)?;
         let parents = parents.to_vec();
         let way: Back = Box::new(move |way, delta| {
             for (number, &parent) in parents.iter().enumerate() {
@@ -159,10 +173,69 @@ impl<'a> Tape<'a> {
         }
         let (first, count) = (columns.start, columns.len());
         let name = format!("{}.columns", self.program.name(input));
-        let out = self.tensor_named(&name, count);
+        let out = self.program.value(name, input.rows, count);
         self.routine.push(Op::CopyColumns { input, first, out, to: 0, columns: count })?;
-        let back: Back = Box::new(move |way, delta| way.pass_columns(value, first, delta));
+        let back: Back = Box::new(move |way, delta| {
+            let read = |known, part| Op::CopyColumns { input: known, first, out: part, to: 0, columns: count };
+            let write = |part, known| Op::CopyColumns { input: part, first: 0, out: known, to: first, columns: count };
+            way.pass_part(value, delta, read, write)
+        });
         // The units are the same, and so are their slopes.
+        Ok(self.add_node(out, activation, Some(back)))
+    }
+
+    /// The steps of a sequence stacked over time: step t of row b of the minibatch is row b T + t. A layer then takes all steps at
+    /// once; what counts rows of the minibatch, such as a loss, takes one step.
+    ///
+    /// ```
+    /// use strait_models::{Layer, Result, Tape, Value};
+    ///
+    /// /// The same layer for each of three steps of four numbers that lie side by side in a row.
+    /// fn encode(tape: &mut Tape<'_>, x: Value, layer: Layer) -> Result<Vec<Value>> {
+    ///     let steps = (0..3).map(|t| tape.columns(x, 4 * t..4 * t + 4)).collect::<Result<Vec<_>>>()?;
+    ///     let stacked = tape.stack(&steps)?;
+    ///     let codes = tape.layer(stacked, layer)?;
+    ///     (0..3).map(|t| tape.step(codes, t)).collect()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If there are none, or they are not of one shape.
+    pub fn stack(&mut self, steps: &[Value]) -> Result<Value> {
+        let tensors: Vec<Tensor> = steps.iter().map(|step| self.tensor(*step)).collect();
+        let (count, cols) = (steps.len(), tensors.first().map_or(0, |tensor| tensor.cols));
+        for step in steps {
+            self.flat(*step)?;
+        }
+        let of_step = move |tensor, first| EveryRow { tensor, first, every: count };
+        let there = move |to: &mut Recorder<'_, '_>, out| {
+            let copy = |(t, &tensor)| Op::CopyRows { input: EveryRow::all(tensor), out: of_step(out, t) };
+            tensors.iter().enumerate().map(copy).try_for_each(|op| to.push(op))
+        };
+        self.operation_of("stacked", steps, (count * self.batch, cols), there, move |to, t, delta, out| {
+            to.push(Op::CopyRows { input: of_step(delta, t), out: EveryRow::all(out) })
+        })
+    }
+
+    /// Step t of values that are stacked over time. Only its rows are copied, and their derivatives go back into theirs.
+    ///
+    /// # Errors
+    /// If there is no such step.
+    pub fn step(&mut self, stacked: Value, t: usize) -> Result<Value> {
+        let Node { out: input, activation, .. } = self.nodes[stacked.0];
+        let steps = input.rows / self.batch;
+        if t >= steps {
+            return Err(Error::Shape(format!("there is no step {t} of {steps}, which are counted from 0")));
+        }
+        let of_step = move |tensor| EveryRow { tensor, first: t, every: steps };
+        let name = format!("{}.step", self.program.name(input));
+        let out = self.tensor_named(&name, input.cols);
+        self.routine.push(Op::CopyRows { input: of_step(input), out: EveryRow::all(out) })?;
+        let back: Back = Box::new(move |way, delta| {
+            let read = |known, part| Op::CopyRows { input: of_step(known), out: EveryRow::all(part) };
+            let write = |part, known| Op::CopyRows { input: EveryRow::all(part), out: of_step(known) };
+            way.pass_part(stacked, delta, read, write)
+        });
         Ok(self.add_node(out, activation, Some(back)))
     }
 }
@@ -176,39 +249,37 @@ impl Way<'_, '_> {
         }
         let Node { out: output, activation, .. } = self.tape.nodes[to.0];
         let name = format!("{}.delta", self.tape.program.name(output));
-        let delta = self.tape.tensor_named(&name, output.cols);
-        record(&mut Recorder { tape: self.tape }, delta)?;
+        let delta = self.tape.program.value(name, output.rows, output.cols);
+        record(&mut Recorder { tape: self.tape, rows: output.rows }, delta)?;
         if activation != super::Activation::Linear {
             self.push(Op::Slope { delta, output, activation, out: delta })?;
         }
         self.tape.gather_derivative(to, delta)
     }
 
-    /// Adds a derivative to some columns of that of a value.
-    fn pass_columns(&mut self, to: Value, first: usize, delta: Tensor) -> Result<()> {
+    /// Adds a derivative to a part of that of a value, which `read` and `write` copy.
+    fn pass_part(
+        &mut self,
+        to: Value,
+        delta: Tensor,
+        read: impl Fn(Tensor, Tensor) -> Op,
+        write: impl Fn(Tensor, Tensor) -> Op,
+    ) -> Result<()> {
         if !self.tape.passes(to) {
             return Ok(());
         }
-        let columns = delta.cols;
         let output = self.tape.tensor(to);
-        let (known, fresh) = match self.tape.nodes[to.0].delta {
-            Some(known) => (known, false),
-            None => {
-                let name = format!("{}.delta", self.tape.program.name(output));
-                let known = self.tape.tensor_named(&name, output.cols);
-                self.tape.nodes[to.0].delta = Some(known);
-                // Nothing in the columns that nobody uses.
-                let factors = Factors::Fixed(0.0, 0.0);
-                self.push(Op::Combine { x: output, y: output, factors, out: known })?;
-                (known, true)
-            }
+        let Some(known) = self.tape.nodes[to.0].delta else {
+            let name = format!("{}.delta", self.tape.program.name(output));
+            let known = self.tape.program.value(name, output.rows, output.cols);
+            self.tape.nodes[to.0].delta = Some(known);
+            // Nothing in the parts that nobody uses.
+            self.push(Op::Combine { x: output, y: output, factors: Factors::Fixed(0.0, 0.0), out: known })?;
+            return self.push(write(delta, known));
         };
-        let mut sum = delta;
-        if !fresh {
-            sum = self.tape.tensor_named("columns.delta", columns);
-            self.push(Op::CopyColumns { input: known, first, out: sum, to: 0, columns })?;
-            self.push(Op::Combine { x: sum, y: delta, factors: Factors::Fixed(1.0, 1.0), out: sum })?;
-        }
-        self.push(Op::CopyColumns { input: sum, first: 0, out: known, to: first, columns })
+        let sum = self.tape.program.value("part.delta", delta.rows, delta.cols);
+        self.push(read(known, sum))?;
+        self.push(Op::Combine { x: sum, y: delta, factors: Factors::Fixed(1.0, 1.0), out: sum })?;
+        self.push(write(sum, known))
     }
 }
