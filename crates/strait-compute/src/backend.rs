@@ -147,8 +147,7 @@ pub trait Execution: Send {
     /// [`Error::Tensor`] if the tensor is not the program's, or the device has no such way.
     fn uploader(&self, tensor: Tensor) -> Result<Uploader> {
         check_tensor(self.program(), tensor)?;
-        let message = "this device is not filled while it runs".to_owned();
-        Err(Error::Tensor { tensor: self.program().name(tensor).to_owned(), message })
+        Err(self.program().misused(tensor, "this device is not filled while it runs"))
     }
 
     /// Runs a routine for one step, operation by operation, and gives the device time of each; nothing if the device
@@ -302,16 +301,21 @@ fn mean(columns: &[Vec<f32>]) -> f64 {
     columns.iter().flatten().map(|&x| f64::from(x)).sum::<f64>() / rows as f64
 }
 
+/// The error of a buffer that was shared from another device.
+pub(crate) fn foreign(program: &Program, tensor: Tensor) -> Error {
+    program.misused(tensor, "the shared buffer lives on another device")
+}
+
 /// Checks that a tensor is one of the program's.
 pub(crate) fn check_tensor(program: &Program, tensor: Tensor) -> Result<()> {
     let message = match program.tensors.get(tensor.id).filter(|declared| declared.tensor == tensor) {
         Some(declared) if declared.absent => {
-            "it is not kept, because its update follows it at once: declare it as state".to_owned()
+            "it is not kept, because its update follows it at once: declare it as state"
         }
         Some(_) => return Ok(()),
-        None => "it was not declared in this program".to_owned(),
+        None => "it was not declared in this program",
     };
-    Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
+    Err(program.misused(tensor, message))
 }
 
 /// Checks that a tensor is one of the program's and holds numbers that can be read back.
@@ -320,16 +324,13 @@ pub(crate) fn check_read(program: &Program, tensor: Tensor) -> Result<()> {
     if matches!(tensor.kind, Kind::Values | Kind::Rows) {
         return Ok(());
     }
-    let message = format!("it is of kind {:?}, which cannot be read back", tensor.kind);
-    Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message })
+    Err(program.misused(tensor, format!("it is of kind {:?}, which cannot be read back", tensor.kind)))
 }
 
 /// Checks that routines use the program's tensors only, and as their roles say, and that no weight that is used transposed or in 16
 /// bits is written by anything but operations that renew its copies, or the host.
 pub(crate) fn check_routines(program: &Program) -> Result<()> {
-    let wrong = |tensor: Tensor, message: &str| {
-        Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message: message.to_owned() })
-    };
+    let wrong = |tensor: Tensor, message: &str| Err(program.misused(tensor, message));
     let (mut copied, mut computed, mut statistics) = (Vec::new(), Vec::new(), Vec::<(Tensor, usize)>::new());
     for access in program.routines.iter().flat_map(Routine::accesses) {
         access.read().chain(access.written()).try_for_each(|tensor| check_tensor(program, tensor))?;
@@ -396,7 +397,7 @@ fn check_shared(program: &Program, shared: &[(Tensor, Buffer)]) -> Result<()> {
                 tensor.shape(),
                 if twice { ", or not twice" } else { "" }
             );
-            return Err(Error::Tensor { tensor: program.name(*tensor).to_owned(), message });
+            return Err(program.misused(*tensor, message));
         }
     }
     Ok(())
@@ -440,7 +441,7 @@ impl Indices {
                 && largest as usize >= data.rows
             {
                 let message = format!("row {largest} is beyond the {} rows of `{}`", data.rows, program.name(data));
-                return Err(Error::Tensor { tensor: program.name(tensor).to_owned(), message });
+                return Err(program.misused(tensor, message));
             }
         }
         Ok(())
@@ -450,12 +451,11 @@ impl Indices {
 /// Checks that a write has the tensor's kind and length.
 pub(crate) fn check_write(program: &Program, tensor: Tensor, kinds: &[Kind], found: usize) -> Result<()> {
     check_tensor(program, tensor)?;
-    let name = || program.name(tensor).to_owned();
     if !kinds.contains(&tensor.kind) {
-        return Err(Error::Tensor { tensor: name(), message: format!("it is of kind {:?}", tensor.kind) });
+        return Err(program.misused(tensor, format!("it is of kind {:?}", tensor.kind)));
     }
     if tensor.len() != found {
-        return Err(Error::Length { tensor: name(), expected: tensor.len(), found });
+        return Err(Error::Length { tensor: program.name(tensor).to_owned(), expected: tensor.len(), found });
     }
     Ok(())
 }

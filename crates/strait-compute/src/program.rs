@@ -178,6 +178,11 @@ impl Program {
         self.tensors.get(tensor.id).map_or("(unknown)", |declared| &declared.name)
     }
 
+    /// The error of a tensor that is used as something that it is not.
+    pub(crate) fn misused(&self, tensor: Tensor, message: impl Into<String>) -> Error {
+        Error::Tensor { tensor: self.name(tensor).to_owned(), message: message.into() }
+    }
+
     /// A routine by its id.
     ///
     /// # Panics

@@ -11,6 +11,7 @@ mod block;
 mod class_energies;
 mod column_means;
 mod combine;
+mod compile;
 mod contraction;
 mod copy_columns;
 mod copy_rows;

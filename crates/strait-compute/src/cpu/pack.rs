@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::bf16::{Layout, STRIP};
-use super::isa::{Target, compile_for_each_isa};
+use super::compile::compile_for_each_isa;
+use super::isa::Target;
 use super::plan::Copy16;
 use super::storage::{Storage, Values};
 use super::workers::Taking;

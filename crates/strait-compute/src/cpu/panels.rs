@@ -40,6 +40,15 @@ impl<T: Copy> Shared<T> {
         self.cells.len()
     }
 
+    /// Takes all values.
+    ///
+    /// # Safety
+    /// Nobody else uses the memory meanwhile.
+    pub(super) unsafe fn fill(&self, values: &[T]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.slice_mut(0..self.len()) }.copy_from_slice(values);
+    }
+
     /// Reads.
     ///
     /// # Safety

@@ -9,7 +9,7 @@ use super::plan::{Plan, Work, copies};
 use super::storage::{Storage, Values};
 use super::workers::{Counters, Taking, Workers};
 
-use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write, foreign};
 use crate::op::access::Matmul;
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
@@ -83,10 +83,7 @@ impl Backend for Cpu {
             storage.push(match given {
                 Some((_, buffer)) => match buffer.contents.downcast_ref::<Owned>() {
                     Some(owned) if Arc::ptr_eq(&owned.workers, &self.workers) => owned.storage.clone(),
-                    _ => {
-                        let message = "the shared buffer lives on another device".to_owned();
-                        return Err(Error::Tensor { tensor: name.to_owned(), message });
-                    }
+                    _ => return Err(foreign(&program, tensor)),
                 },
                 None if declared.absent => Arc::new(Storage::Values(Values::new(0, 0, name)?)),
                 None => Arc::new(allocate(tensor, name)?),
@@ -186,7 +183,7 @@ impl Execution for Run {
                 unsafe { to.renew_all() };
             }
             // SAFETY: the pause keeps jobs away, and this is the only access.
-            Storage::Rows(to) => unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values),
+            Storage::Rows(to) => unsafe { to.fill(values) },
             _ => {}
         }
         Ok(())
@@ -197,7 +194,7 @@ impl Execution for Run {
         let _pause = self.workers.pause();
         if let Storage::Bytes(to) = &*self.storage[tensor.id] {
             // SAFETY: the pause keeps jobs away, and this is the only access.
-            unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values);
+            unsafe { to.fill(values) };
         }
         Ok(())
     }
@@ -207,7 +204,7 @@ impl Execution for Run {
         let _pause = self.workers.pause();
         if let Storage::Index(to) = &*self.storage[tensor.id] {
             // SAFETY: the pause keeps jobs away, and this is the only access.
-            unsafe { to.slice_mut(0..to.len()) }.copy_from_slice(values);
+            unsafe { to.fill(values) };
         }
         Ok(())
     }

@@ -17,12 +17,14 @@ pub use lower::Tiles;
 use strait_device::{Checks, Dispatch, Matrices, Options, Selector, Table};
 use strait_shaders::{Fragments, Shape};
 
-use crate::backend::{Indices, check_program, check_read, check_routines, check_steps, check_tensor, check_write};
+use crate::backend::{
+    Indices, check_program, check_read, check_routines, check_steps, check_tensor, check_write, foreign,
+};
 use crate::op::access::Access;
 use crate::op::{LossKind, Op};
 use crate::{
-    Activation, Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program,
-    Result, Routine, RoutineId, Step, Tensor, Uploader,
+    Activation, Backend, Buffer, Control, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result,
+    Routine, RoutineId, Step, Tensor, Uploader,
 };
 
 /// How long a slice may keep the device busy: far below the two seconds after which drivers lose patience.
@@ -223,10 +225,7 @@ impl Backend for Gpu {
             buffers.push(match given {
                 Some((_, buffer)) => match buffer.contents.downcast_ref::<Owned>() {
                     Some(owned) if owned.gpu.is(&self.gpu) => owned.buffer.clone(),
-                    _ => {
-                        let message = "the shared buffer lives on another device".to_owned();
-                        return Err(Error::Tensor { tensor: declared.name.clone(), message });
-                    }
+                    _ => return Err(foreign(&program, declared.tensor)),
                 },
                 None if declared.absent => self.gpu.buffer(&declared.name, 4)?,
                 None => self.gpu.buffer(&declared.name, declared.tensor.bytes() as u64)?,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Replay;
 use super::matrix::Matrix;
-use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write};
+use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write, foreign};
 use crate::{
-    Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
+    Backend, Buffer, Control, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor,
 };
 
@@ -62,10 +62,8 @@ impl Backend for Oracle {
         let mut values: Vec<Values> =
             program.tensors.iter().map(|declared| Arc::new(Mutex::new(vec![0.0; declared.tensor.len()]))).collect();
         for (tensor, buffer) in shared {
-            values[tensor.id] = buffer.contents.clone().downcast::<Mutex<Vec<f64>>>().map_err(|_| Error::Tensor {
-                tensor: program.name(*tensor).to_owned(),
-                message: "the shared buffer lives on another device".to_owned(),
-            })?;
+            let contents = buffer.contents.clone().downcast::<Mutex<Vec<f64>>>();
+            values[tensor.id] = contents.map_err(|_| foreign(&program, *tensor))?;
         }
         Ok(Box::new(Run { oracle: *self, program, values, indices: Indices::default() }))
     }
