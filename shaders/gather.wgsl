@@ -5,6 +5,8 @@ struct Size {
     // Columns of the data set, and the first of those that are taken.
     stride: u32,
     first: u32,
+    // The stream of random numbers by which images are shifted.
+    stream: u32,
 }
 @group(0) @binding(0) var<uniform> size: Size;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;

@@ -15,4 +15,6 @@ struct Product {
     start: u32,
     // Workgroups along the columns with those behind the product, which are there for other work.
     grid: u32,
+    // The stream of random states.
+    stream: u32,
 }

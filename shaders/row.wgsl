@@ -5,6 +5,8 @@ struct Size {
     // Numbers of a step's metrics, and where those of this operation start.
     width: u32,
     start: u32,
+    // The stream of random numbers of an operation that draws.
+    stream: u32,
 }
 @group(0) @binding(0) var<uniform> size: Size;
 @group(0) @binding(1) var<storage, read> input: array<f32>;

@@ -1,5 +1,5 @@
 // The means of groups of CLASSES units that exclude each other, from unit FIRST on, and of the binary units before them, of
-// their total inputs times the number whose bits are SCALE; where DRAWS is 1 also random states, from the stream STREAM.
+// their total inputs times the number whose bits are SCALE; where DRAWS is 1 also random states, from the stream of the sizes.
 // GIVEN: whether a group draws as many units as it was given, else one. A team of TEAM invocations takes a group.
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
@@ -20,7 +20,7 @@ fn top_and_sum(lane: u32, part: f32) -> vec2<f32> {
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let scale = bitcast<f32>(SCALE);
     let row = workgroup.x;
-    let key = vec2<u32>(step.seed_low, STREAM);
+    let key = vec2<u32>(step.seed_low, size.stream);
     // Each invocation takes four neighbouring binary units.
     for (var col = 4u * lane; col < FIRST; col += 4u * LANES) {
         let u = uniform4(philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), key));

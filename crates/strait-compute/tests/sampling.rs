@@ -6,8 +6,8 @@ mod adapter;
 
 use strait_compute::philox::{philox, uniform};
 use strait_compute::{
-    Activation, Backend, Cpu, Draw, Gpu, Groups, Kind, Op, Oracle, Program, Routine, Sample, Sampling, Shift, Step,
-    go_on,
+    Activation, Backend, Cpu, Draw, Gpu, Groups, Kind, Noise, Op, Oracle, Program, Routine, Sample, Sampling, Shift,
+    Step, Tiles, go_on, kernels,
 };
 use strait_device::{Checks, Options};
 
@@ -186,4 +186,35 @@ fn groups_draw_what_they_were_given() {
         }
         assert!(states.chunks_exact(cols).all(|row| row[6] == 0.0), "{on}");
     }
+}
+
+/// A deep net, or many steps of a chain, would otherwise have a kernel for each draw.
+#[test]
+fn draws_from_different_streams_are_one_kernel() {
+    let texts = |streams: &[u32]| {
+        let mut program = Program::default();
+        let [x, weight] = ["x", "weight"].map(|name| program.value(name, 8, 8));
+        let bias = program.value("bias", 1, 8);
+        let mut routine = Routine::new("draws");
+        let mut input = x;
+        for (number, &stream) in streams.iter().enumerate() {
+            let [out, state] = ["mean", "state"].map(|name| program.value(format!("{name}.{number}"), 8, 8));
+            let sample = Some(Sample { sampling: Sampling::Bernoulli, out: state, stream });
+            let (transposed, activation) = (false, Activation::Logistic);
+            let op = Op::Linear { input, weight, transposed, bias, activation, out, sample };
+            routine.push(op).expect("the shapes fit");
+            let [mean, drawn] = ["softmax", "drawn"].map(|name| program.value(format!("{name}.{number}"), 8, 8));
+            let states = Some(Draw { out: drawn, stream: stream + 100 });
+            let (groups, scale, given) = (Groups::one(8), 1.0, None);
+            let op = Op::Softmax { input: out, groups, scale, given, out: mean, states };
+            routine.push(op).expect("the shapes fit");
+            let noisy = program.value(format!("noisy.{number}"), 8, 8);
+            let op = Op::Corrupt { input: drawn, noise: Noise::Masking(0.5), stream: stream + 200, out: noisy };
+            routine.push(op).expect("the shapes fit");
+            input = noisy;
+        }
+        program.add(routine);
+        kernels(&program, Tiles::Hardware, None, false)
+    };
+    assert_eq!(texts(&[1]), texts(&[2, 5, 7]));
 }

@@ -93,6 +93,20 @@ impl Kernel {
         }
     }
 
+    /// With more sizes behind those that it has.
+    pub(super) fn with(mut self, sizes: Vec<u32>) -> Self {
+        self.sizes.extend(sizes);
+        self
+    }
+
+    /// Drawing from this stream, which is the last of its sizes: what differs in nothing else is one kernel.
+    pub(super) fn drawing(mut self, stream: u32) -> Self {
+        if let Some(last) = self.sizes.last_mut() {
+            *last = stream;
+        }
+        self
+    }
+
     /// This product and another, neither of which depends on the other, in one kernel; nothing where that is not possible or
     /// one of them keeps a GPU busy by itself.
     pub(super) fn beside(&self, other: &Self, most_buffers: usize, pieces: &dyn Fn(Tensor) -> usize) -> Option<Self> {

@@ -57,13 +57,13 @@ impl Lowering<'_> {
                 let mut buffers = vec![(1, Binding::Write, out), (2, Binding::Read, data)];
                 buffers.extend(index.map(|index| (3, Binding::Read, index)));
                 Kernel {
-                    constants: shift.map_or(vec![], |shift| {
-                        vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels), ("STREAM", shift.stream)]
-                    }),
+                    constants: shift
+                        .map_or(vec![], |shift| vec![("WIDTH", shift.width as u32), ("PIXELS", shift.pixels)]),
                     parts: vec![Part::Prelude, numbers, order, moved, Part::Gather],
-                    sizes: words([out.rows, out.cols, data.cols, first]),
                     buffers,
                     ..by_place(name, [out.rows, out.cols], 64)
+                        .with(words([data.cols, first]))
+                        .with(vec![shift.map_or(0, |shift| shift.stream)])
                 }
             }
             Op::Scatter { input, .. } => {
@@ -137,9 +137,10 @@ impl Lowering<'_> {
                     ("SCALE", scale.to_bits()),
                     ("GIVEN", u32::from(given.is_some())),
                     ("DRAWS", u32::from(states.is_some())),
-                    ("STREAM", states.map_or(0, |states| states.stream)),
                 ];
-                Kernel { main, buffers, ..self.by_row(name, &[Part::Row, Part::Softmax], input, 0, constants) }
+                let stream = states.map_or(0, |states| states.stream);
+                let kernel = self.by_row(name, &[Part::Row, Part::Softmax], input, 0, constants).drawing(stream);
+                Kernel { main, buffers, ..kernel }
             }
             Op::Threshold { weight, threshold } => {
                 by_element(name, &[Part::Threshold], weight, vec![("THRESHOLD", threshold.to_bits())])
@@ -164,9 +165,9 @@ impl Lowering<'_> {
                 let two = two.into_iter().map(|(binding, access, tensor)| (binding + 3, access, tensor));
                 let Replica { visible, hidden, .. } = chains[0];
                 Kernel {
-                    constants: vec![("DIFFERENCE", difference.to_bits()), ("PARITY", parity), ("STREAM", stream)],
+                    constants: vec![("DIFFERENCE", difference.to_bits()), ("PARITY", parity)],
                     parts: vec![Part::Prelude, Part::Exchange],
-                    sizes: words([visible.rows, visible.cols, hidden.cols]),
+                    sizes: [words([visible.rows, visible.cols, hidden.cols]), vec![stream]].concat(),
                     buffers: one.into_iter().chain(two).chain([(7, Binding::Read, bias)]).collect(),
                     workgroups: [visible.rows as u32, 1, 1],
                     ..Kernel::named(name)
@@ -180,9 +181,9 @@ impl Lowering<'_> {
                     Noise::Missing(Missing { first, share }) => (3, share, first),
                 };
                 Kernel {
-                    constants: vec![("NOISE", code), ("LEVEL", level.to_bits()), ("FIRST", first), ("STREAM", stream)],
+                    constants: vec![("NOISE", code), ("LEVEL", level.to_bits()), ("FIRST", first)],
                     parts: vec![Part::Prelude, Part::Corrupt],
-                    ..by_place(name, [input.rows, input.cols], 256)
+                    ..by_place(name, [input.rows, input.cols], 256).with(vec![stream])
                 }
             }
             Op::TopK { input, k, .. } => {
@@ -254,9 +255,8 @@ impl Lowering<'_> {
                 }
             }
             Op::Reparameterize { moments, kl_weight, stream, .. } => {
-                let (parts, constants) =
-                    (&[Part::Row, Part::Reparameterize], [("WEIGHT", kl_weight.to_bits()), ("STREAM", stream)]);
-                Kernel { metrics: true, ..self.by_row(name, parts, moments, start, constants.to_vec()) }
+                let (parts, constants) = (&[Part::Row, Part::Reparameterize], vec![("WEIGHT", kl_weight.to_bits())]);
+                Kernel { metrics: true, ..self.by_row(name, parts, moments, start, constants).drawing(stream) }
             }
             Op::ReparameterizeBackward { delta, kl_weight, .. } => Kernel {
                 constants: vec![("WEIGHT", kl_weight.to_bits())],
@@ -309,7 +309,7 @@ impl Lowering<'_> {
         Kernel {
             constants,
             parts: [&[Part::Prelude], parts].concat(),
-            sizes: words([input.rows, input.cols, self.width, start]),
+            sizes: words([input.rows, input.cols, self.width, start, 0]),
             workgroups: [input.rows as u32, 1, 1],
             ..Kernel::named(name)
         }

@@ -53,6 +53,15 @@ fn is_wide(shape: Shape, columns: usize) -> bool {
     columns.is_multiple_of(4) && !matches!(shape, Shape::Tile(Tile { depth: 0, .. }))
 }
 
+/// The sizes of a product as kernels read them: behind those of the matrices the workgroups, where the metrics are, and the stream of
+/// random states. They fill a multiple of 16 bytes, from which those of a second product go on.
+fn product_sizes(sizes: &Sizes, others: [u32; 6]) -> Vec<u32> {
+    let mut words = sizes.words();
+    words.extend(others);
+    words.resize(words.len().next_multiple_of(4), 0);
+    words
+}
+
 /// How many tiles there are along the columns and the rows.
 fn tiles(tile: Shape, sizes: &Sizes) -> (u32, u32) {
     (groups(sizes.n, tile.width() as usize), groups(sizes.m, tile.height() as usize))
@@ -94,10 +103,10 @@ impl Lowering<'_> {
     fn product(
         &self,
         name: &str,
-        constants: Vec<(&'static str, u32)>,
-        parts: Vec<Part>,
+        (constants, parts): (Vec<(&'static str, u32)>, Vec<Part>),
         sizes: Sizes,
         buffers: Vec<(u32, Access, Tensor)>,
+        stream: u32,
         of_tail: impl Fn(bool) -> String,
     ) -> Kernel {
         let tile = self.choose(&sizes);
@@ -111,7 +120,7 @@ impl Lowering<'_> {
             constants,
             parts,
             main: operands_text + &of_tail(is_wide(tile, sizes.n)) + &product(tile, 1, operands),
-            sizes: [sizes.words(), vec![across, down, 0, 0, across]].concat(),
+            sizes: product_sizes(&sizes, [across, down, 0, 0, across, stream]),
             buffers,
             workgroups: [across, down, 1],
             product: Some(Entry { invocations: tile.invocations(), others: false, work: sizes.work() }),
@@ -135,7 +144,7 @@ impl Lowering<'_> {
                     Sampling::Gaussian => 2,
                     Sampling::Rectified => 3,
                 };
-                constants.extend([("SAMPLING", code), ("STREAM", sample.stream)]);
+                constants.push(("SAMPLING", code));
                 buffers.push((5, Access::Write, sample.out));
                 Part::Draw
             }
@@ -145,7 +154,8 @@ impl Lowering<'_> {
             let states = sample.map(|_| result("states", 5, wide)).unwrap_or_default();
             given("bias", 3, wide) + &result("out", 4, wide) + &states
         };
-        self.product("linear", constants, parts, sizes, buffers, of_tail)
+        let stream = sample.map_or(0, |sample| sample.stream);
+        self.product("linear", (constants, parts), sizes, buffers, stream, of_tail)
     }
 
     pub(super) fn backprop(&self, op: &Op) -> Kernel {
@@ -158,7 +168,7 @@ impl Lowering<'_> {
         let parts = vec![Part::Prelude, Part::Activation, Part::Matmul, Part::OnePhase, Part::Backprop];
         let constants = vec![("ACTIVATION", activation_code(*activation))];
         let of_tail = |wide: bool| given("y", 3, wide) + &result("out", 4, wide);
-        self.product("backprop", constants, parts, sizes, buffers, of_tail)
+        self.product("backprop", (constants, parts), sizes, buffers, 0, of_tail)
     }
 
     /// A gradient, with the squared errors of its reconstructions where they are wanted: one kernel if the adapter can
@@ -279,8 +289,7 @@ fn weight_at(i: u32) -> f32 { return decaying[i]; }
             [count, 1, 1]
         };
         let metrics = beside.iter().any(|role| matches!(role, Beside::Errors(_)));
-        let mut words = sizes.words();
-        words.extend([across, down, self.width as u32, start as u32, workgroups[0]]);
+        let words = product_sizes(&sizes, [across, down, self.width as u32, start as u32, workgroups[0], 0]);
         let name = if with_product { "gradient" } else { "beside the gradient" };
         Kernel {
             name: format!("{name} {}", tile.name()),
