@@ -5,25 +5,18 @@
 //!     cargo run --release --example activations -- --model out/hinton2006/model.safetensors --layer 2
 //!     cargo run --release --example activations -- --rows activations.npy
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use shared::{Member, Report, higher, lower};
-use strait::compute::philox::Stream;
-use strait::data::Table;
-use strait::models::forward;
-use strait::picture::filters;
 use strait::prelude::*;
-use strait::terminal::Terminal;
-use strait::train::{FineTuned, KSparse};
 
 #[derive(Parser)]
 #[command(about = "Finds the directions that vectors are made of", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// A matrix of activations as .npy or .safetensors; its last tenth is for testing
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
@@ -54,7 +47,7 @@ struct Source {
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
@@ -68,29 +61,26 @@ fn run(options: &Options) -> Result<()> {
     if recipe.units == 0 {
         bail!("--code 0: the sizes of a net must be positive, none of them 0");
     }
-    recipe.check()?;
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, 0)?;
     let source = source(options, &device, recipe.training.seed)?;
     let train = Rows::numbers(&source.train, source.width)?.first(options.member.common.limit.unwrap_or(usize::MAX));
     let test = Rows::numbers(&source.test, source.width)?;
     println!("{} vectors of {} numbers for training, {} for testing", train.count, train.width, test.count);
+    run.train_images = train.count;
 
-    let mut terminal = Terminal::new();
-    let trained = recipe.run(&device, train)?.observe(|event| terminal.show(event)).train()?;
-    trained.net.save(options.out.join("model.safetensors"))?;
-    let tuned = FineTuned { epochs: trained.epochs, stopped: trained.stopped };
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, train.count, tuned);
-    let explained = trained.net.explained_variance(&device, test)?;
-    report.measured.push(higher("explained variance of the test vectors", explained, None));
+    let trained = recipe.run(&device, train)?.observe(progress()).train()?;
+    trained.net.save(run.path("model.safetensors"))?;
+    run.add_epochs(trained.epochs);
+    run.higher("explained variance of the test vectors", trained.net.explained_variance(&device, test)?);
     for (round, dead) in trained.dead.iter().enumerate() {
-        report.measured.push(lower(format!("units that nothing uses after round {}", round + 1), *dead as f64, None));
+        run.lower(format!("units that nothing uses after round {}", round + 1), *dead as f64);
     }
     if !source.directions.is_empty() {
         let found = recovered(&source.directions, &trained.net);
-        report.measured.push(higher("directions that a unit has found, of all, per cent", 100.0 * found, None));
+        run.higher("directions that a unit has found, of all, per cent", 100.0 * found);
     }
-    report.finish(&options.out)?;
-    draw(options, &trained.net, &device)
+    run.finish()?;
+    draw(&run.path("directions.png"), options, &trained.net, &device)
 }
 
 fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
@@ -112,8 +102,8 @@ fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
         bail!("--layer {}: the net of {} has {} layers", options.layer, file.display(), net.layers.len());
     }
     let layers = &net.layers[..options.layer];
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let [train, test] = [&mnist.train, &mnist.test].map(|images| forward(device, layers, None, &images.rows()));
+    let mnist = options.member.mnist()?;
+    let [train, test] = [&mnist.train, &mnist.test].map(|images| models::forward(device, layers, None, &images.rows()));
     let width = layers[layers.len() - 1].outputs;
     Ok(Source { width, train: train.context("--model")?, test: test.context("--model")?, directions: Vec::new() })
 }
@@ -157,14 +147,11 @@ fn recovered(directions: &[Vec<f32>], net: &Autoencoder) -> f64 {
 }
 
 /// The images, as the net decodes them, that the units of the dictionary stand for, where the vectors are a net's.
-fn draw(options: &Options, dictionary: &Autoencoder, device: &Device) -> Result<()> {
+fn draw(path: &Path, options: &Options, dictionary: &Autoencoder, device: &Device) -> Result<()> {
     let decoder = &dictionary.layers[1];
-    let shown: Vec<Vec<f32>> = decoder.weight.chunks_exact(decoder.outputs).take(200).map(<[f32]>::to_vec).collect();
-    let file = options.out.join("directions.png");
+    let square = |values: usize| (1..).find(|side| side * side >= values).unwrap_or(1);
     let Some(model) = &options.model else {
-        // A square of numbers for each direction.
-        let side = (1..).find(|side| side * side >= decoder.outputs).unwrap_or(1);
-        return Ok(filters(&file, side, &shown)?);
+        return Ok(picture::decoder_filters(path, decoder, square(decoder.outputs))?);
     };
     let (net, _) = Autoencoder::load(model)?;
     let rest = &net.layers[options.layer..];
@@ -173,11 +160,10 @@ fn draw(options: &Options, dictionary: &Autoencoder, device: &Device) -> Result<
     }
     // What a direction changes in the reconstruction of the mean vector.
     let mean = &decoder.bias;
-    let moved: Vec<f32> = shown.iter().flat_map(|direction| direction.iter().zip(mean).map(|(d, m)| m + d)).collect();
-    let still = forward(device, rest, None, &Rows::numbers(mean, mean.len())?)?;
-    let images = forward(device, rest, None, &Rows::numbers(&moved, mean.len())?)?;
-    let changes: Vec<Vec<f32>> =
-        images.chunks_exact(still.len()).map(|image| image.iter().zip(&still).map(|(x, y)| x - y).collect()).collect();
-    let side = (1..).find(|side| side * side >= still.len()).unwrap_or(1);
-    Ok(filters(&file, side, &changes)?)
+    let shown = decoder.weight.chunks_exact(decoder.outputs).take(200);
+    let moved: Vec<f32> = shown.flat_map(|direction| direction.iter().zip(mean).map(|(d, m)| m + d)).collect();
+    let still = models::forward(device, rest, None, &Rows::numbers(mean, mean.len())?)?;
+    let images = models::forward(device, rest, None, &Rows::numbers(&moved, mean.len())?)?;
+    let change = |image: &[f32]| image.iter().zip(&still).map(|(x, y)| x - y).collect::<Vec<_>>();
+    Ok(picture::filters(path, square(still.len()), images.chunks_exact(still.len()).map(change))?)
 }

@@ -10,24 +10,20 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Member, Report, draw_filters, lower, pictures, train};
 use strait::curves::{SIZE, images};
-use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{Terminal, stopping};
-use strait::train::ImageShift;
 
 #[derive(Parser)]
 #[command(about = "Trains the paper's deep autoencoder of curves", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// Where the results go
     #[arg(long, default_value = "out/curves")]
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The sizes of the hidden layers, the code last.
@@ -58,7 +54,7 @@ impl Default for Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
+impl experiment::Recipe for Recipe {
     /// Without the shifts, which make more images of those that there are, the net overfits after 60 epochs.
     fn named(name: &str) -> Option<Self> {
         let quick = Self::default();
@@ -67,86 +63,62 @@ impl shared::Recipe for Recipe {
         (name == "long").then_some(Self { training, pretrain: Pretrain { epochs: 20, ..quick.pretrain }, ..quick })
     }
 
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training]
     }
 
-    fn set_precision(&mut self, precision: Precision) {
-        (self.pretrain.precision, self.training.precision) = (precision, precision);
-        self.logistic_pca.precision = precision;
+    fn others(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.pretrain, &mut self.logistic_pca]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
-    if let (Some(code), Some(last)) = (options.member.code, recipe.hidden.last_mut()) {
-        *last = code;
-    }
-    if let Some(seed) = options.member.common.seed {
-        (recipe.pretrain.seed, recipe.logistic_pca.seed) = (seed, seed);
-    }
+    options.member.set_code(&mut recipe.hidden);
     recipe.train_images = options.member.common.limit.unwrap_or(recipe.train_images);
-    recipe.pretrain.check()?;
-    recipe.logistic_pca.check()?;
     let sizes = [&[SIZE * SIZE], &recipe.hidden[..]].concat();
     strait::models::check_sizes(&sizes)?;
     let seed = recipe.training.seed;
     let [pixels, test_pixels] =
         [(recipe.train_images, seed), (recipe.test_images, seed.wrapping_add(1))].map(|(n, seed)| images(n, seed));
     let (rows, test) = (Rows::bytes(&pixels, SIZE * SIZE)?, Rows::bytes(&test_pixels, SIZE * SIZE)?);
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, rows.count)?;
 
-    let mut terminal = Terminal::new();
-    let pretrained = recipe.pretrain.run(&device, &sizes, rows)?.observe(|event| terminal.show(event)).train()?;
-    let mut net = pretrained.stack.unroll();
-    let tuned = if stopping() { Default::default() } else { train(&device, &recipe.training, &mut net, rows, test)? };
-    net.save(options.out.join("model.safetensors"))?;
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, tuned);
-    report.seconds_train += pretrained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
-    report.stopped |= stopping();
+    let mut net = run.pretrain(&recipe.pretrain, &sizes, rows, None)?.unroll();
+    run.train(&recipe.training, &mut net, rows, test)?;
+    net.save(run.path("model.safetensors"))?;
     let papers = recipe.hidden == Recipe::default().hidden && options.member.common.limit.is_none();
     let published = |error: f64| papers.then_some(error);
-    report.measured.push(lower(
-        "squared error per test image, autoencoder",
-        net.error(&device, test)?,
-        published(1.44),
-    ));
-    report.measured.push(lower("squared error per training image, autoencoder", net.error(&device, rows)?, None));
+    let error = net.error(&device, test)?;
+    run.lower("squared error per test image, autoencoder", error).published(published(1.44));
+    run.lower("squared error per training image, autoencoder", net.error(&device, rows)?);
     let code = net.code_size();
-    let mut drawn = None;
+    let few = test.first(12);
+    let mut lines =
+        vec![("test curves".to_owned(), few.to_numbers()), ("autoencoder".to_owned(), net.reconstruct(&device, few)?)];
     for (components, error) in [(code, 7.64), (3 * code, 2.45)] {
         if stopping() {
             break;
         }
-        println!("\nlogistic PCA, {components} components");
+        let name = format!("logistic PCA, {components} components");
         let mut logistic = Autoencoder::logistic_pca(SIZE * SIZE, components, recipe.logistic_pca.seed)?;
-        train(&device, &recipe.logistic_pca, &mut logistic, rows, test)?;
-        let what = format!("squared error per test image, logistic PCA, {components} components");
-        report.measured.push(lower(what, logistic.error(&device, test)?, published(error)));
-        drawn = drawn.or(Some(logistic));
+        run.compare(&name, &recipe.logistic_pca, &mut logistic, rows, test)?;
+        let what = format!("squared error per test image, {name}");
+        run.lower(what, logistic.error(&device, test)?).published(published(error));
+        if components == code {
+            lines.push((format!("logistic PCA {code}"), logistic.reconstruct(&device, few)?));
+        }
     }
     let components = (3 * code).min(SIZE * SIZE);
     let pca = Pca::fit(&device, rows, components)?;
     let what = format!("squared error per test image, PCA, {components} components");
-    report.measured.push(lower(what, pca.error(test)?, published(5.90)));
-    report.finish(&options.out)?;
-
-    draw_filters(&options.out.join("filters.png"), &net.layers[0], SIZE)?;
-    let few = test.first(12);
-    let images = |values: Vec<f32>| pictures(&values, SIZE * SIZE);
-    let (six, eighteen) = (format!("logistic PCA {code}"), format!("PCA {components}"));
-    let mut lines = vec![
-        LabelledRow { label: "test curves", images: images(few.to_numbers()) },
-        LabelledRow { label: "autoencoder", images: images(net.reconstruct(&device, few)?) },
-    ];
-    if let Some(logistic) = &drawn {
-        lines.push(LabelledRow { label: &six, images: images(logistic.reconstruct(&device, few)?) });
-    }
-    let decoded = pca.encode(few)?.iter().map(|code| pca.decode(code)).collect();
-    lines.push(LabelledRow { label: &eighteen, images: decoded });
-    Ok(labelled_rows(&options.out.join("reconstructions.png"), SIZE, &lines)?)
+    run.lower(what, pca.error(test)?).published(published(5.90));
+    lines.push((format!("PCA {components}"), pca.reconstruct(few)?));
+    run.finish()?;
+    picture::encoder_filters(&run.path("filters.png"), &net.layers[0], SIZE)?;
+    Ok(picture::labelled_rows(&run.path("reconstructions.png"), [SIZE, SIZE], &lines)?)
 }

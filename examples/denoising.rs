@@ -3,25 +3,19 @@
 //!
 //!     cargo run --release --example denoising
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Member, Report, draw_filters, higher, lower, one_of_each, pictures, train};
-use strait::MemberRecipe;
-use strait::compute::Missing;
-use strait::models::{corrupt, nearest, vote};
-use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::stopping;
 
 #[derive(Parser)]
 #[command(about = "Trains a denoising autoencoder on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// masking, salt-and-pepper or gaussian
     #[arg(long)]
     noise: Option<String>,
@@ -36,7 +30,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The size of the code, of logistic units.
@@ -75,14 +69,14 @@ impl Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training.tuning)
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
@@ -90,9 +84,10 @@ fn run(options: &Options) -> Result<()> {
     let mut recipe = recipe.with_noise(options.noise.as_deref(), options.level)?;
     recipe.code = options.member.code.unwrap_or(recipe.code);
     recipe.training.tied |= options.tied;
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (training, test) = options.member.common.rows(&mnist);
-    let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.tuning.seed)?;
+    let seed = recipe.training.tuning.seed;
+    let mnist = options.member.mnist()?;
+    let (training, test) = options.member.rows(&mnist);
+    let mut denoising = Autoencoder::glorot(&[training.width, recipe.code], seed)?;
     denoising.layers[0].activation = Activation::Logistic;
     if recipe.training.tied {
         denoising.tie()?;
@@ -100,61 +95,35 @@ fn run(options: &Options) -> Result<()> {
     let mut plain = denoising.clone();
     denoising.corruption = Some(recipe.noise);
     recipe.training.tuning.check_for(&denoising).context("the recipe")?;
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
 
-    let tuned = train(&device, &recipe.training.tuning, &mut denoising, training, test)?;
-    denoising.save(options.out.join("model.safetensors"))?;
-    if !stopping() {
-        println!("\nthe same net without noise");
-        train(&device, &recipe.training.tuning, &mut plain, training, test)?;
-    }
-    let mut report = Report::new(&device, recipe.training.tuning.precision, &recipe, training.count, tuned);
-    let noisy = corrupt(&device, test, recipe.noise, recipe.training.tuning.seed)?;
+    let tuning = &recipe.training.tuning;
+    run.train(tuning, &mut denoising, training, test)?;
+    denoising.save(run.path("model.safetensors"))?;
+    run.compare("the same net without noise", tuning, &mut plain, training, test)?;
+    let noisy = models::corrupt(&device, test, recipe.noise, seed)?;
     let nets = [("with noise", &denoising), ("without noise", &plain)];
     for (name, net) in nets.into_iter().take(if stopping() { 1 } else { 2 }) {
-        let error = denoised_error(&device, net, Rows::numbers(&noisy, test.width)?, test)?;
-        report.measured.push(lower(format!("squared error of denoised test images, trained {name}"), error, None));
-        let [references, queries] = [training, test].map(|rows| net.encode(&device, rows));
-        let (references, queries) = (references?, queries?);
-        let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
-        let found = nearest(&device, references?, queries?, recipe.neighbours)?;
-        let right = vote(&found, &mnist.train.labels, &mnist.test.labels)?;
+        let found = net.reconstruct(&device, Rows::numbers(&noisy, test.width)?)?;
+        let error = models::squared_error(&found, &test.to_numbers()) / test.count as f64;
+        run.lower(format!("squared error of denoised test images, trained {name}"), error);
+        let labels: [&[u8]; 2] = [&mnist.train.labels, &mnist.test.labels];
+        let right = net.knn_accuracy(&device, [training, test], labels, recipe.neighbours)?;
         let what = format!("test images that {} neighbours' codes name, per cent, trained {name}", recipe.neighbours);
-        report.measured.push(higher(what, 100.0 * right, None));
+        run.higher(what, 100.0 * right);
     }
-    report.finish(&options.out)?;
-    let (pixels, size) = (one_of_each(&mnist.test), mnist.test.width * mnist.test.height);
-    draw(&options.out, &device, nets, Rows::bytes(&pixels, size)?, &recipe, mnist.test.width)
-}
+    run.finish()?;
 
-/// The squared error of the reconstructions of noisy images against the images as they were.
-fn denoised_error(device: &Device, net: &Autoencoder, noisy: Rows<'_>, clean: Rows<'_>) -> Result<f64> {
-    let found = net.reconstruct(device, noisy)?;
-    let squares = found.iter().zip(clean.to_numbers()).map(|(x, y)| f64::from(x - y).powi(2));
-    Ok(squares.sum::<f64>() / clean.count as f64)
-}
-
-fn draw(
-    out: &Path,
-    device: &Device,
-    nets: [(&str, &Autoencoder); 2],
-    images: Rows<'_>,
-    recipe: &Recipe,
-    width: usize,
-) -> Result<()> {
-    let noisy = corrupt(device, images, recipe.noise, recipe.training.tuning.seed)?;
-    let reconstruct = |net: &Autoencoder| -> Result<_> {
-        Ok(pictures(&net.reconstruct(device, Rows::numbers(&noisy, images.width)?)?, images.width))
-    };
+    let digits = mnist.test.one_of_each();
+    let noisy = models::corrupt(&device, digits.rows(), recipe.noise, seed)?;
+    let given = Rows::numbers(&noisy, test.width)?;
     let rows = [
-        LabelledRow { label: "test images", images: pictures(&images.to_numbers(), images.width) },
-        LabelledRow { label: "with noise", images: pictures(&noisy, images.width) },
-        LabelledRow { label: "denoised", images: reconstruct(nets[0].1)? },
-        LabelledRow { label: "plain net's", images: reconstruct(nets[1].1)? },
+        ("test images", digits.rows().to_numbers()),
+        ("with noise", noisy.clone()),
+        ("denoised", denoising.reconstruct(&device, given)?),
+        ("plain net's", plain.reconstruct(&device, given)?),
     ];
-    labelled_rows(&out.join("denoised.png"), width, &rows)?;
-    for ((_, net), file) in nets.into_iter().zip(["filters.png", "filters-plain.png"]) {
-        draw_filters(&out.join(file), &net.layers[0], width)?;
-    }
-    Ok(())
+    picture::labelled_rows(&run.path("denoised.png"), digits.shape(), &rows)?;
+    picture::encoder_filters(&run.path("filters.png"), &denoising.layers[0], digits.width)?;
+    Ok(picture::encoder_filters(&run.path("filters-plain.png"), &plain.layers[0], digits.width)?)
 }

@@ -12,14 +12,13 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
-use shared::{Common, draw_filters, keep_recipe, one_of_each, pictures, prepare};
-use strait::data::Images;
+use strait::experiment::{Common, keep_recipe, prepare};
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
-use strait::picture::{LabelledRow, Map, labelled_rows, maps};
+use strait::picture::{Map, encoder_filters, labelled_rows, maps};
 use strait::prelude::*;
-use strait::terminal::{Terminal, stop_on_ctrl_c, stopping};
-use strait::train::{FineTuneEpoch, FineTuned, ImageShift, PretrainEpoch};
+use strait::terminal::stop_on_ctrl_c;
+use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
 
 #[derive(Parser)]
 #[command(
@@ -84,7 +83,7 @@ struct Results {
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
@@ -168,7 +167,7 @@ fn run(options: &Options) -> Result<()> {
     if let Some(pca) = compared {
         draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
     }
-    draw_filters(&out.join("filters.png"), &net.layers[0], mnist.test.width)?;
+    encoder_filters(&out.join("filters.png"), &net.layers[0], mnist.test.width)?;
     if options.map && !stopping() {
         draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &mnist, train)?;
     }
@@ -270,13 +269,12 @@ fn train_deep(
     test: Rows<'_>,
     keep: Option<&Path>,
 ) -> Result<Trained> {
-    let mut terminal = Terminal::new();
     // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. Should it fail,
     // fine-tuning compiles for itself, and tells.
     let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
     let pretrained = std::thread::scope(|scope| {
         scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
-        recipe.pretrain.run(device, sizes, train)?.observe(|event| terminal.show(event)).train()
+        recipe.pretrain.run(device, sizes, train)?.observe(progress()).train()
     })?;
     let mut net = pretrained.stack.unroll();
     let unrolled_error = net.error(device, test)?;
@@ -300,8 +298,7 @@ fn fine_tune(
     test: Rows<'_>,
 ) -> Result<FineTuned> {
     let start = Instant::now();
-    let mut terminal = Terminal::new();
-    let tuned = recipe.run(device, net, train)?.test(test)?.observe(|event| terminal.show(event)).train()?;
+    let tuned = recipe.run(device, net, train)?.test(test)?.observe(progress()).train()?;
     println!("{:?}: {} epochs in {:.1} s", net.sizes(), tuned.epochs.len(), start.elapsed().as_secs_f64());
     Ok(tuned)
 }
@@ -341,16 +338,14 @@ fn draw_reconstructions(
     logistic: &Autoencoder,
     pca: &Pca,
 ) -> Result<()> {
-    let (pixels, size) = (one_of_each(test), test.width * test.height);
-    let rows = Rows::bytes(&pixels, size)?;
-    let from_pca = pca.encode(rows)?.iter().map(|code| pca.decode(code)).collect();
+    let digits = test.one_of_each();
     let rows = [
-        LabelledRow { label: "test images", images: pictures(&rows.to_numbers(), size) },
-        LabelledRow { label: "autoencoder", images: pictures(&net.reconstruct(device, rows)?, size) },
-        LabelledRow { label: "logistic PCA", images: pictures(&logistic.reconstruct(device, rows)?, size) },
-        LabelledRow { label: "PCA", images: from_pca },
+        ("test images", digits.rows().to_numbers()),
+        ("autoencoder", net.reconstruct(device, digits.rows())?),
+        ("logistic PCA", logistic.reconstruct(device, digits.rows())?),
+        ("PCA", pca.reconstruct(digits.rows())?),
     ];
-    Ok(labelled_rows(path, test.width, &rows)?)
+    Ok(labelled_rows(path, digits.shape(), &rows)?)
 }
 
 /// Trains the same net with a code of two numbers and draws the test set's codes beside its first two principal

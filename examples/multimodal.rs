@@ -4,19 +4,13 @@
 //!     cargo run --release --example multimodal
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Member, Report, higher, lower, train};
-use strait::Missing;
-use strait::data::Images;
-use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::stopping;
-use strait::train::FineTuned;
 
 /// Values that stand for each of ten labels: as many as give them weight beside the pixels.
 const REPEATED: usize = 10;
@@ -25,7 +19,7 @@ const REPEATED: usize = 10;
 #[command(about = "Trains multimodal autoencoders on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// With what probability the first input is missing in training; the second one is with the same
     #[arg(long)]
     share: Option<f32>,
@@ -34,7 +28,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The sizes of the hidden layers, the code last.
@@ -104,78 +98,76 @@ impl Pairs {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
     recipe.share = options.share.unwrap_or(recipe.share);
-    if let Some(code) = options.member.code {
-        recipe.hidden.pop();
-        recipe.hidden.push(code);
-    }
+    options.member.set_code(&mut recipe.hidden);
     if !(0.0..=0.5).contains(&recipe.share) {
         bail!("--share {}: it must lie from 0 to 0.5, since never both inputs are missing", recipe.share);
     }
-    let mnist = Mnist::open(&options.member.common.data)?;
+    let mnist = options.member.mnist()?;
+    let (images, _) = options.member.rows(&mnist);
     let (halves, labelled) = (Pairs::halves(&mnist), Pairs::labelled(&mnist));
-    let net = |pairs: &Pairs| -> Result<Autoencoder> {
-        let sizes: Vec<usize> = std::iter::once(pairs.width).chain(recipe.hidden.iter().copied()).collect();
-        let mut net = Autoencoder::glorot(&sizes, recipe.training.seed)?;
+    let net = |pairs: &Pairs, share: f32| -> Result<Autoencoder> {
+        let mut net = Autoencoder::glorot(&[&[pairs.width], &recipe.hidden[..]].concat(), recipe.training.seed)?;
         // Rectified units learn the deep net without pretraining.
         for i in (0..net.layers.len() - 1).filter(|&i| i + 1 != net.encoder) {
             net.layers[i].activation = Activation::Relu;
         }
-        Ok(net)
-    };
-    let nets = [net(&halves)?, net(&halves)?, net(&labelled)?];
-    let device = options.member.begin(&options.out, &mut recipe)?;
-
-    let limit = options.member.common.limit.unwrap_or(usize::MAX);
-    let mut all = FineTuned::default();
-    let mut learn = |title: &str, mut net: Autoencoder, pairs: &Pairs, share: f32| -> Result<Autoencoder> {
-        println!("\n{title}");
         let missing = Noise::Missing(Missing { first: pairs.first as u32, share });
         net.corruption = (share > 0.0).then_some(missing);
-        let (rows, test) =
-            (Rows::bytes(&pairs.train, pairs.width)?.first(limit), Rows::bytes(&pairs.test, pairs.width)?);
-        if !stopping() {
-            let tuned = train(&device, &recipe.training, &mut net, rows, test)?;
-            all.stopped |= tuned.stopped;
-            all.epochs.extend(tuned.epochs);
-        }
         Ok(net)
     };
-    let [with, without, labels] = nets;
-    let with = learn("halves, one of them missing now and then", with, &halves, recipe.share)?;
-    let without = learn("halves, both always there", without, &halves, 0.0)?;
-    let labels = learn("images and labels", labels, &labelled, recipe.share)?;
-    with.save(options.out.join("halves.safetensors"))?;
-    labels.save(options.out.join("labels.safetensors"))?;
+    let mut with = net(&halves, recipe.share)?;
+    let mut without = net(&halves, 0.0)?;
+    let mut labels = net(&labelled, recipe.share)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+
+    for (heading, net, pairs) in [
+        ("halves, one of them missing now and then", &mut with, &halves),
+        ("halves, both always there", &mut without, &halves),
+        ("images and labels", &mut labels, &labelled),
+    ] {
+        println!("\n{heading}");
+        let (rows, test) = (Rows::bytes(&pairs.train, pairs.width)?, Rows::bytes(&pairs.test, pairs.width)?);
+        run.train(&recipe.training, net, rows.first(images.count), test)?;
+    }
+    with.save(run.path("halves.safetensors"))?;
+    labels.save(run.path("labels.safetensors"))?;
 
     let right = halves.first..halves.width;
     let completed = halves.complete(&device, &with, right.clone())?;
-    let mean: Vec<f32> = Rows::bytes(&halves.train, halves.width)?.mean().iter().map(|&m| m as f32).collect();
-    let means = mean.repeat(halves.test.len() / halves.width);
-    let read = labelled.complete(&device, &labels, labelled.first..labelled.width)?;
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, mnist.train.labels.len().min(limit), all);
-    let what = "squared error of right halves from left ones";
     let alone = halves.complete(&device, &without, right.clone())?;
-    report.measured = vec![
-        lower(format!("{what}, trained with halves missing"), halves.error(&completed, right.clone()), None),
-        lower(format!("{what}, trained with both"), halves.error(&alone, right.clone()), None),
-        lower("squared error of the mean right half", halves.error(&means, right), None),
-        higher("labels read off images alone, per cent", 100.0 * named(&read, &labelled, &mnist.test.labels), None),
-    ];
-    report.finish(&options.out)?;
-    draw(options, &device, &mnist.test, &halves, &completed, &labelled, &labels)
+    let mean: Vec<f32> = Rows::bytes(&halves.train, halves.width)?.mean().iter().map(|&m| m as f32).collect();
+    let means = mean.repeat(mnist.test.labels.len());
+    let read = labelled.complete(&device, &labels, labelled.first..labelled.width)?;
+    let what = "squared error of right halves from left ones";
+    run.lower(format!("{what}, trained with halves missing"), halves.error(&completed, right.clone()));
+    run.lower(format!("{what}, trained with both"), halves.error(&alone, right.clone()));
+    run.lower("squared error of the mean right half", halves.error(&means, right));
+    let found = 100.0 * named(&read, &labelled, &mnist.test.labels);
+    run.higher("labels read off images alone, per cent", found);
+    run.finish()?;
+
+    draw_halves(&run.path("halves.png"), &mnist.test, &halves, &completed)?;
+    let mut given = vec![0u8; 10 * labelled.width];
+    for (digit, row) in given.chunks_exact_mut(labelled.width).enumerate() {
+        row[labelled.first + digit * REPEATED..][..REPEATED].fill(255);
+    }
+    let drawn = labels.reconstruct(&device, Rows::bytes(&given, labelled.width)?)?;
+    let images = drawn.chunks_exact(labelled.width).flat_map(|row| &row[..labelled.first]).copied().collect();
+    let rows = [("from labels", images)];
+    Ok(picture::labelled_rows(&run.path("labels.png"), mnist.test.shape(), &rows)?)
 }
 
 /// The share of rows whose reconstructed label is theirs.
@@ -189,43 +181,22 @@ fn named(found: &[f32], pairs: &Pairs, labels: &[u8]) -> f64 {
     right.count() as f64 / labels.len() as f64
 }
 
-fn draw(
-    options: &Options,
-    device: &Device,
-    test: &Images,
-    halves: &Pairs,
-    completed: &[f32],
-    labelled: &Pairs,
-    labels: &Autoencoder,
-) -> Result<()> {
+/// Left halves of one image of each digit, what the net makes of them, and the images.
+fn draw_halves(path: &Path, test: &Images, halves: &Pairs, completed: &[f32]) -> Result<()> {
     let half = test.width / 2;
-    // Halves side by side again.
-    let join = |row: &[f32]| -> Vec<f32> {
-        let (left, right) = row.split_at(halves.first);
-        left.chunks(half).zip(right.chunks(test.width - half)).flat_map(|(l, r)| [l, r].concat()).collect()
+    let all = Rows::bytes(&halves.test, halves.width)?.to_numbers();
+    let chosen = test.first_of_each();
+    // With right halves of these rows, side by side again.
+    let joined = |rows: &[f32]| -> Vec<f32> {
+        let mut images = Vec::new();
+        for start in chosen.iter().map(|i| i * halves.width) {
+            let left = all[start..][..halves.first].chunks(half);
+            let right = rows[start..][halves.first..halves.width].chunks(test.width - half);
+            images.extend(left.zip(right).flat_map(|(left, right)| [left, right].concat()));
+        }
+        images
     };
-    let chosen: Vec<usize> = (0..10).filter_map(|digit| test.labels.iter().position(|&label| label == digit)).collect();
-    let truth = |i: usize| -> Vec<f32> {
-        halves.test[i * halves.width..][..halves.width].iter().map(|&b| f32::from(b) / 255.0).collect()
-    };
-    let given = |i: usize| [&truth(i)[..halves.first], &vec![0.0; halves.width - halves.first]].concat();
-    let found = |i: usize| {
-        [&truth(i)[..halves.first], &completed[i * halves.width + halves.first..][..halves.width - halves.first]]
-            .concat()
-    };
-    let row = |of: &dyn Fn(usize) -> Vec<f32>| chosen.iter().map(|&i| join(&of(i))).collect::<Vec<_>>();
-    let rows = [
-        LabelledRow { label: "left halves", images: row(&given) },
-        LabelledRow { label: "completed", images: row(&found) },
-        LabelledRow { label: "test images", images: row(&truth) },
-    ];
-    labelled_rows(&options.out.join("halves.png"), test.width, &rows)?;
-    let mut alone = vec![0u8; 10 * labelled.width];
-    for (digit, row) in alone.chunks_exact_mut(labelled.width).enumerate() {
-        row[labelled.first + digit * REPEATED..][..REPEATED].fill(255);
-    }
-    let drawn = labels.reconstruct(device, Rows::bytes(&alone, labelled.width)?)?;
-    let images = drawn.chunks_exact(labelled.width).map(|row| row[..labelled.first].to_vec()).collect();
-    let rows = [LabelledRow { label: "from labels", images }];
-    Ok(labelled_rows(&options.out.join("labels.png"), test.width, &rows)?)
+    let nothing = vec![0.0; all.len()];
+    let rows = [("left halves", joined(&nothing)), ("completed", joined(completed)), ("test images", joined(&all))];
+    Ok(picture::labelled_rows(path, test.shape(), &rows)?)
 }

@@ -9,16 +9,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Measured, Member, Report, draw_filters, higher, lower, pictures};
 use strait::models::Annealing;
-use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{Terminal, stopping};
-use strait::train::{Chain, FineTuned};
-use strait::{Rbm, data};
 
 /// Fantasies of a kind that are drawn.
 const DRAWN: usize = 12;
@@ -27,7 +22,7 @@ const DRAWN: usize = 12;
 #[command(about = "Trains restricted Boltzmann machines on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// Hidden units of the machine whose likelihood is summed
     #[arg(long)]
     small: Option<usize>,
@@ -39,7 +34,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// Hidden units of the machine that is summed, at most 25.
@@ -73,22 +68,39 @@ impl Default for Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::Pretrain(&mut self.training)
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training, &mut self.summed]
+    }
+}
+
+impl Recipe {
+    fn check(&self) -> Result<()> {
+        Pretrain { chain: self.tempered(), ..self.summed.clone() }.check()?;
+        if self.temperatures == 0 {
+            bail!("--temperatures 0: there must be at least one");
+        }
+        let binary = |of: &Pretrain| (of.visible, of.code) == (Units::Bernoulli, Units::Bernoulli);
+        if !binary(&self.summed) || !binary(&self.training) {
+            bail!("the recipe has machines of real-valued units, but likelihoods are those of binary ones");
+        }
+        if !(1..=25).contains(&self.small) {
+            bail!("--small {}: a machine of 1 to 25 hidden units can be summed", self.small);
+        }
+        Ok(())
     }
 
-    fn set_precision(&mut self, precision: Precision) {
-        (self.summed.precision, self.training.precision) = (precision, precision);
+    fn tempered(&self) -> Chain {
+        Chain::Tempered { chains: self.temperatures_of_chains, hottest: self.hottest }
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 /// Pixels that are on or off.
-fn binary(images: &data::Images, count: usize) -> Vec<u8> {
+fn binary(images: &Images, count: usize) -> Vec<u8> {
     let size = images.width * images.height;
     images.pixels[..count * size].iter().map(|&pixel| if pixel > 127 { 255 } else { 0 }).collect()
 }
@@ -98,115 +110,69 @@ fn run(options: &Options) -> Result<()> {
     recipe.code = options.member.code.unwrap_or(recipe.code);
     recipe.small = options.small.unwrap_or(recipe.small);
     recipe.temperatures = options.temperatures.unwrap_or(recipe.temperatures);
-    if let Some(epochs) = options.member.common.epochs {
-        recipe.summed.epochs = epochs;
-    }
-    recipe.summed.seed = options.member.common.seed.unwrap_or(recipe.summed.seed);
-    recipe.summed.check().context("the recipe of the machine that is summed")?;
-    let tempered = Chain::Tempered { chains: recipe.temperatures_of_chains, hottest: recipe.hottest };
-    Pretrain { chain: tempered, ..recipe.summed.clone() }.check()?;
-    if recipe.temperatures == 0 {
-        bail!("--temperatures 0: there must be at least one");
-    }
-    if [&recipe.summed, &recipe.training]
-        .iter()
-        .any(|recipe| recipe.visible != Units::Bernoulli || recipe.code != Units::Bernoulli)
-    {
-        bail!("the recipe has machines of real-valued units, but likelihoods are those of binary ones");
-    }
-    if !(1..=25).contains(&recipe.small) {
-        bail!("--small {}: a machine of 1 to 25 hidden units can be summed", recipe.small);
-    }
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (images, test) = options.member.common.rows(&mnist);
-    strait::models::check_sizes(&[images.width, recipe.code])?;
+    recipe.check()?;
+    let mnist = options.member.mnist()?;
+    let (images, test) = options.member.rows(&mnist);
+    models::check_sizes(&[images.width, recipe.code])?;
     let [pixels, test_pixels] = [binary(&mnist.train, images.count), binary(&mnist.test, test.count)];
     let (rows, test) = (Rows::bytes(&pixels, images.width)?, Rows::bytes(&test_pixels, images.width)?);
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, rows.count)?;
 
-    let mut terminal = Terminal::new();
-    let mut seconds = 0.0;
-    let mut train = |recipe: &Pretrain, hidden: usize| -> Result<Option<Rbm>> {
-        let trained = recipe
-            .run(&device, &[rows.width, hidden], rows)?
-            .held_out(test)?
-            .observe(|event| terminal.show(event))
-            .train()?;
-        seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
-        Ok(trained.stack.rbms.into_iter().next())
-    };
-    let annealing = Annealing { temperatures: recipe.temperatures, seed: recipe.training.seed, ..Annealing::default() };
-    let mut measured: Vec<Measured> = Vec::new();
+    let (temperatures, seed) = (recipe.temperatures, recipe.training.seed);
+    let annealing = Annealing { temperatures, seed, ..Annealing::default() };
     for (name, chain) in [
         ("CD-1", Chain::Data),
         ("PCD-1", Chain::Persistent),
         ("FPCD-1", Chain::FastPersistent { rate: recipe.summed.rate }),
-        ("tempered", tempered),
+        ("tempered", recipe.tempered()),
     ] {
         if stopping() {
             break;
         }
         println!("\n{name}, {} hidden units", recipe.small);
-        let trained = train(&Pretrain { chain, ..recipe.summed.clone() }, recipe.small)?;
-        let Some(rbm) = trained.filter(|_| !stopping()) else { break };
+        let training = Pretrain { chain, ..recipe.summed.clone() };
+        let stack = run.pretrain(&training, &[rows.width, recipe.small], rows, Some(test))?;
+        let Some(rbm) = stack.rbms.first().filter(|_| !stopping()) else { break };
         let exact = rbm.log_partition(&device, None)?;
         // So small a machine leaves time for more and longer chains.
-        let more = Annealing { temperatures: annealing.temperatures.saturating_mul(3), chains: 300, ..annealing };
+        let more = Annealing { temperatures: temperatures.saturating_mul(3), chains: 300, ..annealing };
         let estimate = rbm.annealed_partition(&device, rows, None, &more)?;
         let of_machine = format!("{} hidden units, {name}", recipe.small);
-        let likelihood = -mean(&rbm.free_energies(&device, test)?) - exact;
-        measured.push(higher(format!("log-likelihood of a test image in nats, {of_machine}"), likelihood, None));
-        measured.push(lower(format!("ln Z, {of_machine}"), exact, None));
+        let likelihood = -models::mean(&rbm.free_energies(&device, test)?) - exact;
+        run.higher(format!("log-likelihood of a test image in nats, {of_machine}"), likelihood);
+        run.lower(format!("ln Z, {of_machine}"), exact);
         let off = (estimate.log - exact).abs();
-        measured.push(lower(format!("how far annealed importance sampling is off, {of_machine}"), off, None));
+        run.lower(format!("how far annealed importance sampling is off, {of_machine}"), off);
         let error = estimate.high - estimate.log;
-        measured.push(lower(format!("three standard errors of that, upwards, {of_machine}"), error, None));
+        run.lower(format!("three standard errors of that, upwards, {of_machine}"), error);
     }
-    let large = if stopping() {
-        None
-    } else {
+    if !stopping() {
         println!("\n{} hidden units", recipe.code);
-        train(&recipe.training, recipe.code)?
-    };
-    if let Some(rbm) = large.as_ref().filter(|_| !stopping()) {
-        let of_machine = format!("{} hidden units", recipe.code);
-        let estimate = rbm.annealed_partition(&device, rows, None, &annealing)?;
-        let [known, unknown] = [rows.first(test.count), test].map(|rows| rbm.free_energies(&device, rows));
-        let (known, unknown) = (mean(&known?), mean(&unknown?));
-        let what = format!("log-likelihood of a test image in nats, estimated, {of_machine}");
-        measured.push(higher(what, -unknown - estimate.log, None));
-        let error = estimate.high - estimate.log;
-        measured.push(lower(format!("three standard errors of ln Z, upwards, {of_machine}"), error, None));
-        measured.push(lower(
-            format!("free energy of test images over that of training images, {of_machine}"),
-            unknown - known,
-            None,
-        ));
-        let pseudo = rbm.pseudo_log_likelihood(&device, test, recipe.training.seed)?;
-        measured.push(higher(format!("pseudo-log-likelihood of a test image in nats, {of_machine}"), pseudo, None));
-        rbm.save(options.out.join("model.safetensors"))?;
-        draw(options, &device, rbm, test, mnist.test.width, recipe.training.seed)?;
+        let stack = run.pretrain(&recipe.training, &[rows.width, recipe.code], rows, Some(test))?;
+        if let Some(rbm) = stack.rbms.first().filter(|_| !stopping()) {
+            let of_machine = format!("{} hidden units", recipe.code);
+            let estimate = rbm.annealed_partition(&device, rows, None, &annealing)?;
+            let known = models::mean(&rbm.free_energies(&device, rows.first(test.count))?);
+            let unknown = models::mean(&rbm.free_energies(&device, test)?);
+            let what = format!("log-likelihood of a test image in nats, estimated, {of_machine}");
+            run.higher(what, -unknown - estimate.log);
+            let error = estimate.high - estimate.log;
+            run.lower(format!("three standard errors of ln Z, upwards, {of_machine}"), error);
+            let what = format!("free energy of test images over that of training images, {of_machine}");
+            run.lower(what, unknown - known);
+            let pseudo = rbm.pseudo_log_likelihood(&device, test, seed)?;
+            run.higher(format!("pseudo-log-likelihood of a test image in nats, {of_machine}"), pseudo);
+            rbm.save(run.path("model.safetensors"))?;
+            picture::encoder_filters(&run.path("filters.png"), &rbm.up(), mnist.test.width)?;
+            // What becomes of test images in chains of Gibbs sampling.
+            let starts = test.first(DRAWN);
+            let mut drawn = vec![("test images".to_owned(), starts.to_numbers())];
+            for steps in [1, 10, 100, 1000, 10_000] {
+                let label = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
+                drawn.push((label, rbm.fantasies(&device, starts, steps, seed)?));
+            }
+            picture::labelled_rows(&run.path("fantasies.png"), mnist.test.shape(), &drawn)?;
+        }
     }
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, rows.count, FineTuned::default());
-    (report.seconds_train, report.stopped) = (seconds, stopping());
-    report.measured = measured;
-    report.finish(&options.out)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// The weights of hidden units, and what becomes of test images in chains of Gibbs sampling.
-fn draw(options: &Options, device: &Device, rbm: &Rbm, test: Rows<'_>, width: usize, seed: u64) -> Result<()> {
-    draw_filters(&options.out.join("filters.png"), &rbm.up(), width)?;
-    let starts = test.first(DRAWN);
-    let mut rows = vec![LabelledRow { label: "test images", images: pictures(&starts.to_numbers(), test.width) }];
-    for (label, steps) in
-        [("1 step", 1), ("10 steps", 10), ("100 steps", 100), ("1000 steps", 1000), ("10000 steps", 10_000)]
-    {
-        let fantasies = rbm.fantasies(device, starts, steps, seed)?;
-        rows.push(LabelledRow { label, images: pictures(&fantasies, test.width) });
-    }
-    Ok(labelled_rows(&options.out.join("fantasies.png"), width, &rows)?)
+    Ok(run.finish()?)
 }

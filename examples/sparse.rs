@@ -4,25 +4,19 @@
 //!
 //!     cargo run --release --example sparse
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Measured, Member, Report, higher, lower, train};
-use strait::models::{nearest, vote};
-use strait::picture::filters;
 use strait::prelude::*;
-use strait::terminal::stopping;
-use strait::train::FineTuned;
-use strait::{Inference, PredictiveSparse};
 
 #[derive(Parser)]
 #[command(about = "Trains sparse autoencoders on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// How many units of a k-sparse code are not 0
     #[arg(long)]
     top_k: Option<usize>,
@@ -31,7 +25,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The size of the code.
@@ -81,107 +75,83 @@ impl Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
     recipe.code = options.member.code.unwrap_or(recipe.code);
     recipe.top_k = options.top_k.unwrap_or(recipe.top_k);
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (training, test) = options.member.common.rows(&mnist);
+    let mnist = options.member.mnist()?;
+    let (training, test) = options.member.rows(&mnist);
     let net = |kind: &Kind| -> Result<Autoencoder> {
         let mut net = Autoencoder::glorot(&[training.width, recipe.code], recipe.training.seed)?;
         net.layers[0].activation = kind.units;
-        net.top_k = kind.top_k;
-        net.penalty = kind.penalty;
+        (net.top_k, net.penalty) = (kind.top_k, kind.penalty);
         recipe.training.check_for(&net)?;
         Ok(net)
     };
     let nets = recipe.kinds().into_iter().map(|kind| Ok((net(&kind)?, kind))).collect::<Result<Vec<_>>>()?;
     let mut predictive = PredictiveSparse::new(training.width, recipe.code, recipe.inference, recipe.training.seed)?;
-    let learn = |recipe: &Recipe| FineTune { objective: Objective::SquaredError, ..recipe.training.clone() };
-    learn(&recipe).check_for(&predictive)?;
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let by_squares = |recipe: &Recipe| FineTune { objective: Objective::SquaredError, ..recipe.training.clone() };
+    by_squares(&recipe).check_for(&predictive)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
 
-    let (mut all, mut measured) = (FineTuned::default(), Vec::new());
-    let mut keep = |tuned: FineTuned| {
-        all.stopped |= tuned.stopped;
-        all.epochs.extend(tuned.epochs);
-    };
     for (mut net, kind) in nets {
         if stopping() {
             break;
         }
         println!("\n{}", kind.name);
-        keep(train(&device, &recipe.training, &mut net, training, test)?);
-        let wanted = matches!(kind.penalty, Some(Penalty::Sparsity { .. })).then_some(recipe.target);
-        measured.extend(Trained { name: kind.name, net: &net, wanted }.measure(&device, &mnist, training, &recipe)?);
-        draw_atoms(&options.out.join(kind.file), &net, mnist.test.width)?;
-        net.save(options.out.join(format!("{}.safetensors", kind.name)))?;
+        run.train(&recipe.training, &mut net, training, test)?;
+        measure(&mut run, &device, &recipe, &mnist, kind.name, &net)?;
+        picture::decoder_filters(&run.path(kind.file), &net.layers[1], mnist.test.width)?;
+        net.save(run.path(format!("{}.safetensors", kind.name)))?;
     }
     if !stopping() {
-        let name = "predictive";
-        println!("\n{name}");
-        keep(train(&device, &learn(&recipe), &mut predictive, training, test)?);
+        println!("\npredictive");
+        run.train(&by_squares(&recipe), &mut predictive, training, test)?;
         let net = &predictive.net;
-        measured.extend(Trained { name, net, wanted: None }.measure(&device, &mnist, training, &recipe)?);
+        measure(&mut run, &device, &recipe, &mnist, "predictive", net)?;
         let (codes, foretold) = (predictive.infer(&device, test)?, net.encode(&device, test)?);
         let decoded = net.decode(&device, Rows::numbers(&codes, recipe.code)?)?;
-        let squares = |xs: &[f32], ys: &[f32]| xs.iter().zip(ys).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
-        let error = squares(&decoded, &test.to_numbers()) / test.count as f64;
-        measured.push(lower("squared error per test image, predictive, from codes by inference", error, None));
+        let error = models::squared_error(&decoded, &test.to_numbers()) / test.count as f64;
+        run.lower("squared error per test image, predictive, from codes by inference", error);
         let active = codes.iter().filter(|&&z| z != 0.0).count() as f64 / test.count as f64;
-        measured.push(lower("numbers of a code by inference that are not 0, predictive", active, None));
-        let share = 100.0 * (1.0 - squares(&codes, &foretold) / squares(&codes, &vec![0.0; codes.len()]));
-        measured.push(higher("what the encoder foretells of these codes' squares, per cent", share, None));
-        draw_atoms(&options.out.join("filters-predictive.png"), net, mnist.test.width)?;
-        net.save(options.out.join("predictive.safetensors"))?;
+        run.lower("numbers of a code by inference that are not 0, predictive", active);
+        let squares = models::squared_error(&codes, &vec![0.0; codes.len()]);
+        let share = 100.0 * (1.0 - models::squared_error(&codes, &foretold) / squares);
+        run.higher("what the encoder foretells of these codes' squares, per cent", share);
+        picture::decoder_filters(&run.path("filters-predictive.png"), &net.layers[1], mnist.test.width)?;
+        net.save(run.path("predictive.safetensors"))?;
     }
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, all);
-    report.measured = measured;
-    report.finish(&options.out)
+    Ok(run.finish()?)
 }
 
-/// A net that was trained.
-struct Trained<'a> {
-    name: &'a str,
-    net: &'a Autoencoder,
-    /// The mean output that its units shall have.
-    wanted: Option<f32>,
-}
-
-impl Trained<'_> {
-    fn measure(&self, device: &Device, mnist: &Mnist, training: Rows<'_>, recipe: &Recipe) -> Result<Vec<Measured>> {
-        let Self { name, net, wanted } = *self;
-        let test = mnist.test.rows();
-        let [references, queries] = [training, test].map(|rows| net.encode(device, rows));
-        let (references, queries) = (references?, queries?);
-        let mean = queries.iter().map(|&y| f64::from(y)).sum::<f64>() / queries.len() as f64;
-        let active = queries.iter().filter(|&&y| y.abs() > 0.1).count() as f64 / test.count as f64;
-        let [references, queries] = [&references, &queries].map(|codes| Rows::numbers(codes, recipe.code));
-        let found = nearest(device, references?, queries?, recipe.neighbours)?;
-        let right = 100.0 * vote(&found, &mnist.train.labels, &mnist.test.labels)?;
-        let voted = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
-        Ok(vec![
-            lower(format!("squared error per test image, {name}"), net.error(device, test)?, None),
-            lower(format!("mean output of its units, {name}"), mean, wanted.map(f64::from)),
-            lower(format!("units of a code beyond 0.1, {name}"), active, None),
-            higher(voted, right, None),
-        ])
-    }
-}
-
-/// What the units decode to, at most 200 of them.
-fn draw_atoms(path: &Path, net: &Autoencoder, width: usize) -> Result<()> {
-    let decoder = &net.layers[1];
-    let drawn: Vec<_> = decoder.weight.chunks_exact(decoder.outputs).take(200).map(<[f32]>::to_vec).collect();
-    Ok(filters(path, width, &drawn)?)
+fn measure(
+    run: &mut Experiment<Recipe>,
+    device: &Device,
+    recipe: &Recipe,
+    mnist: &Mnist,
+    name: &str,
+    net: &Autoencoder,
+) -> Result<()> {
+    let (training, test) = (mnist.train.rows().first(run.train_images), mnist.test.rows());
+    let codes = net.encode(device, test)?;
+    run.lower(format!("squared error per test image, {name}"), net.error(device, test)?);
+    let wanted = matches!(net.penalty, Some(Penalty::Sparsity { .. })).then_some(f64::from(recipe.target));
+    run.lower(format!("mean output of its units, {name}"), models::mean(&codes)).published(wanted);
+    let active = codes.iter().filter(|&&y| y.abs() > 0.1).count() as f64 / test.count as f64;
+    run.lower(format!("units of a code beyond 0.1, {name}"), active);
+    let labels: [&[u8]; 2] = [&mnist.train.labels, &mnist.test.labels];
+    let right = net.knn_accuracy(device, [training, test], labels, recipe.neighbours)?;
+    let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
+    run.higher(what, 100.0 * right);
+    Ok(())
 }

@@ -11,20 +11,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Measured, Member, Report, draw_filters, lower};
-use strait::Rbm;
-use strait::compute::philox::Stream;
-use strait::models::forward;
-use strait::picture::filters;
 use strait::prelude::*;
-use strait::terminal::{Terminal, stopping};
-use strait::train::{FineTuned, SparsityTarget};
 
 #[derive(Parser)]
 #[command(about = "Trains sparse restricted Boltzmann machines", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// A PNG file to take patches from
     #[arg(long)]
     picture: Option<PathBuf>,
@@ -36,7 +29,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// Hidden units.
@@ -70,18 +63,14 @@ impl Default for Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::Pretrain(&mut self.training)
-    }
-
-    fn set_precision(&mut self, precision: Precision) {
-        (self.training.precision, self.patch_training.precision) = (precision, precision);
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training, &mut self.patch_training]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 /// Grey values of an image.
@@ -111,27 +100,19 @@ impl Grey {
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
     recipe.code = options.member.code.unwrap_or(recipe.code);
-    if let Some(target) = options.target {
-        for sparsity in [&mut recipe.training.sparsity, &mut recipe.patch_training.sparsity].into_iter().flatten() {
-            sparsity.target = target;
-        }
+    for sparsity in [&mut recipe.training.sparsity, &mut recipe.patch_training.sparsity].into_iter().flatten() {
+        sparsity.target = options.target.unwrap_or(sparsity.target);
     }
-    if let Some(epochs) = options.member.common.epochs {
-        recipe.patch_training.epochs = epochs;
-    }
-    recipe.patch_training.seed = options.member.common.seed.unwrap_or(recipe.patch_training.seed);
-    recipe.training.check()?;
-    recipe.patch_training.check().context("the recipe of the patches")?;
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (images, _) = options.member.common.rows(&mnist);
-    strait::models::check_sizes(&[images.width, recipe.code, recipe.second, recipe.edge, recipe.patches])?;
+    let mnist = options.member.mnist()?;
+    let (images, _) = options.member.rows(&mnist);
+    models::check_sizes(&[images.width, recipe.code, recipe.second, recipe.edge, recipe.patches])?;
     if recipe.edge > 64 {
         bail!("edge = {}: patches have at most 64 x 64 pixels", recipe.edge);
     }
     let sources = match &options.picture {
         Some(path) => vec![Grey::open(path)?],
         None => {
-            let (width, height) = (mnist.train.width, mnist.train.height);
+            let [height, width] = mnist.train.shape();
             let grey = |row: &[f32]| Grey { width, height, values: row.to_vec() };
             images.first(5000).to_numbers().chunks_exact(images.width).map(grey).collect()
         }
@@ -139,7 +120,7 @@ fn run(options: &Options) -> Result<()> {
     if sources.iter().any(|source| source.width < recipe.edge || source.height < recipe.edge) {
         bail!("a picture is smaller than its patches of {} x {} pixels", recipe.edge, recipe.edge);
     }
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
     if options.picture.is_none() {
         println!("no --picture is given, so the patches are those of MNIST");
     }
@@ -148,8 +129,6 @@ fn run(options: &Options) -> Result<()> {
     let size = recipe.edge * recipe.edge;
     let raw = Rows::numbers(&patches, size)?;
     let whitened = Pca::fit(&device, raw, size)?.whiten(raw, recipe.floor)?;
-    let mut terminal = Terminal::new();
-    let (mut seconds, mut measured) = (0.0, Vec::new());
     let free = Pretrain { sparsity: None, ..recipe.training.clone() };
     let runs = [
         ("images, with the target", "filters", &recipe.training, images, mnist.train.width),
@@ -161,27 +140,24 @@ fn run(options: &Options) -> Result<()> {
             break;
         }
         println!("\n{name}");
-        let above = if name == "patches" { vec![recipe.second] } else { vec![] };
-        let sizes = [vec![rows.width, recipe.code], above].concat();
-        let trained = training.run(&device, &sizes, rows)?.observe(|event| terminal.show(event)).train()?;
-        seconds += trained.layers.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
-        let Some(rbm) = trained.stack.rbms.first() else { break };
-        let outputs = forward(&device, &[rbm.up()], None, &rows.first(10_000))?;
-        measured.extend(measure(name, rbm, &outputs, training));
-        draw_filters(&options.out.join(format!("{file}.png")), &rbm.up(), width)?;
-        trained.stack.save(options.out.join(format!("{file}.safetensors")))?;
-        if let Some(second) = trained.stack.rbms.get(1) {
-            let outputs = forward(&device, &[rbm.up(), second.up()], None, &rows.first(10_000))?;
-            let mean = outputs.iter().map(|&y| f64::from(y)).sum::<f64>() / outputs.len() as f64;
-            measured.push(lower("mean output of hidden units of the second machine, patches", mean, None));
-            let drawn: Vec<Vec<f32>> = (0..recipe.second.min(200)).map(|unit| combined(rbm, second, unit)).collect();
-            filters(&options.out.join("filters-second.png"), width, &drawn)?;
+        let above: &[usize] = if name == "patches" { &[recipe.second] } else { &[] };
+        let stack = run.pretrain(training, &[&[rows.width, recipe.code], above].concat(), rows, None)?;
+        let Some(rbm) = stack.rbms.first() else { break };
+        let outputs = models::forward(&device, &[rbm.up()], None, &rows.first(10_000))?;
+        let wanted = training.sparsity.map_or(String::new(), |sparsity| format!(" (target {})", sparsity.target));
+        run.lower(format!("mean output of hidden units{wanted}, {name}"), models::mean(&outputs));
+        run.lower(format!("pixels that a filter covers, median, {name}"), median_covered(rbm));
+        picture::encoder_filters(&run.path(format!("{file}.png")), &rbm.up(), width)?;
+        stack.save(run.path(format!("{file}.safetensors")))?;
+        if let Some(second) = stack.rbms.get(1) {
+            let outputs = models::forward(&device, &[rbm.up(), second.up()], None, &rows.first(10_000))?;
+            let what = "mean output of hidden units of the second machine, patches";
+            run.lower(what, models::mean(&outputs));
+            let drawn = (0..recipe.second).map(|unit| combined(rbm, second, unit));
+            picture::filters(&run.path("filters-second.png"), width, drawn)?;
         }
     }
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, images.count, FineTuned::default());
-    (report.seconds_train, report.stopped) = (seconds, stopping());
-    report.measured = measured;
-    report.finish(&options.out)
+    Ok(run.finish()?)
 }
 
 /// Patches of one picture or of many, each with mean 0.
@@ -218,18 +194,13 @@ fn combined(first: &Rbm, second: &Rbm, unit: usize) -> Vec<f32> {
     first.weight.chunks_exact(weights.len()).map(sum).collect()
 }
 
-fn measure(name: &str, rbm: &Rbm, outputs: &[f32], training: &Pretrain) -> [Measured; 2] {
-    let mean = outputs.iter().map(|&y| f64::from(y)).sum::<f64>() / outputs.len() as f64;
-    // How many pixels bear a filter, if all bore the same share: (Σ w²)² / Σ w⁴.
+/// How many pixels bear a filter, if all bore the same share: (Σ w²)² / Σ w⁴; the median over the hidden units.
+fn median_covered(rbm: &Rbm) -> f64 {
     let covered = |unit: usize| {
         let squares: Vec<f64> = filter(rbm, unit).iter().map(|&w| f64::from(w).powi(2)).collect();
         squares.iter().sum::<f64>().powi(2) / squares.iter().map(|x| x * x).sum::<f64>().max(f64::MIN_POSITIVE)
     };
     let mut sizes: Vec<f64> = (0..rbm.hidden_bias.len()).map(covered).collect();
     sizes.sort_by(f64::total_cmp);
-    let wanted = training.sparsity.map_or(String::new(), |sparsity| format!(" (target {})", sparsity.target));
-    [
-        lower(format!("mean output of hidden units{wanted}, {name}"), mean, None),
-        lower(format!("pixels that a filter covers, median, {name}"), sizes[sizes.len() / 2], None),
-    ]
+    sizes[sizes.len() / 2]
 }

@@ -4,19 +4,13 @@
 //!     cargo run --release --example stacked_denoising
 //!     cargo run --release --example stacked_denoising -- --recipe long
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Member, Report, draw_filters, lower, train};
-use strait::MemberRecipe;
-use strait::data::Images;
-use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::{Terminal, stopping};
-use strait::train::FineTuned;
 
 /// The digits.
 const CLASSES: usize = 10;
@@ -28,13 +22,13 @@ const DRAWN: usize = 12;
 #[command(about = "Trains a stack of denoising autoencoders and a classifier on it", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// Where the results go
     #[arg(long, default_value = "out/stacked_denoising")]
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// Whether the same net is trained from random weights as well.
@@ -54,7 +48,7 @@ impl Default for Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
+impl experiment::Recipe for Recipe {
     /// Three layers of 1000 units, with the noise on the classifier's inputs as well, which keeps it from overfitting.
     fn named(name: &str) -> Option<Self> {
         let stack = Stacked::default();
@@ -64,75 +58,62 @@ impl shared::Recipe for Recipe {
         (name == "long").then_some(Self { compare: false, stack, classifier })
     }
 
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.classifier.tuning)
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.classifier]
     }
 
-    fn set_precision(&mut self, precision: Precision) {
-        (self.stack.training.tuning.precision, self.classifier.tuning.precision) = (precision, precision);
+    fn others(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.stack]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
-    if let (Some(code), Some(last)) = (options.member.code, recipe.stack.hidden.last_mut()) {
-        *last = code;
-    }
-    let seed = &mut recipe.stack.training.tuning.seed;
-    *seed = options.member.common.seed.unwrap_or(*seed);
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (images, test) = options.member.common.rows(&mnist);
+    options.member.set_code(&mut recipe.stack.hidden);
+    let mnist = options.member.mnist()?;
+    let (images, test) = options.member.rows(&mnist);
     recipe.stack.check(images.width).context("the recipe")?;
-    let labels = &mnist.train.labels[..images.count];
-    let labelled = [Labelled::new(images, labels, CLASSES)?, Labelled::new(test, &mnist.test.labels, CLASSES)?];
-    let [labelled, labelled_test] = [labelled[0].rows(), labelled[1].rows()];
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let labelled = Labelled::new(images, &mnist.train.labels[..images.count], CLASSES)?;
+    let labelled_test = Labelled::new(test, &mnist.test.labels, CLASSES)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
 
-    let mut terminal = Terminal::new();
-    let stack = recipe.stack.run(&device, images)?.observe(|event| terminal.show(event)).train()?;
-    draw_filters(&options.out.join("filters.png"), &stack.layers[0], mnist.test.width)?;
-    let seed = recipe.classifier.tuning.seed;
+    let stack = recipe.stack.run(&device, images)?.observe(progress()).train()?;
+    run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
+    picture::encoder_filters(&run.path("filters.png"), &stack.layers[0], mnist.test.width)?;
+    let (seed, tuning) = (recipe.classifier.tuning.seed, &recipe.classifier.tuning);
     let mut net = Classifier::on(&stack.layers, CLASSES, seed)?;
     recipe.classifier.set_classifier(&mut net);
-    let mut tuned = FineTuned { stopped: true, ..FineTuned::default() };
-    let mut measured = Vec::new();
+    let error = |net: &Classifier| -> Result<f64> { Ok(100.0 * net.error_rate(&device, test, &mnist.test.labels)?) };
     if !stopping() {
-        tuned = train(&device, &recipe.classifier.tuning, &mut net, labelled, labelled_test)?;
-        let error = 100.0 * net.error_rate(&device, test, &mnist.test.labels)?;
+        run.train(tuning, &mut net, labelled.rows(), labelled_test.rows())?;
         // The published net has three layers of 1000 units.
         let published = (recipe.stack.hidden == [1000; 3] && options.member.common.limit.is_none()).then_some(1.28);
-        measured.push(lower("test images read wrongly, per cent, with the stack", error, published));
+        run.lower("test images read wrongly, per cent, with the stack", error(&net)?).published(published);
     }
-    net.save(options.out.join("model.safetensors"))?;
+    net.save(run.path("model.safetensors"))?;
     if recipe.compare && !stopping() {
-        println!("\nthe same net from random weights");
         let sizes = [&[images.width], &recipe.stack.hidden[..], &[CLASSES]].concat();
         let mut random = Classifier::glorot(&sizes, Activation::Logistic, seed)?;
         recipe.classifier.set_classifier(&mut random);
-        train(&device, &recipe.classifier.tuning, &mut random, labelled, labelled_test)?;
-        let error = 100.0 * random.error_rate(&device, test, &mnist.test.labels)?;
-        measured.push(lower("test images read wrongly, per cent, from random weights", error, None));
+        let heading = "the same net from random weights";
+        run.compare(heading, tuning, &mut random, labelled.rows(), labelled_test.rows())?;
+        run.lower("test images read wrongly, per cent, from random weights", error(&random)?);
     }
-    let mut report = Report::new(&device, recipe.classifier.tuning.precision, &recipe, images.count, tuned);
-    report.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
-    report.measured = measured;
-    report.finish(&options.out)?;
-    draw_mistakes(&options.out.join("mistakes.png"), &device, &net, &mnist.test)
-}
+    run.finish()?;
 
-/// For each digit some test images of it that are taken for others.
-fn draw_mistakes(path: &Path, device: &Device, net: &Classifier, test: &Images) -> Result<()> {
-    let (size, found) = (test.width * test.height, net.predict(device, test.rows())?);
-    let image = |i: usize| test.pixels[i * size..][..size].iter().map(|&byte| f32::from(byte) / 255.0).collect();
-    let rows = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].iter().enumerate().map(|(digit, label)| {
-        let misread = |&i: &usize| usize::from(test.labels[i]) == digit && found[i] != digit;
-        let mut images: Vec<Vec<f32>> = (0..found.len()).filter(misread).take(DRAWN).map(image).collect();
-        images.resize(DRAWN, vec![0.0; size]);
-        LabelledRow { label, images }
-    });
-    Ok(labelled_rows(path, test.width, &rows.collect::<Vec<_>>())?)
+    // For each digit some test images of it that are taken for others.
+    let found = net.predict(&device, test)?;
+    let misread = |digit: usize| {
+        let misread = |&i: &usize| usize::from(mnist.test.labels[i]) == digit && found[i] != digit;
+        let images = mnist.test.select((0..found.len()).filter(misread).take(DRAWN));
+        let mut pixels: Vec<f32> = images.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        pixels.resize(DRAWN * test.width, 0.0);
+        (digit.to_string(), pixels)
+    };
+    let rows: Vec<_> = (0..CLASSES).map(misread).collect();
+    Ok(picture::labelled_rows(&run.path("mistakes.png"), mnist.test.shape(), &rows)?)
 }

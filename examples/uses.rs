@@ -5,26 +5,21 @@
 //!     cargo run --release --example uses -- --model out/hinton2006/model.safetensors
 //!     cargo run --release --example uses
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Measured, Member, Report, higher, lower, train};
-use strait::data::Images;
 use strait::hinton2006::SIZES;
-use strait::models::{BinaryCodes, area_under_roc, medians, nearest, retrieval, threshold, vote};
-use strait::picture::{LabelledRow, labelled_rows};
+use strait::models::{BinaryCodes, area_under_roc, medians, threshold};
 use strait::prelude::*;
-use strait::terminal::{Terminal, stopping};
-use strait::train::FineTuned;
 
 #[derive(Parser)]
 #[command(about = "Uses the codes of a deep autoencoder", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// A net that strait has saved; without it one is trained
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -36,7 +31,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The sizes of the hidden layers of the net that is trained, the code last.
@@ -67,178 +62,148 @@ impl Default for Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training)
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training]
     }
 
-    fn set_precision(&mut self, precision: Precision) {
-        self.training.precision = precision;
-        self.pretrain.precision = precision;
+    fn others(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.pretrain]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
     recipe.pretrain.seed = recipe.training.seed;
     recipe.normal = options.normal.unwrap_or(recipe.normal);
-    if let Some(code) = options.member.code {
-        recipe.hidden.pop();
-        recipe.hidden.push(code);
-    }
-    recipe.pretrain.check()?;
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (training, test) = options.member.common.rows(&mnist);
+    options.member.set_code(&mut recipe.hidden);
+    let mnist = options.member.mnist()?;
+    let (training, test) = options.member.rows(&mnist);
     let given = options.model.as_ref().map(Autoencoder::load).transpose()?.map(|(net, _)| net);
-    let sizes: Vec<usize> = std::iter::once(training.width).chain(recipe.hidden.iter().copied()).collect();
-    strait::models::check_sizes(&sizes)?;
+    let sizes = [&[training.width], &recipe.hidden[..]].concat();
+    models::check_sizes(&sizes)?;
     if let Some(width) = given.as_ref().map(|net| net.sizes()[0]).filter(|&width| width != training.width) {
         bail!("--model: the net takes {width} values, but the images have {} pixels", training.width);
     }
-    let normal = chosen(&mnist.train, training.count, |label| label == recipe.normal);
-    if normal.len() < 4 * training.width {
+    let normal = (0..training.count).filter(|&i| mnist.train.labels[i] == recipe.normal);
+    let normal = mnist.train.select(normal);
+    if normal.labels.len() < 4 {
         bail!("--normal {}: there are fewer than 4 training images of this digit", recipe.normal);
     }
-    let device = options.member.begin(&options.out, &mut recipe)?;
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
 
-    let (net, tuned) = match given {
-        Some(net) => (net, FineTuned::default()),
+    let net = match given {
+        Some(net) => net,
         None => {
-            let mut terminal = Terminal::new();
-            let pretrained =
-                recipe.pretrain.run(&device, &sizes, training)?.observe(|event| terminal.show(event)).train()?;
-            let mut net = pretrained.stack.unroll();
-            let tuned = match pretrained.stopped {
-                true => FineTuned { stopped: true, ..FineTuned::default() },
-                false => train(&device, &recipe.training, &mut net, training, test)?,
-            };
-            net.save(options.out.join("model.safetensors"))?;
-            (net, tuned)
+            let mut net = run.pretrain(&recipe.pretrain, &sizes, training, None)?.unroll();
+            run.train(&recipe.training, &mut net, training, test)?;
+            net.save(run.path("model.safetensors"))?;
+            net
         }
     };
-    let mut report = Report::new(&device, recipe.training.precision, &recipe, training.count, tuned);
     if !stopping() {
-        let codes = search(&device, &recipe, &net, training, &mnist, &mut report.measured)?;
-        draw_neighbours(options, &codes, &mnist)?;
+        let found = search(&mut run, &device, &recipe, &net, &mnist)?;
+        draw_neighbours(&run.path("neighbours.png"), &found, &mnist)?;
     }
     if !stopping() {
-        report.measured.extend(anomalies(&device, &recipe, &normal, &mnist.test, options)?);
+        anomalies(&mut run, &device, &recipe, normal.rows(), &mnist.test)?;
     }
-    report.finish(&options.out)
-}
-
-/// The pixels of the first images whose labels are wanted.
-fn chosen(images: &Images, first: usize, wanted: impl Fn(u8) -> bool) -> Vec<u8> {
-    let size = images.width * images.height;
-    let pairs = images.pixels.chunks_exact(size).zip(&images.labels).take(first);
-    pairs.filter(|(_, label)| wanted(**label)).flat_map(|(image, _)| image).copied().collect()
+    Ok(run.finish()?)
 }
 
 /// Neighbours by the net's codes, by those of PCA, by pixels and by bits; gives those by the codes.
 fn search(
+    run: &mut Experiment<Recipe>,
     device: &Device,
     recipe: &Recipe,
     net: &Autoencoder,
-    training: Rows<'_>,
     mnist: &Mnist,
-    measured: &mut Vec<Measured>,
 ) -> Result<Vec<Vec<u32>>> {
-    let (test, size) = (mnist.test.rows(), net.code_size());
+    let (training, test, size) = (mnist.train.rows().first(run.train_images), mnist.test.rows(), net.code_size());
     let (train_labels, test_labels) = (&mnist.train.labels, &mnist.test.labels);
     let pca = Pca::fit(device, training, size)?;
     let narrow = |rows| -> Result<Vec<f32>> { Ok(pca.encode(rows)?.concat().iter().map(|&z| z as f32).collect()) };
     let ours = [net.encode(device, training)?, net.encode(device, test)?];
     let theirs = [narrow(training)?, narrow(test)?];
     let retrieved = recipe.retrieved.clamp(recipe.neighbours, training.count);
-    let mut add = |name: &str, found: &[Vec<u32>], knn: Option<f64>, published: Option<f64>| -> Result<()> {
-        if let Some(right) = knn {
-            let what = format!("test digits that {} neighbours name, per cent, by {name}", recipe.neighbours);
-            measured.push(higher(what, 100.0 * right, published));
-        }
-        let (precision, recall) = retrieval(found, train_labels, test_labels)?;
-        let what = format!("of {retrieved} images found have the digit, per cent, by {name}");
-        measured.push(higher(what, 100.0 * precision, None));
-        measured.push(higher(
-            format!("of all images of the digit are found, per cent, by {name}"),
-            100.0 * recall,
-            None,
-        ));
+    let report = |run: &mut Experiment<Recipe>, name: &str, found: &[Vec<u32>]| -> Result<()> {
+        let (precision, recall) = models::retrieval(found, train_labels, test_labels)?;
+        run.higher(format!("of {retrieved} images found have the digit, per cent, by {name}"), 100.0 * precision);
+        run.higher(format!("of all images of the digit are found, per cent, by {name}"), 100.0 * recall);
         Ok(())
     };
-    let mut codes = Vec::new();
+    let whole = size == 30 && recipe.neighbours == 5 && training.count == 60_000;
+    let mut by_codes = Vec::new();
     // What a PyTorch transcription of the paper's net, and PCA and pixels in double precision, give.
-    for (name, published) in [("codes", Some(97.67)), ("PCA", Some(97.57)), ("pixels", Some(96.93))] {
+    for (name, published) in [("codes", 97.67), ("PCA", 97.57), ("pixels", 96.93)] {
         let [references, queries] = match name {
             "codes" => [Rows::numbers(&ours[0], size)?, Rows::numbers(&ours[1], size)?],
             "PCA" => [Rows::numbers(&theirs[0], size)?, Rows::numbers(&theirs[1], size)?],
             _ => [training, test],
         };
-        let found = nearest(device, references, queries, retrieved)?;
+        let found = models::nearest(device, references, queries, retrieved)?;
         let voters: Vec<Vec<u32>> = found.iter().map(|found| found[..recipe.neighbours].to_vec()).collect();
-        let published = published.filter(|_| size == 30 && recipe.neighbours == 5 && training.count == 60_000);
-        add(name, &found, Some(vote(&voters, train_labels, test_labels)?), published)?;
+        let right = 100.0 * models::vote(&voters, train_labels, test_labels)?;
+        let what = format!("test digits that {} neighbours name, per cent, by {name}", recipe.neighbours);
+        run.higher(what, right).published(whole.then_some(published));
+        report(run, name, &found)?;
         if name == "codes" {
-            codes = found;
+            by_codes = found;
         }
     }
     for (name, [references, queries]) in [("bits of codes", &ours), ("bits of PCA", &theirs)] {
         let thresholds = medians(references, size)?;
         let [references, queries] = [references, queries].map(|codes| BinaryCodes::new(codes, &thresholds));
-        add(&format!("{size} {name}"), &references?.nearest(&queries?, retrieved)?, None, None)?;
+        report(run, &format!("{size} {name}"), &references?.nearest(&queries?, retrieved)?)?;
     }
-    Ok(codes)
+    Ok(by_codes)
 }
 
 /// A small net that knows one digit only, and how it tells the others.
 fn anomalies(
+    run: &mut Experiment<Recipe>,
     device: &Device,
     recipe: &Recipe,
-    normal: &[u8],
+    normal: Rows<'_>,
     test: &Images,
-    options: &Options,
-) -> Result<Vec<Measured>> {
-    println!("\na net that knows the digit {} only", recipe.normal);
-    let size = test.width * test.height;
-    let all = Rows::bytes(normal, size)?;
+) -> Result<()> {
     // Every fourth is held out, to choose the threshold by.
-    let held_out = all.range(all.count - all.count / 4..all.count);
-    let known = all.first(all.count - all.count / 4);
-    let mut net = Autoencoder::glorot(&[size, 128, 16], recipe.training.seed)?;
+    let (known, held_out) = (normal.count - normal.count / 4, normal.count);
+    let (known, held_out) = (normal.first(known), normal.range(known..held_out));
+    let mut net = Autoencoder::glorot(&[normal.width, 128, 16], recipe.training.seed)?;
     let training = FineTune { epochs: 4 * recipe.training.epochs, batch: 50, ..recipe.training.clone() };
-    train(device, &training, &mut net, known, held_out)?;
-    net.save(options.out.join("anomalies.safetensors"))?;
+    let heading = format!("a net that knows the digit {} only", recipe.normal);
+    run.compare(&heading, &training, &mut net, known, held_out)?;
+    net.save(run.path("anomalies.safetensors"))?;
     let limit = threshold(&net.errors(device, held_out)?, recipe.false_alarms)?;
     let scores = |wanted: bool| -> Result<Vec<f32>> {
-        let pixels = chosen(test, usize::MAX, |label| (label == recipe.normal) == wanted);
-        if pixels.is_empty() {
+        let wanted = |&i: &usize| (test.labels[i] == recipe.normal) == wanted;
+        let images = test.select((0..test.labels.len()).filter(wanted));
+        if images.labels.is_empty() {
             bail!("--normal {}: the test images must show this digit and others", recipe.normal);
         }
-        Ok(net.errors(device, Rows::bytes(&pixels, size)?)?)
+        Ok(net.errors(device, images.rows())?)
     };
     let (normal, anomalous) = (scores(true)?, scores(false)?);
     let above =
         |scores: &[f32]| 100.0 * scores.iter().filter(|&&score| score > limit).count() as f64 / scores.len() as f64;
-    Ok(vec![
-        higher("anomalies: area under the ROC curve", area_under_roc(&normal, &anomalous), None),
-        higher("anomalies above the threshold, per cent", above(&anomalous), None),
-        lower("normal test images above it, per cent", above(&normal), Some(100.0 * recipe.false_alarms)),
-    ])
+    run.higher("anomalies: area under the ROC curve", area_under_roc(&normal, &anomalous));
+    run.higher("anomalies above the threshold, per cent", above(&anomalous));
+    run.lower("normal test images above it, per cent", above(&normal)).published(100.0 * recipe.false_alarms);
+    Ok(())
 }
 
 /// One test image of each digit with the training images whose codes are nearest.
-fn draw_neighbours(options: &Options, found: &[Vec<u32>], mnist: &Mnist) -> Result<()> {
-    let size = mnist.test.width * mnist.test.height;
-    let image =
-        |images: &Images, i: usize| images.pixels[i * size..][..size].iter().map(|&b| f32::from(b) / 255.0).collect();
-    let queries = (0..10).filter_map(|digit| mnist.test.labels.iter().position(|&label| label == digit));
+fn draw_neighbours(path: &Path, found: &[Vec<u32>], mnist: &Mnist) -> Result<()> {
     let row = |query: usize| {
-        let neighbours = found[query].iter().take(12).map(|&i| image(&mnist.train, i as usize));
-        std::iter::once(image(&mnist.test, query)).chain(neighbours).collect::<Vec<Vec<f32>>>()
+        let neighbours = mnist.train.select(found[query].iter().take(12).map(|&i| i as usize));
+        let images = [mnist.test.select([query]), neighbours].map(|images| images.rows().to_numbers());
+        ("", images.concat())
     };
-    let rows: Vec<_> = queries.map(|query| LabelledRow { label: "", images: row(query) }).collect();
-    Ok(labelled_rows(&options.out.join("neighbours.png"), mnist.test.width, &rows)?)
+    let rows: Vec<_> = mnist.test.first_of_each().into_iter().map(row).collect();
+    Ok(picture::labelled_rows(path, mnist.test.shape(), &rows)?)
 }

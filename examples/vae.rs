@@ -9,13 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use shared::{Learning, Member, Report, higher, lower, one_of_each, pictures, train};
-
-use strait::MemberRecipe;
-use strait::data::Images;
-use strait::picture::{LabelledRow, labelled_rows};
 use strait::prelude::*;
-use strait::terminal::stopping;
 
 /// The bound after 10 epochs with 400 hidden units and a code of 20 numbers, in nats for each test image.
 const PUBLISHED: f64 = -105.0;
@@ -24,7 +18,7 @@ const PUBLISHED: f64 = -105.0;
 #[command(about = "Trains a variational autoencoder on MNIST", allow_negative_numbers = true)]
 struct Options {
     #[command(flatten)]
-    member: Member,
+    member: MemberOptions,
     /// Weight of the divergence of codes from their prior
     #[arg(long)]
     kl_weight: Option<f32>,
@@ -39,7 +33,7 @@ struct Options {
     out: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 struct Recipe {
     /// The sizes of the hidden layers, the code last.
@@ -62,86 +56,62 @@ impl Default for Recipe {
     }
 }
 
-impl shared::Recipe for Recipe {
-    fn training(&mut self) -> Learning<'_> {
-        Learning::FineTune(&mut self.training.tuning)
+impl experiment::Recipe for Recipe {
+    fn trainings(&mut self) -> Vec<&mut dyn Training> {
+        vec![&mut self.training]
     }
 }
 
 fn main() -> ExitCode {
-    shared::main(|| run(&Options::parse()))
+    experiment::main(run)
 }
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe: Recipe = options.member.recipe()?;
     recipe.training.kl_weight = options.kl_weight.unwrap_or(recipe.training.kl_weight);
     recipe.samples = options.samples.unwrap_or(recipe.samples).max(1);
-    if let Some(code) = options.member.code {
-        recipe.hidden.pop();
-        recipe.hidden.push(code);
-    }
-    let mnist = Mnist::open(&options.member.common.data)?;
-    let (training, test) = options.member.common.rows(&mnist);
-    let sizes: Vec<usize> = std::iter::once(training.width).chain(recipe.hidden.iter().copied()).collect();
-    let mut vae = Vae::glorot(&sizes, Activation::Relu, recipe.training.tuning.seed)?;
-    recipe.training.set_vae(&mut vae);
-    let device = options.member.begin(&options.out, &mut recipe)?;
-
-    let tuned = train(&device, &recipe.training.tuning, &mut vae, training, test)?;
-    vae.save(options.out.join("model.safetensors"))?;
+    options.member.set_code(&mut recipe.hidden);
+    let mnist = options.member.mnist()?;
+    let (training, test) = options.member.rows(&mnist);
     let seed = recipe.training.tuning.seed;
+    let sizes = [&[training.width], &recipe.hidden[..]].concat();
+    let mut vae = Vae::glorot(&sizes, Activation::Relu, seed)?;
+    recipe.training.set_vae(&mut vae);
+    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+
+    run.train(&recipe.training.tuning, &mut vae, training, test)?;
+    vae.save(run.path("model.safetensors"))?;
     let elbo = vae.elbo(&device, test, seed)?;
-    let mut report = Report::new(&device, recipe.training.tuning.precision, &recipe, training.count, tuned);
-    report.measured = vec![
-        higher("evidence lower bound, nats for each test image", elbo.total(), Some(PUBLISHED)),
-        higher("its reconstruction, ln p(x|z)", elbo.reconstruction, None),
-        lower("its divergence of q(z|x) from p(z)", elbo.divergence, None),
-    ];
+    run.higher("evidence lower bound, nats for each test image", elbo.total()).published(PUBLISHED);
+    run.higher("its reconstruction, ln p(x|z)", elbo.reconstruction);
+    run.lower("its divergence of q(z|x) from p(z)", elbo.divergence);
     if !stopping() {
-        let likelihoods = vae.log_likelihood(&device, test, recipe.samples, seed)?;
-        let mean = likelihoods.iter().sum::<f64>() / likelihoods.len() as f64;
-        report.measured.push(higher(format!("ln p(x) from {} codes for each image", recipe.samples), mean, None));
+        let mean = models::mean(&vae.log_likelihood(&device, test, recipe.samples, seed)?);
+        run.higher(format!("ln p(x) from {} codes for each image", recipe.samples), mean);
     }
-    report.finish(&options.out)?;
-    draw_reconstructions(&options.out.join("reconstructions.png"), &device, &vae, &mnist.test)?;
-    draw_samples(&options.out.join("samples.png"), &device, &vae, mnist.test.width, seed)?;
+    run.finish()?;
+
+    let digits = mnist.test.one_of_each();
+    let codes = vae.encode(&device, digits.rows())?;
+    let from_means = vae.decode(&device, Rows::numbers(&codes, vae.code_size())?)?;
+    let rows = [("test images", digits.rows().to_numbers()), ("from means", from_means)];
+    picture::labelled_rows(&run.path("reconstructions.png"), digits.shape(), &rows)?;
+    draw_square(&run.path("samples.png"), &digits, &vae.sample(&device, 12 * 12, seed)?, 12)?;
     if options.map && !stopping() {
-        println!("\na model with a code of two numbers");
-        let sizes: Vec<usize> = sizes[..sizes.len() - 1].iter().copied().chain([2]).collect();
+        let sizes = [&sizes[..sizes.len() - 1], &[2]].concat();
         let mut vae = Vae::glorot(&sizes, Activation::Relu, seed)?;
-        train(&device, &recipe.training.tuning, &mut vae, training, test)?;
-        draw_plane(&options.out.join("plane.png"), &device, &vae, mnist.test.width)?;
+        run.compare("a model with a code of two numbers", &recipe.training.tuning, &mut vae, training, test)?;
+        // What codes of two numbers from −2 to 2 stand for.
+        let place = |i: usize| 4.0 * i as f32 / 19.0 - 2.0;
+        let codes: Vec<f32> = (0..20 * 20).flat_map(|i| [place(i % 20), -place(i / 20)]).collect();
+        draw_square(&run.path("plane.png"), &digits, &vae.decode(&device, Rows::numbers(&codes, 2)?)?, 20)?;
     }
     Ok(())
 }
 
-fn draw_reconstructions(path: &Path, device: &Device, vae: &Vae, test: &Images) -> Result<()> {
-    let (pixels, size) = (one_of_each(test), test.width * test.height);
-    let rows = Rows::bytes(&pixels, size)?;
-    let codes = vae.encode(device, rows)?;
-    let reconstructions = vae.decode(device, Rows::numbers(&codes, vae.code_size())?)?;
-    let rows = [
-        LabelledRow { label: "test images", images: pictures(&rows.to_numbers(), size) },
-        LabelledRow { label: "from means", images: pictures(&reconstructions, size) },
-    ];
-    Ok(labelled_rows(path, test.width, &rows)?)
-}
-
-/// Digits that the model makes up.
-fn draw_samples(path: &Path, device: &Device, vae: &Vae, width: usize, seed: u64) -> Result<()> {
-    const SIDE: usize = 12;
-    let size = vae.layers[0].inputs;
-    let drawn = pictures(&vae.sample(device, SIDE * SIDE, seed)?, size);
-    let rows: Vec<_> = drawn.chunks(SIDE).map(|row| LabelledRow { label: "", images: row.to_vec() }).collect();
-    Ok(labelled_rows(path, width, &rows)?)
-}
-
-/// What codes of two numbers from −2 to 2 stand for.
-fn draw_plane(path: &Path, device: &Device, vae: &Vae, width: usize) -> Result<()> {
-    const SIDE: usize = 20;
-    let place = |i: usize| 4.0 * i as f32 / (SIDE - 1) as f32 - 2.0;
-    let codes: Vec<f32> = (0..SIDE * SIDE).flat_map(|i| [place(i % SIDE), -place(i / SIDE)]).collect();
-    let drawn = pictures(&vae.decode(device, Rows::numbers(&codes, 2)?)?, vae.layers[0].inputs);
-    let rows: Vec<_> = drawn.chunks(SIDE).map(|row| LabelledRow { label: "", images: row.to_vec() }).collect();
-    Ok(labelled_rows(path, width, &rows)?)
+/// Draws images in rows of that many.
+fn draw_square(path: &Path, digits: &Images, drawn: &[f32], side: usize) -> Result<()> {
+    let [height, width] = digits.shape();
+    let rows: Vec<_> = drawn.chunks(side * height * width).map(|row| ("", row.to_vec())).collect();
+    Ok(picture::labelled_rows(path, [height, width], &rows)?)
 }

@@ -22,9 +22,16 @@
 
 pub mod corpus;
 pub mod curves;
+#[cfg(feature = "experiment")]
+pub mod experiment;
+#[cfg(feature = "pictures")]
+pub mod faces;
 pub mod hinton2006;
 #[cfg(feature = "pictures")]
 pub mod picture;
+#[cfg(feature = "plots")]
+pub mod plot;
+pub mod tastes;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
@@ -47,9 +54,22 @@ pub use strait_train::{
 
 /// What most programs want in scope.
 pub mod prelude {
+    #[cfg(feature = "experiment")]
+    pub use crate::experiment::{self, Experiment, MemberOptions, Training};
+    #[cfg(feature = "pictures")]
+    pub use crate::picture;
+    #[cfg(feature = "plots")]
+    pub use crate::plot;
+    #[cfg(feature = "terminal")]
+    pub use crate::terminal::{progress, stopping};
+
+    pub use crate::compute::philox::Stream;
+    pub use crate::data::{Documents, Images, Ratings, Table};
+    pub use crate::models;
+    pub use crate::train::{Chain, ImageShift, SparsityTarget};
     pub use crate::{
-        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Labelled, Mnist, Model, Noise,
-        Objective, Optimizer, Pca, Penalty, Precision, Pretrain, Rows, SaveOptions, Schedule, Stack, Stacked, Units,
-        UpDown, Vae,
+        Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Groups, Inference, KSparse, Labelled,
+        Member, MemberRecipe, Missing, Mnist, Model, Noise, Objective, Optimizer, Pca, Penalty, Precision,
+        PredictiveSparse, Pretrain, Rbm, Rows, SaveOptions, Schedule, Stack, Stacked, Units, UpDown, Vae,
     };
 }

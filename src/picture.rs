@@ -5,6 +5,7 @@ use std::path::Path;
 use font8x8::{BASIC_FONTS, UnicodeFonts};
 use image::{ImageFormat, Rgb, RgbImage};
 
+use crate::Affine;
 use crate::models::{Error, Result, write_atomically};
 
 /// Red, green and blue.
@@ -86,50 +87,54 @@ fn ink(value: f32) -> Colour {
     [255 - (value.clamp(0.0, 1.0) * 255.0).round() as u8; 3]
 }
 
-/// A row of images with its label.
-pub struct LabelledRow<'a> {
-    /// What the images are.
-    pub label: &'a str,
-    /// The images, each row-major with values from 0 to 1.
-    pub images: Vec<Vec<f32>>,
-}
-
-/// Draws rows of images below each other, each with its label on the left.
+/// Draws rows of images below each other, each with its label on the left. A row holds the pixels of its images one after the other,
+/// row-major with values from 0 to 1; all are of this height and width.
+///
+/// ```
+/// let path = std::env::temp_dir().join(format!("strait-rows-{}.png", std::process::id()));
+/// let (images, found) = (vec![0.0, 1.0, 1.0, 0.0], vec![0.1, 0.9, 0.8, 0.0]);
+/// strait::picture::labelled_rows(&path, [1, 2], &[("images", images), ("found", found)])?;
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn labelled_rows(path: &Path, width: usize, rows: &[LabelledRow<'_>]) -> Result<()> {
+pub fn labelled_rows(path: &Path, [height, width]: [usize; 2], rows: &[(impl AsRef<str>, Vec<f32>)]) -> Result<()> {
     const MARGIN: usize = 12;
     const TEXT: usize = 2;
-    let pixels = rows.first().and_then(|row| row.images.first()).map_or(1, Vec::len);
-    let height = pixels.div_ceil(width.max(1));
-    let scale = (84 / width.max(height)).max(1);
+    let size = (height * width).max(1);
+    let scale = (84 / width.max(height).max(1)).max(1);
     let (cell_x, cell_y) = (width * scale + 6, height * scale + 6);
-    let left = MARGIN + 8 * TEXT * rows.iter().map(|row| row.label.chars().count()).max().unwrap_or(0) + MARGIN;
-    let columns = rows.iter().map(|row| row.images.len()).max().unwrap_or(0);
+    let longest = rows.iter().map(|(label, _)| label.as_ref().chars().count()).max().unwrap_or(0);
+    let left = MARGIN + 8 * TEXT * longest + MARGIN;
+    let columns = rows.iter().map(|(_, images)| images.len() / size).max().unwrap_or(0);
     let mut sheet = Sheet::new(left + columns * cell_x + MARGIN, 2 * MARGIN + rows.len() * cell_y);
-    for (r, row) in rows.iter().enumerate() {
+    for (r, (label, images)) in rows.iter().enumerate() {
         let y = MARGIN + r * cell_y;
-        sheet.text(MARGIN, y + (height * scale).saturating_sub(8 * TEXT) / 2, TEXT, row.label, BLACK);
-        for (c, image) in row.images.iter().enumerate() {
+        sheet.text(MARGIN, y + (height * scale).saturating_sub(8 * TEXT) / 2, TEXT, label.as_ref(), BLACK);
+        for (c, image) in images.chunks_exact(size).enumerate() {
             sheet.image(left + c * cell_x, y, scale, width, image, ink);
         }
     }
     sheet.save(path)
 }
 
-/// Draws filters in a grid: negative weights blue, positive ones red, each scaled to its own largest weight.
+/// Draws filters of this width in a grid, at most 200 of them: negative weights blue, positive ones red, each scaled to its own
+/// largest weight.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn filters(path: &Path, width: usize, filters: &[Vec<f32>]) -> Result<()> {
+pub fn filters(path: &Path, width: usize, filters: impl IntoIterator<Item: AsRef<[f32]>>) -> Result<()> {
     const COLUMNS: usize = 20;
-    let height = filters.first().map_or(1, |filter| filter.len().div_ceil(width.max(1)));
+    const MOST: usize = 200;
+    let filters: Vec<_> = filters.into_iter().take(MOST).collect();
+    let height = filters.first().map_or(1, |filter| filter.as_ref().len().div_ceil(width.max(1)));
     let scale = (56 / width.max(height)).max(1);
     let (cell_x, cell_y) = (width * scale + 4, height * scale + 4);
     let columns = COLUMNS.min(filters.len().max(1));
     let mut sheet = Sheet::new(columns * cell_x + 8, filters.len().div_ceil(columns) * cell_y + 8);
-    for (i, filter) in filters.iter().enumerate() {
+    for (i, filter) in filters.iter().map(AsRef::as_ref).enumerate() {
         let largest = filter.iter().fold(f32::MIN_POSITIVE, |largest, w| largest.max(w.abs()));
         let colour = |w: f32| {
             let pale = 255 - (w.abs() / largest * 255.0) as u8;
@@ -138,6 +143,23 @@ pub fn filters(path: &Path, width: usize, filters: &[Vec<f32>]) -> Result<()> {
         sheet.image(6 + i % columns * cell_x, 6 + i / columns * cell_y, scale, width, filter, colour);
     }
     sheet.save(path)
+}
+
+/// Draws what the units of an encoder's layer respond to: their incoming weights, as [`filters`].
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn encoder_filters(path: &Path, layer: &Affine, width: usize) -> Result<()> {
+    let filter = |unit: usize| layer.weight.iter().skip(unit).step_by(layer.outputs).copied().collect::<Vec<_>>();
+    filters(path, width, (0..layer.outputs).map(filter))
+}
+
+/// Draws what the units below a decoder's layer stand for: their outgoing weights, as [`filters`].
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn decoder_filters(path: &Path, layer: &Affine, width: usize) -> Result<()> {
+    filters(path, width, layer.weight.chunks_exact(layer.outputs))
 }
 
 /// A map of two-dimensional codes.

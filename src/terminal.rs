@@ -12,7 +12,7 @@ use crate::train::Event;
 /// Whether Ctrl-C was pressed.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// From now on the first Ctrl-C makes [`Terminal::show`] break, so that a trainer ends at its next slice of work and
+/// From now on the first Ctrl-C makes [`progress`] break, so that a trainer ends at its next slice of work and
 /// hands out what it has; the second one ends the process.
 ///
 /// # Errors
@@ -30,35 +30,33 @@ pub fn stopping() -> bool {
     STOP.load(Ordering::Relaxed)
 }
 
-/// Shows the events of training.
-pub struct Terminal {
+/// Shows the events of training: an observer for a training run, which breaks after Ctrl-C, see [`stop_on_ctrl_c`].
+///
+/// ```
+/// use strait::prelude::*;
+/// use strait::terminal::progress;
+///
+/// let rows = Rows::numbers(&[0.0, 1.0, 1.0, 0.0], 2)?;
+/// let mut net = Autoencoder::glorot(&[2, 1], 1)?;
+/// FineTune::default().run(&Device::cpu()?, &mut net, rows)?.observe(progress()).train()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn progress() -> impl FnMut(&Event) -> ControlFlow<()> {
+    let (bar, started) = (ProgressBar::hidden(), Instant::now());
+    let mut terminal = Terminal { bar, stage: String::new(), started, last_error: String::new() };
+    move |event| terminal.show(event)
+}
+
+/// What is shown at the moment.
+struct Terminal {
     bar: ProgressBar,
     stage: String,
     started: Instant,
     last_error: String,
 }
 
-impl Default for Terminal {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Terminal {
-    /// A display that waits for its first event.
-    pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), stage: String::new(), started: Instant::now(), last_error: String::new() }
-    }
-
-    /// Shows an event, to be called from an observer; breaks after Ctrl-C, see [`stop_on_ctrl_c`].
-    ///
-    /// ```
-    /// use strait::train::Event;
-    /// let mut terminal = strait::terminal::Terminal::new();
-    /// let event = Event::Rows { stage: "RBM 4-2".into(), epoch: 1, epochs: 2, done: 10, rows: 100 };
-    /// assert!(terminal.show(&event).is_continue());
-    /// ```
-    pub fn show(&mut self, event: &Event) -> ControlFlow<()> {
+    fn show(&mut self, event: &Event) -> ControlFlow<()> {
         match event {
             Event::Rows { stage, epoch, epochs, done, rows } => {
                 self.begin(stage, epochs.saturating_mul(*rows));
@@ -97,7 +95,7 @@ impl Terminal {
     }
 
     /// Takes the bar away.
-    pub fn finish(&mut self) {
+    fn finish(&mut self) {
         self.bar.finish_and_clear();
         self.bar = ProgressBar::hidden();
         self.stage.clear();

@@ -16,6 +16,7 @@ mod names;
 mod ratings;
 mod rows;
 mod source;
+mod standard;
 mod table;
 
 pub use documents::Documents;
@@ -26,3 +27,4 @@ pub use matrix::Table;
 pub use mnist::{Images, Mnist};
 pub use ratings::{Rating, Ratings};
 pub use rows::{Rows, Values};
+pub use standard::Standard;

@@ -22,6 +22,41 @@ impl Images {
     pub fn rows(&self) -> Rows<'_> {
         Rows { count: self.labels.len(), width: self.height * self.width, values: crate::Values::Bytes(&self.pixels) }
     }
+
+    /// The images at these places with their labels, in this order.
+    ///
+    /// ```
+    /// use strait_data::Images;
+    /// let images = Images { height: 1, width: 2, pixels: vec![1, 2, 3, 4, 5, 6], labels: vec![7, 9, 7] };
+    /// let sevens = images.select((0..3).filter(|&i| images.labels[i] == 7));
+    /// assert_eq!((sevens.pixels, sevens.labels), (vec![1, 2, 5, 6], vec![7, 7]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no image at one of them.
+    pub fn select(&self, places: impl IntoIterator<Item = usize>) -> Self {
+        let (size, mut pixels, mut labels) = (self.height * self.width, Vec::new(), Vec::new());
+        for place in places {
+            pixels.extend_from_slice(&self.pixels[place * size..][..size]);
+            labels.push(self.labels[place]);
+        }
+        Self { pixels, labels, ..*self }
+    }
+
+    /// The places of the first image of each digit.
+    pub fn first_of_each(&self) -> Vec<usize> {
+        (0..10).filter_map(|digit| self.labels.iter().position(|&label| label == digit)).collect()
+    }
+
+    /// The first image of each digit.
+    pub fn one_of_each(&self) -> Self {
+        self.select(self.first_of_each())
+    }
+
+    /// Height and width of an image.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
 }
 
 /// A training and a test set of images.

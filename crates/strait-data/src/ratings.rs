@@ -103,6 +103,57 @@ impl Ratings {
         let (user_names, item_names) = (users.into_vec(), items.into_vec());
         Ok(Self { users: user_names.len(), items: item_names.len(), levels, entries, user_names, item_names })
     }
+
+    /// Only the ratings at these places, of the same users and items.
+    ///
+    /// # Panics
+    /// If there is no rating at one of them.
+    pub fn select(&self, places: &[u32]) -> Self {
+        let entries = places.iter().map(|&place| self.entries[place as usize]).collect();
+        Self { entries, ..self.clone() }
+    }
+
+    /// Only the ratings of the first users.
+    pub fn first_users(mut self, users: usize) -> Self {
+        self.users = self.users.min(users);
+        self.user_names.truncate(users);
+        self.entries.retain(|rating| (rating.user as usize) < users);
+        self
+    }
+
+    /// What a rating says.
+    ///
+    /// # Panics
+    /// If it has none of the levels.
+    pub fn value(&self, rating: &Rating) -> f64 {
+        self.levels[usize::from(rating.level)]
+    }
+
+    /// A row of bytes for each user, with a group of units for each item, of which that of the rating is 255: what a machine with
+    /// softmax units is trained on. Groups without a rating are 0.
+    pub fn units(&self) -> Vec<u8> {
+        let levels = self.levels.len();
+        let mut units = vec![0; self.users * self.items * levels];
+        for Rating { user, item, level } in &self.entries {
+            units[(*user as usize * self.items + *item as usize) * levels + usize::from(*level)] = 255;
+        }
+        units
+    }
+
+    /// The root mean squared error of predictions of all ratings.
+    ///
+    /// ```
+    /// use strait_data::{Rating, Ratings};
+    /// let entries = vec![Rating { user: 0, item: 0, level: 0 }, Rating { user: 1, item: 0, level: 1 }];
+    /// let (user_names, item_names) = (vec!["a".into(), "b".into()], vec!["c".into()]);
+    /// let ratings = Ratings { users: 2, items: 1, levels: vec![1.0, 5.0], entries, user_names, item_names };
+    /// assert_eq!(ratings.rmse(&[3.0, 3.0]), 2.0);
+    /// assert_eq!(ratings.units(), [255, 0, 0, 255]);
+    /// ```
+    pub fn rmse(&self, predicted: &[f64]) -> f64 {
+        let squares = self.entries.iter().zip(predicted).map(|(rating, x)| (self.value(rating) - x).powi(2));
+        (squares.sum::<f64>() / self.entries.len() as f64).sqrt()
+    }
 }
 
 /// The separator that makes a rating of the first line, or else, if that is a header, three fields.

@@ -4,7 +4,7 @@ use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, go_on
 use strait_data::Rows;
 
 use crate::network::{declare_rows, minibatches, parts, upload};
-use crate::{Error, Result};
+use crate::{Autoencoder, Error, Result};
 
 /// Distances that a minibatch of queries may have: 64 MiB of them.
 const DISTANCES: usize = 16 << 20;
@@ -121,6 +121,25 @@ pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result
     Ok(right.count() as f64 / of_queries.len() as f64)
 }
 
+/// k-NN accuracy: the share of queries whose label most of the `k` nearest references have, see [`nearest`] and [`vote`]. Both the
+/// rows and the labels are those of the references, then those of the queries.
+///
+/// ```
+/// use strait_data::Rows;
+/// let references = Rows::numbers(&[0.0, 0.2, 5.0, 5.1], 1)?;
+/// let queries = Rows::numbers(&[0.1, 4.0], 1)?;
+/// let device = strait_compute::Device::cpu()?;
+/// let accuracy = strait_models::knn_accuracy(&device, [references, queries], [&[7, 7, 9, 9], &[7, 7]], 2)?;
+/// assert_eq!(accuracy, 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Those of [`nearest`] and [`vote`].
+pub fn knn_accuracy(device: &Device, rows: [Rows<'_>; 2], labels: [&[u8]; 2], k: usize) -> Result<f64> {
+    vote(&nearest(device, rows[0], rows[1], k)?, labels[0], labels[1])
+}
+
 /// Whether there is a label for each query and each neighbour.
 fn labelled(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<()> {
     if neighbours.len() != of_queries.len() || neighbours.iter().flatten().any(|&i| i as usize >= labels.len()) {
@@ -156,4 +175,16 @@ pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> R
     }
     let queries = neighbours.len() as f64;
     Ok((precision / queries, recall / queries))
+}
+
+impl Autoencoder {
+    /// k-NN accuracy of the codes of these rows, as [`knn_accuracy`].
+    ///
+    /// # Errors
+    /// If the rows do not fit, and those of [`knn_accuracy`].
+    pub fn knn_accuracy(&self, device: &Device, rows: [Rows<'_>; 2], labels: [&[u8]; 2], k: usize) -> Result<f64> {
+        let (references, queries) = (self.encode(device, rows[0])?, self.encode(device, rows[1])?);
+        let codes = [Rows::numbers(&references, self.code_size())?, Rows::numbers(&queries, self.code_size())?];
+        knn_accuracy(device, codes, labels, k)
+    }
 }

@@ -100,6 +100,14 @@ impl Pca {
         row.into_iter().map(|x| x as f32).collect()
     }
 
+    /// The reconstructions of these rows, row after row.
+    ///
+    /// # Errors
+    /// If the rows do not fit.
+    pub fn reconstruct(&self, rows: Rows<'_>) -> Result<Vec<f32>> {
+        Ok(self.encode(rows)?.iter().flat_map(|code| self.decode(code)).collect())
+    }
+
     /// The rows with mean 0 and, along each component, variance 1 or somewhat less, turned back into the columns' space (Bell &
     /// Sejnowski 1997). `floor`, as a share of the largest variance, is added to all, so that noise is not blown up; components
     /// along which there is no variance stay 0.

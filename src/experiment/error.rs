@@ -1,0 +1,57 @@
+//! What can go wrong in an experiment.
+
+use std::path::PathBuf;
+
+/// An error of an experiment. Every message is one sentence that names the option.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No results can be written.
+    #[error("--out {}: no file can be written there: {cause}", folder.display())]
+    Out {
+        /// The folder for the results.
+        folder: PathBuf,
+        /// Why: part of the message, and so no source, which would be printed once more.
+        cause: std::io::Error,
+    },
+    /// There is no such precision.
+    #[error("--precision {0}: it must be auto, f32, mixed or split")]
+    Precision(String),
+    /// A recipe's file cannot be read.
+    #[error("--recipe {}: the file cannot be read: {cause}", file.display())]
+    Unread {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A file is not a recipe of this experiment.
+    #[error("--recipe {}: this is no recipe: {cause}", file.display())]
+    NoRecipe {
+        /// The file.
+        file: PathBuf,
+        /// Where and why.
+        cause: Box<toml::de::Error>,
+    },
+    /// A recipe or the results do not fit their format.
+    #[error("the results cannot be written: {0}")]
+    Unwritten(String),
+    /// Another handler of Ctrl-C is set.
+    #[error("Ctrl-C cannot be handled: {0}")]
+    CtrlC(ctrlc::Error),
+    /// There is no such device, or it failed.
+    #[error(transparent)]
+    Compute(#[from] crate::compute::Error),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] crate::data::Error),
+    /// A model or a file failed.
+    #[error(transparent)]
+    Model(#[from] crate::models::Error),
+    /// A setting makes no sense, or training failed.
+    #[error(transparent)]
+    Train(#[from] crate::train::Error),
+}
+
+/// The result of an experiment's calls.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,152 @@
+//! The options of experiments.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::recipe::each;
+use super::{Error, Experiment, Recipe, Result, keep_recipe, prepare};
+use crate::compute::Operands;
+use crate::terminal::stop_on_ctrl_c;
+use crate::{Device, Mnist, Precision, Rows};
+
+/// The options of every experiment.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// auto (a GPU if there is one, else the CPU), cpu (or cpu:N for N threads), gpu, or the number or a part of the name
+    /// of an adapter
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// A folder with the four MNIST files, gzipped or not
+    #[arg(long, default_value = "data/mnist")]
+    pub data: PathBuf,
+    /// Train on the first N images only
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Seed of the weights, of the order of the images and of all that is drawn
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Epochs of training
+    #[arg(long)]
+    pub epochs: Option<usize>,
+    /// auto (the fastest that costs no accuracy on the device), f32, mixed (products of 16-bit numbers, where the device
+    /// has fast ones) or split (each number as two of 16 bits); without it auto, or what a recipe's file says
+    #[arg(long)]
+    pub precision: Option<String>,
+}
+
+impl Common {
+    /// The training images, as many as are wanted, and the test images.
+    pub fn rows<'a>(&self, mnist: &'a Mnist) -> (Rows<'a>, Rows<'a>) {
+        (mnist.train.rows().first(self.limit.unwrap_or(usize::MAX)), mnist.test.rows())
+    }
+
+    /// The precision of the products on a device. `recipe` is what a recipe's file says, where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] if there is none of that name.
+    pub fn precision(&self, device: &Device, recipe: Option<Precision>) -> Result<Precision> {
+        let precision = match (self.precision.as_deref(), recipe) {
+            (None, Some(precision)) => precision,
+            (name, _) => {
+                let name = name.unwrap_or("auto");
+                device.precision(name).ok_or_else(|| Error::Precision(name.to_owned()))?
+            }
+        };
+        if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
+            eprintln!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
+            return Ok(Precision::F32);
+        }
+        Ok(precision)
+    }
+}
+
+/// The options of an experiment with a [`Recipe`].
+#[derive(Args, Debug)]
+pub struct MemberOptions {
+    /// Those of every experiment.
+    #[command(flatten)]
+    pub common: Common,
+    /// A recipe as --out writes it, or the name of one
+    #[arg(long = "recipe", value_name = "FILE")]
+    pub recipe_file: Option<PathBuf>,
+    /// Size of the code
+    #[arg(long)]
+    pub code: Option<usize>,
+}
+
+impl MemberOptions {
+    /// The recipe of the name or in the file that is given, else the default, with the seed and the epochs of the options.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no recipe, or a setting makes no sense.
+    pub fn recipe<R: Recipe>(&self) -> Result<R> {
+        let mut recipe = match (&self.recipe_file, self.named()) {
+            (None, _) => R::default(),
+            (_, Some(recipe)) => recipe,
+            (Some(file), None) => {
+                let text =
+                    std::fs::read_to_string(file).map_err(|cause| Error::Unread { file: file.clone(), cause })?;
+                toml::from_str(&text).map_err(|cause| Error::NoRecipe { file: file.clone(), cause: cause.into() })?
+            }
+        };
+        for training in recipe.trainings() {
+            let (epochs, ..) = training.settings();
+            *epochs = self.common.epochs.unwrap_or(*epochs);
+        }
+        each(&mut recipe, |training| {
+            let (_, seed, _) = training.settings();
+            *seed = self.common.seed.unwrap_or(*seed);
+            training.check()
+        })?;
+        Ok(recipe)
+    }
+
+    fn named<R: Recipe>(&self) -> Option<R> {
+        self.recipe_file.as_ref().and_then(|file| file.to_str()).and_then(R::named)
+    }
+
+    /// Makes `--code` the last of these sizes.
+    pub fn set_code(&self, sizes: &mut Vec<usize>) {
+        if let Some(code) = self.code {
+            sizes.pop();
+            sizes.push(code);
+        }
+    }
+
+    /// Reads MNIST.
+    ///
+    /// # Errors
+    /// As [`Mnist::open`].
+    pub fn mnist(&self) -> Result<Mnist> {
+        Ok(Mnist::open(&self.common.data)?)
+    }
+
+    /// The training images, as many as are wanted, and the test images.
+    pub fn rows<'a>(&self, mnist: &'a Mnist) -> (Rows<'a>, Rows<'a>) {
+        self.common.rows(mnist)
+    }
+
+    /// Makes the folder for the results, opens the device and sets the recipe's precision to the one that is used there; prints
+    /// the recipe and keeps it. From now on Ctrl-C ends training without losing it.
+    ///
+    /// # Errors
+    /// If no file can be written there, there is no such device or precision, or a setting makes no sense.
+    pub fn begin<R: Recipe>(&self, out: &Path, recipe: &mut R, train_images: usize) -> Result<(Device, Experiment<R>)> {
+        each(recipe, |training| training.check())?;
+        prepare(out)?;
+        stop_on_ctrl_c().map_err(Error::CtrlC)?;
+        let device = Device::named(&self.common.device)?;
+        let from_file = self.recipe_file.is_some() && self.named::<R>().is_none();
+        let said = recipe.trainings().first_mut().map(|training| *training.settings().2).filter(|_| from_file);
+        let precision = self.common.precision(&device, said)?;
+        each(recipe, |training| {
+            *training.settings().2 = precision;
+            Ok::<(), Error>(())
+        })?;
+        println!("{}, {}", device.describe(), precision.name());
+        keep_recipe(out, recipe)?;
+        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images);
+        Ok((device, experiment))
+    }
+}

@@ -1,0 +1,183 @@
+//! What an experiment trains and measures, and its report.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Error, Result};
+use crate::models::write_atomically;
+use crate::terminal::{progress, stopping};
+use crate::train::{FineTuneEpoch, PretrainEpoch};
+use crate::{Device, FineTune, Member, Precision, Pretrain, Rows, Stack};
+
+/// A result, with the published one where there is one.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Measured {
+    /// Its name.
+    pub what: String,
+    /// Its value in this run.
+    pub value: f64,
+    /// The published one.
+    pub published: Option<f64>,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+impl Measured {
+    /// Sets the value to compare with, where there is one.
+    pub fn published(&mut self, value: impl Into<Option<f64>>) {
+        self.published = value.into();
+    }
+}
+
+/// An experiment on its device: it trains, collects what is measured, and becomes `results.json`.
+#[derive(Serialize)]
+pub struct Experiment<R> {
+    #[serde(skip)]
+    on: Device,
+    #[serde(skip)]
+    out: PathBuf,
+    /// What trained.
+    device: String,
+    /// The precision of the products of training. Results are always evaluated in f32.
+    precision: Precision,
+    /// The numbers that these multiply on this device.
+    operands: String,
+    /// What it was trained by.
+    recipe: R,
+    /// How many images it was trained on.
+    pub train_images: usize,
+    /// How long that took.
+    pub seconds_train: f64,
+    /// Whether Ctrl-C ended the run early.
+    stopped: bool,
+    /// The results.
+    measured: Vec<Measured>,
+    /// How training went.
+    pub epochs: Vec<FineTuneEpoch>,
+}
+
+impl<R: Serialize> Experiment<R> {
+    pub(super) fn new(device: &Device, precision: Precision, out: &Path, recipe: R, train_images: usize) -> Self {
+        Self {
+            on: device.clone(),
+            out: out.to_owned(),
+            device: device.describe(),
+            precision,
+            operands: format!("{:?}", device.operands(precision)).to_lowercase(),
+            recipe,
+            train_images,
+            seconds_train: 0.0,
+            stopped: false,
+            measured: Vec::new(),
+            epochs: Vec::new(),
+        }
+    }
+
+    /// The path of a file among the results.
+    pub fn path(&self, file: impl AsRef<Path>) -> PathBuf {
+        self.out.join(file)
+    }
+
+    /// Trains a model, shows how it goes and reports its epochs. After Ctrl-C it does nothing.
+    ///
+    /// # Errors
+    /// Those of [`FineTune::run`].
+    pub fn train(&mut self, recipe: &FineTune, model: &mut dyn Member, rows: Rows<'_>, test: Rows<'_>) -> Result<()> {
+        if !stopping() {
+            let tuned = recipe.run(&self.on, model, rows)?.test(test)?.observe(progress()).train()?;
+            self.add_epochs(tuned.epochs);
+        }
+        Ok(())
+    }
+
+    /// Trains another model to compare with, under this heading. Its epochs are not reported. After Ctrl-C it does nothing.
+    ///
+    /// # Errors
+    /// Those of [`FineTune::run`].
+    pub fn compare(
+        &self,
+        heading: &str,
+        recipe: &FineTune,
+        model: &mut dyn Member,
+        rows: Rows<'_>,
+        test: Rows<'_>,
+    ) -> Result<()> {
+        if !stopping() {
+            println!("\n{heading}");
+            recipe.run(&self.on, model, rows)?.test(test)?.observe(progress()).train()?;
+        }
+        Ok(())
+    }
+
+    /// Trains a stack of machines of these sizes, shows how it goes and reports the seconds that it takes. Where rows are held
+    /// out, their free energies are watched.
+    ///
+    /// # Errors
+    /// Those of [`Pretrain::run`].
+    pub fn pretrain(
+        &mut self,
+        recipe: &Pretrain,
+        sizes: &[usize],
+        rows: Rows<'_>,
+        held_out: Option<Rows<'_>>,
+    ) -> Result<Stack> {
+        let mut run = recipe.run(&self.on, sizes, rows)?;
+        if let Some(held_out) = held_out {
+            run = run.held_out(held_out)?;
+        }
+        let trained = run.observe(progress()).train()?;
+        let seconds = |epoch: &PretrainEpoch| epoch.seconds;
+        self.seconds_train += trained.layers.iter().flatten().map(seconds).sum::<f64>();
+        Ok(trained.stack)
+    }
+
+    /// Reports epochs of training and the seconds that they took.
+    pub fn add_epochs(&mut self, epochs: Vec<FineTuneEpoch>) {
+        self.seconds_train += epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+        self.epochs.extend(epochs);
+    }
+
+    /// Reports a result for which less is better.
+    pub fn lower(&mut self, what: impl Into<String>, value: f64) -> &mut Measured {
+        self.measure(what.into(), value, false)
+    }
+
+    /// Reports a result for which more is better.
+    pub fn higher(&mut self, what: impl Into<String>, value: f64) -> &mut Measured {
+        self.measure(what.into(), value, true)
+    }
+
+    fn measure(&mut self, what: String, value: f64, higher_is_better: bool) -> &mut Measured {
+        self.measured.push(Measured { what, value, published: None, higher_is_better });
+        let last = self.measured.len() - 1;
+        &mut self.measured[last]
+    }
+
+    /// Prints the results beside the published ones, and writes them.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn finish(&mut self) -> Result<()> {
+        self.stopped = stopping();
+        let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
+        println!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
+        for Measured { what, value, published, .. } in &self.measured {
+            let published = published.map_or("-".to_owned(), |published| match published {
+                published if published.abs() < 1.0 => format!("{published:.3}"),
+                published => format!("{published:.2}"),
+            });
+            println!("{what:<widest$}{value:>12.3}{published:>12}");
+        }
+        if !self.epochs.is_empty() {
+            println!("training took {:.1} s on {}", self.seconds_train, self.device);
+        }
+        let json = serde_json::to_string_pretty(&self).map_err(|error| Error::Unwritten(error.to_string()))?;
+        write_atomically(&self.path("results.json"), json.as_bytes())?;
+        if self.stopped {
+            println!("stopped by Ctrl-C; the results are those of the model as it was then");
+        }
+        println!("\nresults.json, recipe.toml and what else there is are in {}", self.out.display());
+        Ok(())
+    }
+}
