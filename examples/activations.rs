@@ -6,7 +6,6 @@
 //!     cargo run --release --example activations -- --rows activations.npy
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -32,9 +31,6 @@ struct Options {
     /// How many of them are not 0
     #[arg(long)]
     top_k: Option<usize>,
-    /// Where the results go
-    #[arg(long, default_value = "out/activations")]
-    out: PathBuf,
 }
 
 /// The vectors, and what they come from.
@@ -61,7 +57,8 @@ fn run(options: &Options) -> Result<()> {
     if recipe.units == 0 {
         bail!("--code 0: the sizes of a net must be positive, none of them 0");
     }
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, 0)?;
+    recipe.check()?;
+    let (device, mut run) = options.member.begin(&mut recipe, 0)?;
     let source = source(options, &device, recipe.training.seed)?;
     let train = Rows::numbers(&source.train, source.width)?.first(options.member.common.limit.unwrap_or(usize::MAX));
     let test = Rows::numbers(&source.test, source.width)?;

@@ -8,13 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
-use strait::plot::{Corner, Line, Plot, Scale};
+use strait::plot::{Line, Plot};
 use strait::prelude::*;
 use strait::train::FineTuned;
 
@@ -29,9 +28,6 @@ struct Options {
     /// Compare ways to start, by depth and over seeds
     #[arg(long)]
     study: bool,
-    /// Where the results go
-    #[arg(long, default_value = "out/classifier")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -185,7 +181,7 @@ fn run(options: &Options) -> Result<()> {
     let labelled = Labelled::new(images, &mnist.train.labels[..images.count], CLASSES)?;
     let labelled_test = Labelled::new(test, labels, CLASSES)?;
     let digits = Digits { images, labelled: labelled.rows(), test, labelled_test: labelled_test.rows(), labels };
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     if options.study {
         return study(&mut run, &recipe, &device, &digits);
@@ -269,8 +265,7 @@ fn draw(path: &Path, table: &Table, images: usize) -> Result<()> {
         title: &format!("test images read wrongly, per cent ({images} training images)"),
         labels: ["hidden layers", ""],
         ranges: [0.7..depths as f64 + 0.3, low - margin..high + margin],
-        scale: Scale::Whole,
-        legend: Corner::UpperRight,
+        log: false,
     };
     Ok(plot.save(path, &lines.map(line))?)
 }

@@ -3,9 +3,6 @@
 //!
 //!     cargo run --release --example contractive
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -22,9 +19,6 @@ struct Options {
     /// λ, the weight of the squared norm of the Jacobian
     #[arg(long)]
     weight: Option<f32>,
-    /// Where the results go
-    #[arg(long, default_value = "out/contractive")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -68,7 +62,7 @@ fn run(options: &Options) -> Result<()> {
     let mut plain = contractive.clone();
     contractive.penalty = penalty(recipe.weight);
     recipe.training.check_for(&contractive)?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, training.count)?;
 
     run.train(&recipe.training, &mut contractive, training, test)?;
     contractive.save(run.path("model.safetensors"))?;

@@ -3,8 +3,7 @@
 //!
 //!     cargo run --release --example convolutional
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Parser;
@@ -19,9 +18,6 @@ struct Options {
     /// Pixels of an edge of the windows
     #[arg(long)]
     kernel: Option<usize>,
-    /// Where the results go
-    #[arg(long, default_value = "out/convolutional")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -64,7 +60,7 @@ fn run(options: &Options) -> Result<()> {
     let mut net = Autoencoder::convolutional(shape, &recipe.filters, recipe.kernel, seed)?;
     let mut dense = Autoencoder::glorot(&[images.width, net.code_size()], seed)?;
     dense.layers[0].activation = Activation::Relu;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     run.train(&recipe.training, &mut net, images, test)?;
     let notes = [("strait.test_error".to_owned(), net.error(&device, test)?.to_string())].into();

@@ -4,9 +4,6 @@
 //!     cargo run --release --example curves
 //!     cargo run --release --example curves -- --recipe long
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -18,9 +15,6 @@ use strait::prelude::*;
 struct Options {
     #[command(flatten)]
     member: MemberOptions,
-    /// Where the results go
-    #[arg(long, default_value = "out/curves")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -86,7 +80,7 @@ fn run(options: &Options) -> Result<()> {
     let [pixels, test_pixels] =
         [(recipe.train_images, seed), (recipe.test_images, seed.wrapping_add(1))].map(|(n, seed)| images(n, seed));
     let (rows, test) = (Rows::bytes(&pixels, SIZE * SIZE)?, Rows::bytes(&test_pixels, SIZE * SIZE)?);
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, rows.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, rows.count)?;
 
     let mut net = run.pretrain(&recipe.pretrain, &sizes, rows, None)?.unroll();
     run.train(&recipe.training, &mut net, rows, test)?;

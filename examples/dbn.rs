@@ -6,9 +6,6 @@
 //!     cargo run --release --example dbn
 //!     cargo run --release --example dbn -- --recipe long
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -29,9 +26,6 @@ struct Options {
     /// Steps of Gibbs sampling after which a digit is drawn
     #[arg(long)]
     gibbs: Option<usize>,
-    /// Where the results go
-    #[arg(long, default_value = "out/dbn")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -127,7 +121,7 @@ fn run(options: &Options) -> Result<()> {
     let sizes = [&[images.width], &recipe.hidden[..]].concat();
     models::check_sizes(&[&sizes[..], &[recipe.alone]].concat())?;
     let labelled = Labelled::new(images, labels, CLASSES)?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     let whole = options.member.common.limit.is_none();
     let report = |run: &mut Experiment<Recipe>, who: &str, found: &[usize], published: f64| -> Result<()> {

@@ -3,9 +3,6 @@
 //!
 //!     cargo run --release --example denoising
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -25,9 +22,6 @@ struct Options {
     /// Let the decoder's weights stay those of the encoder, transposed
     #[arg(long)]
     tied: bool,
-    /// Where the results go
-    #[arg(long, default_value = "out/denoising")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -95,7 +89,7 @@ fn run(options: &Options) -> Result<()> {
     let mut plain = denoising.clone();
     denoising.corruption = Some(recipe.noise);
     recipe.training.tuning.check_for(&denoising).context("the recipe")?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, training.count)?;
 
     let tuning = &recipe.training.tuning;
     run.train(tuning, &mut denoising, training, test)?;

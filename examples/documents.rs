@@ -6,13 +6,12 @@
 //!     cargo run --release --example documents -- --documents train.data --labels train.label
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use strait::models::Retrieved;
-use strait::plot::{Corner, Line, Plot, Scale};
+use strait::plot::{Line, Plot};
 use strait::prelude::*;
 
 #[derive(Parser)]
@@ -29,9 +28,6 @@ struct Options {
     /// How many words are kept, of those that are in the most documents
     #[arg(long)]
     words: Option<usize>,
-    /// Where the results go
-    #[arg(long, default_value = "out/documents")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -146,7 +142,7 @@ fn run(options: &Options) -> Result<()> {
     models::check_sizes(&[&[recipe.words], &recipe.hidden[..]].concat())?;
     let Corpus { words, values, labels } = Corpus::load(options, &recipe)?;
     let [rows, queries] = [Rows::numbers(&values[0], words)?, Rows::numbers(&values[1], words)?];
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, rows.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, rows.count)?;
 
     let bags = Pretrain { visible: Units::Softmax(Groups::one(words)), ..recipe.bags.clone() };
     let mut stack = run.pretrain(&bags, &[words, recipe.hidden[0]], rows, Some(queries))?;
@@ -196,8 +192,7 @@ fn draw(path: &Path, curves: Vec<(String, Vec<Retrieved>)>) -> Result<()> {
         title: "retrieval of documents by codes",
         labels: ["recall, per cent", "precision, per cent"],
         ranges: [100.0 * least.max(1e-6)..100.0, 0.0..105.0 * highest.max(0.01)],
-        scale: Scale::Log,
-        legend: Corner::LowerLeft,
+        log: true,
     };
     Ok(plot.save(path, &lines.collect::<Vec<_>>())?)
 }

@@ -7,7 +7,6 @@
 //!     cargo run --release --example faces
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -27,9 +26,6 @@ struct Options {
     /// olivettifaces.mat, or a folder of PNG or PGM pictures of one size (--limit is the number of patches of them)
     #[arg(long, value_name = "PATH")]
     faces: Option<PathBuf>,
-    /// Where the results go
-    #[arg(long, default_value = "out/faces")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -133,7 +129,7 @@ fn run(options: &Options) -> Result<()> {
     // The pictures of a person stand beside each other, so that the last quarter shows other people.
     let (known, unknown) = pictures.split_at(pictures.len() * 3 / 4);
     let count = recipe.train_patches;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, count)?;
     if options.faces.is_none() {
         println!("no --faces are given, so they are made up: ellipses with shades, 10 pictures of each of 40 heads");
     }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -41,9 +40,6 @@ struct Options {
     /// Fine-tune on images shifted at random by up to that many pixels; 0 for the images as they are
     #[arg(long, value_name = "PIXELS")]
     shift: Option<u32>,
-    /// Where the results go
-    #[arg(long, default_value = "out/hinton2006")]
-    out: PathBuf,
     /// Only print where the time of a training step goes, on the device's own clock
     #[arg(long)]
     profile: bool,
@@ -104,7 +100,7 @@ fn run(options: &Options) -> Result<()> {
         profile(&device, &recipe, train)?;
         return dump_wgsl(&device, options.dump_wgsl.as_deref());
     }
-    prepare(&options.out)?;
+    prepare(&options.common.out)?;
     stop_on_ctrl_c()?;
     let device = Device::named(&options.common.device)?;
     let recipe = in_precision(recipe, options, &device)?;
@@ -113,17 +109,17 @@ fn run(options: &Options) -> Result<()> {
         "{} training and {} test images of {} x {}",
         train.count, test.count, mnist.train.width, mnist.train.height
     );
-    keep_recipe(&options.out, &recipe)?;
+    keep_recipe(&options.common.out, &recipe)?;
 
     let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
-    let pretrained = options.out.join("pretrained.safetensors");
+    let pretrained = options.common.out.join("pretrained.safetensors");
     let Trained { net, pretrain, tuned, unrolled_error } =
         train_deep(&device, &recipe, &sizes, train, test, Some(&pretrained))?;
     let train_error = net.error(&device, train)?;
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
     let notes = notes(&recipe, &toml::to_string_pretty(&recipe)?, train_error, test_error);
-    net.save_with(options.out.join("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
+    net.save_with(options.common.out.join("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
     let mut pca = None;
@@ -162,7 +158,7 @@ fn run(options: &Options) -> Result<()> {
     };
     print_table(&results, code);
 
-    let out = &options.out;
+    let out = &options.common.out;
     write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
     if let Some(pca) = compared {
         draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;

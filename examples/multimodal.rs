@@ -4,8 +4,7 @@
 //!     cargo run --release --example multimodal
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -23,9 +22,6 @@ struct Options {
     /// With what probability the first input is missing in training; the second one is with the same
     #[arg(long)]
     share: Option<f32>,
-    /// Where the results go
-    #[arg(long, default_value = "out/multimodal")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -131,7 +127,7 @@ fn run(options: &Options) -> Result<()> {
     let mut with = net(&halves, recipe.share)?;
     let mut without = net(&halves, 0.0)?;
     let mut labels = net(&labelled, recipe.share)?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     for (heading, net, pairs) in [
         ("halves, one of them missing now and then", &mut with, &halves),

@@ -3,8 +3,7 @@
 //!
 //!     cargo run --release --example pca
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Parser;
@@ -16,9 +15,6 @@ use strait::prelude::*;
 struct Options {
     #[command(flatten)]
     member: MemberOptions,
-    /// Where the results go
-    #[arg(long, default_value = "out/pca")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,7 +53,7 @@ fn run(options: &Options) -> Result<()> {
     let mnist = options.member.mnist()?;
     let (train, test) = options.member.rows(&mnist);
     let mut net = Autoencoder::linear(train.width, recipe.code, recipe.training.seed)?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, train.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, train.count)?;
 
     let pca = Pca::fit(&device, train, recipe.code)?;
     // Shorter runs, to see the spaces approach each other; the last one is the recipe's, and is reported.

@@ -7,13 +7,12 @@
 //!     cargo run --release --example ratings
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use strait::models::{RatingMeans, svd_ratings};
-use strait::plot::{Corner, Line, Plot, Scale};
+use strait::plot::{Line, Plot};
 use strait::prelude::*;
 use strait::tastes::{self, STARS};
 
@@ -28,9 +27,6 @@ struct Options {
     /// A file of ratings as MovieLens has them: user, item and rating on each line (--limit takes its first N users)
     #[arg(long, value_name = "FILE")]
     ratings: Option<PathBuf>,
-    /// Where the results go
-    #[arg(long, default_value = "out/ratings")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -146,7 +142,7 @@ fn run(options: &Options) -> Result<()> {
         bail!("the first {users} users gave too few ratings to hold some out: there must be 22 at least");
     }
     recipe.training.visible = Units::Softmax(Groups { first: 0, classes: levels });
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, users)?;
+    let (device, mut run) = options.member.begin(&mut recipe, users)?;
     if options.ratings.is_none() {
         println!("no --ratings are given, so they are made up: tastes of {} numbers, and noise", recipe.factors);
     }
@@ -236,8 +232,7 @@ fn draw(path: &Path, [train, held_out]: [&Ratings; 2], methods: [(String, Vec<f6
         labels: ["ratings of the user that are known", ""],
         // The names of the lines stand above them.
         ranges: [0.0..1.05 * most, low - margin..high + 4.0 * margin],
-        scale: Scale::Whole,
-        legend: Corner::UpperRight,
+        log: false,
     };
     Ok(plot.save(path, &lines)?)
 }

@@ -6,9 +6,6 @@
 //!
 //!     cargo run --release --example rbm
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -29,9 +26,6 @@ struct Options {
     /// Temperatures of annealed importance sampling
     #[arg(long)]
     temperatures: Option<usize>,
-    /// Where the results go
-    #[arg(long, default_value = "out/rbm")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -116,7 +110,7 @@ fn run(options: &Options) -> Result<()> {
     models::check_sizes(&[images.width, recipe.code])?;
     let [pixels, test_pixels] = [binary(&mnist.train, images.count), binary(&mnist.test, test.count)];
     let (rows, test) = (Rows::bytes(&pixels, images.width)?, Rows::bytes(&test_pixels, images.width)?);
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, rows.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, rows.count)?;
 
     let (temperatures, seed) = (recipe.temperatures, recipe.training.seed);
     let annealing = Annealing { temperatures, seed, ..Annealing::default() };

@@ -4,9 +4,6 @@
 //!
 //!     cargo run --release --example sparse
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -20,9 +17,6 @@ struct Options {
     /// How many units of a k-sparse code are not 0
     #[arg(long)]
     top_k: Option<usize>,
-    /// Where the results go
-    #[arg(long, default_value = "out/sparse")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -102,7 +96,7 @@ fn run(options: &Options) -> Result<()> {
     let mut predictive = PredictiveSparse::new(training.width, recipe.code, recipe.inference, recipe.training.seed)?;
     let by_squares = |recipe: &Recipe| FineTune { objective: Objective::SquaredError, ..recipe.training.clone() };
     by_squares(&recipe).check_for(&predictive)?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, training.count)?;
 
     for (mut net, kind) in nets {
         if stopping() {

@@ -6,7 +6,6 @@
 //!     cargo run --release --example sparse_rbm -- --picture photo.png
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -24,9 +23,6 @@ struct Options {
     /// The mean output that hidden units shall have, on images and on patches
     #[arg(long)]
     target: Option<f32>,
-    /// Where the results go
-    #[arg(long, default_value = "out/sparse_rbm")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -120,7 +116,7 @@ fn run(options: &Options) -> Result<()> {
     if sources.iter().any(|source| source.width < recipe.edge || source.height < recipe.edge) {
         bail!("a picture is smaller than its patches of {} x {} pixels", recipe.edge, recipe.edge);
     }
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
     if options.picture.is_none() {
         println!("no --picture is given, so the patches are those of MNIST");
     }

@@ -4,9 +4,6 @@
 //!     cargo run --release --example stacked_denoising
 //!     cargo run --release --example stacked_denoising -- --recipe long
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -23,9 +20,6 @@ const DRAWN: usize = 12;
 struct Options {
     #[command(flatten)]
     member: MemberOptions,
-    /// Where the results go
-    #[arg(long, default_value = "out/stacked_denoising")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -79,7 +73,7 @@ fn run(options: &Options) -> Result<()> {
     recipe.stack.check(images.width).context("the recipe")?;
     let labelled = Labelled::new(images, &mnist.train.labels[..images.count], CLASSES)?;
     let labelled_test = Labelled::new(test, &mnist.test.labels, CLASSES)?;
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, images.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     let stack = recipe.stack.run(&device, images)?.observe(progress()).train()?;
     run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();

@@ -6,7 +6,6 @@
 //!     cargo run --release --example uses
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -26,9 +25,6 @@ struct Options {
     /// The digit that is normal; all others are anomalies
     #[arg(long)]
     normal: Option<u8>,
-    /// Where the results go
-    #[arg(long, default_value = "out/uses")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -94,7 +90,7 @@ fn run(options: &Options) -> Result<()> {
     if normal.labels.len() < 4 {
         bail!("--normal {}: there are fewer than 4 training images of this digit", recipe.normal);
     }
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, training.count)?;
 
     let net = match given {
         Some(net) => net,

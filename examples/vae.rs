@@ -3,8 +3,7 @@
 //!
 //!     cargo run --release --example vae
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Parser;
@@ -28,9 +27,6 @@ struct Options {
     /// Also train a model with a code of two numbers, and draw its plane
     #[arg(long)]
     map: bool,
-    /// Where the results go
-    #[arg(long, default_value = "out/vae")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -77,7 +73,7 @@ fn run(options: &Options) -> Result<()> {
     let sizes = [&[training.width], &recipe.hidden[..]].concat();
     let mut vae = Vae::glorot(&sizes, Activation::Relu, seed)?;
     recipe.training.set_vae(&mut vae);
-    let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+    let (device, mut run) = options.member.begin(&mut recipe, training.count)?;
 
     run.train(&recipe.training.tuning, &mut vae, training, test)?;
     vae.save(run.path("model.safetensors"))?;

@@ -1,9 +1,6 @@
 //! Experiments from the command line: options, a recipe in a file, and a report of the results.
 //!
 //! ```no_run
-//! use std::path::PathBuf;
-//! use std::process::ExitCode;
-//!
 //! use clap::Parser;
 //! use serde::{Deserialize, Serialize};
 //! use strait::prelude::*;
@@ -12,9 +9,6 @@
 //! struct Options {
 //!     #[command(flatten)]
 //!     member: MemberOptions,
-//!     /// Where the results go
-//!     #[arg(long, default_value = "out/plain")]
-//!     out: PathBuf,
 //! }
 //!
 //! #[derive(Clone, Default, Serialize, Deserialize)]
@@ -37,7 +31,7 @@
 //!     let mnist = options.member.mnist()?;
 //!     let (training, test) = options.member.rows(&mnist);
 //!     let mut net = Autoencoder::glorot(&[784, 30], 1)?;
-//!     let (device, mut run) = options.member.begin(&options.out, &mut recipe, training.count)?;
+//!     let (device, mut run) = options.member.begin(&mut recipe, training.count)?;
 //!     run.train(&recipe.training, &mut net, training, test)?;
 //!     run.lower("squared error per test image", net.error(&device, test)?);
 //!     Ok(run.finish()?)
@@ -51,12 +45,13 @@ mod report;
 
 use std::fmt::Display;
 use std::path::Path;
-use std::process::ExitCode;
 
 use serde::Serialize;
 
 use crate::models::write_atomically;
 use crate::terminal::stopping;
+
+pub use std::process::ExitCode;
 
 pub use error::{Error, Result};
 pub use options::{Common, MemberOptions};

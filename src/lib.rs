@@ -55,7 +55,7 @@ pub use strait_train::{
 /// What most programs want in scope.
 pub mod prelude {
     #[cfg(feature = "experiment")]
-    pub use crate::experiment::{self, Experiment, MemberOptions, Training};
+    pub use crate::experiment::{self, ExitCode, Experiment, MemberOptions, Training};
     #[cfg(feature = "pictures")]
     pub use crate::picture;
     #[cfg(feature = "plots")]

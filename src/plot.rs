@@ -16,24 +16,6 @@ pub const GREY: Colour = [110, 110, 110];
 /// Colours for lines.
 pub const BLUE: Colour = [0, 0, 255];
 
-/// How the values of the horizontal axis are placed and labelled.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scale {
-    /// At equal distances, with labels at whole numbers only.
-    Whole,
-    /// Logarithmically.
-    Log,
-}
-
-/// Where the names of the lines stand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Corner {
-    /// Above the lines on the right.
-    UpperRight,
-    /// Below the lines on the left.
-    LowerLeft,
-}
-
 /// A line of a plot.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Line {
@@ -50,11 +32,10 @@ pub struct Line {
 /// A plot of lines.
 ///
 /// ```
-/// use strait::plot::{Corner, Line, Plot, RED, Scale};
+/// use strait::plot::{Line, Plot, RED};
 /// let points = vec![[1.0, 3.0], [2.0, 2.5]];
 /// let line = Line { name: "test error".into(), colour: RED, points, deviations: Vec::new() };
-/// let (title, legend) = ("errors", Corner::UpperRight);
-/// let plot = Plot { title, labels: ["epoch", ""], ranges: [0.0..3.0, 2.0..4.0], scale: Scale::Whole, legend };
+/// let plot = Plot { title: "errors", labels: ["epoch", ""], ranges: [0.0..3.0, 2.0..4.0], log: false };
 /// let path = std::env::temp_dir().join(format!("strait-plot-{}.svg", std::process::id()));
 /// plot.save(&path, &[line])?;
 /// std::fs::remove_file(&path)?;
@@ -67,10 +48,9 @@ pub struct Plot<'a> {
     pub labels: [&'a str; 2],
     /// The values from end to end of either.
     pub ranges: [Range<f64>; 2],
-    /// The scale of the horizontal axis.
-    pub scale: Scale,
-    /// Where the names of the lines stand.
-    pub legend: Corner,
+    /// Whether the horizontal axis is logarithmic; if not, it has labels at whole numbers only. The names of the lines stand in
+    /// the lower left corner of a logarithmic plot, and in the upper right one of others.
+    pub log: bool,
 }
 
 impl Plot<'_> {
@@ -81,9 +61,9 @@ impl Plot<'_> {
     pub fn save(&self, path: &Path, lines: &[Line]) -> Result<()> {
         let [x, _] = self.ranges.clone();
         let whole = |x: &f64| if x.fract().abs() < 1e-9 { format!("{x:.0}") } else { String::new() };
-        let drawn = match self.scale {
-            Scale::Whole => self.draw(path, lines, x, &whole),
-            Scale::Log => self.draw(path, lines, x.log_scale(), &|x| format!("{x}")),
+        let drawn = match self.log {
+            true => self.draw(path, lines, x.log_scale(), &|x| format!("{x}")),
+            false => self.draw(path, lines, x, &whole),
         };
         drawn.map_err(|error| Error::File { path: path.to_owned(), message: error.to_string() })
     }
@@ -120,10 +100,7 @@ impl Plot<'_> {
                 ErrorBar::new_vertical(x, y - deviation, y, y + deviation, colour.filled(), 8)
             }))?;
         }
-        let corner = match self.legend {
-            Corner::UpperRight => SeriesLabelPosition::UpperRight,
-            Corner::LowerLeft => SeriesLabelPosition::LowerLeft,
-        };
+        let corner = if self.log { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::UpperRight };
         let names = &mut chart.configure_series_labels();
         names.position(corner).border_style(BLACK).background_style(WHITE).draw()?;
         Ok(area.present()?)

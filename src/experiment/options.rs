@@ -33,6 +33,15 @@ pub struct Common {
     /// has fast ones) or split (each number as two of 16 bits); without it auto, or what a recipe's file says
     #[arg(long)]
     pub precision: Option<String>,
+    /// Where the results go
+    #[arg(long, default_value_os_t = out())]
+    pub out: PathBuf,
+}
+
+/// A folder of the program's name.
+fn out() -> PathBuf {
+    let program = std::env::current_exe().ok().and_then(|path| path.file_stem().map(PathBuf::from));
+    Path::new("out").join(program.unwrap_or_default())
 }
 
 impl Common {
@@ -132,8 +141,9 @@ impl MemberOptions {
     ///
     /// # Errors
     /// If no file can be written there, there is no such device or precision, or a setting makes no sense.
-    pub fn begin<R: Recipe>(&self, out: &Path, recipe: &mut R, train_images: usize) -> Result<(Device, Experiment<R>)> {
+    pub fn begin<R: Recipe>(&self, recipe: &mut R, train_images: usize) -> Result<(Device, Experiment<R>)> {
         each(recipe, |training| training.check())?;
+        let out = &self.common.out;
         prepare(out)?;
         stop_on_ctrl_c().map_err(Error::CtrlC)?;
         let device = Device::named(&self.common.device)?;

@@ -43,64 +43,28 @@ pub trait Training {
     fn check(&self) -> Result<()>;
 }
 
-impl Training for FineTune {
-    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
-        (&mut self.epochs, &mut self.seed, &mut self.precision)
-    }
+macro_rules! training {
+    ($($recipe:ty, $($field:ident).*;)*) => {$(
+        impl Training for $recipe {
+            fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
+                let training = &mut (*self)$(.$field)*;
+                (&mut training.epochs, &mut training.seed, &mut training.precision)
+            }
 
-    fn check(&self) -> Result<()> {
-        self.check()
-    }
+            fn check(&self) -> Result<()> {
+                self$(.$field)*.check()
+            }
+        }
+    )*};
 }
 
-impl Training for Pretrain {
-    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
-        (&mut self.epochs, &mut self.seed, &mut self.precision)
-    }
-
-    fn check(&self) -> Result<()> {
-        self.check()
-    }
-}
-
-impl Training for UpDown {
-    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
-        (&mut self.epochs, &mut self.seed, &mut self.precision)
-    }
-
-    fn check(&self) -> Result<()> {
-        self.check()
-    }
-}
-
-impl Training for MemberRecipe {
-    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
-        self.tuning.settings()
-    }
-
-    fn check(&self) -> Result<()> {
-        self.tuning.check()
-    }
-}
-
-impl Training for Stacked {
-    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
-        self.training.settings()
-    }
-
-    fn check(&self) -> Result<()> {
-        self.training.tuning.check()
-    }
-}
-
-impl Training for KSparse {
-    fn settings(&mut self) -> (&mut usize, &mut u64, &mut Precision) {
-        self.training.settings()
-    }
-
-    fn check(&self) -> Result<()> {
-        self.check()
-    }
+training! {
+    FineTune,;
+    Pretrain,;
+    UpDown,;
+    KSparse, training;
+    MemberRecipe, tuning;
+    Stacked, training.tuning;
 }
 
 impl Recipe for KSparse {
