@@ -4,7 +4,6 @@
 //!
 //!     cargo run --release --example hinton2006
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -85,7 +84,8 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     let mut recipe = recipe(options)?;
     let mnist = Mnist::open(&options.common.data)?;
-    shift(&mut recipe, options.shift, mnist.train.width);
+    let pixels = options.shift.or(recipe.finetune.shift.map(|shift| shift.pixels)).unwrap_or(0);
+    recipe.finetune.shift = (pixels > 0).then_some(ImageShift { width: mnist.train.width, pixels });
     let (train, test) = options.common.rows(&mnist);
     recipe.pretrain.check()?;
     recipe.finetune.check()?;
@@ -111,14 +111,20 @@ fn run(options: &Options) -> Result<()> {
     );
     keep_recipe(&options.common.out, &recipe)?;
 
-    let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
+    let sizes = [&[train.width], &recipe.hidden[..]].concat();
     let pretrained = options.common.out.join("pretrained.safetensors");
     let Trained { net, pretrain, tuned, unrolled_error } =
         train_deep(&device, &recipe, &sizes, train, test, Some(&pretrained))?;
     let train_error = net.error(&device, train)?;
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
-    let notes = notes(&recipe, &toml::to_string_pretty(&recipe)?, train_error, test_error);
+    let notes = [
+        ("strait.recipe", toml::to_string_pretty(&recipe)?),
+        ("strait.seed", recipe.finetune.seed.to_string()),
+        ("strait.train_error", train_error.to_string()),
+        ("strait.test_error", test_error.to_string()),
+    ];
+    let notes = notes.map(|(name, value)| (name.to_owned(), value)).into();
     net.save_with(options.common.out.join("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
@@ -161,7 +167,14 @@ fn run(options: &Options) -> Result<()> {
     let out = &options.common.out;
     write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
     if let Some(pca) = compared {
-        draw_reconstructions(&out.join("reconstructions.png"), &device, &mnist.test, &net, &logistic, &pca)?;
+        let digits = mnist.test.one_of_each();
+        let rows = [
+            ("test images", digits.rows().to_numbers()),
+            ("autoencoder", net.reconstruct(&device, digits.rows())?),
+            ("logistic PCA", logistic.reconstruct(&device, digits.rows())?),
+            ("PCA", pca.reconstruct(digits.rows())?),
+        ];
+        labelled_rows(&out.join("reconstructions.png"), digits.shape(), &rows)?;
     }
     encoder_filters(&out.join("filters.png"), &net.layers[0], mnist.test.width)?;
     if options.map && !stopping() {
@@ -215,7 +228,7 @@ fn in_precision(recipe: Recipe, options: &Options, device: &Device) -> Result<Re
 /// Prints the operations of the first layer's pretraining and of fine-tuning by their time.
 fn profile(device: &Device, recipe: &Recipe, train: Rows<'_>) -> Result<()> {
     println!("{}\n", device.describe());
-    let sizes: Vec<usize> = std::iter::once(train.width).chain(recipe.hidden.iter().copied()).collect();
+    let sizes = [&[train.width], &recipe.hidden[..]].concat();
     let pretraining = recipe.pretrain.profile(device, sizes[1], train)?;
     let fine_tuning = recipe.finetune.profile(device, &Autoencoder::glorot(&sizes, 1)?, train)?;
     for profile in [pretraining, fine_tuning] {
@@ -240,12 +253,6 @@ fn dump_wgsl(device: &Device, folder: Option<&Path>) -> Result<()> {
     }
     println!("{} kernels are in {}", kernels.len(), folder.display());
     Ok(())
-}
-
-/// Sets the shifts of the training images, which are `width` pixels wide.
-fn shift(recipe: &mut Recipe, pixels: Option<u32>, width: usize) {
-    let pixels = pixels.or(recipe.finetune.shift.map(|shift| shift.pixels)).unwrap_or(0);
-    recipe.finetune.shift = (pixels > 0).then_some(ImageShift { width, pixels });
 }
 
 struct Trained {
@@ -315,35 +322,6 @@ fn print_table(results: &Results, code: usize) {
     );
 }
 
-/// What the model's file says of its origin.
-fn notes(recipe: &Recipe, toml: &str, train_error: f64, test_error: f64) -> BTreeMap<String, String> {
-    let note = |name: &str, value: String| (format!("strait.{name}"), value);
-    BTreeMap::from([
-        note("recipe", toml.to_owned()),
-        note("seed", recipe.finetune.seed.to_string()),
-        note("train_error", train_error.to_string()),
-        note("test_error", test_error.to_string()),
-    ])
-}
-
-fn draw_reconstructions(
-    path: &Path,
-    device: &Device,
-    test: &Images,
-    net: &Autoencoder,
-    logistic: &Autoencoder,
-    pca: &Pca,
-) -> Result<()> {
-    let digits = test.one_of_each();
-    let rows = [
-        ("test images", digits.rows().to_numbers()),
-        ("autoencoder", net.reconstruct(device, digits.rows())?),
-        ("logistic PCA", logistic.reconstruct(device, digits.rows())?),
-        ("PCA", pca.reconstruct(digits.rows())?),
-    ];
-    Ok(labelled_rows(path, digits.shape(), &rows)?)
-}
-
 /// Trains the same net with a code of two numbers and draws the test set's codes beside its first two principal
 /// components.
 fn draw_map(
@@ -355,9 +333,7 @@ fn draw_map(
     train: Rows<'_>,
 ) -> Result<()> {
     let test = mnist.test.rows();
-    let mut sizes = sizes.to_vec();
-    sizes.pop();
-    sizes.push(2);
+    let sizes = [&sizes[..sizes.len() - 1], &[2]].concat();
     println!("\na net with a code of two numbers");
     let net = train_deep(device, recipe, &sizes, train, test, None)?.net;
     if stopping() {

@@ -41,6 +41,13 @@ impl Default for Recipe {
     }
 }
 
+/// The places of the pixels of left halves, then those of right ones, and how many the left ones are.
+fn by_halves(images: &Images) -> (usize, Vec<usize>) {
+    let [height, width] = images.shape();
+    let (left, right): (Vec<_>, Vec<_>) = (0..height * width).partition(|pixel| pixel % width < width / 2);
+    (left.len(), [left, right].concat())
+}
+
 /// Rows of two parts.
 struct Pairs {
     first: usize,
@@ -52,25 +59,17 @@ struct Pairs {
 impl Pairs {
     /// The left halves of the images, then the right ones.
     fn halves(mnist: &Mnist) -> Self {
-        let width = mnist.train.width;
-        let half = |images: &Images, columns: Range<usize>, image: usize| -> Vec<u8> {
-            let start = image * images.width * images.height;
-            (0..images.height).flat_map(|y| images.pixels[start + y * width..][columns.clone()].to_vec()).collect()
-        };
-        let rows = |images: &Images| -> Vec<u8> {
-            let both = |i| [half(images, 0..width / 2, i), half(images, width / 2..width, i)].concat();
-            (0..images.labels.len()).flat_map(both).collect()
-        };
-        let (first, size) = (mnist.train.height * (width / 2), mnist.train.height * width);
-        Self { first, width: size, train: rows(&mnist.train), test: rows(&mnist.test) }
+        let (first, order) = by_halves(&mnist.train);
+        let image = |image: &[u8]| order.iter().map(|&pixel| image[pixel]).collect::<Vec<_>>();
+        let rows = |images: &Images| images.pixels.chunks_exact(order.len()).flat_map(image).collect();
+        Self { first, width: order.len(), train: rows(&mnist.train), test: rows(&mnist.test) }
     }
 
     /// The images, then their labels.
     fn labelled(mnist: &Mnist) -> Self {
-        let size = mnist.train.width * mnist.train.height;
-        let rows = |images: &Images| -> Vec<u8> {
-            let label =
-                |label: u8| (0..10 * REPEATED).map(move |i| if i / REPEATED == usize::from(label) { 255 } else { 0 });
+        let size = mnist.train.rows().width;
+        let label = |digit: u8| (0..10).flat_map(move |class| [if class == digit { 255 } else { 0 }; REPEATED]);
+        let rows = |images: &Images| {
             let pairs = images.pixels.chunks_exact(size).zip(&images.labels);
             pairs.flat_map(|(image, &digit)| image.iter().copied().chain(label(digit))).collect()
         };
@@ -179,18 +178,19 @@ fn named(found: &[f32], pairs: &Pairs, labels: &[u8]) -> f64 {
 
 /// Left halves of one image of each digit, what the net makes of them, and the images.
 fn draw_halves(path: &Path, test: &Images, halves: &Pairs, completed: &[f32]) -> Result<()> {
-    let half = test.width / 2;
+    let (first, order) = by_halves(test);
     let all = Rows::bytes(&halves.test, halves.width)?.to_numbers();
-    let chosen = test.first_of_each();
-    // With right halves of these rows, side by side again.
+    // The left halves with right halves of these rows, as images.
     let joined = |rows: &[f32]| -> Vec<f32> {
-        let mut images = Vec::new();
-        for start in chosen.iter().map(|i| i * halves.width) {
-            let left = all[start..][..halves.first].chunks(half);
-            let right = rows[start..][halves.first..halves.width].chunks(test.width - half);
-            images.extend(left.zip(right).flat_map(|(left, right)| [left, right].concat()));
-        }
-        images
+        let image = |i: usize| {
+            let mut image = vec![0.0; order.len()];
+            for (place, &pixel) in order.iter().enumerate() {
+                let source = if place < first { &all[..] } else { rows };
+                image[pixel] = source[i * order.len() + place];
+            }
+            image
+        };
+        test.first_of_each().into_iter().flat_map(image).collect()
     };
     let nothing = vec![0.0; all.len()];
     let rows = [("left halves", joined(&nothing)), ("completed", joined(completed)), ("test images", joined(&all))];

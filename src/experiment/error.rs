@@ -17,21 +17,13 @@ pub enum Error {
     /// There is no such precision.
     #[error("--precision {0}: it must be auto, f32, mixed or split")]
     Precision(String),
-    /// A recipe's file cannot be read.
-    #[error("--recipe {}: the file cannot be read: {cause}", file.display())]
-    Unread {
+    /// A recipe's file cannot be read, or is not a recipe of this experiment.
+    #[error("--recipe {}: {message}", file.display())]
+    Recipe {
         /// The file.
         file: PathBuf,
-        /// Why.
-        cause: std::io::Error,
-    },
-    /// A file is not a recipe of this experiment.
-    #[error("--recipe {}: this is no recipe: {cause}", file.display())]
-    NoRecipe {
-        /// The file.
-        file: PathBuf,
-        /// Where and why.
-        cause: Box<toml::de::Error>,
+        /// What is wrong.
+        message: String,
     },
     /// A recipe or the results do not fit their format.
     #[error("the results cannot be written: {0}")]

@@ -94,14 +94,14 @@ impl MemberOptions {
             (None, _) => R::default(),
             (_, Some(recipe)) => recipe,
             (Some(file), None) => {
-                let text =
-                    std::fs::read_to_string(file).map_err(|cause| Error::Unread { file: file.clone(), cause })?;
-                toml::from_str(&text).map_err(|cause| Error::NoRecipe { file: file.clone(), cause: cause.into() })?
+                let wrong = |message| Error::Recipe { file: file.clone(), message };
+                let text = std::fs::read_to_string(file);
+                let text = text.map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
+                toml::from_str(&text).map_err(|error| wrong(format!("this is no recipe: {error}")))?
             }
         };
-        for training in recipe.trainings() {
-            let (epochs, ..) = training.settings();
-            *epochs = self.common.epochs.unwrap_or(*epochs);
+        if let Some(epochs) = self.common.epochs {
+            recipe.trainings().into_iter().for_each(|training| *training.settings().0 = epochs);
         }
         each(&mut recipe, |training| {
             let (_, seed, _) = training.settings();
