@@ -52,7 +52,7 @@ pub struct FineTune {
     /// Random shifts of the training images, drawn anew for each row of each epoch: more data than there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift: Option<ImageShift>,
-    /// The precision of the products; see [`Device::fastest`]. Conjugate gradients and L-BFGS, which compare losses, and
+    /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest). Conjugate gradients and L-BFGS, which compare losses, and
     /// test errors are computed in f32 whatever it is.
     pub precision: Precision,
     /// Seed of the order of the rows, which is drawn anew for each epoch.

@@ -2,7 +2,8 @@
 //!
 //! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
 //! * [`UpDown`]: fine-tuning of deep belief nets;
-//! * [`FineTune`]: back-propagation through any [`Trainable`] model, by Adam, by stochastic gradient descent with
+//! * [`Run`]: what all of these give, to be trained to the end or looked into;
+//! * [`FineTune`]: back-propagation through any [`Member`] model, by Adam, by stochastic gradient descent with
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
 //! * [`Stacked`]: stacks of denoising autoencoders;
 //! * [`KSparse`]: dictionaries for vectors such as the activations of other nets;
