@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
 use strait_data::Rows;
-use strait_models::{Rbm, Units};
+use strait_models::{Rbm, Stack, Units};
 use strait_train::{Chain, Event, Pretrain, SparsityTarget};
 
 /// Nets so small leave several workers nothing to do but to wait for each other.
@@ -208,4 +208,33 @@ fn hidden_units_are_on_as_often_as_they_shall_be() {
     assert!(free > 0.25 && (held - 0.1).abs() < 0.03, "{free} without a target, {held} with one");
     let wrong = Pretrain { sparsity: Some(SparsityTarget { weight: 1.0, target: 1.0 }), ..Pretrain::default() };
     assert!(wrong.check().is_err());
+}
+
+/// The features come from a pass over the finished machine, not from its last epoch, while it still changed.
+#[test]
+fn a_machine_learns_from_the_features_of_the_finished_one_below() {
+    let rows = bars_and_stripes();
+    let rows = Rows::numbers(&rows, 16).expect("whole rows");
+    let units = Units::Bernoulli;
+    let mut stream = Stream::new(4, 0);
+    let below = Rbm::new((16, units), (6, units), &mut stream).expect("the sizes make sense");
+    // Its hidden units are off, so that it reconstructs ½ everywhere: its error tells what it was given.
+    let mut above = Rbm::new((6, units), (3, units), &mut stream).expect("the sizes make sense");
+    above.weight.fill(0.0);
+    above.hidden_bias.fill(-100.0);
+    let recipe = Pretrain { epochs: 1, batch: rows.count, code: units, rate: 0.5, ..Pretrain::default() };
+    let start = Stack { rbms: vec![below, above] };
+    let run = recipe.run(&one_thread(), &[16, 6, 3], rows).and_then(|run| run.from(start));
+    let trained = run.and_then(|run| run.train()).expect("it trains");
+    let Rbm { weight, hidden_bias, .. } = &trained.stack.rbms[0];
+    let mut expected = 0.0;
+    for r in 0..rows.count {
+        for (j, bias) in hidden_bias.iter().enumerate() {
+            let terms = (0..16).map(|i| f64::from(rows.at(r, i)) * f64::from(weight[6 * i + j]));
+            let feature = 1.0 / (1.0 + (-f64::from(*bias) - terms.sum::<f64>()).exp());
+            expected += (feature - 0.5).powi(2) / rows.count as f64;
+        }
+    }
+    let found = trained.layers[1][0].error;
+    assert!((found / expected - 1.0).abs() < 1e-5, "{found}, not {expected}");
 }
