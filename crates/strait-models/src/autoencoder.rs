@@ -8,9 +8,9 @@ use strait_compute::{Activation, Device, LossKind, Noise, Op, Window};
 use strait_data::Rows;
 
 use crate::container::Container;
-use crate::file::{Code, Layered, Loaded, Settings};
+use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise, reconstructs};
-use crate::network::{Evaluation, Kept, parts};
+use crate::network::{Evaluation, LargestOutputs, parts};
 use crate::objective::Penalty;
 use crate::tape::{Tape, Value};
 use crate::{Affine, Convolution, Error, Result, SaveOptions, forward, transpose};
@@ -164,7 +164,7 @@ impl Autoencoder {
     /// # Errors
     /// If the minibatch does not fit.
     pub fn record_code(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value) -> Result<Value> {
-        tape.chain_keeping(x, &layers[..self.encoder], self.kept())
+        tape.chain_keeping(x, &layers[..self.encoder], self.largest())
     }
 
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
@@ -173,7 +173,7 @@ impl Autoencoder {
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        self.layered().check()?;
+        self.contents().check()?;
         let (code, units) = (self.code_size(), self.layers[self.encoder - 1].activation);
         match self.top_k {
             Some(k) if k == 0 || k > code => {
@@ -189,14 +189,14 @@ impl Autoencoder {
     }
 
     /// After which layer how many numbers stay.
-    pub(crate) fn kept(&self) -> Option<Kept> {
-        self.top_k.map(|k| Kept { layer: self.encoder - 1, k })
+    pub(crate) fn largest(&self) -> Option<LargestOutputs> {
+        self.top_k.map(|k| LargestOutputs { layer: self.encoder - 1, k })
     }
 
-    fn layered(&self) -> Layered<'_> {
+    fn contents(&self) -> NetContents<'_> {
         let Self { encoder, top_k, tied, corruption, penalty, .. } = *self;
         let settings = Settings { tied, corruption, penalty, kl_weight: None };
-        Layered { layers: &self.layers, encoder, code: Code::Plain, top_k, settings }
+        NetContents { layers: &self.layers, encoder, code: Code::Plain, top_k, settings }
     }
 
     /// The sizes from the input over the code to the reconstruction.
@@ -225,7 +225,7 @@ impl Autoencoder {
     /// If the rows do not fit, or the device fails.
     pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        forward(device, &self.layers[..self.encoder], self.kept(), &rows)
+        forward(device, &self.layers[..self.encoder], self.largest(), &rows)
     }
 
     /// The reconstructions from these codes.
@@ -243,7 +243,7 @@ impl Autoencoder {
     /// If the rows do not fit, or the device fails.
     pub fn reconstruct(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
         self.check()?;
-        forward(device, &self.layers, self.kept(), &rows)
+        forward(device, &self.layers, self.largest(), &rows)
     }
 
     /// For each row its squared reconstruction error, summed over the values of the row.
@@ -256,7 +256,7 @@ impl Autoencoder {
         let measure = |_: &mut _, target, input| Op::Loss { kind, input, target, output: None, delta: None };
         let mut errors = Vec::new();
         for rows in parts(device, rows, 0) {
-            let metrics = Evaluation::load(device, &self.layers, self.kept(), &rows, measure)?.run()?;
+            let metrics = Evaluation::load(device, &self.layers, self.largest(), &rows, measure)?.run()?;
             errors.extend(metrics.errors.concat());
         }
         Ok(errors)
@@ -297,7 +297,7 @@ impl Autoencoder {
     /// As [`Autoencoder::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), options)
+        crate::file::save(self.contents(), path.as_ref(), options)
     }
 
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.

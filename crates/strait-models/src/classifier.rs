@@ -10,7 +10,7 @@ use strait_data::Rows;
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
 use crate::dbn::{largest, mistakes};
-use crate::file::{Code, Layered, Loaded, Settings};
+use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise};
 use crate::tape::{Tape, Value};
 use crate::{Affine, Error, Result, SaveOptions, forward};
@@ -75,7 +75,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        self.layered().check()?;
+        self.contents().check()?;
         match self.layers.last() {
             Some(last) if last.activation != Activation::Linear => {
                 let name = last.activation.name();
@@ -85,10 +85,10 @@ impl Classifier {
         }
     }
 
-    fn layered(&self) -> Layered<'_> {
+    fn contents(&self) -> NetContents<'_> {
         let encoder = self.layers.len().saturating_sub(1);
         let settings = Settings { corruption: self.corruption, ..Settings::default() };
-        Layered { layers: &self.layers, encoder, code: Code::Features, top_k: None, settings }
+        NetContents { layers: &self.layers, encoder, code: Code::Features, top_k: None, settings }
     }
 
     /// The number of classes.
@@ -137,7 +137,7 @@ impl Classifier {
     /// As [`Classifier::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), options)
+        crate::file::save(self.contents(), path.as_ref(), options)
     }
 
     /// Reads a net from a file that [`Classifier::save`] wrote, with the notes.

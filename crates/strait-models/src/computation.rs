@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use strait_compute::{Activation, Execution, LossKind, Op, Program, Routine, Tensor};
 
-use crate::network::Kept;
+use crate::network::LargestOutputs;
 use crate::vae::record_bound;
 use crate::{Affine, Network, Rbm, Result, Tape, Vae};
 
@@ -13,7 +13,7 @@ pub(crate) struct Computation<'a> {
     /// At least one.
     pub(crate) layers: Cow<'a, [Affine]>,
     /// The layer of whose outputs only the largest stay.
-    pub(crate) kept: Option<Kept>,
+    pub(crate) largest: Option<LargestOutputs>,
     pub(crate) end: End<'a>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Parameters {
 
 impl<'a> Computation<'a> {
     pub(crate) fn outputs(layers: impl Into<Cow<'a, [Affine]>>) -> Self {
-        Self { layers: layers.into(), kept: None, end: End::Outputs }
+        Self { layers: layers.into(), largest: None, end: End::Outputs }
     }
 
     /// Of a machine with binary hidden units, whose visible units from `first` on are the label.
@@ -59,7 +59,7 @@ impl<'a> Computation<'a> {
         let (weight, bias) = (of_rows.to_vec(), rbm.hidden_bias.clone());
         let layer = Affine { inputs: first, outputs: hidden, activation, weight, bias, convolution: None };
         let label = Label { weight: of_classes, bias: &rbm.visible_bias[first..] };
-        Self { layers: vec![layer].into(), kept: None, end: End::Classes(label) }
+        Self { layers: vec![layer].into(), largest: None, end: End::Classes(label) }
     }
 
     /// Values in a row.
@@ -102,7 +102,7 @@ impl<'a> Computation<'a> {
         }
         let mut tape = Tape::measuring(program, routine, input.rows);
         let x = tape.data(input);
-        let last = tape.chain_keeping(x, &network.layers, self.kept)?;
+        let last = tape.chain_keeping(x, &network.layers, self.largest)?;
         let last = tape.tensor(last);
         if let Some([weight, bias]) = *label {
             let out = program.value("energies", input.rows, bias.cols);

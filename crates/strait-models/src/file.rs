@@ -43,7 +43,7 @@ impl Code {
 
 /// A model in layers, the first of which encode.
 #[derive(Clone, Copy)]
-pub(crate) struct Layered<'a> {
+pub(crate) struct NetContents<'a> {
     pub(crate) layers: &'a [Affine],
     pub(crate) encoder: usize,
     pub(crate) code: Code,
@@ -80,7 +80,7 @@ pub(crate) struct Loaded {
     pub(crate) settings: Settings,
 }
 
-impl Layered<'_> {
+impl NetContents<'_> {
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
     /// each has as many parameters as its sizes ask for.
     pub(crate) fn check(&self) -> Result<()> {
@@ -106,19 +106,19 @@ fn fit(sizes: &[[usize; 2]], encoder: usize, code: Code) -> bool {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Architecture {
-    encoder: Vec<Units>,
+    encoder: Vec<LayerDescription>,
     #[serde(default, skip_serializing_if = "Code::is_plain")]
     code: Code,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     top_k: Option<usize>,
-    decoder: Vec<Units>,
+    decoder: Vec<LayerDescription>,
     #[serde(default, skip_serializing_if = "Settings::is_default")]
     training: Settings,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Units {
+struct LayerDescription {
     inputs: usize,
     outputs: usize,
     activation: String,
@@ -140,7 +140,7 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(net: Layered<'_>, path: &Path, options: &SaveOptions) -> Result<()> {
+pub(crate) fn save(net: NetContents<'_>, path: &Path, options: &SaveOptions) -> Result<()> {
     net.check()?;
     let mut tensors = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
@@ -153,7 +153,7 @@ pub(crate) fn save(net: Layered<'_>, path: &Path, options: &SaveOptions) -> Resu
         let (shape, values) = (vec![layer.bias.len()], Numbers::Single(Cow::Borrowed(&layer.bias)));
         tensors.push(Named { name: format!("{name}.bias"), shape, values });
     }
-    let describe = |layer: &Affine| Units {
+    let describe = |layer: &Affine| LayerDescription {
         inputs: layer.inputs,
         outputs: layer.outputs,
         activation: layer.activation.name().to_owned(),
@@ -180,7 +180,7 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
     }
     let encoder = architecture.encoder.len();
     let (top_k, settings) = (architecture.top_k, architecture.training);
-    let all: Vec<Units> = architecture.encoder.into_iter().chain(architecture.decoder).collect();
+    let all: Vec<LayerDescription> = architecture.encoder.into_iter().chain(architecture.decoder).collect();
     let mut activations = Vec::new();
     for units in &all {
         let activation = Activation::from_name(&units.activation);
@@ -193,7 +193,7 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
     }
     let mut wanted = Vec::new();
     for (name, units) in names(activations.iter(), encoder).iter().zip(&all) {
-        let Units { inputs, outputs, convolution, .. } = *units;
+        let LayerDescription { inputs, outputs, convolution, .. } = *units;
         let (Some(shape), Some((_, biases))) =
             (stored_shape(inputs, outputs, convolution), shapes(inputs, outputs, convolution))
         else {
@@ -205,7 +205,7 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
     let tensors = file.tensors(&wanted)?;
     let mut layers = Vec::new();
     for (number, (units, activation)) in all.iter().zip(activations).enumerate() {
-        let Units { inputs, outputs, convolution, .. } = *units;
+        let LayerDescription { inputs, outputs, convolution, .. } = *units;
         let weight = from_file(&tensors[2 * number], &wanted[2 * number].1);
         layers.push(Affine { inputs, outputs, activation, weight, bias: tensors[2 * number + 1].clone(), convolution });
     }

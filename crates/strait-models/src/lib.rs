@@ -23,7 +23,7 @@ mod kind;
 mod likelihood;
 mod loaded;
 mod lsa;
-mod machines;
+mod machine_file;
 mod measures;
 mod member;
 mod model;
@@ -61,8 +61,8 @@ pub use member::Member;
 pub use model::Model;
 pub use neighbours::{knn_accuracy, nearest, retrieval, vote};
 pub use network::{
-    EVALUATION_BATCH, Kept, Layer, Network, Outputs, declare_rows, evaluation_batch, fill, forward, minibatches, parts,
-    upload,
+    EVALUATION_BATCH, LargestOutputs, Layer, Network, Outputs, declare_rows, evaluation_batch, fill, forward,
+    minibatches, parts, upload,
 };
 pub use noise::corrupt;
 pub use objective::{Goal, Objective, Penalty};

@@ -230,14 +230,14 @@ impl<'a> LoadedModel<'a> {
 }
 
 fn encoder(net: &Autoencoder) -> Computation<'_> {
-    Computation { kept: net.kept(), ..Computation::outputs(&net.layers[..net.encoder]) }
+    Computation { largest: net.largest(), ..Computation::outputs(&net.layers[..net.encoder]) }
 }
 
 /// With errors, unless the outputs are something else than the rows.
 fn whole(net: &Autoencoder) -> Computation<'_> {
     let outputs = Computation::outputs(&net.layers[..]);
     let end = if outputs.width() == outputs.inputs() { End::Errors } else { End::Outputs };
-    Computation { kept: net.kept(), end, ..outputs }
+    Computation { largest: net.largest(), end, ..outputs }
 }
 
 /// The rows themselves, as the codes of nets without layers to encode.

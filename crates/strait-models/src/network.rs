@@ -94,7 +94,7 @@ impl Layer {
 
 /// The outputs of a layer that stay, the others become 0.
 #[derive(Clone, Copy, Debug)]
-pub struct Kept {
+pub struct LargestOutputs {
     /// The number of the layer.
     pub layer: usize,
     /// How many outputs, the largest ones.
@@ -267,7 +267,7 @@ impl Evaluation {
     pub(crate) fn load(
         device: &Device,
         layers: &[Affine],
-        kept: Option<Kept>,
+        largest: Option<LargestOutputs>,
         rows: &Rows<'_>,
         last: impl FnOnce(&mut Program, Tensor, Tensor) -> Op,
     ) -> Result<Self> {
@@ -284,7 +284,7 @@ impl Evaluation {
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let mut tape = Tape::measuring(&mut program, &mut routine, batch);
         let x = tape.data(input);
-        let outputs = tape.chain_keeping(x, &network.layers, kept)?;
+        let outputs = tape.chain_keeping(x, &network.layers, largest)?;
         let outputs = tape.tensor(outputs);
         routine.push(last(&mut program, input, outputs))?;
         let routine = program.add(routine);
@@ -306,14 +306,19 @@ impl Evaluation {
 ///
 /// # Errors
 /// If the data do not fit the first layer, or the device fails.
-pub fn forward(device: &Device, layers: &[Affine], kept: Option<Kept>, rows: &Rows<'_>) -> Result<Vec<f32>> {
+pub fn forward(
+    device: &Device,
+    layers: &[Affine],
+    largest: Option<LargestOutputs>,
+    rows: &Rows<'_>,
+) -> Result<Vec<f32>> {
     let Some(last) = layers.last() else {
         return Ok(rows.to_numbers());
     };
     let mut outputs = Vec::new();
     for rows in parts(device, *rows, last.outputs) {
         let mut result = None;
-        let mut evaluation = Evaluation::load(device, layers, kept, &rows, |program, _, input| {
+        let mut evaluation = Evaluation::load(device, layers, largest, &rows, |program, _, input| {
             let data = *result.insert(program.data("result", rows.count, last.outputs, Kind::Rows));
             Op::Scatter { input, data }
         })?;

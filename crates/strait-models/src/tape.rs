@@ -14,7 +14,7 @@ use strait_compute::{
     Shrinkage, Tensor, Update, Window,
 };
 
-use crate::network::Kept;
+use crate::network::LargestOutputs;
 use crate::{Error, Inference, Layer, Objective, Outputs, Penalty, Result};
 
 /// Values of a minibatch on a [`Tape`].
@@ -186,11 +186,16 @@ impl<'a> Tape<'a> {
     }
 
     /// The same, keeping only the largest outputs of one layer.
-    pub(crate) fn chain_keeping(&mut self, input: Value, layers: &[Layer], kept: Option<Kept>) -> Result<Value> {
+    pub(crate) fn chain_keeping(
+        &mut self,
+        input: Value,
+        layers: &[Layer],
+        largest: Option<LargestOutputs>,
+    ) -> Result<Value> {
         let mut value = input;
         for (number, layer) in layers.iter().enumerate() {
             value = self.layer(value, *layer)?;
-            if let Some(Kept { k, .. }) = kept.filter(|kept| kept.layer == number) {
+            if let Some(LargestOutputs { k, .. }) = largest.filter(|largest| largest.layer == number) {
                 self.keep_largest(value, k)?;
             }
         }

@@ -11,7 +11,7 @@ use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
-use crate::file::{Code, Layered, Loaded, Settings};
+use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise, follows_gradients, reconstructs};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
 use crate::objective::check_number;
@@ -90,7 +90,7 @@ impl Vae {
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        self.layered().check()?;
+        self.contents().check()?;
         match self.layers[self.encoder - 1].activation {
             Activation::Linear => Ok(()),
             other => Err(Error::Shape(format!(
@@ -100,10 +100,10 @@ impl Vae {
         }
     }
 
-    fn layered(&self) -> Layered<'_> {
+    fn contents(&self) -> NetContents<'_> {
         let kl_weight = (self.kl_weight != 1.0).then_some(self.kl_weight);
         let settings = Settings { kl_weight, corruption: self.corruption, ..Settings::default() };
-        Layered { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian, top_k: None, settings }
+        NetContents { layers: &self.layers, encoder: self.encoder, code: Code::Gaussian, top_k: None, settings }
     }
 
     /// The number of values in a code.
@@ -213,7 +213,7 @@ impl Vae {
     /// As [`Vae::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         self.check()?;
-        crate::file::save(self.layered(), path.as_ref(), options)
+        crate::file::save(self.contents(), path.as_ref(), options)
     }
 
     /// Reads a model from a file that [`Vae::save`] wrote, with the notes.

@@ -11,7 +11,7 @@ use crate::method::Source;
 use crate::{Pretrain, Result};
 
 /// A program that computes features, before it is loaded.
-struct Recorded {
+struct FeaturePass {
     program: Program,
     feed: Feed,
     steps: Vec<strait_compute::RoutineId>,
@@ -21,7 +21,7 @@ struct Recorded {
     features: Vec<Tensor>,
 }
 
-fn record(device: &Device, recipe: &Pretrain, rbm: &Rbm, source: &Source<'_>, rows: usize) -> Result<Recorded> {
+fn record(device: &Device, recipe: &Pretrain, rbm: &Rbm, source: &Source<'_>, rows: usize) -> Result<FeaturePass> {
     let mut program = Program::default();
     let (visible, hidden) = (rbm.visible_bias.len(), rbm.hidden_bias.len());
     let batch = recipe.batch.min(rows);
@@ -47,7 +47,7 @@ fn record(device: &Device, recipe: &Pretrain, rbm: &Rbm, source: &Source<'_>, ro
         features.push(out);
         steps.push(program.add(step));
     }
-    Ok(Recorded { program, feed, steps, parameters, precision, features })
+    Ok(FeaturePass { program, feed, steps, parameters, precision, features })
 }
 
 /// The program that computes the features of a machine, to be compiled with others.
@@ -71,7 +71,7 @@ pub(crate) fn features(
     stay: bool,
 ) -> Result<Source<'static>> {
     let count = order.len();
-    let Recorded { program, feed, steps, parameters, precision, features } =
+    let FeaturePass { program, feed, steps, parameters, precision, features } =
         record(device, recipe, rbm, source, count)?;
     let shared = match source {
         Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
@@ -89,11 +89,11 @@ pub(crate) fn features(
     }
     let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
     let numbers: Vec<Step> = minibatches(count, recipe.batch.min(count)).map(step).collect();
-    let mut kept = Vec::new();
+    let mut collected = Vec::new();
     let after = |execution: &mut dyn Execution, place: usize, rows: usize| {
         if !stay {
             let read = execution.read(features[place])?;
-            kept.extend_from_slice(&read[..rows * features[place].cols]);
+            collected.extend_from_slice(&read[..rows * features[place].cols]);
         }
         Ok(())
     };
@@ -101,6 +101,6 @@ pub(crate) fn features(
     feed.visit(&mut *execution, &steps, &numbers, data, &mut go_on, after)?;
     match stay {
         true => Ok(Source::Device(execution.share(features[0])?)),
-        false => Ok(Source::Made(kept.into(), rbm.hidden_bias.len())),
+        false => Ok(Source::Made(collected.into(), rbm.hidden_bias.len())),
     }
 }
