@@ -8,16 +8,18 @@ fn main() -> io::Result<()> {
     for entry in fs::read_dir(env::current_dir()?)? {
         let path = entry?.path();
         if let (Some(name), Some("wgsl")) = (path.file_stem(), path.extension().and_then(|ending| ending.to_str())) {
-            files.push((name.to_string_lossy().into_owned(), path));
+            files.push(name.to_string_lossy().into_owned());
         }
     }
     files.sort();
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     let (mut variants, mut texts) = (String::new(), String::new());
-    for (name, path) in files {
+    for name in files {
         let variant: String = name.split('_').map(capital).collect();
         variants += &format!("/// `{name}.wgsl`.\n{variant},\n");
-        texts += &format!("Self::{variant} => include_str!({path:?}),\n");
+        // Found when the crate is compiled: a checkout may have moved since its target folder was filled.
+        let path = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{name}.wgsl\")");
+        texts += &format!("Self::{variant} => include_str!({path}),\n");
     }
     let text = format!(
         "/// A part of a kernel: one WGSL file.

@@ -207,7 +207,7 @@ impl Container {
     }
 
     /// Refuses any other kind.
-    pub(crate) fn expect(&self, expected: ModelKind) -> Result<()> {
+    pub(crate) fn require_kind(&self, expected: ModelKind) -> Result<()> {
         if self.kind == expected {
             return Ok(());
         }

@@ -172,7 +172,7 @@ pub(crate) fn save(net: NetContents<'_>, path: &Path, options: &SaveOptions) -> 
 
 /// Reads a model with such a code.
 pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
-    file.expect(code.kind())?;
+    file.require_kind(code.kind())?;
     let architecture: Architecture = file.architecture()?;
     if code != Code::Plain && architecture.top_k.is_some() {
         let model = code.model();

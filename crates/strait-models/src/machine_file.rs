@@ -127,7 +127,7 @@ impl Stack {
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
         if file.kind != ModelKind::Rbm {
-            file.expect(ModelKind::Stack)?;
+            file.require_kind(ModelKind::Stack)?;
         }
         let Architecture { machines, .. } = file.architecture()?;
         let chained = machines.windows(2).all(|pair| pair[0].hidden == pair[1].visible);
@@ -173,7 +173,7 @@ impl Rbm {
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
         if file.kind != ModelKind::Stack {
-            file.expect(ModelKind::Rbm)?;
+            file.require_kind(ModelKind::Rbm)?;
         }
         let path = file.path.clone();
         let (stack, notes) = Stack::read(file)?;
@@ -234,7 +234,7 @@ impl Dbn {
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
-        file.expect(ModelKind::Dbn)?;
+        file.require_kind(ModelKind::Dbn)?;
         let Architecture { machines, below } = file.architecture()?;
         let ([machine], Some(Below { sizes, classes })) = (&machines[..], below) else {
             return Err(file.wrong("the machines of its architecture do not form a deep belief net"));

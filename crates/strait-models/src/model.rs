@@ -198,7 +198,7 @@ impl Model {
         LoadedModel::new(self, device, Room::Any)
     }
 
-    /// The same for one call with so many rows.
+    /// [`Model::on`] for a single call with this number of rows.
     fn once(&self, device: &Device, rows: usize) -> Result<LoadedModel<'_>> {
         LoadedModel::new(self, device, Room::Once(rows))
     }

@@ -70,7 +70,7 @@ impl Pca {
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
-        file.expect(ModelKind::Pca)?;
+        file.require_kind(ModelKind::Pca)?;
         let architecture: Architecture = file.architecture()?;
         let mut tensors = file.doubles(&architecture.tensors())?.into_iter();
         let mut next = || tensors.next().unwrap_or_default();

@@ -71,7 +71,7 @@ struct Way<'t, 'a> {
 }
 
 impl<'a> Tape<'a> {
-    /// A tape for training minibatches of so many rows.
+    /// A tape for training on minibatches of `batch` rows.
     pub fn training(program: &'a mut Program, routine: &'a mut Routine, batch: usize) -> Self {
         Self::new(program, routine, batch, true, streams::TAPE)
     }
@@ -164,7 +164,7 @@ impl<'a> Tape<'a> {
     /// y = act(x W + b), or a convolution. Layers may share weights and biases.
     ///
     /// # Errors
-    /// If the layer does not take so many values.
+    /// If the layer takes another number of values.
     pub fn layer(&mut self, input: Value, layer: Layer) -> Result<Value> {
         if layer.window.is_some() {
             self.flat(input)?;
@@ -205,7 +205,7 @@ impl<'a> Tape<'a> {
     /// Keeps the `k` largest outputs of each row; the others become 0, and pass no derivative on.
     ///
     /// # Errors
-    /// If there are not so many, or if the units have a slope where their output is 0 (those that have none are
+    /// If there are fewer than `k`, or if the units have a slope where their output is 0 (those that have none are
     /// rectified and logistic units).
     pub fn keep_largest(&mut self, value: Value, k: usize) -> Result<()> {
         let Node { out: input, activation, .. } = self.nodes[value.0];

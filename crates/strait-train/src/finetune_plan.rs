@@ -394,10 +394,6 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     type Output = FineTuned;
     type Progress = ();
 
-    fn parts(&self) -> usize {
-        1
-    }
-
     fn epochs_of(&self, _: usize) -> usize {
         self.recipe.epochs
     }
@@ -426,13 +422,5 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     fn output(self, mut records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<FineTuned> {
         self.net.layers_mut().clone_from_slice(&self.layers);
         Ok(FineTuned { epochs: records.pop().unwrap_or_default(), stopped })
-    }
-
-    fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {
-        (Vec::new(), ())
-    }
-
-    fn restore(&mut self, _: &Device, _: usize, _: &mut dyn FnMut(&str) -> Result<Vec<f32>>, (): ()) -> Result<bool> {
-        Ok(true)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device};
-use strait_data::Rows;
+use strait_data::{Rows, Standard};
 use strait_models::{Affine, Autoencoder, Network};
 
 use crate::error::positive;
@@ -127,7 +127,7 @@ pub struct KSparsePlan {
     recipe: KSparse,
     /// First and last epoch of the rounds, counted from the start.
     rounds: Vec<(usize, usize)>,
-    scale: Scale,
+    standard: Standard,
     /// The rows with mean 0 and variance 1.
     scaled: Arc<[f32]>,
     width: usize,
@@ -139,7 +139,7 @@ pub struct KSparsePlan {
 }
 
 /// What is left of finished rounds.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Rounds {
     /// Where the stream of new directions is.
     position: u64,
@@ -149,8 +149,9 @@ pub struct Rounds {
 impl KSparsePlan {
     fn new(recipe: KSparse, rows: Rows<'_>) -> Result<Self> {
         let KSparse { rounds, training, .. } = &recipe;
-        let scale = Scale::of(&rows);
-        let scaled = scale.apply(&rows);
+        let standard = Standard::of(rows);
+        let mut scaled = rows.to_numbers();
+        standard.apply(&mut scaled);
         let looked_at = Stream::new(training.seed, streams::LOOKED_AT);
         let looked_at = sample(rows_of(&scaled, rows.width)?, LOOKED_AT, looked_at);
         let mut stream = Stream::new(training.seed, streams::DICTIONARY);
@@ -159,7 +160,7 @@ impl KSparsePlan {
         let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
         let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
         let (scaled, width) = (scaled.into(), rows.width);
-        Ok(Self { recipe, rounds, scale, scaled, width, looked_at, stream, net, network: None, dead: Vec::new() })
+        Ok(Self { recipe, rounds, standard, scaled, width, looked_at, stream, net, network: None, dead: Vec::new() })
     }
 
     /// The training of a round. All but the last one run at a constant learning rate.
@@ -235,7 +236,7 @@ impl<'a> Plan<'a> for KSparsePlan {
     }
 
     fn output(mut self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<KSparseTrained> {
-        self.scale.fold_into(&mut self.net);
+        fold_into(&self.standard, &mut self.net);
         Ok(KSparseTrained { net: self.net, epochs: records.concat(), dead: self.dead, stopped })
     }
 
@@ -309,38 +310,16 @@ fn revive(device: &Device, net: &mut Autoencoder, dead: &[usize], rows: Rows<'_>
     Ok(())
 }
 
-/// Rows are trained on with mean 0 and, over all columns, variance 1.
-struct Scale {
-    mean: Vec<f32>,
-    deviation: f32,
-}
-
-impl Scale {
-    fn of(rows: &Rows<'_>) -> Self {
-        let mean: Vec<f32> = rows.mean().into_iter().map(|m| m as f32).collect();
-        let deviation = (rows.variance() / rows.width as f64).sqrt() as f32;
-        Self { mean, deviation: if deviation > 0.0 { deviation } else { 1.0 } }
+/// Turns a net for standardised rows into one for the rows themselves.
+fn fold_into(standard: &Standard, net: &mut Autoencoder) {
+    let [encoder, decoder] = &mut net.layers[..] else {
+        unreachable!("it was made of two layers");
+    };
+    let Affine { outputs, weight, bias, .. } = encoder;
+    weight.iter_mut().for_each(|w| *w /= standard.deviation);
+    for (weights, m) in weight.chunks_exact(*outputs).zip(&standard.mean) {
+        bias.iter_mut().zip(weights).for_each(|(b, w)| *b -= m * w);
     }
-
-    fn apply(&self, rows: &Rows<'_>) -> Vec<f32> {
-        let mut values = rows.to_numbers();
-        for row in values.chunks_exact_mut(rows.width) {
-            row.iter_mut().zip(&self.mean).for_each(|(x, m)| *x = (*x - m) / self.deviation);
-        }
-        values
-    }
-
-    /// Makes a net for scaled rows one for rows as they were.
-    fn fold_into(&self, net: &mut Autoencoder) {
-        let [encoder, decoder] = &mut net.layers[..] else {
-            unreachable!("it was made of two layers");
-        };
-        let Affine { outputs, weight, bias, .. } = encoder;
-        weight.iter_mut().for_each(|w| *w /= self.deviation);
-        for (weights, m) in weight.chunks_exact(*outputs).zip(&self.mean) {
-            bias.iter_mut().zip(weights).for_each(|(b, w)| *b -= m * w);
-        }
-        decoder.weight.iter_mut().for_each(|w| *w *= self.deviation);
-        decoder.bias.iter_mut().zip(&self.mean).for_each(|(b, m)| *b = *b * self.deviation + m);
-    }
+    decoder.weight.iter_mut().for_each(|w| *w *= standard.deviation);
+    decoder.bias.iter_mut().zip(&standard.mean).for_each(|(b, m)| *b = *b * standard.deviation + m);
 }

@@ -1,4 +1,4 @@
-//! What learns.
+//! Training: contrastive divergence, back-propagation, optimisers, schedules.
 //!
 //! * [`Pretrain`]: greedy layer-wise pretraining of a stack of RBMs by contrastive divergence;
 //! * [`UpDown`]: fine-tuning of deep belief nets;
@@ -7,7 +7,7 @@
 //!   momentum, by nonlinear conjugate gradients or by L-BFGS;
 //! * [`Stacked`]: stacks of denoising autoencoders;
 //! * [`KSparse`]: dictionaries for vectors such as the activations of other nets;
-//! * [`PredictiveSparse`]: sparse codes that an encoder foretells;
+//! * [`PredictiveSparse`]: sparse codes that an encoder predicts;
 //! * [`Tape`]: what such a model is recorded on;
 //! * [`minimize`]: conjugate gradients and L-BFGS for any differentiable function.
 

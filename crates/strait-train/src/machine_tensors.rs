@@ -87,7 +87,7 @@ impl MachineTensors {
         [self.weight, self.biases.1, self.biases.0]
     }
 
-    /// So many steps of Gibbs sampling from the hidden states in a chain, with all units drawn; gives the visible states and the
+    /// `steps` steps of Gibbs sampling from the hidden states in a chain, with all units drawn; gives the visible states and the
     /// hidden means in the end. Groups of visible units take as many draws as they are given.
     pub(crate) fn gibbs(
         &self,

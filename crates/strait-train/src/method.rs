@@ -141,7 +141,7 @@ pub(crate) trait Method {
         Ok(0.0)
     }
 
-    /// What an epoch over so many rows amounts to; measures what is to be measured after it.
+    /// The results of an epoch over `rows` rows, with what is measured after it.
     ///
     /// # Errors
     /// The device's own.

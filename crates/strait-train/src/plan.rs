@@ -27,11 +27,13 @@ pub trait Plan<'a> {
     /// What the run gives in the end.
     type Output;
     /// What the plan knows of the parts that are finished, beside tensors.
-    type Progress: Clone + Serialize + DeserializeOwned;
+    type Progress: Clone + Default + Serialize + DeserializeOwned;
 
     /// How many parts there are.
     #[doc(hidden)]
-    fn parts(&self) -> usize;
+    fn parts(&self) -> usize {
+        1
+    }
 
     /// Epochs of a part.
     #[doc(hidden)]
@@ -77,16 +79,20 @@ pub trait Plan<'a> {
 
     /// What finished parts have left: named tensors, and the rest.
     #[doc(hidden)]
-    fn save(&self) -> (Vec<(String, Vec<f32>)>, Self::Progress);
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, Self::Progress) {
+        (Vec::new(), Self::Progress::default())
+    }
 
     /// Takes back what [`Plan::save`] gave, when the run is to go on in this part. Tells whether the rows of this part, if it is
     /// loaded, are still the right ones.
     #[doc(hidden)]
     fn restore(
         &mut self,
-        device: &Device,
-        part: usize,
-        tensors: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
-        progress: Self::Progress,
-    ) -> Result<bool>;
+        _device: &Device,
+        _part: usize,
+        _tensors: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+        _progress: Self::Progress,
+    ) -> Result<bool> {
+        Ok(true)
+    }
 }

@@ -1,10 +1,10 @@
 //! Every kernel, for every tile shape.
 
 #[path = "../../tests/conformance/cases/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the conformance test has more of them")]
+#[expect(dead_code, unused_imports, reason = "the conformance test has more of them")]
 mod cases;
 #[path = "../../tests/conformance/table.rs"]
-#[allow(dead_code, reason = "only the programs are of use here")]
+#[expect(dead_code, reason = "only the programs are of use here")]
 mod table;
 
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@ pub(super) trait Tail {
 
 /// Rows of X that stay in the second cache while the panels of W stream by.
 const BLOCK: usize = 96;
-/// Panels of 16 terms that are summed at once: so many that W's part of them stays in the first cache.
+/// Panels of 16 terms that are summed at once, chosen so that the part of W that they use stays in the L1 cache.
 const TERMS: usize = 16;
 /// Terms from which on the sums are cut into parts.
 const LONG: usize = 4 * TERMS;

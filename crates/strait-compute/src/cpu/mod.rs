@@ -197,7 +197,7 @@ impl Run {
                 let cost = if decays { step.weight_cost } else { 0.0 };
                 update::run(isa, of(gradient), self.destination(update), cost, step, share);
             }
-            // There is no other process.
+            // With a single process, its own values are the sum.
             Op::Reduce { .. } => {}
             Op::Unfold { input, window, out } => unfold::run(isa, of(input), &window, of(out), share),
             Op::Fold { input, window, tail, out } => {

@@ -233,7 +233,7 @@ pub(super) fn by_element(name: &str, parts: &[Part], out: Tensor, constants: Vec
     }
 }
 
-/// A kernel with an invocation for each row and column, so many columns in a workgroup.
+/// A kernel with one invocation for each element; a workgroup takes `each` columns of a row.
 pub(super) fn by_place(name: &str, [rows, cols]: [usize; 2], each: usize) -> Kernel {
     Kernel { sizes: words([rows, cols]), workgroups: [groups(cols, each), rows as u32, 1], ..Kernel::named(name) }
 }

@@ -46,7 +46,7 @@ impl Lowering<'_> {
         let Access { name, reads, writes, .. } = op.access();
         let kernel = match *op {
             Op::Gradient { .. } => return self.gradient(op, None),
-            // There is no other process.
+            // With a single process, its own values are the sum.
             Op::Reduce { .. } => return Vec::new(),
             Op::Linear { .. } => self.linear(op),
             Op::Backprop { .. } => self.backprop(op),

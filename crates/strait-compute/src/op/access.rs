@@ -53,7 +53,7 @@ pub(crate) enum Write {
 pub(crate) enum Rows {
     /// It can do without: what a step says of rows changes results at most.
     Any,
-    /// The active ones of so many.
+    /// The active rows; the minibatch has this many in all.
     Of(usize),
     /// The active ones of `minibatch`, from or to the rows of `data` behind the step's offset, or those that `index` has there.
     Data { data: Tensor, index: Option<Tensor>, minibatch: Tensor },
@@ -63,7 +63,7 @@ pub(crate) enum Rows {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Report {
     Nothing,
-    /// For each of so many rows a loss and an error.
+    /// A loss and an error for each row of a minibatch of this size.
     Losses(usize),
     /// A dot product in [`DOT_PARTS`] parts.
     Dot,
@@ -85,7 +85,7 @@ pub(crate) enum Work {
 pub(crate) enum Matmul {
     /// X W, or X Wᵀ: rows of a minibatch times weights.
     Layer { input: Tensor, weight: Tensor, transposed: bool },
-    /// Xᵀ D, or −Xᵀ D: a sum over the rows of a minibatch, with so many rows of X and D for each.
+    /// Xᵀ D, or −Xᵀ D: a sum over the rows of a minibatch, each of which has `positions` rows of X and D.
     Statistics { left: Tensor, right: Tensor, negated: bool, positions: usize },
 }
 
@@ -180,7 +180,7 @@ impl Access {
         }
     }
 
-    /// Multiplications and additions of its products; tails, which are small beside them, are not counted.
+    /// Multiplications and additions of its products. Fused tails are small in comparison and not counted.
     pub(crate) fn flops(&self) -> u64 {
         match &self.work {
             Work::Little => 0,

@@ -15,7 +15,7 @@ pub(super) fn access(x: Tensor, y: Tensor, factors: Factors, out: Tensor) -> Acc
         if let Factors::Fixed(alpha, beta) = factors
             && !(alpha.is_finite() && beta.is_finite())
         {
-            return Err(format!("{alpha} and {beta} are no factors"));
+            return Err(format!("the factors {alpha} and {beta} must be finite"));
         }
         same("y", y, x.rows, x.cols)?;
         same("the result", out, x.rows, x.cols)

@@ -4,7 +4,7 @@ use super::*;
 pub(super) fn access(input: Tensor, noise: Noise, out: Tensor) -> Access {
     let fits = || {
         if !noise.is_sensible() {
-            return Err(format!("{noise:?} is no noise: a share lies between 0 and 1, a deviation above 0"));
+            return Err(format!("{noise:?}: a share must lie between 0 and 1, a standard deviation must be above 0"));
         }
         match noise {
             Noise::Missing(Missing { first, .. }) if !(1..input.cols as u32).contains(&first) => {

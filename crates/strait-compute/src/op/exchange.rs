@@ -15,7 +15,7 @@ pub struct Replica {
 pub(super) fn access(chains: [Replica; 2], bias: Tensor, difference: f32) -> Access {
     let fits = || {
         if !difference.is_finite() {
-            return Err(format!("{difference} is no difference of inverse temperatures"));
+            return Err(format!("the difference {difference} of inverse temperatures must be finite"));
         }
         let Replica { visible, hidden, .. } = chains[0];
         for chain in chains {

@@ -10,7 +10,7 @@ pub(super) fn access(data: Tensor, index: Option<Tensor>, first: usize, shift: O
             return Err(format!("the index is a {:?} of shape {}", index.kind, index.shape()));
         }
         if let Some(Shift { width, pixels, .. }) = shift.filter(|shift| !shift.fits(out.cols)) {
-            return Err(format!("rows of {} are no images {width} wide to shift by {pixels}", out.cols));
+            return Err(format!("cannot shift rows of {} pixels by {pixels} as images of width {width}", out.cols));
         }
         if first.checked_add(out.cols).is_none_or(|end| end > data.cols) {
             return Err(format!("rows of {} have no {} columns from {first} on", data.cols, out.cols));

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The random states drawn beside the mean by [`Op::Linear`](crate::Op::Linear).
+/// Random states with the mean computed by [`Op::Linear`](crate::Op::Linear).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Sample {
     /// How they are drawn.

@@ -92,7 +92,7 @@ impl<'a> Tape<'a> {
         self.operation_of(name, parents, (rows, cols), there, back)
     }
 
-    /// The same with so many rows.
+    /// [`Tape::operation`] for a value of the shape `[rows, cols]`.
     fn operation_of(
         &mut self,
         name: &str,
@@ -168,7 +168,10 @@ impl<'a> Tape<'a> {
     pub fn columns(&mut self, value: Value, columns: Range<usize>) -> Result<Value> {
         let Node { out: input, activation, .. } = self.nodes[value.0];
         if columns.is_empty() || columns.end > input.cols {
-            let message = format!("there are no columns {} to {} of {}", columns.start, columns.end, input.cols);
+            let message = format!(
+                "columns {} to {} are outside of a value of {} columns",
+                columns.start, columns.end, input.cols
+            );
             return Err(Error::Shape(message));
         }
         let (first, count) = (columns.start, columns.len());
@@ -225,7 +228,9 @@ impl<'a> Tape<'a> {
         let Node { out: input, activation, .. } = self.nodes[stacked.0];
         let steps = input.rows / self.batch;
         if t >= steps {
-            return Err(Error::Shape(format!("there is no step {t} of {steps}, which are counted from 0")));
+            return Err(Error::Shape(format!(
+                "step {t} is outside of a value of {steps} steps, which are counted from 0"
+            )));
         }
         let of_step = move |tensor| EveryRow { tensor, first: t, every: steps };
         let name = format!("{}.step", self.program.name(input));

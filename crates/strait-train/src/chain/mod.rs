@@ -60,7 +60,7 @@ pub(crate) trait Recorder {
     /// What the routine of a step is called.
     fn name(&self) -> &'static str;
 
-    /// Whether its settings make sense for so many steps, and for a machine that is centred.
+    /// Whether its settings make sense with this number of steps, and for a machine that may be centred.
     ///
     /// # Errors
     /// [`Error::Setting`] with the one that does not.
@@ -76,7 +76,7 @@ pub(crate) trait Recorder {
         Ok(())
     }
 
-    /// Records both phases: the hidden means `h0` of the positive phase given the data `v0`, and so many steps of the chain.
+    /// Records both phases: the hidden means `h0` of the positive phase given the data `v0`, and `steps` steps of the chain.
     ///
     /// # Errors
     /// If the shapes do not fit.

@@ -210,10 +210,6 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
     type Output = UpDownTrained;
     type Progress = ();
 
-    fn parts(&self) -> usize {
-        1
-    }
-
     fn epochs_of(&self, _: usize) -> usize {
         self.recipe.epochs
     }
@@ -251,14 +247,6 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
     fn output(self, mut records: Vec<Vec<UpDownEpoch>>, stopped: bool) -> Result<UpDownTrained> {
         *self.net = self.learned;
         Ok(UpDownTrained { epochs: records.pop().unwrap_or_default(), stopped })
-    }
-
-    fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {
-        (Vec::new(), ())
-    }
-
-    fn restore(&mut self, _: &Device, _: usize, _: &mut dyn FnMut(&str) -> Result<Vec<f32>>, (): ()) -> Result<bool> {
-        Ok(true)
     }
 }
 
