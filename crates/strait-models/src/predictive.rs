@@ -143,7 +143,7 @@ impl PredictiveSparse {
     }
 }
 
-/// The loss is the squared error of the reconstruction from the codes, plus that of the encoder's foretelling; errors on a
+/// The loss is the squared error of the reconstruction from the codes, plus that of the encoder's prediction; errors on a
 /// test set are those of the encoder's codes. The net's noise goes on the encoder's input.
 impl Member for PredictiveSparse {
     fn stage(&self) -> &'static str {
