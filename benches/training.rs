@@ -209,7 +209,7 @@ fn family(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
     let missing = Noise::Missing(Missing { first: images.width as u32 / 2, share: 0.33 });
     let two = Autoencoder { corruption: Some(missing), ..Autoencoder::glorot(&[images.width, 1000, 500], 2006)? };
     epoch(suite, &device, "multimodal 784-1000-500 epoch batch 500".to_owned(), &two, &recipe, images)?;
-    let labels: Vec<u8> = (0..images.count).map(|i| (i % 10) as u8).collect();
+    let labels: Vec<u32> = (0..images.count).map(|i| (i % 10) as u32).collect();
     let labelled = Labelled::new(images, &labels, 10)?;
     let classifier = Classifier::glorot(&[images.width, 1000, 1000, 10], Activation::Logistic, 2006)?;
     let name = "classifier 784-1000-1000-10 epoch batch 500".to_owned();

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use strait::experiment::Sets;
 use strait::prelude::*;
 
 #[derive(Parser)]
@@ -16,12 +17,11 @@ use strait::prelude::*;
 struct Options {
     #[command(flatten)]
     member: MemberOptions,
-    /// A matrix of activations as .npy or .safetensors; its last tenth is for testing
+    /// A table of activations in any format that strait reads; a tenth of its rows is drawn for testing
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
-    /// The tensor of a safetensors file that has several
-    #[arg(long, value_name = "NAME", requires = "rows")]
-    tensor: Option<String>,
+    #[command(flatten)]
+    read: experiment::DataArgs,
     /// A net that strait has saved, whose activations on MNIST are taken
     #[arg(long, value_name = "FILE", conflicts_with = "rows")]
     model: Option<PathBuf>,
@@ -68,7 +68,8 @@ fn run(options: &Options) -> Result<()> {
     let trained = recipe.run(&device, train)?.observe(progress()).train()?;
     trained.net.save(run.path("model.safetensors"))?;
     run.add_epochs(trained.epochs);
-    run.higher("explained variance of the test vectors", trained.net.explained_variance(&device, test)?);
+    run.higher("explained variance of the test vectors", trained.net.explained_variance(&device, test)?)
+        .because("the test vectors do not vary");
     for (round, dead) in trained.dead.iter().enumerate() {
         run.lower(format!("units that nothing uses after round {}", round + 1), *dead as f64);
     }
@@ -82,13 +83,18 @@ fn run(options: &Options) -> Result<()> {
 
 fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
     if let Some(file) = &options.rows {
-        let Table { width, mut values } = Table::read(file, options.tensor.as_deref())?;
-        let count = values.len() / width;
-        if count < 10 {
+        let sets = Sets::open(file, &options.read.options(), seed)?;
+        let (train, test) = sets.rows(None)?;
+        if test.count < 2 {
+            let count = train.count + test.count;
             bail!("--rows {}: {count} vectors are too few, of which a tenth is for testing", file.display());
         }
-        let test = values.split_off((count - count / 10) * width);
-        return Ok(Source { width, train: values, test, directions: Vec::new() });
+        return Ok(Source {
+            width: train.width,
+            train: train.to_numbers(),
+            test: test.to_numbers(),
+            directions: Vec::new(),
+        });
     }
     let Some(file) = &options.model else {
         println!("without --rows or --model, vectors are made up: sums of few of 256 random directions");

@@ -103,7 +103,7 @@ struct Digits<'a> {
     labelled: Rows<'a>,
     test: Rows<'a>,
     labelled_test: Rows<'a>,
-    labels: &'a [u8],
+    labels: &'a [u32],
 }
 
 impl Digits<'_> {

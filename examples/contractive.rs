@@ -81,7 +81,7 @@ fn run(options: &Options) -> Result<()> {
         let what = format!("squared change of codes by noise of deviation {NOISE}, {name}");
         run.lower(what, change / test.count as f64);
         run.lower(format!("squared error per test image, {name}"), net.error(&device, test)?);
-        let labels: [&[u8]; 2] = [&mnist.train.labels, &mnist.test.labels];
+        let labels: [&[u32]; 2] = [&mnist.train.labels, &mnist.test.labels];
         let right = net.knn_accuracy(&device, [training, test], labels, recipe.neighbours)?;
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         run.higher(what, 100.0 * right);

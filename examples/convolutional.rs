@@ -76,7 +76,7 @@ fn run(options: &Options) -> Result<()> {
     for (name, net) in nets.into_iter().take(if stopping() { 1 } else { 2 }) {
         let what = format!("squared error per test image, {name}, {} parameters", net.parameters());
         run.lower(what, net.error(&device, test)?);
-        let labels: [&[u8]; 2] = [&mnist.train.labels, &mnist.test.labels];
+        let labels: [&[u32]; 2] = [&mnist.train.labels, &mnist.test.labels];
         let right = net.knn_accuracy(&device, [images, test], labels, recipe.neighbours)?;
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         run.higher(what, 100.0 * right);

@@ -179,7 +179,7 @@ fn run(options: &Options) -> Result<()> {
         for digit in 0..CLASSES {
             let seed = recipe.training.seed.wrapping_add(digit as u64);
             // From images of other digits, so that none is there from the start.
-            let others = (0..test.count).filter(|&i| usize::from(test_labels[i]) != digit).take(READ);
+            let others = (0..test.count).filter(|&i| test_labels[i] as usize != digit).take(READ);
             let starts = mnist.test.select(others);
             let drawn = net.generate(&device, digit, starts.rows(), recipe.gibbs, seed)?;
             let read = reader.predict(&device, Rows::numbers(&drawn, images.width)?)?;

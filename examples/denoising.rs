@@ -101,7 +101,7 @@ fn run(options: &Options) -> Result<()> {
         let found = net.reconstruct(&device, Rows::numbers(&noisy, test.width)?)?;
         let error = models::squared_error(&found, &test.to_numbers()) / test.count as f64;
         run.lower(format!("squared error of denoised test images, trained {name}"), error);
-        let labels: [&[u8]; 2] = [&mnist.train.labels, &mnist.test.labels];
+        let labels: [&[u32]; 2] = [&mnist.train.labels, &mnist.test.labels];
         let right = net.knn_accuracy(&device, [training, test], labels, recipe.neighbours)?;
         let what = format!("test images that {} neighbours' codes name, per cent, trained {name}", recipe.neighbours);
         run.higher(what, 100.0 * right);

@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 struct Corpus {
     words: usize,
     values: [Vec<f32>; 2],
-    labels: [Vec<u8>; 2],
+    labels: [Vec<u32>; 2],
 }
 
 impl Corpus {
@@ -103,9 +103,6 @@ impl Corpus {
         let Some(labels) = &documents.labels else {
             bail!("the documents have no labels, by which retrieval could be judged; give their file with --labels");
         };
-        if documents.label_names.len() > 256 {
-            bail!("there are {} labels, but 256 at most are told apart", documents.label_names.len());
-        }
         let (words, mut values) = (documents.words, [Vec::new(), Vec::new()]);
         let mut of_labels = [Vec::new(), Vec::new()];
         let order = Stream::new(recipe.training.seed, 701).permutation(labels.len());
@@ -116,7 +113,7 @@ impl Corpus {
             if bag.iter().any(|&count| count > 0.0) {
                 let held_out = usize::from(number % recipe.every == 0);
                 values[held_out].extend_from_slice(bag);
-                of_labels[held_out].push(labels[row] as u8);
+                of_labels[held_out].push(labels[row]);
             }
         }
         if let Some(limit) = options.member.common.limit {

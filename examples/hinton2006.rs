@@ -10,7 +10,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
-use strait::experiment::{Common, keep_recipe, prepare};
+use strait::data::ByteValues;
+use strait::experiment::{Common, DataArgs, Sets, keep_recipe, prepare};
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
 use strait::picture::{Map, encoder_filters, labelled_rows, maps};
@@ -26,6 +27,8 @@ use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
 struct Options {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    read: DataArgs,
     /// quick (minutes on a laptop), long (the lowest error, from shifted images), paper (the published schedule, hours),
     /// or a TOML file as --out writes it
     #[arg(long, default_value = "quick")]
@@ -83,10 +86,17 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let mut recipe = recipe(options)?;
-    let mnist = Mnist::open(&options.common.data)?;
+    let sets = sets(options, recipe.finetune.seed)?;
     let pixels = options.shift.or(recipe.finetune.shift.map(|shift| shift.pixels)).unwrap_or(0);
-    recipe.finetune.shift = (pixels > 0).then_some(ImageShift { width: mnist.train.width, pixels });
-    let (train, test) = options.common.rows(&mnist);
+    let picture = sets.train.picture_shape();
+    recipe.finetune.shift = match (pixels, picture) {
+        (0, _) => None,
+        (pixels, Some([_, width])) => Some(ImageShift { width, pixels }),
+        (_, None) => {
+            bail!("rows of {} numbers are no pictures that could be shifted; use --shift 0", sets.train.width())
+        }
+    };
+    let (train, test) = sets.rows(options.common.limit)?;
     recipe.pretrain.check()?;
     recipe.finetune.check()?;
     recipe.logistic_pca.check().context("logistic PCA")?;
@@ -105,10 +115,12 @@ fn run(options: &Options) -> Result<()> {
     let device = Device::named(&options.common.device)?;
     let recipe = in_precision(recipe, options, &device)?;
     println!("{}, {}", device.describe(), recipe.finetune.precision.name());
-    println!(
-        "{} training and {} test images of {} x {}",
-        train.count, test.count, mnist.train.width, mnist.train.height
-    );
+    match picture {
+        Some([height, width]) => {
+            println!("{} training and {} test images of {width} x {height}", train.count, test.count)
+        }
+        None => println!("{} training and {} test rows of {} numbers", train.count, test.count, train.width),
+    }
     keep_recipe(&options.common.out, &recipe)?;
 
     let sizes = [&[train.width], &recipe.hidden[..]].concat();
@@ -166,19 +178,22 @@ fn run(options: &Options) -> Result<()> {
 
     let out = &options.common.out;
     write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
-    if let Some(pca) = compared {
-        let digits = mnist.test.one_of_each();
+    if let (Some(pca), Some(shape)) = (compared, picture) {
+        let examples = sets.examples()?;
+        let examples = Rows::numbers(&examples, train.width)?;
         let rows = [
-            ("test images", digits.rows().to_numbers()),
-            ("autoencoder", net.reconstruct(&device, digits.rows())?),
-            ("logistic PCA", logistic.reconstruct(&device, digits.rows())?),
-            ("PCA", pca.reconstruct(digits.rows())?),
+            ("test images", examples.to_numbers()),
+            ("autoencoder", net.reconstruct(&device, examples)?),
+            ("logistic PCA", logistic.reconstruct(&device, examples)?),
+            ("PCA", pca.reconstruct(examples)?),
         ];
-        labelled_rows(&out.join("reconstructions.png"), digits.shape(), &rows)?;
+        labelled_rows(&out.join("reconstructions.png"), shape, &rows)?;
     }
-    encoder_filters(&out.join("filters.png"), &net.layers[0], mnist.test.width)?;
+    if let Some([_, width]) = picture {
+        encoder_filters(&out.join("filters.png"), &net.layers[0], width)?;
+    }
     if options.map && !stopping() {
-        draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &mnist, train)?;
+        draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &sets, train)?;
     }
     dump_wgsl(&device, options.dump_wgsl.as_deref())?;
     if stopping() {
@@ -188,6 +203,15 @@ fn run(options: &Options) -> Result<()> {
     }
     println!("\nresults.json, recipe.toml, model.safetensors and the pictures are in {}", out.display());
     Ok(())
+}
+
+/// The training and the test rows. Bytes are pixels here, in tables too.
+fn sets(options: &Options, seed: u64) -> Result<Sets> {
+    let mut read = options.read.options();
+    if read.bytes == ByteValues::Guess {
+        read.bytes = ByteValues::Pixels;
+    }
+    Ok(Sets::open(&options.common.data, &read, seed)?)
 }
 
 /// The recipe that the options name, with their changes to it.
@@ -329,10 +353,10 @@ fn draw_map(
     device: &Device,
     recipe: &Recipe,
     sizes: &[usize],
-    mnist: &Mnist,
+    sets: &Sets,
     train: Rows<'_>,
 ) -> Result<()> {
-    let test = mnist.test.rows();
+    let test = sets.test.rows()?;
     let sizes = [&sizes[..sizes.len() - 1], &[2]].concat();
     println!("\na net with a code of two numbers");
     let net = train_deep(device, recipe, &sizes, train, test, None)?.net;
@@ -347,5 +371,6 @@ fn draw_map(
         Map { title: &title, points: codes.chunks_exact(2).map(pair).collect() },
         Map { title: "principal components", points: principal.iter().map(|z| [z[0] as f32, z[1] as f32]).collect() },
     ];
-    Ok(maps(path, &mnist.test.labels, &drawn)?)
+    let unlabelled = vec![0; test.count];
+    Ok(maps(path, sets.test.labels.as_ref().map_or(&unlabelled, |labels| &labels.classes), &drawn)?)
 }

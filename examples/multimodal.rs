@@ -68,7 +68,7 @@ impl Pairs {
     /// The images, then their labels.
     fn labelled(mnist: &Mnist) -> Self {
         let size = mnist.train.rows().width;
-        let label = |digit: u8| (0..10).flat_map(move |class| [if class == digit { 255 } else { 0 }; REPEATED]);
+        let label = |digit: u32| (0..10).flat_map(move |class| [if class == digit { 255 } else { 0 }; REPEATED]);
         let rows = |images: &Images| {
             let pairs = images.pixels.chunks_exact(size).zip(&images.labels);
             pairs.flat_map(|(image, &digit)| image.iter().copied().chain(label(digit))).collect()
@@ -166,13 +166,12 @@ fn run(options: &Options) -> Result<()> {
 }
 
 /// The share of rows whose reconstructed label is theirs.
-fn named(found: &[f32], pairs: &Pairs, labels: &[u8]) -> f64 {
+fn named(found: &[f32], pairs: &Pairs, labels: &[u32]) -> f64 {
     let label = |row: &[f32]| {
         let votes = row[pairs.first..].chunks_exact(REPEATED).map(|part| part.iter().sum::<f32>());
         votes.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(label, _)| label)
     };
-    let right =
-        found.chunks_exact(pairs.width).zip(labels).filter(|(row, digit)| label(row) == Some(usize::from(**digit)));
+    let right = found.chunks_exact(pairs.width).zip(labels).filter(|(row, digit)| label(row) == Some(**digit as usize));
     right.count() as f64 / labels.len() as f64
 }
 

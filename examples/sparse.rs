@@ -143,7 +143,7 @@ fn measure(
     run.lower(format!("mean output of its units, {name}"), models::mean(&codes)).published(wanted);
     let active = codes.iter().filter(|&&y| y.abs() > 0.1).count() as f64 / test.count as f64;
     run.lower(format!("units of a code beyond 0.1, {name}"), active);
-    let labels: [&[u8]; 2] = [&mnist.train.labels, &mnist.test.labels];
+    let labels: [&[u32]; 2] = [&mnist.train.labels, &mnist.test.labels];
     let right = net.knn_accuracy(device, [training, test], labels, recipe.neighbours)?;
     let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
     run.higher(what, 100.0 * right);

@@ -102,7 +102,7 @@ fn run(options: &Options) -> Result<()> {
     // For each digit some test images of it that are taken for others.
     let found = net.predict(&device, test)?;
     let misread = |digit: usize| {
-        let misread = |&i: &usize| usize::from(mnist.test.labels[i]) == digit && found[i] != digit;
+        let misread = |&i: &usize| mnist.test.labels[i] as usize == digit && found[i] != digit;
         let images = mnist.test.select((0..found.len()).filter(misread).take(DRAWN));
         let mut pixels: Vec<f32> = images.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         pixels.resize(DRAWN * test.width, 0.0);

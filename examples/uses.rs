@@ -24,7 +24,7 @@ struct Options {
     model: Option<PathBuf>,
     /// The digit that is normal; all others are anomalies
     #[arg(long)]
-    normal: Option<u8>,
+    normal: Option<u32>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ struct Recipe {
     /// Images that are retrieved for each test image.
     retrieved: usize,
     /// The digit that is normal.
-    normal: u8,
+    normal: u32,
     /// The share of normal images that may be taken for anomalies.
     false_alarms: f64,
     pretrain: Pretrain,

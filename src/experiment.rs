@@ -42,6 +42,7 @@ mod error;
 mod options;
 mod recipe;
 mod report;
+mod sets;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -57,6 +58,9 @@ pub use error::{Error, Result};
 pub use options::{Common, MemberOptions};
 pub use recipe::{Recipe, Training};
 pub use report::{Experiment, Measured};
+pub use sets::Sets;
+
+pub use crate::data::DataArgs;
 
 /// Parses the options, runs the experiment and prints its error, if any, in one sentence. The exit code after Ctrl-C is 130.
 pub fn main<O: clap::Parser, E: Display>(run: impl FnOnce(&O) -> std::result::Result<(), E>) -> ExitCode {

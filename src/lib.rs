@@ -64,7 +64,7 @@ pub mod prelude {
     pub use crate::terminal::{progress, stopping};
 
     pub use crate::compute::philox::Stream;
-    pub use crate::data::{Documents, Images, Ratings, Table};
+    pub use crate::data::{Data, Documents, Images, Options as DataOptions, Ratings, open};
     pub use crate::models;
     pub use crate::train::{Chain, ImageShift, SparsityTarget};
     pub use crate::{

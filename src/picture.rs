@@ -174,7 +174,7 @@ pub struct Map<'a> {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn maps(path: &Path, classes: &[u8], maps: &[Map<'_>]) -> Result<()> {
+pub fn maps(path: &Path, classes: &[u32], maps: &[Map<'_>]) -> Result<()> {
     const SIDE: usize = 640;
     const MARGIN: usize = 16;
     const TOP: usize = 48;
@@ -184,7 +184,7 @@ pub fn maps(path: &Path, classes: &[u8], maps: &[Map<'_>]) -> Result<()> {
         sheet.text(left, MARGIN, 2, map.title, BLACK);
         let [x, y] = [0, 1].map(|axis| Axis::around(map.points.iter().map(|point| point[axis])));
         for (point, &class) in map.points.iter().zip(classes) {
-            let colour = CLASSES[usize::from(class) % CLASSES.len()];
+            let colour = CLASSES[class as usize % CLASSES.len()];
             let (px, py) = (x.place(point[0], SIDE - 4), SIDE - 4 - y.place(point[1], SIDE - 4));
             sheet.block(left + px, TOP + py, 3, colour);
         }

@@ -38,7 +38,7 @@ pub fn ratings(users: usize, items: usize, factors: usize, seed: u64) -> Ratings
                 let liking =
                     taste.iter().zip(offer).map(|(x, y)| x * y).sum::<f32>() / (factors as f32).sqrt().max(1.0);
                 let stars = (3.0 + kindness + goodness + liking + noise).round().clamp(1.0, STARS as f32);
-                entries.push(Rating { user, item: item as u32, level: stars as u8 - 1 });
+                entries.push(Rating { user, item: item as u32, level: stars as u16 - 1 });
             }
         }
     }

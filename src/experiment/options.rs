@@ -17,11 +17,11 @@ pub struct Common {
     /// of an adapter
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// A folder with the four MNIST files, gzipped or not
+    /// A folder with the four MNIST files, plain or gzipped
     #[arg(long, default_value = "data/mnist")]
     pub data: PathBuf,
     /// Train on the first N images only
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub limit: Option<usize>,
     /// Seed of the weights, of the order of the images and of all that is drawn
     #[arg(long)]
@@ -36,6 +36,15 @@ pub struct Common {
     /// Where the results go
     #[arg(long, default_value_os_t = out())]
     pub out: PathBuf,
+}
+
+/// A number from 1 on.
+pub(super) fn positive(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("there must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("expected a whole number from 1 on".to_owned()),
+    }
 }
 
 /// A folder of the program's name.

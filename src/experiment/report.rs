@@ -21,9 +21,19 @@ pub struct Measured {
     pub published: Option<f64>,
     /// Whether more is better.
     pub higher_is_better: bool,
+    /// Why it has no value, where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<String>,
 }
 
 impl Measured {
+    /// Says why the result has no value, if it has none.
+    pub fn because(&mut self, reason: &str) {
+        if self.undefined.is_some() {
+            self.undefined = Some(reason.to_owned());
+        }
+    }
+
     /// Sets the value to compare with, where there is one.
     pub fn published(&mut self, value: impl Into<Option<f64>>) {
         self.published = value.into();
@@ -149,7 +159,8 @@ impl<R: Serialize> Experiment<R> {
     }
 
     fn measure(&mut self, what: String, value: f64, higher_is_better: bool) -> &mut Measured {
-        self.measured.push(Measured { what, value, published: None, higher_is_better });
+        let undefined = (!value.is_finite()).then(|| "it cannot be computed from these data".to_owned());
+        self.measured.push(Measured { what, value, published: None, higher_is_better, undefined });
         let last = self.measured.len() - 1;
         &mut self.measured[last]
     }
@@ -162,12 +173,15 @@ impl<R: Serialize> Experiment<R> {
         self.stopped = stopping();
         let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
         println!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
-        for Measured { what, value, published, .. } in &self.measured {
+        for Measured { what, value, published, undefined, .. } in &self.measured {
             let published = published.map_or("-".to_owned(), |published| match published {
                 published if published.abs() < 1.0 => format!("{published:.3}"),
                 published => format!("{published:.2}"),
             });
-            println!("{what:<widest$}{value:>12.3}{published:>12}");
+            match undefined {
+                Some(reason) => println!("{what:<widest$}{:>12}{published:>12}  {reason}", "undefined"),
+                None => println!("{what:<widest$}{value:>12.3}{published:>12}"),
+            }
         }
         if !self.epochs.is_empty() {
             println!("training took {:.1} s on {}", self.seconds_train, self.device);

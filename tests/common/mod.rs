@@ -28,7 +28,8 @@ pub(crate) fn small_mnist(folder: &Path) -> String {
     for (part, images, count) in [("train", &mnist.train, 400), ("t10k", &mnist.test, 200)] {
         let pixels = idx(&[count as u32, 28, 28], &images.pixels[..count * 784]);
         std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), pixels).expect("the folder is writable");
-        let labels = idx(&[count as u32], &images.labels[..count]);
+        let labels: Vec<u8> = images.labels[..count].iter().map(|&label| label as u8).collect();
+        let labels = idx(&[count as u32], &labels);
         std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("the folder is writable");
     }
     folder.display().to_string()

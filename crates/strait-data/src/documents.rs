@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::lines::{Lines, push};
-use crate::names::Names;
-use crate::{Error, MAX_BYTES, Result, bags};
+use crate::formats::bags;
+use crate::packing::{Content, MAX_BYTES};
+use crate::{Data, Error, Format, Options, Result, open, sniff};
 
 /// How often the words of a vocabulary occur in documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,20 +18,15 @@ pub struct Documents {
     pub counts: Vec<Vec<(u32, u32)>>,
     /// For each document its label, a place in [`label_names`](Self::label_names).
     pub labels: Option<Vec<u32>>,
-    /// The labels as the file calls them, in alphabetical order, so that files with the same labels number them alike.
+    /// The labels as the file calls them, numbers ascending and other names in alphabetical order, so that files with the
+    /// same labels number them alike.
     pub label_names: Vec<String>,
 }
 
 impl Documents {
-    /// Reads a text file, plain or gzipped (told by its content, not by its name), in one of two forms:
-    ///
-    /// * `document word count` on each line, both numbered from 1, in any order. Three lines may come first, as in the
-    ///   bag-of-words sets of UCI, each with one number: of documents, of words and of the lines that follow. Without
-    ///   them the largest numbers tell how many documents and words there are. Such a file has no labels; see
-    ///   [`with_labels`](Self::with_labels).
-    /// * The form of SVMlight: `label word:count word:count ...`, a document on each line, words numbered from 1. The
-    ///   label is any text without blanks and colons, and what follows a `#` is ignored. The largest number tells how
-    ///   many words there are.
+    /// Reads a file of counts, plain or packed: SVMlight (`label word:count ...`), LDA-C (`words word:count ...`), the
+    /// bags of words of UCI, `document word count` on each line with or without UCI's header, Matrix Market, or a
+    /// sparse matrix of MATLAB or SciPy. UCI's files have no labels; see [`with_labels`](Self::with_labels).
     ///
     /// ```
     /// use strait_data::Documents;
@@ -47,11 +42,27 @@ impl Documents {
     /// ```
     ///
     /// # Errors
-    /// If the file cannot be read, is larger than [`MAX_BYTES`], holds no counts, claims what is not true, or names so
-    /// many documents that nearly all would be empty; if a line, which the error names, is of neither form, has a count
-    /// that is no whole number from 0, or repeats a word of a document.
+    /// If the file cannot be read, holds no counts, claims what is not true, or names so many documents that nearly all
+    /// would be empty; if a line, which the error names, has a count that is no whole number from 0, or repeats a word of
+    /// a document.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        bags::read(path.as_ref())
+        Self::read_with(path, &Options::default())
+    }
+
+    /// The same with options, such as how words are numbered.
+    ///
+    /// # Errors
+    /// As [`Documents::read`].
+    pub fn read_with(path: impl AsRef<Path>, options: &Options) -> Result<Self> {
+        let path = path.as_ref();
+        let content = Content::open(path, options.max_bytes)?;
+        match options.format.map_or_else(|| sniff::format(path, &content.bytes), Ok)? {
+            // Three numbers on each line could be a table as well; here they are counts.
+            Format::Csv | Format::Ratings => {
+                Data::bags(path, bags::any(path, &content.bytes, options.word_base)?).documents()
+            }
+            _ => open(path, options)?.documents(),
+        }
     }
 
     /// Gives the documents the labels of a text file, plain or gzipped, that holds one on each line, any text. They
@@ -75,17 +86,13 @@ impl Documents {
     /// If the file cannot be read, or holds not one label for each document.
     pub fn with_labels(self, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut lines = Lines::open(path)?;
-        let (mut names, mut labels) = (Names::default(), Vec::new());
-        while let Some((_, line)) = lines.next_line()? {
-            push(path, &mut labels, names.number(path, line.trim())?)?;
-        }
-        if labels.len() != self.counts.len() {
-            let message = format!("it holds {} labels, but there are {} documents", labels.len(), self.counts.len());
+        let labels = crate::open::labels(path, &Options::default())?;
+        if labels.classes.len() != self.counts.len() {
+            let message =
+                format!("it holds {} labels, but there are {} documents", labels.classes.len(), self.counts.len());
             return Err(Error::format(path, message));
         }
-        let label_names = names.into_sorted(&mut labels);
-        Ok(Self { labels: Some(labels), label_names, ..self })
+        Ok(Self { labels: Some(labels.classes), label_names: labels.names, ..self })
     }
 
     /// The documents with only the words that occur in the most documents, numbered from 0 in that order; of words that

@@ -64,6 +64,10 @@ impl Error {
         Self::Format { path: path.to_owned(), message: message.into() }
     }
 
+    pub(crate) fn memory(path: &Path) -> Self {
+        Self::format(path, "there is no memory for all that it holds")
+    }
+
     pub(crate) fn io(path: &Path, cause: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), cause }
     }

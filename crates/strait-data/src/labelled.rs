@@ -29,8 +29,8 @@ impl Labelled {
     /// Puts the classes, numbered from 0, behind the rows.
     ///
     /// # Errors
-    /// [`Error::Labels`] if there is not one for each row, one is not smaller than `classes`, or there are more than 256.
-    pub fn new(rows: Rows<'_>, labels: &[u8], classes: usize) -> Result<Self> {
+    /// [`Error::Labels`] if there is not one for each row, or one is not smaller than `classes`.
+    pub fn new(rows: Rows<'_>, labels: &[u32], classes: usize) -> Result<Self> {
         if labels.len() != rows.count {
             return Err(Error::Labels(format!(
                 "{} labels do not name the classes of {} rows",
@@ -38,11 +38,8 @@ impl Labelled {
                 rows.count
             )));
         }
-        if let Some(row) = labels.iter().position(|&label| usize::from(label) >= classes) {
+        if let Some(row) = labels.iter().position(|&label| label as usize >= classes) {
             return Err(Error::Labels(format!("row {row}: label {} is none of {classes} classes", labels[row])));
-        }
-        if classes > 256 {
-            return Err(Error::Labels(format!("there are {classes} classes, but a label names one of 256 at most")));
         }
         let values = match rows.values {
             Values::Bytes(bytes) => Owned::Bytes(joined(bytes, rows.width, labels, classes, 255)),
@@ -61,11 +58,11 @@ impl Labelled {
     }
 }
 
-fn joined<T: Copy + Default>(values: &[T], width: usize, labels: &[u8], classes: usize, one: T) -> Vec<T> {
+fn joined<T: Copy + Default>(values: &[T], width: usize, labels: &[u32], classes: usize, one: T) -> Vec<T> {
     let mut rows = Vec::with_capacity(labels.len() * (width + classes));
     for (row, &label) in values.chunks_exact(width).zip(labels) {
         rows.extend_from_slice(row);
-        rows.extend((0..classes).map(|class| if class == usize::from(label) { one } else { T::default() }));
+        rows.extend((0..classes).map(|class| if class == label as usize { one } else { T::default() }));
     }
     rows
 }

@@ -1,30 +1,48 @@
-//! Data sets: rows of bytes or numbers, and the readers that bring them from files.
+//! Data sets: one way to open any file that people have, and rows of bytes or numbers to train on.
 //!
-//! A reader trusts nothing that a file says of itself: it compares the header's claims with the bytes that are there
-//! before it allocates, and every error names the file.
+//! [`open`] tells the format by the file's content. A reader trusts nothing that a file says of itself: it compares the
+//! header's claims with the bytes that are there before it allocates, and every error names the file.
 
-mod bags;
+#[cfg(feature = "args")]
+mod args;
+mod array;
+mod data;
 mod documents;
+mod element;
 mod error;
-mod idx;
+mod formats;
 mod labelled;
-mod lines;
-mod mat;
-mod matrix;
-mod mnist;
-mod names;
-mod ratings;
+mod labels;
+mod open;
+mod options;
+mod packing;
+mod resident;
 mod rows;
+mod scaling;
+mod sniff;
 mod source;
-mod standard;
-mod table;
+mod sparse;
+mod split;
+mod stacked;
+mod summary;
+mod view;
 
+#[cfg(feature = "args")]
+pub use args::DataArgs;
+pub use data::{Check, Data};
 pub use documents::Documents;
+pub use element::Element;
 pub use error::{Error, Result};
-pub use idx::{Idx, MAX_BYTES, read_idx};
+pub use formats::mnist::{Images, Mnist};
+pub use formats::ratings::{Rating, Ratings};
 pub use labelled::Labelled;
-pub use matrix::Table;
-pub use mnist::{Images, Mnist};
-pub use ratings::{Rating, Ratings};
-pub use rows::{Rows, Values};
-pub use standard::Standard;
+pub use labels::Labels;
+#[cfg(feature = "pictures")]
+pub use open::open_pictures;
+pub use open::{Entry, open, open_together, survey};
+pub use options::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, WordBase};
+pub use packing::{MAX_BYTES, Packing};
+pub use rows::{ROUNDING, Rows, Values};
+pub use scaling::Standard;
+pub use sparse::Sparse;
+pub use summary::{ColumnSummary, Found, Summary};

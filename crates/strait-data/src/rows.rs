@@ -2,6 +2,9 @@
 
 use crate::{Error, Result};
 
+/// How far a value may lie outside of 0..1 and count as rounding: data scaled to 0..1 elsewhere often reach 1.0000001.
+pub const ROUNDING: f32 = 1e-6;
+
 /// The values of a data set, row after row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Values<'a> {
@@ -60,6 +63,11 @@ impl<'a> Rows<'a> {
             Values::Numbers(numbers) => Values::Numbers(&numbers[..count * self.width]),
         };
         Self { count, values, ..self }
+    }
+
+    /// Whether a value lies in 0..1, up to [`ROUNDING`].
+    pub fn is_probability(value: f32) -> bool {
+        (-ROUNDING..=1.0 + ROUNDING).contains(&value)
     }
 
     /// Bytes of a row, as a data set's tensor holds it.

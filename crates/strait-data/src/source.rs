@@ -1,48 +1,42 @@
-//! Files, plain or gzipped, as the readers open them.
+//! Where rows come from.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use crate::{Result, Values};
 
-use flate2::bufread::MultiGzDecoder;
+/// Rows of numbers that are read in windows.
+pub(crate) trait Source: Send + Sync {
+    /// Reads whole rows from row `first` on, in double precision. A missing value is [`MISSING`].
+    fn read(&self, first: usize, out: &mut [f64]) -> Result<()>;
 
-use crate::{Error, Result};
-
-/// A file that was opened.
-pub(crate) struct Source {
-    /// Bytes of the file itself.
-    pub(crate) length: u64,
-    /// Whether they are gzipped.
-    pub(crate) gzipped: bool,
-    /// What the file holds, unpacked.
-    pub(crate) content: Box<dyn BufRead>,
-}
-
-/// Opens a file and tells by its first bytes whether it is gzipped.
-pub(crate) fn open(path: &Path) -> Result<Source> {
-    let io = |source| Error::io(path, source);
-    // Asked before it is opened, since opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if !metadata.is_file() {
-        return Err(Error::format(path, "this is not a file"));
+    /// The same in single precision.
+    fn read_single(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        let mut wide = vec![0.0; out.len()];
+        self.read(first, &mut wide)?;
+        out.iter_mut().zip(wide).for_each(|(out, x)| *out = x as f32);
+        Ok(())
     }
-    let mut file = File::open(path).map_err(io)?;
-    let mut start = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut start).map_err(io)?;
-    let gzipped = start == [0x1f, 0x8b];
-    let whole = BufReader::new(std::io::Cursor::new(start).chain(file));
-    let content: Box<dyn BufRead> =
-        if gzipped { Box::new(BufReader::new(MultiGzDecoder::new(whole))) } else { Box::new(whole) };
-    Ok(Source { length: metadata.len(), gzipped, content })
+
+    /// All rows, where they lie in memory or in a mapped file as training takes them.
+    fn direct(&self) -> Option<Values<'_>> {
+        None
+    }
+
+    /// Whether a number loses nothing in single precision.
+    fn is_single(&self) -> bool {
+        false
+    }
 }
 
-/// What a failure to read says of the file.
-pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Error {
-    match source.kind() {
-        std::io::ErrorKind::UnexpectedEof => Error::format(path, "the file ends too early; it was cut short"),
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
-            Error::format(path, format!("damaged gzip data ({source})"))
-        }
-        _ => Error::io(path, source),
+/// A missing value: the NaN by which R marks one.
+pub(crate) const MISSING: f64 = f64::from_bits(0x7ff8_0000_0000_07a2);
+
+/// Whether a value is missing, and not another NaN.
+pub(crate) fn is_missing(x: f64) -> bool {
+    x.to_bits() == MISSING.to_bits()
+}
+
+/// No rows at all: what stands in a table until its source is known.
+impl Source for () {
+    fn read(&self, _: usize, _: &mut [f64]) -> Result<()> {
+        Ok(())
     }
 }

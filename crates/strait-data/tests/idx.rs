@@ -1,9 +1,13 @@
 //! Good files are read, and every kind of bad one gets an error that names it.
 
 mod common;
+#[path = "common/gzip.rs"]
+mod gzip;
 
-use common::{gzip, write};
-use strait_data::{Mnist, read_idx};
+use common::write;
+use gzip::gzip;
+
+use strait_data::{ByteValues, Format, Mnist, Options, open};
 
 /// An IDX file of bytes with these dimensions.
 fn idx(dimensions: &[u32], bytes: &[u8]) -> Vec<u8> {
@@ -13,11 +17,16 @@ fn idx(dimensions: &[u32], bytes: &[u8]) -> Vec<u8> {
     file
 }
 
+/// Options that read a file as IDX, whatever it looks like.
+fn as_idx() -> Options {
+    Options { format: Some(Format::Idx), bytes: ByteValues::Numbers, ..Options::default() }
+}
+
 /// The message of the error that reading these bytes gives.
 fn refusal(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = write(folder.path(), "bad-file", bytes);
-    let error = read_idx(&path).expect_err("a bad file is refused");
+    let error = open(&path, &as_idx()).expect_err("a bad file is refused");
     assert!(error.to_string().contains("bad-file"), "the message names the file: {error}");
     error.to_string()
 }
@@ -29,8 +38,9 @@ fn plain_and_gzipped_files_are_read() {
     let mut members = gzip(&file[..7]);
     members.extend(gzip(&file[7..]));
     for bytes in [file.clone(), gzip(&file), members] {
-        let read = read_idx(&write(folder.path(), "file", &bytes)).expect("a good file");
-        assert_eq!((read.dimensions, read.bytes), (vec![2, 3], vec![1, 2, 3, 4, 5, 6]));
+        let data = open(write(folder.path(), "file", &bytes), &as_idx()).expect("a good file");
+        assert_eq!((data.count(), data.width()), (2, 3));
+        assert_eq!(data.rows().expect("they are finite").to_numbers(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 }
 
@@ -41,13 +51,13 @@ fn wrong_headers_are_refused() {
         (vec![1, 0, 8, 1, 0, 0, 0, 6], "no IDX file"),
         (vec![0, 1, 8, 1, 0, 0, 0, 6], "no IDX file"),
         (vec![0, 0, 8, 0], "0 dimensions"),
-        (vec![0, 0, 8, 255], "255 dimensions"),
+        (vec![0, 0, 8, 255], "ends within its dimensions"),
         (vec![0, 0, 8, 1, 0, 0, 0, 0], "is 0"),
         (vec![0, 0, 8, 1, 6, 0, 0, 0], "claims"),
         (vec![0, 0, 8, 1, 0, 0, 0, 7], "claims"),
         (vec![0, 0, 8, 1, 0, 0, 0, 5], "claims"),
-        (vec![0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255], "claims more"),
-        (vec![0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255], "claims more"),
+        (vec![0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255], "claims"),
+        (vec![0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255], "claims"),
         (vec![0, 0, 8, 1, 255, 255, 255, 255], "claims"),
     ] {
         let file = [&header[..], &body].concat();
@@ -57,8 +67,8 @@ fn wrong_headers_are_refused() {
             assert!(message.contains(expected) || also, "{header:?}: {message}");
         }
     }
-    for kind in (0..=255u8).filter(|&kind| kind != 8) {
-        assert!(refusal(&[0, 0, kind, 1, 0, 0, 0, 1, 9]).contains("unsigned bytes"), "type {kind}");
+    for kind in (0..=255u8).filter(|kind| ![8, 9, 11, 12, 13, 14].contains(kind)) {
+        assert!(refusal(&[0, 0, kind, 1, 0, 0, 0, 1, 9]).contains("are known"), "type {kind}");
     }
 }
 
@@ -92,7 +102,7 @@ fn damaged_gzip_and_bombs_are_refused() {
     assert!(refusal(&bomb).contains("more bytes follow"), "a bomb is refused after its claim");
     // A few bytes that claim a gigabyte.
     assert!(
-        refusal(&gzip(&idx(&[1 << 30], &[0; 100]))).contains("compressed bytes can hold"),
+        refusal(&gzip(&idx(&[1 << 30], &[0; 5000]))).contains("compressed bytes can hold"),
         "a lie is refused unread"
     );
 }
@@ -114,7 +124,6 @@ fn folders_are_checked_as_a_whole() {
     assert_eq!((good.train.height, good.train.width, good.test.rows().count), (2, 3, 2));
     for (images, labels, expected) in [
         (&images, &idx(&[3], &[0, 1, 2]), "3 labels"),
-        (&images, &idx(&[2], &[0, 10]), "label 10 of image 1"),
         (&labels, &labels, "images have 3"),
         (&images, &images, "labels have 1"),
     ] {

@@ -1,17 +1,21 @@
 //! Matrices from MATLAB files: what scipy wrote and what the format allows is read, and files that lie are refused.
 
 mod common;
+#[path = "common/table.rs"]
+mod tables;
 
 use std::io::Write;
 
-use common::{gzip, write};
+use common::write;
+use tables::{Table, table};
+
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use strait_data::{Error, Table};
+use strait_data::Error;
 
 fn read(bytes: &[u8], tensor: Option<&str>) -> Result<Table, Error> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    Table::read(write(folder.path(), "some.mat", bytes), tensor)
+    table(write(folder.path(), "some.mat", bytes), tensor)
 }
 
 /// The message of the error that reading these bytes gives.
@@ -172,8 +176,11 @@ fn one_of_several_variables_is_named() {
     assert_eq!(read(&several, Some("x")).expect("it is there").values, ROWS);
     assert_eq!(read(&several, Some("ones")).expect("it is there").values, [1.0, 1.0]);
     for (wanted, expected) in [
-        (None, "it holds several variables, one of which must be named: `x`, `ones`, `note`, `obj`"),
-        (Some("y"), "it has no variable `y`, but `x`, `ones`, `note`, `obj`"),
+        (
+            None,
+            "it holds several variables, one of which must be named by --tensor: `x` (2 x 3 float64), `ones` (1 x 2 uint8), `note`",
+        ),
+        (Some("y"), "it has no variable `y`, but `x` (2 x 3 float64)"),
         (Some("note"), "variable `note`: it is text"),
         (Some("obj"), "variable `obj`: it is a function or an object"),
     ] {
@@ -203,11 +210,10 @@ fn what_is_no_matrix_of_real_numbers_is_refused() {
         (variable(1, &[2, 3], six()), "it is a cell array"),
         (variable(2, &[2, 3], six()), "it is a structure"),
         (variable(4, &[2, 3], six()), "it is text"),
-        (variable(5, &[2, 3], six()), "it is a sparse matrix"),
+        (variable(5, &[2, 3], six()), "cut short"),
         (variable(200, &[2, 3], six()), "it is a function or an object"),
         (variable(0x806, &[2, 3], [six(), six()].concat()), "it is complex"),
-        (variable(6, &[1, 2, 3], six()), "shape [1, 2, 3]"),
-        (variable(6, &[6], six()), "shape [6]"),
+        (variable(6, &[6], six()), "in one dimension"),
         (variable(6, &[0, 3], LITTLE.numbers(2, &[])), "0 x 3"),
         (variable(6, &[2, 4], six()), "2 x 4 numbers of 1 bytes is not what its 6 bytes"),
         (variable(6, &[2, 3], LITTLE.numbers(2, &[1; 7])), "not what its 7 bytes"),
@@ -216,11 +222,10 @@ fn what_is_no_matrix_of_real_numbers_is_refused() {
         (variable(6, &[i32::MIN, i32::MIN], six()), "not what its 6 bytes"),
         (variable(6, &[2, 3], LITTLE.numbers(8, &COLUMNS)), "its numbers are of type 8"),
         (variable(6, &[2, 3], [six(), six()].concat()), "its size is not that of its elements"),
-        (variable(6, &[1, 1], LITTLE.element(9, &f64::NAN.to_le_bytes())), "row 0, column 0: the value NaN"),
-        (variable(6, &[1, 1], LITTLE.element(9, &1e300f64.to_le_bytes())), "the value inf"),
+        (variable(6, &[1, 1], LITTLE.element(9, &f64::NAN.to_le_bytes())), "row 0, column 0: the value is NaN"),
+        (variable(6, &[1, 1], LITTLE.element(9, &1e300f64.to_le_bytes())), "too large for single precision"),
         (other, "version 7.3"),
-        (older, "no MATLAB file of version 5 to 7"),
-        (gzip(&LITTLE.file(&[LITTLE.doubles("x")])), "no MATLAB file"),
+        (older, "no format that is known"),
         (LITTLE.file(&[]), "it holds no variable"),
     ] {
         let message = refusal(&bytes, None);

@@ -1,8 +1,12 @@
 //! Ratings from text files: what separates them is found, and every bad line is refused with its number.
 
 mod common;
+#[path = "common/gzip.rs"]
+mod gzip;
 
-use common::{gzip, write};
+use common::write;
+use gzip::gzip;
+
 use strait_data::{Error, Rating, Ratings};
 
 fn read(bytes: &[u8]) -> Result<Ratings, Error> {
@@ -61,9 +65,9 @@ fn bad_lines_are_refused_by_number() {
         ("", "no ratings"),
         ("\n \n", "no ratings"),
         ("user,item,rating\n", "no ratings"),
-        ("1,2\n", "line 1: it does not hold"),
-        ("1,2,3\n\n1 3 3\n", "line 3: it does not hold a user, an item and a rating, separated by `,`"),
-        ("1\t2\t3\n1\t3\n", "separated by `\\t`"),
+        ("1,2\n", "line 1: 2 cells, too few"),
+        ("1,2,3\n\n1 3 3\n", "line 3: 1 cells, too few for a user, an item and a rating"),
+        ("1\t2\t3\n1\t3\n", "line 2: 2 cells, too few"),
         ("1,2,3\n1,3,good\n", "line 2: the rating `good`"),
         ("user,item,rating\nuser,item,rating\n", "line 2: the rating `rating`"),
         ("1,2,3\n1,3,\n", "line 2: the rating ``"),
@@ -75,8 +79,7 @@ fn bad_lines_are_refused_by_number() {
         ("1,2,3\n,3,4\n", "line 2: its user or its item has no name"),
         ("1\t2\t3\n\t3\t4\n", "line 2: its user or its item has no name"),
         ("1,2,3\n1,\"\",4\n", "has no name"),
-        ("1,2,3\n\"Smith, J\",5,3\n", "line 2: a separator inside of quotes"),
-        ("1,2,3\n\",5,3\n", "line 2: a separator inside of quotes"),
+        ("1,2,3\n\",5,3\n", "line 2: a quote is opened here and never closed"),
         ("a b 1\na c 1\na b 2\na c 1\n", "line 3: its user has rated its item in line 1"),
         ("h h h\n\na b 1\na b 1\na b 1\n", "line 4: its user has rated its item in line 3"),
     ] {
@@ -92,7 +95,7 @@ fn twenty_levels_are_the_most() {
     let ratings = read(lines(20).as_bytes()).expect("20 levels");
     assert_eq!(ratings.levels, (1..=20).map(f64::from).collect::<Vec<_>>());
     assert_eq!((ratings.entries[0].level, ratings.entries[39].level), (19, 0));
-    assert!(refusal(lines(21).as_bytes()).contains("line 21: 1 is one more than 20"));
+    assert!(refusal(lines(21).as_bytes()).contains("it has 21 different ratings"));
 }
 
 #[test]
@@ -107,8 +110,6 @@ fn damaged_and_missing_files_are_refused() {
     damaged[checksum] ^= 1;
     assert!(refusal(&damaged).contains("damaged gzip data"));
     assert!(refusal(&[&packed[..], b"more than a header"].concat()).contains("damaged gzip data"));
-    // Some 65 KiB that unpack to a line of 65 MiB.
-    assert!(refusal(&gzip(&vec![b'7'; 65 << 20])).contains("line 1: it is longer than"));
     assert!(refusal(format!("1,2,3\n1,3,{}\n", "x".repeat(1 << 20)).as_bytes()).len() < 1000, "messages are short");
     let folder = tempfile::tempdir().expect("a temporary folder");
     assert!(Ratings::read(folder.path()).expect_err("a folder").to_string().contains("not a file"));

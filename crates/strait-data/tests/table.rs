@@ -1,13 +1,19 @@
 //! Tables from .npy and .safetensors files: all that is promised is read, and files that lie are refused.
 
 mod common;
+#[path = "common/gzip.rs"]
+mod gzip;
+#[path = "common/table.rs"]
+mod tables;
 
 use std::path::PathBuf;
 
-use common::{gzip, write};
+use common::write;
+use gzip::gzip;
+use tables::table;
+
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use strait_data::Table;
 
 struct Folder(tempfile::TempDir);
 
@@ -22,7 +28,7 @@ impl Folder {
 
     /// What reading this file complains of; it names the file.
     fn refusal(&self, name: &str, bytes: &[u8]) -> String {
-        let error = Table::read(self.file(name, bytes), None).expect_err("it is refused").to_string();
+        let error = table(self.file(name, bytes), None).expect_err("it is refused").to_string();
         assert!(error.contains(name), "{error}");
         error
     }
@@ -54,20 +60,20 @@ fn matrices_of_every_kind_are_read() {
         npy("<f2", false, "(2, 3)", &flat().flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect::<Vec<_>>()),
     ];
     for bytes in cases {
-        let table = Table::read(folder.file("a.npy", &bytes), None).expect("it is read");
-        assert_eq!((table.width, table.values), (3, flat().collect()));
+        let found = table(folder.file("a.npy", &bytes), None).expect("it is read");
+        assert_eq!((found.width, found.values), (3, flat().collect()));
     }
-    let bytes = Table::read(folder.file("a.npy", &npy("|u1", false, "(1, 2)", &[7, 255])), None).expect("it is read");
+    let bytes = table(folder.file("a.npy", &npy("|u1", false, "(1, 2)", &[7, 255])), None).expect("it is read");
     assert_eq!(bytes.values, [7.0, 255.0]);
     let data = little(flat().collect());
     let view = || TensorView::new(Dtype::F32, vec![2, 3], &data).expect("the shape fits");
     let one = safetensors::serialize([("x", view())], None).expect("it is written");
-    let table = Table::read(folder.file("a.safetensors", &one), None).expect("it is read");
-    assert_eq!((table.width, table.values), (3, flat().collect()));
+    let found = table(folder.file("a.safetensors", &one), None).expect("it is read");
+    assert_eq!((found.width, found.values), (3, flat().collect()));
     let two = safetensors::serialize([("x", view()), ("y", view())], None).expect("it is written");
     let path = folder.file("a.safetensors", &two);
-    Table::read(&path, Some("y")).expect("it is read");
-    let error = Table::read(&path, Some("z")).expect_err("there is no such tensor").to_string();
+    table(&path, Some("y")).expect("it is read");
+    let error = table(&path, Some("z")).expect_err("there is no such tensor").to_string();
     assert!(error.contains("it has no tensor `z`"), "{error}");
     assert!(folder.refusal("a.safetensors", &two).contains("one of which must be named"));
 }
@@ -83,26 +89,25 @@ fn files_that_lie_are_refused() {
     let mut long = b"\x93NUMPY\x02\x00".to_vec();
     long.extend([255; 40]);
     for (bytes, expected) in [
-        (npy("<f4", false, "(2, 3)", &[0; 25]), "25 bytes"),
-        (npy("<f4", false, "(2,)", &[0; 8]), "not a matrix"),
-        (npy("<f4", false, "()", &[0; 4]), "not a matrix"),
-        (npy("<f4", false, "(2, 3, 1)", &[0; 24]), "not a matrix"),
-        (npy("<f4", false, "(0, 3)", &[]), "0 x 3"),
-        (npy("<f4", false, "(-2, 3)", &[0; 24]), "header"),
-        (npy("<f4", false, "(4294967296, 429496729)", &[0; 24]), "header"),
-        (npy("<f4", false, "(99999999, 99999999)", &[0; 24]), "24 bytes"),
+        (npy("<f4", false, "(2, 3)", &[0; 25]), "24 bytes, but 25 follow"),
+        (npy("<f4", false, "(2,)", &[0; 8]), "reshape(1, -1)"),
+        (npy("<f4", false, "()", &[0; 4]), "reshape(1, -1)"),
+        (npy("<f4", false, "(0, 3)", &[]), "[0, 3] holds no numbers"),
+        (npy("<f4", false, "(-2, 3)", &[0; 24]), "none that a file can hold"),
+        (npy("<f4", false, "(4294967296, 429496729)", &[0; 24]), "none that a file can hold"),
+        (npy("<f4", false, "(99999999, 99999999)", &[0; 24]), "but 24 follow"),
         (npy("<f4", false, &nested, &[0; 24]), "header"),
-        (npy("<i4", false, "(2, 3)", &[0; 24]), "f2, f4, f8 and u1 are read"),
-        (npy("|O", false, "(2, 3)", &[0; 48]), "f2, f4, f8 and u1 are read"),
-        (long, "cut off"),
+        (npy("<c8", false, "(2, 3)", &[0; 48]), "complex"),
+        (npy("|O", false, "(2, 3)", &[0; 48]), "not real numbers"),
+        (long, "more than an array of numbers needs"),
         (b"\x93NUMPY\x09\x00\x00\x00\x00\x00".to_vec(), "version 9"),
-        (b"PK\x03\x04 an npz file".to_vec(), "no .npy file"),
-        (gzip(&good), "no .npy file"),
+        (b"PK\x03\x04 an npz file".to_vec(), "damaged zip archive"),
+        (gzip(&gzip(&good)), "packed twice"),
         (npy("<f4", false, "(1, 2)", &[0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), "row 0, column 1"),
     ] {
         let message = folder.refusal("bad.npy", &bytes);
         assert!(message.contains(expected), "{expected} is not in: {message}");
     }
-    assert!(folder.refusal("table.csv", b"1,2").contains("must end in .npy, .safetensors or .mat"));
-    assert!(folder.refusal("bad.safetensors", &[9; 40]).contains("no valid safetensors file"));
+    assert!(folder.refusal("bad.safetensors", b"\x02\0\0\0\0\0\0\0{x").contains("no valid safetensors file"));
+    assert!(folder.refusal("bad.safetensors", &[9; 40]).contains("nothing but blanks"));
 }

@@ -118,7 +118,7 @@ impl Classifier {
     ///
     /// # Errors
     /// If the rows do not fit, there is not a label for each, or the device fails.
-    pub fn error_rate(&self, device: &Device, rows: Rows<'_>, labels: &[u8]) -> Result<f64> {
+    pub fn error_rate(&self, device: &Device, rows: Rows<'_>, labels: &[u32]) -> Result<f64> {
         mistakes(&self.predict(device, rows)?, labels)
     }
 

@@ -134,7 +134,7 @@ impl Dbn {
     ///
     /// # Errors
     /// If the rows do not fit, there is not a label for each, or the device fails.
-    pub fn error_rate(&self, device: &Device, rows: Rows<'_>, labels: &[u8]) -> Result<f64> {
+    pub fn error_rate(&self, device: &Device, rows: Rows<'_>, labels: &[u32]) -> Result<f64> {
         mistakes(&self.predict(device, rows)?, labels)
     }
 
@@ -236,12 +236,12 @@ impl Dbn {
 ///
 /// # Errors
 /// If there is not a label for each row.
-pub fn mistakes(found: &[usize], labels: &[u8]) -> Result<f64> {
+pub fn mistakes(found: &[usize], labels: &[u32]) -> Result<f64> {
     if labels.len() != found.len() {
         let message = format!("{} labels do not name the classes of {} rows", labels.len(), found.len());
         return Err(Error::Shape(message));
     }
-    let wrong = found.iter().zip(labels).filter(|(found, label)| **found != usize::from(**label)).count();
+    let wrong = found.iter().zip(labels).filter(|(found, label)| **found != **label as usize).count();
     Ok(wrong as f64 / labels.len() as f64)
 }
 

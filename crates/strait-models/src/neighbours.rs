@@ -1,5 +1,7 @@
 //! Nearest neighbours: what codes are good for, and how good they are.
 
+use std::collections::HashMap;
+
 use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, go_on};
 use strait_data::Rows;
 
@@ -109,11 +111,11 @@ fn largest(values: &[f32], k: usize) -> Vec<u32> {
 ///
 /// # Errors
 /// If there is not a label for each query and each neighbour.
-pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<f64> {
+pub fn vote(neighbours: &[Vec<u32>], labels: &[u32], of_queries: &[u32]) -> Result<f64> {
     labelled(neighbours, labels, of_queries)?;
     let elected = |neighbours: &Vec<u32>| {
         let of = |&i: &u32| labels[i as usize];
-        let votes = |label: u8| neighbours.iter().filter(|i| of(i) == label).count();
+        let votes = |label: u32| neighbours.iter().filter(|i| of(i) == label).count();
         // The first of the largest: `max_by_key` would take the last.
         neighbours.iter().rev().map(of).max_by_key(|&label| votes(label))
     };
@@ -136,12 +138,12 @@ pub fn vote(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result
 ///
 /// # Errors
 /// Those of [`nearest`] and [`vote`].
-pub fn knn_accuracy(device: &Device, rows: [Rows<'_>; 2], labels: [&[u8]; 2], k: usize) -> Result<f64> {
+pub fn knn_accuracy(device: &Device, rows: [Rows<'_>; 2], labels: [&[u32]; 2], k: usize) -> Result<f64> {
     vote(&nearest(device, rows[0], rows[1], k)?, labels[0], labels[1])
 }
 
 /// Whether there is a label for each query and each neighbour.
-fn labelled(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<()> {
+fn labelled(neighbours: &[Vec<u32>], labels: &[u32], of_queries: &[u32]) -> Result<()> {
     if neighbours.len() != of_queries.len() || neighbours.iter().flatten().any(|&i| i as usize >= labels.len()) {
         let (queries, labels, given) = (neighbours.len(), labels.len(), of_queries.len());
         let message =
@@ -163,15 +165,15 @@ fn labelled(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result
 ///
 /// # Errors
 /// If there is not a label for each query and each neighbour.
-pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u8], of_queries: &[u8]) -> Result<(f64, f64)> {
+pub fn retrieval(neighbours: &[Vec<u32>], labels: &[u32], of_queries: &[u32]) -> Result<(f64, f64)> {
     labelled(neighbours, labels, of_queries)?;
-    let mut counts = [0usize; 256];
-    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    labels.iter().for_each(|&label| *counts.entry(label).or_default() += 1);
     let (mut precision, mut recall) = (0.0, 0.0);
     for (neighbours, &label) in neighbours.iter().zip(of_queries) {
         let right = neighbours.iter().filter(|&&i| labels[i as usize] == label).count() as f64;
         precision += right / neighbours.len() as f64;
-        recall += right / counts[usize::from(label)].max(1) as f64;
+        recall += right / counts.get(&label).copied().unwrap_or(1) as f64;
     }
     let queries = neighbours.len() as f64;
     Ok((precision / queries, recall / queries))
@@ -182,7 +184,7 @@ impl Autoencoder {
     ///
     /// # Errors
     /// If the rows do not fit, and those of [`knn_accuracy`].
-    pub fn knn_accuracy(&self, device: &Device, rows: [Rows<'_>; 2], labels: [&[u8]; 2], k: usize) -> Result<f64> {
+    pub fn knn_accuracy(&self, device: &Device, rows: [Rows<'_>; 2], labels: [&[u32]; 2], k: usize) -> Result<f64> {
         let (references, queries) = (self.encode(device, rows[0])?, self.encode(device, rows[1])?);
         let codes = [Rows::numbers(&references, self.code_size())?, Rows::numbers(&queries, self.code_size())?];
         knn_accuracy(device, codes, labels, k)

@@ -31,7 +31,7 @@ pub struct Retrieved {
 ///
 /// # Errors
 /// Those of [`nearest`] and [`retrieval`].
-pub fn retrieval_curve(device: &Device, codes: [Rows<'_>; 2], labels: [&[u8]; 2]) -> Result<Vec<Retrieved>> {
+pub fn retrieval_curve(device: &Device, codes: [Rows<'_>; 2], labels: [&[u32]; 2]) -> Result<Vec<Retrieved>> {
     let [references, queries] = codes.map(|rows| unit_length(&rows));
     let [references, queries] = [Rows::numbers(&references, codes[0].width)?, Rows::numbers(&queries, codes[1].width)?];
     let counts = (1..).map(|power| (1usize << power) - 1).take_while(|count| *count <= references.count);

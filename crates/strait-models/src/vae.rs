@@ -333,7 +333,7 @@ impl Vae {
         if rows.width != expected {
             return Err(Error::Width { expected, found: rows.width });
         }
-        let outside = |x: &&f32| !(0.0..=1.0).contains(*x);
+        let outside = |x: &&f32| !Rows::is_probability(**x);
         if let (true, Values::Numbers(numbers)) = (self.is_bernoulli(), rows.values)
             && let Some(x) = numbers.iter().find(outside)
         {

@@ -10,6 +10,9 @@ pub enum Error {
     /// The model and the data do not fit, or the model cannot be made.
     #[error(transparent)]
     Model(#[from] strait_models::Error),
+    /// A data set cannot be read.
+    #[error(transparent)]
+    Data(#[from] strait_data::Error),
     /// A setting makes no sense.
     #[error("{setting} is {value}: {expected}")]
     Setting {
@@ -92,7 +95,7 @@ pub(crate) fn probabilities(rows: &strait_data::Rows<'_>) -> Result<()> {
     };
     let (low, high) =
         numbers.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
-    if low < 0.0 || high > 1.0 {
+    if ![low, high].into_iter().all(strait_data::Rows::is_probability) {
         return Err(Error::Setting {
             setting: "the range of the data",
             value: format!("{low} to {high}"),

@@ -239,7 +239,7 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
             };
             let wrong = |row: &[f32]| {
                 let (binary, grouped) = row.split_at(groups.first);
-                binary.iter().any(|x| !(0.0..=1.0).contains(x)) || !grouped.chunks_exact(groups.classes).all(counted)
+                binary.iter().any(|x| !Rows::is_probability(*x)) || !grouped.chunks_exact(groups.classes).all(counted)
             };
             if numbers.chunks_exact(rows.width).any(wrong) {
                 return refused(

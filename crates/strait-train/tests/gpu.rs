@@ -198,7 +198,7 @@ fn a_gpu_trains_machines_of_every_kind_and_belief_nets() {
     };
     let pixels: Vec<u8> = pixels().iter().map(|&x| if x > 127 { 255 } else { 0 }).collect();
     let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-    let labels: Vec<u8> = (0..rows.count).map(|row| (row % 3) as u8).collect();
+    let labels: Vec<u32> = (0..rows.count).map(|row| (row % 3) as u32).collect();
     let labelled = Labelled::new(rows, &labels, 3).expect("a label for each");
     let cpu = Device::new(Cpu::with_threads(2).expect("threads start"));
     let visible = Units::Softmax(Groups { first: WIDTH, classes: 3 });
@@ -403,7 +403,7 @@ fn data_larger_than_the_device_change_no_bit() {
         assert_eq!(one, other, "conjugate gradients");
     }
     // Rows with their classes behind them.
-    let labels: Vec<u8> = (0..bytes.count).map(|i| (i % 3) as u8).collect();
+    let labels: Vec<u32> = (0..bytes.count).map(|i| (i % 3) as u32).collect();
     let labelled = Labelled::new(bytes, &labels, 3).expect("as many labels as rows");
     let [one, other] = [&whole, &small].map(|gpu| {
         let mut net = Classifier::glorot(&[WIDTH, 24, 3], Activation::Tanh, 3).expect("the sizes make sense");

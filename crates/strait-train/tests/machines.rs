@@ -282,7 +282,7 @@ fn the_discriminative_gradient_is_that_of_the_posterior() {
     net.top.hidden_bias.iter_mut().enumerate().for_each(|(j, b)| *b = 0.3 * j as f32 - 0.4);
     net.top.visible_bias[inputs..].copy_from_slice(&[0.5, -0.2, 0.0]);
     let before = net.clone();
-    let (rows, labels) = ([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0f32]], [0u8, 2]);
+    let (rows, labels) = ([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0f32]], [0u32, 2]);
     let values = rows.concat().repeat(COPIES);
     let labelled = Labelled::new(Rows::numbers(&values, inputs).expect("whole rows"), &labels.repeat(COPIES), classes)
         .expect("a label for each");
@@ -291,10 +291,7 @@ fn the_discriminative_gradient_is_that_of_the_posterior() {
     let recipe = UpDown { discriminative: 2.0, ..recipe };
     recipe.fit(&device(), &mut net, labelled.rows()).expect("it learns");
     let objective = |net: &Dbn| -> f64 {
-        rows.iter()
-            .zip(labels)
-            .map(|(row, label)| log_posterior(&net.top, row, usize::from(label), classes))
-            .sum::<f64>()
+        rows.iter().zip(labels).map(|(row, label)| log_posterior(&net.top, row, label as usize, classes)).sum::<f64>()
     };
     type Parameters = fn(&mut Rbm) -> &mut Vec<f32>;
     let parameters: [Parameters; 3] = [|rbm| &mut rbm.weight, |rbm| &mut rbm.hidden_bias, |rbm| &mut rbm.visible_bias];
@@ -322,7 +319,7 @@ fn a_deep_belief_net_reads_and_draws_what_it_was_shown() {
     // What is neither all on nor all off, whose label is clear.
     let kept: Vec<&[f32]> = rows.chunks_exact(11).filter(|row| row[..9].iter().any(|x| *x != row[0])).collect();
     let images: Vec<f32> = kept.iter().flat_map(|row| row[..9].to_vec()).collect::<Vec<_>>().repeat(20);
-    let labels: Vec<u8> = kept.iter().map(|row| row[10] as u8).collect::<Vec<_>>().repeat(20);
+    let labels: Vec<u32> = kept.iter().map(|row| row[10] as u32).collect::<Vec<_>>().repeat(20);
     let images = Rows::numbers(&images, 9).expect("whole rows");
     let device = device();
     let recipe = Pretrain { epochs: 60, batch: 12, code: Units::Bernoulli, ..Pretrain::default() };

@@ -176,8 +176,8 @@ fn gradients_of_classifiers_agree_with_finite_differences() {
 fn a_classifier_learns_above_layers_that_stay() {
     let numbers = values(300);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");
-    let of_row = |row: &[f32]| u8::from(row[..3].iter().sum::<f32>() > row[3..].iter().sum::<f32>());
-    let labels: Vec<u8> = numbers.chunks_exact(WIDTH).map(of_row).collect();
+    let of_row = |row: &[f32]| u32::from(row[..3].iter().sum::<f32>() > row[3..].iter().sum::<f32>());
+    let labels: Vec<u32> = numbers.chunks_exact(WIDTH).map(of_row).collect();
     let labelled = Labelled::new(rows, &labels, 2).expect("as many labels as rows");
     let device = Device::new(Cpu::with_threads(2).expect("threads start"));
     let before = Classifier::glorot(&[WIDTH, 20, 2], Activation::Tanh, 4).expect("the sizes make sense");

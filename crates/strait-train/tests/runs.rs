@@ -136,7 +136,7 @@ fn fine_tuning_goes_on_to_the_same_bits_from_every_minibatch() {
     let recipe = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
     let vae = Vae::glorot(&[WIDTH, 8, 3], Activation::Tanh, 1).expect("sizes make sense");
     tunes("variational", &recipe, &vae, rows);
-    let labels: Vec<u8> = (0..55).map(|i| i % 3).collect();
+    let labels: Vec<u32> = (0..55).map(|i| i % 3).collect();
     let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
     let net = Classifier::glorot(&[WIDTH, 8, 3], Activation::Tanh, 1).expect("sizes make sense");
     tunes("classifier", &recipe, &net, labelled.rows());
@@ -170,7 +170,7 @@ fn dictionaries_and_stacks_go_on_to_the_same_bits() {
 #[test]
 fn the_up_down_algorithm_goes_on_to_the_same_bits() {
     let pixels = pixels();
-    let labels: Vec<u8> = (0..55).map(|i| i % 3).collect();
+    let labels: Vec<u32> = (0..55).map(|i| i % 3).collect();
     let labelled = Labelled::new(rows(&pixels), &labels, 3).expect("a label for each row");
     let stream = &mut Stream::new(1, 0);
     let rbm = Rbm::new((WIDTH, Units::Bernoulli), (9, Units::Bernoulli), stream).expect("sizes make sense");

@@ -39,6 +39,8 @@ pub const ATOMS: u32 = 301;
 pub const WATCHED_KNOWN: u32 = 400;
 /// Rows held out whose free energies are watched.
 pub const WATCHED_UNKNOWN: u32 = 401;
+/// Rows held out of training.
+pub const HELD_OUT: u32 = 402;
 /// Chains of a belief net's top machine.
 pub const TOP_CHAIN: u32 = 499;
 /// Persistent chains: one for each machine of a stack from here on.

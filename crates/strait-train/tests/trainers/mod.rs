@@ -38,7 +38,7 @@ fn tune<M: Member + Clone + 'static>(recipe: FineTune, model: M) -> Train {
     Box::new(move |device| {
         let pixels = pixels(50);
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-        let labels: Vec<u8> = (0..50).map(|i| i % 3).collect();
+        let labels: Vec<u32> = (0..50).map(|i| i % 3).collect();
         let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
         let rows = if model.targets() > 0 { labelled.rows() } else { rows };
         let recipe = FineTune { epochs: 2, batch: 20, ..recipe.clone() };
@@ -51,7 +51,7 @@ fn up_down(recipe: UpDown, below: &'static [usize]) -> Train {
     Box::new(move |device| {
         let pixels = pixels(50);
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-        let labels: Vec<u8> = (0..50).map(|i| i % 3).collect();
+        let labels: Vec<u32> = (0..50).map(|i| i % 3).collect();
         let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
         let stream = &mut Stream::new(1, 0);
         let rbms = below.windows(2).map(|pair| {

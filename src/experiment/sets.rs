@@ -1,0 +1,64 @@
+//! The training and the test set of an experiment, from any file.
+
+use std::path::Path;
+
+use super::Result;
+use crate::data::{Data, Options, Rows, open};
+use crate::train::hold_out;
+
+/// The share of a file's rows that is held out for testing, where it has no test set of its own.
+const TEST_SHARE: f64 = 0.1;
+
+/// A training set and a test set of the same columns.
+pub struct Sets {
+    /// For training.
+    pub train: Data,
+    /// For testing.
+    pub test: Data,
+}
+
+impl Sets {
+    /// Opens a file or folder of any format that [`open`] knows, and prints what a user should know of it. Its own test set is used
+    /// where it has one; else a tenth of the rows is drawn and held out, of each class alike where there are labels.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or there are too few rows to hold some out.
+    pub fn open(path: &Path, options: &Options, seed: u64) -> Result<Self> {
+        let mut data = open(path, options)?;
+        for note in &data.notes {
+            println!("{}: {note}", data.name());
+        }
+        for warning in data.warnings()? {
+            eprintln!("warning: {}: {warning}", data.name());
+        }
+        if let Some(test) = data.test.take() {
+            return Ok(Self { train: data, test: *test });
+        }
+        let (train, test) = hold_out(&data, TEST_SHARE, seed)?;
+        Ok(Self { train, test })
+    }
+
+    /// The rows for training, at most `limit` of them, and those for testing.
+    ///
+    /// # Errors
+    /// If the rows cannot be read, or a value is not finite.
+    pub fn rows(&self, limit: Option<usize>) -> Result<(Rows<'_>, Rows<'_>)> {
+        Ok((self.train.rows()?.first(limit.unwrap_or(usize::MAX)), self.test.rows()?))
+    }
+
+    /// A few test rows to be drawn: the first of each class, or the first ten.
+    ///
+    /// # Errors
+    /// If the rows cannot be read.
+    pub fn examples(&self) -> Result<Vec<f32>> {
+        let rows = self.test.rows()?;
+        let places: Vec<usize> = match &self.test.labels {
+            Some(labels) => {
+                let first = |class: usize| labels.classes.iter().position(|&other| other as usize == class);
+                (0..labels.names.len()).filter_map(first).take(20).collect()
+            }
+            None => (0..rows.count.min(10)).collect(),
+        };
+        Ok(places.into_iter().flat_map(|place| rows.range(place..place + 1).to_numbers()).collect())
+    }
+}
