@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use strait::data::Preparation;
 use strait::experiment::Sets;
 use strait::prelude::*;
 
@@ -40,6 +41,8 @@ struct Source {
     test: Vec<f32>,
     /// The directions that they were made of, where these are known.
     directions: Vec<Vec<f32>>,
+    /// How a file's vectors are scaled.
+    preparation: Option<Preparation>,
 }
 
 fn main() -> ExitCode {
@@ -66,7 +69,8 @@ fn run(options: &Options) -> Result<()> {
     run.train_images = train.count;
 
     let trained = recipe.run(&device, train)?.observe(progress()).train()?;
-    trained.net.save(run.path("model.safetensors"))?;
+    let saved = SaveOptions { preparation: source.preparation.clone(), ..SaveOptions::default() };
+    trained.net.save_with(run.path("model.safetensors"), &saved)?;
     run.add_epochs(trained.epochs);
     run.higher("explained variance of the test vectors", trained.net.explained_variance(&device, test)?)
         .because("the test vectors do not vary");
@@ -83,7 +87,7 @@ fn run(options: &Options) -> Result<()> {
 
 fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
     if let Some(file) = &options.rows {
-        let sets = Sets::open(file, &options.read.options(), seed)?;
+        let sets = Sets::open(file, &options.read.options(), seed)?.scaled(options.read.scale)?;
         let (train, test) = sets.rows(None)?;
         if test.count < 2 {
             let count = train.count + test.count;
@@ -94,6 +98,7 @@ fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
             train: train.to_numbers(),
             test: test.to_numbers(),
             directions: Vec::new(),
+            preparation: sets.preparation.clone(),
         });
     }
     let Some(file) = &options.model else {
@@ -108,7 +113,13 @@ fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
     let mnist = options.member.mnist()?;
     let [train, test] = [&mnist.train, &mnist.test].map(|images| models::forward(device, layers, None, &images.rows()));
     let width = layers[layers.len() - 1].outputs;
-    Ok(Source { width, train: train.context("--model")?, test: test.context("--model")?, directions: Vec::new() })
+    Ok(Source {
+        width,
+        train: train.context("--model")?,
+        test: test.context("--model")?,
+        directions: Vec::new(),
+        preparation: None,
+    })
 }
 
 /// Sums of a few random directions with positive weights.
@@ -134,7 +145,7 @@ fn make_up(seed: u64) -> Source {
         values
     };
     let (train, test) = (vectors(20_000), vectors(2_000));
-    Source { width: WIDTH, train, test, directions }
+    Source { width: WIDTH, train, test, directions, preparation: None }
 }
 
 /// The share of the directions to which some unit decodes at a cosine of at least 0.9.

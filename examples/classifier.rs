@@ -17,9 +17,6 @@ use strait::plot::{Line, Plot};
 use strait::prelude::*;
 use strait::train::FineTuned;
 
-/// The digits.
-const CLASSES: usize = 10;
-
 #[derive(Parser)]
 #[command(about = "Trains a pretrained deep classifier of digits", allow_negative_numbers = true)]
 struct Options {
@@ -104,6 +101,7 @@ struct Digits<'a> {
     test: Rows<'a>,
     labelled_test: Rows<'a>,
     labels: &'a [u32],
+    classes: usize,
 }
 
 impl Digits<'_> {
@@ -130,17 +128,21 @@ impl Recipe {
         let hidden = &self.hidden[..depth];
         let sizes = [&[digits.images.width], hidden].concat();
         let mut net = match start {
-            Start::Random => Classifier::glorot(&[&sizes[..], &[CLASSES]].concat(), Activation::Logistic, seed)?,
+            Start::Random => Classifier::glorot(&[&sizes[..], &[digits.classes]].concat(), Activation::Logistic, seed)?,
             Start::Rbms => {
                 let rbms = Pretrain { seed, ..self.rbms.clone() };
                 let stack = rbms.run(device, &sizes, digits.images)?.observe(show()).train()?.stack.unroll();
-                Classifier::on(&stack.layers[..stack.encoder], CLASSES, seed)?
+                Classifier::on(&stack.layers[..stack.encoder], digits.classes, seed)?
             }
             Start::Denoising => {
                 let tuning = FineTune { seed, ..self.denoising.tuning.clone() };
                 let training = MemberRecipe { tuning, ..self.denoising.clone() };
                 let stack = Stacked { hidden: hidden.to_vec(), training };
-                Classifier::on(&stack.run(device, digits.images)?.observe(show()).train()?.layers, CLASSES, seed)?
+                Classifier::on(
+                    &stack.run(device, digits.images)?.observe(show()).train()?.layers,
+                    digits.classes,
+                    seed,
+                )?
             }
         };
         self.training.set_classifier(&mut net);
@@ -178,9 +180,11 @@ fn run(options: &Options) -> Result<()> {
     models::check_sizes(&[&[images.width], &recipe.hidden[..]].concat())?;
     stack.check(images.width)?;
     let labels = &mnist.test.labels;
-    let labelled = Labelled::new(images, &mnist.train.labels[..images.count], CLASSES)?;
-    let labelled_test = Labelled::new(test, labels, CLASSES)?;
-    let digits = Digits { images, labelled: labelled.rows(), test, labelled_test: labelled_test.rows(), labels };
+    let classes = mnist.classes();
+    let labelled = Labelled::new(images, &mnist.train.labels[..images.count], classes)?;
+    let labelled_test = Labelled::new(test, labels, classes)?;
+    let digits =
+        Digits { images, labelled: labelled.rows(), test, labelled_test: labelled_test.rows(), labels, classes };
     let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     if options.study {

@@ -66,7 +66,8 @@ fn run(options: &Options) -> Result<()> {
     let notes = [("strait.test_error".to_owned(), net.error(&device, test)?.to_string())].into();
     net.save_with(run.path("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
     run.compare("a fully connected net", &recipe.training, &mut dense, images, test)?;
-    let pca = Pca::fit(&device, images, net.code_size())?;
+    // A code wider than the image has no PCA to compare with.
+    let pca = (net.code_size() <= images.width).then(|| Pca::fit(&device, images, net.code_size())).transpose()?;
     // The tutorial's figure for codes of 128 numbers.
     let published = (net.code_size() == 128 && options.member.common.limit.is_none()).then_some(0.094);
     if let Some(loss) = run.epochs.last().and_then(|epoch| epoch.test_loss) {
@@ -81,16 +82,26 @@ fn run(options: &Options) -> Result<()> {
         let what = format!("test images that {} neighbours' codes name, per cent, {name}", recipe.neighbours);
         run.higher(what, 100.0 * right);
     }
-    run.lower("squared error per test image, PCA", pca.error(test)?);
+    match &pca {
+        Some(pca) => {
+            run.lower("squared error per test image, PCA", pca.error(test)?);
+        }
+        None => println!(
+            "a code of {} numbers is wider than the image, so that PCA has no error to compare with",
+            net.code_size()
+        ),
+    }
     run.finish()?;
 
     let digits = mnist.test.one_of_each();
-    let rows = [
+    let mut rows = vec![
         ("test images", digits.rows().to_numbers()),
         ("convolutional", net.reconstruct(&device, digits.rows())?),
         ("connected", dense.reconstruct(&device, digits.rows())?),
-        ("PCA", pca.reconstruct(digits.rows())?),
     ];
+    if let Some(pca) = pca {
+        rows.push(("PCA", pca.reconstruct(digits.rows())?));
+    }
     picture::labelled_rows(&run.path("reconstructions.png"), digits.shape(), &rows)?;
     draw_maps(&run.path("maps.png"), &device, &net, &digits)
 }

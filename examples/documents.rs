@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
+use strait::data;
 use strait::models::Retrieved;
 use strait::plot::{Line, Plot};
 use strait::prelude::*;
@@ -19,9 +20,13 @@ use strait::prelude::*;
 struct Options {
     #[command(flatten)]
     member: MemberOptions,
-    /// A bag-of-words file: lines of document, word and count, as the UCI sets have them, or SVMlight lines
+    /// A bag of words: lines of document, word and count, as the UCI sets have them, SVMlight, LDA-C, Matrix Market, or a sparse
+    /// matrix of MATLAB or SciPy. Without labels retrieval by label is left out
     #[arg(long, value_name = "FILE")]
     documents: Option<PathBuf>,
+    /// From what SVMlight numbers words; without it the whole file tells
+    #[arg(long, value_name = "0|1", requires = "documents", value_parser = data::word_base)]
+    word_base: Option<data::WordBase>,
     /// A file with the label of each document, where these are not in the first one
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -85,27 +90,26 @@ fn main() -> ExitCode {
 struct Corpus {
     words: usize,
     values: [Vec<f32>; 2],
-    labels: [Vec<u32>; 2],
+    /// Where the documents have some.
+    labels: Option<[Vec<u32>; 2]>,
 }
 
 impl Corpus {
     fn load(options: &Options, recipe: &Recipe) -> Result<Self> {
+        let read = DataOptions { word_base: options.word_base, ..DataOptions::default() };
         let documents = match (&options.documents, &options.labels) {
             (None, None) => {
                 println!("without --documents, {} documents about 20 topics are made up", recipe.made);
                 strait::corpus::documents(recipe.made, recipe.training.seed)
             }
             (None, Some(labels)) => bail!("--labels {}: it needs --documents as well", labels.display()),
-            (Some(path), None) => Documents::read(path)?,
-            (Some(path), Some(labels)) => Documents::read(path)?.with_labels(labels)?,
+            (Some(path), None) => Documents::read_with(path, &read)?,
+            (Some(path), Some(labels)) => Documents::read_with(path, &read)?.with_labels(labels)?,
         };
         let documents = documents.most_frequent(recipe.words);
-        let Some(labels) = &documents.labels else {
-            bail!("the documents have no labels, by which retrieval could be judged; give their file with --labels");
-        };
         let (words, mut values) = (documents.words, [Vec::new(), Vec::new()]);
         let mut of_labels = [Vec::new(), Vec::new()];
-        let order = Stream::new(recipe.training.seed, 701).permutation(labels.len());
+        let order = Stream::new(recipe.training.seed, 701).permutation(documents.counts.len());
         let dense = documents.to_numbers()?;
         for (number, row) in order.into_iter().map(|row| row as usize).enumerate() {
             let bag = &dense[row * words..][..words];
@@ -113,7 +117,7 @@ impl Corpus {
             if bag.iter().any(|&count| count > 0.0) {
                 let held_out = usize::from(number % recipe.every == 0);
                 values[held_out].extend_from_slice(bag);
-                of_labels[held_out].push(labels[row]);
+                of_labels[held_out].push(documents.labels.as_ref().map_or(0, |labels| labels[row]));
             }
         }
         if let Some(limit) = options.member.common.limit {
@@ -123,7 +127,7 @@ impl Corpus {
         if of_labels.iter().any(|labels| labels.len() < 2) {
             bail!("there are too few documents with any of the words to hold out some as queries");
         }
-        Ok(Self { words, values, labels: of_labels })
+        Ok(Self { words, values, labels: documents.labels.map(|_| of_labels) })
     }
 }
 
@@ -151,6 +155,10 @@ fn run(options: &Options) -> Result<()> {
     let mut net = stack.unroll();
     run.train(&recipe.training, &mut net, rows, queries)?;
     net.save(run.path("model.safetensors"))?;
+    let Some(labels) = labels else {
+        println!("the documents have no labels, so that retrieval by label is left out; --labels names a file of some");
+        return Ok(run.finish()?);
+    };
     if !stopping() {
         let size = net.code_size();
         let codes = [net.encode(&device, rows)?, net.encode(&device, queries)?];

@@ -100,6 +100,8 @@ fn run(options: &Options) -> Result<()> {
     recipe.pretrain.check()?;
     recipe.finetune.check()?;
     recipe.logistic_pca.check().context("logistic PCA")?;
+    let sizes = [&[train.width], &recipe.hidden[..]].concat();
+    recipe.finetune.check_for(&recipe.pretrain.untrained(&sizes)?).context("fine-tuning after pretraining")?;
     let code = recipe.hidden[recipe.hidden.len() - 1];
     if code > train.width {
         bail!("a code of {code} numbers is larger than the images' {} pixels: use a smaller --code", train.width);
@@ -123,7 +125,6 @@ fn run(options: &Options) -> Result<()> {
     }
     keep_recipe(&options.common.out, &recipe)?;
 
-    let sizes = [&[train.width], &recipe.hidden[..]].concat();
     let pretrained = options.common.out.join("pretrained.safetensors");
     let Trained { net, pretrain, tuned, unrolled_error } =
         train_deep(&device, &recipe, &sizes, train, test, Some(&pretrained))?;
@@ -137,7 +138,8 @@ fn run(options: &Options) -> Result<()> {
         ("strait.test_error", test_error.to_string()),
     ];
     let notes = notes.map(|(name, value)| (name.to_owned(), value)).into();
-    net.save_with(options.common.out.join("model.safetensors"), &SaveOptions { notes, ..SaveOptions::default() })?;
+    let saved = SaveOptions { notes, preparation: sets.preparation.clone(), ..SaveOptions::default() };
+    net.save_with(options.common.out.join("model.safetensors"), &saved)?;
 
     let mut logistic = Autoencoder::logistic_pca(train.width, code, recipe.logistic_pca.seed)?;
     let mut pca = None;
@@ -211,7 +213,7 @@ fn sets(options: &Options, seed: u64) -> Result<Sets> {
     if read.bytes == ByteValues::Guess {
         read.bytes = ByteValues::Pixels;
     }
-    Ok(Sets::open(&options.common.data, &read, seed)?)
+    Ok(Sets::open(&options.common.data, &read, seed)?.scaled(options.read.scale)?)
 }
 
 /// The recipe that the options name, with their changes to it.

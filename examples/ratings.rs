@@ -24,9 +24,11 @@ const MOST: usize = 1 << 30;
 struct Options {
     #[command(flatten)]
     member: MemberOptions,
-    /// A file of ratings as MovieLens has them: user, item and rating on each line (--limit takes its first N users)
+    /// A file of ratings as MovieLens, KONECT and RecBole have them (--limit takes its first N users)
     #[arg(long, value_name = "FILE")]
     ratings: Option<PathBuf>,
+    #[command(flatten)]
+    read: experiment::DataArgs,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -123,7 +125,7 @@ fn run(options: &Options) -> Result<()> {
     let (limit, seed) = (options.member.common.limit, recipe.training.seed);
     recipe.check()?;
     let ratings = match &options.ratings {
-        Some(path) => Ratings::read(path)?.first_users(limit.unwrap_or(usize::MAX)),
+        Some(path) => Ratings::read_with(path, &options.read.options())?.first_users(limit.unwrap_or(usize::MAX)),
         None => {
             recipe.users = limit.unwrap_or(recipe.users);
             check_size([recipe.users, recipe.items, STARS])?;

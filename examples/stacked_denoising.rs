@@ -9,9 +9,6 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 use strait::prelude::*;
 
-/// The digits.
-const CLASSES: usize = 10;
-
 /// Misread digits of a kind that are drawn.
 const DRAWN: usize = 12;
 
@@ -71,15 +68,16 @@ fn run(options: &Options) -> Result<()> {
     let mnist = options.member.mnist()?;
     let (images, test) = options.member.rows(&mnist);
     recipe.stack.check(images.width).context("the recipe")?;
-    let labelled = Labelled::new(images, &mnist.train.labels[..images.count], CLASSES)?;
-    let labelled_test = Labelled::new(test, &mnist.test.labels, CLASSES)?;
+    let classes = mnist.classes();
+    let labelled = Labelled::new(images, &mnist.train.labels[..images.count], classes)?;
+    let labelled_test = Labelled::new(test, &mnist.test.labels, classes)?;
     let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
     let stack = recipe.stack.run(&device, images)?.observe(progress()).train()?;
     run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
     picture::encoder_filters(&run.path("filters.png"), &stack.layers[0], mnist.test.width)?;
     let (seed, tuning) = (recipe.classifier.tuning.seed, &recipe.classifier.tuning);
-    let mut net = Classifier::on(&stack.layers, CLASSES, seed)?;
+    let mut net = Classifier::on(&stack.layers, classes, seed)?;
     recipe.classifier.set_classifier(&mut net);
     let error = |net: &Classifier| -> Result<f64> { Ok(100.0 * net.error_rate(&device, test, &mnist.test.labels)?) };
     if !stopping() {
@@ -90,7 +88,7 @@ fn run(options: &Options) -> Result<()> {
     }
     net.save(run.path("model.safetensors"))?;
     if recipe.compare && !stopping() {
-        let sizes = [&[images.width], &recipe.stack.hidden[..], &[CLASSES]].concat();
+        let sizes = [&[images.width], &recipe.stack.hidden[..], &[classes]].concat();
         let mut random = Classifier::glorot(&sizes, Activation::Logistic, seed)?;
         recipe.classifier.set_classifier(&mut random);
         let heading = "the same net from random weights";
@@ -108,6 +106,6 @@ fn run(options: &Options) -> Result<()> {
         pixels.resize(DRAWN * test.width, 0.0);
         (digit.to_string(), pixels)
     };
-    let rows: Vec<_> = (0..CLASSES).map(misread).collect();
+    let rows: Vec<_> = (0..classes).map(misread).collect();
     Ok(picture::labelled_rows(&run.path("mistakes.png"), mnist.test.shape(), &rows)?)
 }

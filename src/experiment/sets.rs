@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::Result;
-use crate::data::{Data, Options, Rows, open};
+use crate::data::{Data, Options, Preparation, Rows, Scale, open};
 use crate::train::hold_out;
 
 /// The share of a file's rows that is held out for testing, where it has no test set of its own.
 const TEST_SHARE: f64 = 0.1;
+
+/// The most rows that are held out.
+const MOST_TEST_ROWS: f64 = 10_000.0;
 
 /// A training set and a test set of the same columns.
 pub struct Sets {
@@ -15,11 +18,13 @@ pub struct Sets {
     pub train: Data,
     /// For testing.
     pub test: Data,
+    /// How both are scaled, where they are: fitted on the training set alone.
+    pub preparation: Option<Preparation>,
 }
 
 impl Sets {
     /// Opens a file or folder of any format that [`open`] knows, and prints what a user should know of it. Its own test set is used
-    /// where it has one; else a tenth of the rows is drawn and held out, of each class alike where there are labels.
+    /// where it has one; else a tenth of the rows, at most 10,000, is drawn and held out, of each class alike where there are labels.
     ///
     /// # Errors
     /// If the data cannot be read, or there are too few rows to hold some out.
@@ -32,10 +37,24 @@ impl Sets {
             eprintln!("warning: {}: {warning}", data.name());
         }
         if let Some(test) = data.test.take() {
-            return Ok(Self { train: data, test: *test });
+            return Ok(Self { train: data, test: *test, preparation: None });
         }
-        let (train, test) = hold_out(&data, TEST_SHARE, seed)?;
-        Ok(Self { train, test })
+        let share = TEST_SHARE.min(MOST_TEST_ROWS / data.count() as f64);
+        let (train, test) = hold_out(&data, share, seed)?;
+        Ok(Self { train, test, preparation: None })
+    }
+
+    /// Both sets scaled, by what is fitted on the training set alone. A model that is trained on them is saved with this preparation.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or a value is missing or not finite.
+    pub fn scaled(self, scale: Scale) -> Result<Self> {
+        if scale == Scale::None {
+            return Ok(self);
+        }
+        let preparation = Preparation::fit(&self.train, scale)?;
+        let (train, test) = (self.train.prepared(&preparation)?, self.test.prepared(&preparation)?);
+        Ok(Self { train, test, preparation: Some(preparation) })
     }
 
     /// The rows for training, at most `limit` of them, and those for testing.

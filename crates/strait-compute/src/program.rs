@@ -11,6 +11,7 @@ use crate::{Error, Kind, Op, Precision, Result, Role, Tensor};
 pub struct Routine {
     name: String,
     precision: Precision,
+    independent_rows: bool,
     ops: Vec<Op>,
     /// What each operation does with its tensors.
     accesses: Vec<Access>,
@@ -19,12 +20,30 @@ pub struct Routine {
 impl Routine {
     /// An empty routine of that name, whose products are f32.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), precision: Precision::F32, ops: Vec::new(), accesses: Vec::new() }
+        Self {
+            name: name.into(),
+            precision: Precision::F32,
+            independent_rows: false,
+            ops: Vec::new(),
+            accesses: Vec::new(),
+        }
     }
 
     /// The same routine with its products in another precision.
     pub fn in_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
+    }
+
+    /// The same routine with results that depend, to the bit, on nothing but a row's own values: not on the rows beside it, nor on their
+    /// number. The CPU then leaves out what it does faster where all rows of a minibatch hold nothing but zeros and ones. On a GPU
+    /// this holds within one shape of tiles.
+    pub fn with_independent_rows(self) -> Self {
+        Self { independent_rows: true, ..self }
+    }
+
+    /// Whether a row's results depend on its own values alone.
+    pub(crate) fn has_independent_rows(&self) -> bool {
+        self.independent_rows
     }
 
     /// The precision of its products.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, WordBase};
+use crate::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, Scale, WordBase};
 use clap::{Args, ValueEnum};
 
 /// Options of the command line that say how a data file is read.
@@ -57,6 +57,10 @@ pub struct DataArgs {
     /// Leave pictures out that cannot be read; they are counted and named
     #[arg(long)]
     skip_bad: bool,
+    /// How columns are scaled before a model sees them, in double precision: none, unit (to 0..1), standard (mean 0, variance 1),
+    /// robust (median 0, interquartile range 1) or unit-norm (each row to length 1)
+    #[arg(long, value_name = "SCALE", default_value = "none")]
+    pub scale: Scale,
     /// The most bytes that a packed file may unpack to
     #[arg(long, value_name = "BYTES", default_value_t = crate::MAX_BYTES)]
     max_bytes: u64,
@@ -93,7 +97,11 @@ enum BytesArg {
     Numbers,
 }
 
-fn word_base(text: &str) -> Result<WordBase, String> {
+/// Reads the numbering of words from an option.
+///
+/// # Errors
+/// If it is neither 0 nor 1.
+pub fn word_base(text: &str) -> Result<WordBase, String> {
     match text {
         "0" => Ok(WordBase::Zero),
         "1" => Ok(WordBase::One),

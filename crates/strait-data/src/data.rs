@@ -10,9 +10,9 @@ use std::sync::{Arc, OnceLock};
 use crate::element::Element;
 use crate::formats::bags::Bags;
 use crate::formats::raw::{Raw, Text};
+use crate::kept::{Keeper, Kept};
 use crate::open::Entry;
 use crate::packing::Packing;
-use crate::resident::Resident;
 use crate::source::{Source, is_missing};
 use crate::sparse::Sparse;
 use crate::summary::Summary;
@@ -52,7 +52,8 @@ pub struct Data {
     source: Arc<dyn Source>,
     sparse: Option<Arc<Sparse>>,
     ratings: Option<Ratings>,
-    resident: OnceLock<Resident>,
+    /// The rows as training takes them, once they were asked for; nothing where they lie in the file as such.
+    kept: OnceLock<Option<Kept>>,
 }
 
 impl std::fmt::Debug for Data {
@@ -82,7 +83,7 @@ impl Data {
             source,
             sparse: None,
             ratings: None,
-            resident: OnceLock::new(),
+            kept: OnceLock::new(),
         }
     }
 
@@ -596,17 +597,23 @@ impl Data {
         let (count, width) = (self.count, self.width());
         if let Some(values) = self.source.direct() {
             let rows = Rows { count, width, values };
-            if self.resident.get().is_none() {
+            if self.kept.get().is_none() {
                 self.finite(0, rows)?;
-                let _ = self.resident.set(Resident::Elsewhere);
+                let _ = self.kept.set(None);
             }
             return Ok(rows);
         }
-        if self.resident.get().is_none() {
-            let _ = self.resident.set(Resident::of(self)?);
+        if self.kept.get().is_none() {
+            let mut keeper = Keeper::default();
+            let room = |cause: std::io::Error| Error::format(&self.path, format!("its rows cannot be kept ({cause})"));
+            self.windows((WINDOW / width).max(1), |_, rows| match rows.values {
+                Values::Numbers(numbers) => keeper.push(numbers).map_err(room),
+                Values::Bytes(_) => Ok(()),
+            })?;
+            let _ = self.kept.set(Some(keeper.finish(width).map_err(room)?));
         }
-        let values = self.resident.get().expect("it was set").values();
-        Ok(Rows { count, width, values })
+        let numbers = self.kept.get().and_then(Option::as_ref).map_or(&[][..], Kept::numbers);
+        Ok(Rows { count, width, values: Values::Numbers(numbers) })
     }
 
     /// Height and width of a picture, where rows are pictures; of any other row, the sides of a square if it is one.

@@ -11,12 +11,13 @@ mod documents;
 mod element;
 mod error;
 mod formats;
+mod kept;
 mod labelled;
 mod labels;
 mod open;
 mod options;
 mod packing;
-mod resident;
+mod preparation;
 mod rows;
 mod scaling;
 mod sniff;
@@ -28,13 +29,14 @@ mod summary;
 mod view;
 
 #[cfg(feature = "args")]
-pub use args::DataArgs;
+pub use args::{DataArgs, word_base};
 pub use data::{Check, Data};
 pub use documents::Documents;
 pub use element::Element;
 pub use error::{Error, Result};
 pub use formats::mnist::{Images, Mnist};
 pub use formats::ratings::{Rating, Ratings};
+pub use kept::{Keeper, Kept};
 pub use labelled::Labelled;
 pub use labels::Labels;
 #[cfg(feature = "pictures")]
@@ -42,6 +44,7 @@ pub use open::open_pictures;
 pub use open::{Entry, open, open_together, survey};
 pub use options::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, WordBase};
 pub use packing::{MAX_BYTES, Packing};
+pub use preparation::{Preparation, Scale};
 pub use rows::{ROUNDING, Rows, Values};
 pub use scaling::Standard;
 pub use sparse::Sparse;

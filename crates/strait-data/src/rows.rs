@@ -121,18 +121,31 @@ impl<'a> Rows<'a> {
     /// ```
     pub fn variance(&self) -> f64 {
         let mean = self.mean();
-        let square = |row: usize| (0..self.width).map(|c| (f64::from(self.at(row, c)) - mean[c]).powi(2)).sum::<f64>();
-        (0..self.count).map(square).sum::<f64>() / self.count as f64
+        let mut sum = 0.0;
+        self.each_row(|row| {
+            sum += row.iter().zip(&mean).map(|(&x, mean)| (f64::from(x) - mean).powi(2)).sum::<f64>();
+        });
+        sum / self.count as f64
+    }
+
+    /// Calls `each` with the numbers of one row after the other.
+    pub fn each_row(&self, mut each: impl FnMut(&[f32])) {
+        match self.values {
+            Values::Numbers(numbers) => numbers.chunks_exact(self.width).for_each(each),
+            Values::Bytes(bytes) => {
+                let mut row = vec![0.0; self.width];
+                for bytes in bytes.chunks_exact(self.width) {
+                    row.iter_mut().zip(bytes).for_each(|(x, &byte)| *x = f32::from(byte) / 255.0);
+                    each(&row);
+                }
+            }
+        }
     }
 
     /// The means of the columns.
     pub fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
-        for row in 0..self.count {
-            for (column, mean) in mean.iter_mut().enumerate() {
-                *mean += f64::from(self.at(row, column));
-            }
-        }
+        self.each_row(|row| mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x)));
         mean.iter_mut().for_each(|sum| *sum /= self.count as f64);
         mean
     }

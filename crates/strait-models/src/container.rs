@@ -11,6 +11,7 @@ use half::f16;
 use safetensors::tensor::{self, SafeTensors, TensorView};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use strait_data::Preparation;
 use tempfile::NamedTempFile;
 
 use crate::file::Code;
@@ -35,13 +36,18 @@ pub enum Dtype {
 /// let half = SaveOptions { dtype: Dtype::F16, ..SaveOptions::default() };
 /// assert!(half.notes.is_empty() && SaveOptions::default().dtype == Dtype::Exact);
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct SaveOptions {
     /// How the file stores numbers.
     pub dtype: Dtype,
     /// What goes into the file's metadata beside strait's own entries: keys and values of your choice. Loading gives them back.
     pub notes: BTreeMap<String, String>,
+    /// What is done with rows before the model sees them. [`Model::open`](crate::Model::open) gives it back as a part of the model.
+    pub preparation: Option<Preparation>,
 }
+
+/// The metadata key of the preparation of rows.
+const PREPARATION: &str = "strait.preparation";
 
 /// The metadata key of the architecture.
 const ARCHITECTURE: &str = "strait.arch";
@@ -121,7 +127,7 @@ pub(crate) fn write(
     kind: ModelKind,
     tensors: &[Named<'_>],
     architecture: &impl Serialize,
-    SaveOptions { dtype, notes }: &SaveOptions,
+    SaveOptions { dtype, notes, preparation }: &SaveOptions,
 ) -> Result<()> {
     let dtype = *dtype;
     let file = |message: String| Error::File { path: path.to_owned(), message };
@@ -140,6 +146,10 @@ pub(crate) fn write(
     let architecture = serde_json::to_string(architecture).map_err(|error| file(error.to_string()))?;
     let mut metadata: std::collections::HashMap<String, String> =
         notes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    if let Some(preparation) = preparation.as_ref().filter(|preparation| !preparation.is_none()) {
+        let text = serde_json::to_string(preparation).map_err(|error| file(error.to_string()))?;
+        metadata.insert(PREPARATION.to_owned(), text);
+    }
     metadata.insert("format".to_owned(), "pt".to_owned());
     metadata.insert(ARCHITECTURE.to_owned(), architecture);
     metadata.insert(KIND.to_owned(), kind.name().to_owned());
@@ -179,6 +189,8 @@ pub(crate) struct Container {
     architecture: String,
     pub(crate) kind: ModelKind,
     pub(crate) notes: BTreeMap<String, String>,
+    /// What is done with rows before the model sees them.
+    pub(crate) preparation: Option<Preparation>,
 }
 
 impl Container {
@@ -203,7 +215,24 @@ impl Container {
             .ok_or_else(|| wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")))?;
         notes.remove("format");
         let kind = kind(notes.remove(KIND), &architecture).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), bytes, architecture, kind, notes })
+        let preparation = notes.remove(PREPARATION).map(|text| serde_json::from_str(&text)).transpose();
+        let preparation =
+            preparation.map_err(|error| wrong(format!("the preparation in its metadata cannot be read ({error})")))?;
+        Ok(Self { path: path.to_owned(), bytes, architecture, kind, notes, preparation })
+    }
+
+    /// Refuses a model whose rows are prepared, which would be forgotten.
+    pub(crate) fn unprepared(self) -> Result<Self> {
+        match &self.preparation {
+            Some(preparation) => {
+                let message = format!(
+                    "its rows are scaled before it sees them ({:?}); open it by Model::open",
+                    preparation.scale
+                );
+                Err(self.wrong(message))
+            }
+            None => Ok(self),
+        }
     }
 
     /// Refuses any other kind.

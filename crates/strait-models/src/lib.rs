@@ -58,7 +58,7 @@ pub use loaded::LoadedModel;
 pub use lsa::latent_semantic_analysis;
 pub use measures::{mean, squared_error};
 pub use member::Member;
-pub use model::Model;
+pub use model::{Model, Prepared};
 pub use neighbours::{knn_accuracy, nearest, retrieval, vote};
 pub use network::{
     EVALUATION_BATCH, LargestOutputs, Layer, Network, Outputs, declare_rows, evaluation_batch, fill, forward,

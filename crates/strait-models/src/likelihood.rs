@@ -353,7 +353,7 @@ impl Side<'_> {
         let own = program.parameter("own_bias", 1, self.own.len());
         let other = program.parameter("other_bias", 1, self.other.len());
         let (x, soft) = (program.value("x", batch, rows.width), program.value("softplus", batch, self.other.len()));
-        let mut routine = Routine::new("free energy");
+        let mut routine = Routine::new("free energy").with_independent_rows();
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
         record_sums(&mut routine, (weight, self.transposed, other, own), x, soft)?;
         let routine = program.add(routine);

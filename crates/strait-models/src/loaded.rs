@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use strait_compute::{Activation, Device};
-use strait_data::Rows;
+use strait_data::{Data, Preparation, Rows};
 
 use crate::computation::{Computation, End};
 use crate::dbn::largest;
@@ -19,6 +19,9 @@ const GENERATIVE: &[ModelKind] =
 /// The kinds that random rows are drawn from.
 const SAMPLED: &[ModelKind] = &[ModelKind::Vae, ModelKind::Rbm, ModelKind::Dbn];
 
+/// Why a loaded model is of no kind that prepares rows.
+const WITHOUT: &str = "a loaded model is held without its preparation";
+
 /// The kinds that have classes.
 const CLASSIFYING: &[ModelKind] = &[ModelKind::Classifier, ModelKind::Dbn];
 
@@ -26,7 +29,9 @@ const CLASSIFYING: &[ModelKind] = &[ModelKind::Classifier, ModelKind::Dbn];
 ///
 /// It borrows the model, unless you make it [own](LoadedModel::into_owned) it.
 pub struct LoadedModel<'a> {
+    /// Without its preparation.
     model: Cow<'a, Model>,
+    preparation: Option<Preparation>,
     parts: Parts,
 }
 
@@ -39,15 +44,16 @@ impl std::fmt::Debug for LoadedModel<'_> {
 impl<'a> LoadedModel<'a> {
     pub(crate) fn new(model: &'a Model, device: &Device, room: Room) -> Result<Self> {
         model.check()?;
-        Ok(Self { model: Cow::Borrowed(model), parts: Parts::new(device.clone(), room) })
+        let (preparation, parts) = (model.preparation().cloned(), Parts::new(device.clone(), room));
+        Ok(Self { model: Cow::Borrowed(model.inner()), preparation, parts })
     }
 
     /// The same with a model of its own: a copy, if it was borrowed. Loaded parts stay loaded.
     pub fn into_owned(self) -> LoadedModel<'static> {
-        LoadedModel { model: Cow::Owned(self.model.into_owned()), parts: self.parts }
+        LoadedModel { model: Cow::Owned(self.model.into_owned()), preparation: self.preparation, parts: self.parts }
     }
 
-    /// The model.
+    /// The model, without its preparation.
     pub fn model(&self) -> &Model {
         &self.model
     }
@@ -66,6 +72,54 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// If the rows have another width, or the device fails.
     pub fn encode(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
+        let prepared = self.prepared(rows)?;
+        self.encode_prepared(prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?)
+    }
+
+    /// The codes of all rows of a data set, which are read and encoded window by window: `each` gets the codes of each. Scaling is
+    /// computed in double precision from the values as the file holds them.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::encode`], and if the data cannot be read or `each` fails.
+    pub fn encode_data(&mut self, data: &Data, mut each: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        self.windows(data, |model, rows| each(&model.encode_prepared(rows)?))
+    }
+
+    /// The scores of all rows of a data set, as [`LoadedModel::encode_data`].
+    ///
+    /// # Errors
+    /// As [`LoadedModel::score`], and if the data cannot be read or `each` fails.
+    pub fn score_data(&mut self, data: &Data, mut each: impl FnMut(&[f64]) -> Result<()>) -> Result<()> {
+        self.windows(data, |model, rows| each(&model.score_prepared(rows)?))
+    }
+
+    /// Calls `each` with windows of the rows as the model sees them.
+    fn windows(&mut self, data: &Data, mut each: impl FnMut(&mut Self, Rows<'_>) -> Result<()>) -> Result<()> {
+        /// Rows that are read while others are computed: enough for a few minibatches.
+        const WINDOW: usize = 8000;
+        let prepared = self.preparation.as_ref().map(|preparation| data.prepared(preparation)).transpose()?;
+        prepared.as_ref().unwrap_or(data).windows(WINDOW, |_, rows| each(self, rows))
+    }
+
+    /// The rows as the model sees them, where they are not the same.
+    fn prepared(&self, rows: Rows<'_>) -> Result<Option<Vec<f32>>> {
+        match &self.preparation {
+            Some(_) if rows.width != self.model.inputs() => {
+                Err(Error::Width { expected: self.model.inputs(), found: rows.width })
+            }
+            preparation => Ok(preparation.as_ref().map(|preparation| preparation.applied(rows))),
+        }
+    }
+
+    /// Brings rows that the model has made to the scale of the data.
+    fn undone(&self, mut rows: Vec<f32>) -> Vec<f32> {
+        if let Some(preparation) = &self.preparation {
+            preparation.undo(&mut rows);
+        }
+        rows
+    }
+
+    fn encode_prepared(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
         let parts = &mut self.parts;
         match &*self.model {
             Model::Autoencoder(net) => parts.get(Part::Encoder, || encoder(net))?.outputs(rows),
@@ -83,6 +137,7 @@ impl<'a> LoadedModel<'a> {
             Model::Stack(stack) => means_up(parts, &stack.rbms, rows),
             Model::Dbn(net) => features(parts, net, rows),
             Model::Pca(pca) => Ok(pca.encode(rows)?.into_iter().flatten().map(|x| x as f32).collect()),
+            Model::Prepared(_) => unreachable!("{WITHOUT}"),
         }
     }
 
@@ -92,6 +147,11 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// [`Error::Unsupported`] of a classifier; if the codes have another width, or the device fails.
     pub fn decode(&mut self, codes: Rows<'_>) -> Result<Vec<f32>> {
+        let rows = self.decode_prepared(codes)?;
+        Ok(self.undone(rows))
+    }
+
+    fn decode_prepared(&mut self, codes: Rows<'_>) -> Result<Vec<f32>> {
         let parts = &mut self.parts;
         match &*self.model {
             Model::Autoencoder(net) => parts.outputs(Part::Decoder, codes, || (&net.layers[net.encoder..]).into()),
@@ -106,6 +166,7 @@ impl<'a> LoadedModel<'a> {
                 Ok(wide.chunks_exact(codes.width).flat_map(|code| pca.decode(code)).collect())
             }
             Model::Classifier(_) => Err(self.unsupported("decode codes", GENERATIVE)),
+            Model::Prepared(_) => unreachable!("{WITHOUT}"),
         }
     }
 
@@ -114,13 +175,21 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// [`Error::Unsupported`] of a classifier; if the rows have another width, or the device fails.
     pub fn reconstruct(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
+        let prepared = self.prepared(rows)?;
+        let rows = prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?;
+        let made = self.reconstruct_prepared(rows)?;
+        Ok(self.undone(made))
+    }
+
+    fn reconstruct_prepared(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
         match &*self.model {
             Model::Autoencoder(net) => self.parts.get(Part::Whole, || whole(net))?.outputs(rows),
             Model::Pca(pca) => Ok(pca.encode(rows)?.iter().flat_map(|code| pca.decode(code)).collect()),
             Model::Classifier(_) => Err(self.unsupported("reconstruct rows", GENERATIVE)),
+            Model::Prepared(_) => unreachable!("{WITHOUT}"),
             Model::Vae(_) | Model::Rbm(_) | Model::Stack(_) | Model::Dbn(_) => {
-                let codes = self.encode(rows)?;
-                self.decode(Rows::numbers(&codes, self.model.code_size())?)
+                let codes = self.encode_prepared(rows)?;
+                self.decode_prepared(Rows::numbers(&codes, self.model.code_size())?)
             }
         }
     }
@@ -148,6 +217,11 @@ impl<'a> LoadedModel<'a> {
     /// visible units of a machine are rectified, which have no free energy, a value is not in 0..=1 where it stands for a
     /// probability, or the device fails.
     pub fn score(&mut self, rows: Rows<'_>) -> Result<Vec<f64>> {
+        let prepared = self.prepared(rows)?;
+        self.score_prepared(prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?)
+    }
+
+    fn score_prepared(&mut self, rows: Rows<'_>) -> Result<Vec<f64>> {
         /// Of the random codes.
         const SEED: u64 = 2013;
         let parts = &mut self.parts;
@@ -172,7 +246,7 @@ impl<'a> LoadedModel<'a> {
                 rbm.energies(rows, normalisers)
             }
             Model::Stack(_) => {
-                let reconstructions = self.reconstruct(rows)?;
+                let reconstructions = self.reconstruct_prepared(rows)?;
                 let rows = rows.to_numbers().into_iter().zip(reconstructions).collect::<Vec<_>>();
                 let square = |(x, y): &(f32, f32)| (f64::from(*x) - f64::from(*y)).powi(2);
                 Ok(rows.chunks_exact(self.model.inputs()).map(|row| row.iter().map(square).sum()).collect())
@@ -185,6 +259,7 @@ impl<'a> LoadedModel<'a> {
             }
             Model::Pca(pca) => pca.errors(rows),
             Model::Classifier(_) => Err(self.unsupported("score rows", GENERATIVE)),
+            Model::Prepared(_) => unreachable!("{WITHOUT}"),
         }
     }
 
@@ -193,6 +268,8 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// [`Error::Unsupported`] if the kind has no classes; if the rows have another width, or the device fails.
     pub fn predict(&mut self, rows: Rows<'_>) -> Result<Vec<usize>> {
+        let prepared = self.prepared(rows)?;
+        let rows = prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?;
         let parts = &mut self.parts;
         let (values, classes) = match &*self.model {
             Model::Classifier(net) => (parts.outputs(Part::Classes, rows, || (&net.layers[..]).into())?, net.classes()),
@@ -216,11 +293,16 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// [`Error::Unsupported`] if the kind cannot sample; if the rows do not fit on the device all at once, or it fails.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>> {
+        let made = self.sample_prepared(count, seed)?;
+        Ok(self.undone(made))
+    }
+
+    fn sample_prepared(&mut self, count: usize, seed: u64) -> Result<Vec<f32>> {
         match &*self.model {
             Model::Vae(_) if count == 0 => Ok(Vec::new()),
             Model::Vae(vae) => {
                 let codes = vae.prior(count, seed);
-                self.decode(Rows::numbers(&codes, self.model.code_size())?)
+                self.decode_prepared(Rows::numbers(&codes, self.model.code_size())?)
             }
             Model::Rbm(rbm) => rbm.sample(&self.parts.device, count, Model::GIBBS_STEPS, seed),
             Model::Dbn(net) => net.sample(&self.parts.device, count, Model::GIBBS_STEPS, seed),

@@ -122,7 +122,7 @@ impl Stack {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        Self::read(Container::open(path.as_ref())?)
+        Self::read(Container::open(path.as_ref())?.unprepared()?)
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
@@ -168,7 +168,7 @@ impl Rbm {
     /// # Errors
     /// If the file cannot be read, is damaged, does not hold one machine, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        Self::read(Container::open(path.as_ref())?)
+        Self::read(Container::open(path.as_ref())?.unprepared()?)
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
@@ -230,7 +230,7 @@ impl Dbn {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        Self::read(Container::open(path.as_ref())?)
+        Self::read(Container::open(path.as_ref())?.unprepared()?)
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use strait_compute::Device;
-use strait_data::Rows;
+use strait_data::{Preparation, Rows};
 
 use crate::container::Container;
 use crate::resident::Room;
-use crate::{Autoencoder, Classifier, Dbn, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae};
+use crate::{Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae};
 
 /// A model of any kind: what any file holds that strait has ever written.
 ///
 /// ```
 /// use strait_compute::Device;
-/// use strait_data::Rows;
+/// use strait_data::{Preparation, Rows};
 /// use strait_models::{Autoencoder, Model};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("model.safetensors");
@@ -60,6 +60,32 @@ pub enum Model {
     Dbn(Dbn),
     /// Principal components.
     Pca(Pca),
+    /// A model of another kind whose rows are prepared before it sees them.
+    Prepared(Box<Prepared>),
+}
+
+/// A model with the preparation of its rows. Rows are prepared by [`Model::encode`] and its kin; what decodes brings rows back to the
+/// scale of the data. Scores are those of the prepared rows.
+///
+/// ```
+/// use strait_data::{Preparation, Rows, Scale};
+/// use strait_models::{Autoencoder, Model};
+/// let device = strait_compute::Device::cpu()?;
+/// let (shift, divisor) = (vec![10.0, 20.0], vec![5.0, 2.0]);
+/// let preparation = Preparation { scale: Scale::Standard, shift, divisor, columns: None };
+/// let net = Model::from(Autoencoder::glorot(&[2, 1], 1)?);
+/// let model = net.clone().with(preparation)?;
+/// let codes = model.encode(&device, Rows::numbers(&[15.0, 18.0], 2)?)?;
+/// assert_eq!(codes, net.encode(&device, Rows::numbers(&[1.0, -1.0], 2)?)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Prepared {
+    /// What is done with rows.
+    pub preparation: Preparation,
+    /// What sees them then.
+    pub model: Model,
 }
 
 impl Model {
@@ -84,7 +110,8 @@ impl Model {
     /// As [`Model::open`].
     pub fn open_with_notes(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
         let file = Container::open(path.as_ref())?;
-        Ok(match file.kind {
+        let (preparation, path) = (file.preparation.clone(), path.as_ref());
+        let (model, notes) = match file.kind {
             ModelKind::Autoencoder => of(Autoencoder::read(file)?),
             ModelKind::Vae => of(Vae::read(file)?),
             ModelKind::Classifier => of(Classifier::read(file)?),
@@ -92,7 +119,45 @@ impl Model {
             ModelKind::Stack => of(Stack::read(file)?),
             ModelKind::Dbn => of(Dbn::read(file)?),
             ModelKind::Pca => of(Pca::read(file)?),
-        })
+        };
+        let wrong = |error: Error| Error::File { path: path.to_owned(), message: error.to_string() };
+        let model = match preparation {
+            Some(preparation) => model.with(preparation).map_err(wrong)?,
+            None => model,
+        };
+        Ok((model, notes))
+    }
+
+    /// The model with a preparation of its rows, which takes the place of an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the preparation is one of rows of another width.
+    pub fn with(self, preparation: Preparation) -> Result<Self> {
+        if !preparation.fits(self.inputs()) {
+            let message = format!("the preparation is not one of rows of {} values", self.inputs());
+            return Err(Error::Shape(message));
+        }
+        let model = match self {
+            Self::Prepared(prepared) => prepared.model,
+            model => model,
+        };
+        Ok(if preparation.is_none() { model } else { Self::Prepared(Box::new(Prepared { preparation, model })) })
+    }
+
+    /// What is done with rows before the model sees them.
+    pub fn preparation(&self) -> Option<&Preparation> {
+        match self {
+            Self::Prepared(prepared) => Some(&prepared.preparation),
+            _ => None,
+        }
+    }
+
+    /// The model without its preparation.
+    pub fn inner(&self) -> &Self {
+        match self {
+            Self::Prepared(prepared) => &prepared.model,
+            model => model,
+        }
     }
 
     /// Writes the model as a safetensors file; see [`Autoencoder::save`] and its like. An existing file is replaced only when the
@@ -117,6 +182,10 @@ impl Model {
             Self::Stack(stack) => stack.save_with(path, options),
             Self::Dbn(net) => net.save_with(path, options),
             Self::Pca(pca) => pca.save_with(path, options),
+            Self::Prepared(prepared) => {
+                let preparation = Some(prepared.preparation.clone());
+                prepared.model.save_with(path, &SaveOptions { preparation, ..options.clone() })
+            }
         }
     }
 
@@ -130,6 +199,7 @@ impl Model {
             Self::Stack(_) => ModelKind::Stack,
             Self::Dbn(_) => ModelKind::Dbn,
             Self::Pca(_) => ModelKind::Pca,
+            Self::Prepared(prepared) => prepared.model.kind(),
         }
     }
 
@@ -143,6 +213,7 @@ impl Model {
             Self::Stack(stack) => stack.rbms.first().map_or(0, |rbm| rbm.visible_bias.len()),
             Self::Dbn(net) => net.sizes()[0],
             Self::Pca(pca) => pca.mean.len(),
+            Self::Prepared(prepared) => prepared.model.inputs(),
         }
     }
 
@@ -156,6 +227,7 @@ impl Model {
             Self::Stack(stack) => stack.rbms.last().map_or(0, |rbm| rbm.hidden_bias.len()),
             Self::Dbn(net) => net.features_size(),
             Self::Pca(pca) => pca.code_size(),
+            Self::Prepared(prepared) => prepared.model.code_size(),
         }
     }
 
@@ -172,6 +244,7 @@ impl Model {
             Self::Stack(stack) => stack.check(),
             Self::Dbn(net) => net.check(),
             Self::Pca(pca) => pca.check(),
+            Self::Prepared(prepared) => prepared.model.check(),
         }
     }
 
@@ -182,7 +255,7 @@ impl Model {
     ///
     /// ```
     /// use strait_compute::Device;
-    /// use strait_data::Rows;
+    /// use strait_data::{Preparation, Rows};
     /// use strait_models::{Autoencoder, Model};
     /// let model = Model::from(Autoencoder::glorot(&[4, 3, 2], 1)?);
     /// let mut loaded = model.on(&Device::cpu()?)?;

@@ -51,7 +51,7 @@ pub fn nearest(device: &Device, references: Rows<'_>, queries: Rows<'_>, k: usiz
         let weight = program.data("references", references.count, references.width, Kind::Values);
         let bias = program.data("half_squares", 1, references.count, Kind::Values);
         let out = program.value("nearness", batch, references.count);
-        let mut routine = Routine::new("distances");
+        let mut routine = Routine::new("distances").with_independent_rows();
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: query })?;
         routine.push(Op::Standardize { input: query, shift: Some(shift), scale: None, out: input })?;
         let activation = Activation::Linear;

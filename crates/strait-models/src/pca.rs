@@ -1,11 +1,21 @@
 //! Principal component analysis.
 
-use nalgebra::{DMatrix, SymmetricEigen};
-use strait_compute::{Device, Factors, Kind, Op, Program, Routine, Step, Update, go_on};
-use strait_data::Rows;
+use std::ops::ControlFlow;
+
+use faer::{Mat, Side};
+use strait_compute::{Device, Execution, Factors, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on};
+use strait_data::{Data, Rows};
 
 use crate::network::declare_rows;
-use crate::{Affine, EVALUATION_BATCH, Error, Result, fill, minibatches, parts, upload};
+use crate::{Affine, EVALUATION_BATCH, Error, Result, fill, minibatches, upload};
+
+mod truncated;
+
+/// Rows that are brought to the device at a time.
+const WINDOW: usize = 8192;
+
+/// The largest side of a matrix that is decomposed as a whole.
+const LARGEST: usize = 4096;
 
 /// The directions of largest variance of a data set, by exact eigenvectors of its covariance.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,30 +29,65 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// The first `components` principal components of these rows. The products are formed on the device.
+    /// The first `components` principal components of these rows.
+    ///
+    /// The smaller side is decomposed: the covariance of the columns, whose products are formed on the device, or, of fewer rows than
+    /// columns, the products of the rows. Where both sides are longer than 4096, the components are found by subspace iteration.
     ///
     /// # Errors
     /// If there are more components than columns or none, or the device fails.
     pub fn fit(device: &Device, rows: Rows<'_>, components: usize) -> Result<Self> {
-        if components == 0 || components > rows.width {
-            let message = format!("{components} principal components cannot be taken of {} columns", rows.width);
-            return Err(Error::Shape(message));
+        let fitted = Self::fit_observed(device, rows, components, |_| ControlFlow::Continue(()))?;
+        Ok(fitted.expect("nothing stopped it"))
+    }
+
+    /// [`Pca::fit`], which calls `observe` with the number of rows that it has gone through; `Break` stops it, and gives nothing.
+    ///
+    /// # Errors
+    /// As [`Pca::fit`].
+    pub fn fit_observed(
+        device: &Device,
+        rows: Rows<'_>,
+        components: usize,
+        mut observe: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Self>> {
+        check_count(components, rows.width)?;
+        if rows.count < rows.width && rows.count <= LARGEST {
+            return truncated::of_few_rows(rows, components).map(Some);
         }
-        let mean = rows.mean();
-        let covariance = covariance(device, &rows, &mean)?;
-        if covariance.iter().any(|value| !value.is_finite()) {
-            let message = "the covariance of the data is not finite; scale the data down".to_owned();
-            return Err(Error::Shape(message));
+        if rows.width > LARGEST {
+            return truncated::subspace_iteration(rows, components, observe);
         }
-        let eigen = SymmetricEigen::new(covariance);
-        let mut order: Vec<usize> = (0..rows.width).collect();
-        order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
-        order.truncate(components);
-        Ok(Self {
-            mean,
-            components: order.iter().map(|&i| eigen.eigenvectors.column(i).iter().copied().collect()).collect(),
-            variances: order.iter().map(|&i| eigen.eigenvalues[i]).collect(),
-        })
+        let first = rows.first(WINDOW);
+        let mut moments = Moments::load(device, &first)?;
+        for start in (0..rows.count).step_by(WINDOW) {
+            let end = (start + WINDOW).min(rows.count);
+            moments.add(rows.range(start..end))?;
+            if observe(end).is_break() {
+                return Ok(None);
+            }
+        }
+        moments.decompose(components).map(Some)
+    }
+
+    /// The first `components` principal components of a data set, in one pass over its rows where it has no more than 4096 columns.
+    ///
+    /// # Errors
+    /// As [`Pca::fit`], or if the data cannot be read.
+    pub fn fit_data(device: &Device, data: &Data, components: usize) -> Result<Self> {
+        check_count(components, data.width())?;
+        if data.width() > LARGEST || data.count() < data.width() {
+            return Self::fit(device, data.rows()?, components);
+        }
+        let mut moments = None;
+        data.windows(WINDOW, |_, rows| {
+            if moments.is_none() {
+                moments = Some(Moments::load(device, &rows)?);
+            }
+            moments.as_mut().map_or(Ok(()), |moments: &mut Moments| moments.add(rows))
+        })?;
+        let moments = moments.ok_or_else(|| Error::Shape("there are no rows".to_owned()))?;
+        moments.decompose(components)
     }
 
     /// Whether the shapes fit together: from one component to as many as there are columns, each as long as the mean and with a
@@ -76,19 +121,13 @@ impl Pca {
         if rows.width != self.mean.len() {
             return Err(Error::Width { expected: self.mean.len(), found: rows.width });
         }
-        // Column by column, so that the coordinates of a row are summed side by side.
-        let count = self.components.len();
-        let of_column = |c: usize| self.components.iter().map(move |component| component[c]);
-        let columns: Vec<f64> = (0..rows.width).flat_map(of_column).collect();
-        let code = |row: usize| {
-            let mut code = vec![0.0; count];
-            for (c, column) in columns.chunks_exact(count.max(1)).enumerate() {
-                let x = f64::from(rows.at(row, c)) - self.mean[c];
-                code.iter_mut().zip(column).for_each(|(sum, p)| *sum += p * x);
-            }
-            code
-        };
-        Ok((0..rows.count).map(code).collect())
+        let mut codes = Vec::with_capacity(rows.count);
+        let mut centred = vec![0.0; rows.width];
+        rows.each_row(|row| {
+            centred.iter_mut().zip(row).zip(&self.mean).for_each(|((out, &x), mean)| *out = f64::from(x) - mean);
+            codes.push(self.components.iter().map(|component| dot(component, &centred)).collect());
+        });
+        Ok(codes)
     }
 
     /// The reconstruction from a code.
@@ -147,11 +186,10 @@ impl Pca {
             }
         }
         let mut white = Vec::with_capacity(rows.count * width);
-        for r in 0..rows.count {
-            let centred: Vec<f64> = (0..width).map(|c| f64::from(rows.at(r, c)) - self.mean[c]).collect();
-            let dot = |row: &[f64]| row.iter().zip(&centred).map(|(m, x)| m * x).sum::<f64>() as f32;
-            white.extend(matrix.chunks_exact(width).map(dot));
-        }
+        rows.each_row(|row| {
+            let centred: Vec<f64> = row.iter().zip(&self.mean).map(|(&x, mean)| f64::from(x) - mean).collect();
+            white.extend(matrix.chunks_exact(width).map(|row| dot(row, &centred) as f32));
+        });
         Ok(white)
     }
 
@@ -180,9 +218,11 @@ impl Pca {
             );
             return Err(Error::Shape(message));
         }
-        let components = DMatrix::from_fn(width, count, |r, c| self.components[c][r]);
-        let reached = DMatrix::from_fn(width, count, |r, c| f64::from(decoder.weight[c * width + r])).qr().q();
-        let cosines = (components.transpose() * reached).singular_values();
+        let components = Mat::from_fn(width, count, |r, c| self.components[c][r]);
+        let reached = Mat::from_fn(width, count, |r, c| f64::from(decoder.weight[c * width + r])).qr().compute_thin_Q();
+        let cosines = (components.transpose() * reached)
+            .singular_values()
+            .map_err(|error| Error::Shape(format!("the angles cannot be computed ({error:?})")))?;
         let mut angles: Vec<f64> = cosines.iter().map(|cosine| cosine.min(1.0).acos().to_degrees()).collect();
         angles.sort_by(f64::total_cmp);
         Ok(angles)
@@ -193,14 +233,16 @@ impl Pca {
     /// # Errors
     /// If the rows do not fit.
     pub fn errors(&self, rows: Rows<'_>) -> Result<Vec<f64>> {
-        let error = |(row, code): (usize, Vec<f64>)| {
-            let mut rest: Vec<f64> = (0..rows.width).map(|c| f64::from(rows.at(row, c)) - self.mean[c]).collect();
-            for (component, z) in self.components.iter().zip(code) {
+        let codes = self.encode(rows)?;
+        let (mut errors, mut codes) = (Vec::with_capacity(rows.count), codes.iter());
+        rows.each_row(|row| {
+            let mut rest: Vec<f64> = row.iter().zip(&self.mean).map(|(&x, mean)| f64::from(x) - mean).collect();
+            for (component, z) in self.components.iter().zip(codes.next().into_iter().flatten()) {
                 rest.iter_mut().zip(component).for_each(|(x, p)| *x -= z * p);
             }
-            rest.iter().map(|x| x * x).sum()
-        };
-        Ok(self.encode(rows)?.into_iter().enumerate().map(error).collect())
+            errors.push(rest.iter().map(|x| x * x).sum());
+        });
+        Ok(errors)
     }
 
     /// The mean over the rows of the squared reconstruction error summed over the values of a row.
@@ -212,41 +254,105 @@ impl Pca {
     }
 }
 
-/// (X − m)ᵀ(X − m) / n, summed over minibatches in double precision. The mean is taken off on the device, since single
-/// precision would lose the variance of data far from zero.
-fn covariance(device: &Device, rows: &Rows<'_>, mean: &[f64]) -> Result<DMatrix<f64>> {
-    let mut program = Program::default();
-    let place = parts(device, *rows, 0).next().unwrap_or(*rows);
-    let data = declare_rows(&mut program, "data", &place);
-    let x = program.value("x", EVALUATION_BATCH.min(rows.count), rows.width);
-    let means = program.data("means", x.rows, x.cols, Kind::Values);
-    let centred = program.value("x.centred", x.rows, x.cols);
-    let moments = program.value("moments", rows.width, rows.width);
-    let mut routine = Routine::new("covariance");
-    routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
-    routine.push(Op::Combine { x, y: means, factors: Factors::Step, out: centred })?;
-    routine.push(Op::gradient((centred, centred), Update::Store { gradient: moments }))?;
-    let routine = program.add(routine);
-    let mut execution = device.load(program)?;
-    let narrow: Vec<f32> = mean.iter().map(|&m| m as f32).collect();
-    execution.write(means, &narrow.repeat(x.rows))?;
-    let mut sum = DMatrix::<f64>::zeros(rows.width, rows.width);
-    for part in parts(device, *rows, 0) {
-        if part.count == place.count {
-            upload(&mut *execution, data, &part)?;
-        } else {
-            fill(&execution.uploader(data)?, &part)?;
-        }
-        for (offset, used) in minibatches(part.count, x.rows) {
-            let step = Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() };
-            execution.run(routine, &[step], &mut go_on)?;
-            let share = f64::from(used) / rows.count as f64;
-            for (sum, moment) in sum.iter_mut().zip(execution.read(moments)?) {
-                *sum += share * f64::from(moment);
-            }
+fn check_count(components: usize, columns: usize) -> Result<()> {
+    if components == 0 || components > columns {
+        let message = format!("{components} principal components cannot be taken of {columns} columns");
+        return Err(Error::Shape(message));
+    }
+    Ok(())
+}
+
+/// Four sums side by side, so that the processor need not wait for one.
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (xs, x_rest) = x.as_chunks::<8>();
+    let (ys, y_rest) = y.as_chunks::<8>();
+    for (x, y) in xs.iter().zip(ys) {
+        for i in 0..8 {
+            sums[i] += x[i] * y[i];
         }
     }
-    // What rounding the mean has left.
-    let rest: Vec<f64> = mean.iter().zip(&narrow).map(|(m, &narrow)| m - f64::from(narrow)).collect();
-    Ok(DMatrix::from_fn(rows.width, rows.width, |i, j| sum[(i, j)] - rest[i] * rest[j]))
+    sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
+}
+
+/// Sums of (x − s)(x − s)ᵀ and of x over all rows, in double precision. s is near the mean: it is taken off on the device, since
+/// single precision would lose the variance of data far from zero.
+struct Moments {
+    execution: Box<dyn Execution>,
+    routine: RoutineId,
+    data: Tensor,
+    products: Tensor,
+    /// Rows of a minibatch.
+    batch: usize,
+    /// s.
+    shift: Vec<f32>,
+    sums: Vec<f64>,
+    squares: Mat<f64>,
+    count: usize,
+}
+
+impl Moments {
+    /// A program for windows of this kind and at most this many rows, whose mean is s.
+    fn load(device: &Device, first: &Rows<'_>) -> Result<Self> {
+        let shift: Vec<f32> = first.mean().iter().map(|&mean| mean as f32).collect();
+        let mut program = Program::default();
+        let data = declare_rows(&mut program, "data", first);
+        let x = program.value("x", EVALUATION_BATCH.min(first.count), first.width);
+        let means = program.data("means", x.rows, x.cols, Kind::Values);
+        let centred = program.value("x.centred", x.rows, x.cols);
+        let products = program.value("moments", first.width, first.width);
+        let mut routine = Routine::new("covariance");
+        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
+        routine.push(Op::Combine { x, y: means, factors: Factors::Step, out: centred })?;
+        routine.push(Op::gradient((centred, centred), Update::Store { gradient: products }))?;
+        let routine = program.add(routine);
+        let mut execution = device.load(program)?;
+        execution.write(means, &shift.repeat(x.rows))?;
+        let (sums, squares) = (vec![0.0; first.width], Mat::zeros(first.width, first.width));
+        Ok(Self { execution, routine, data, products, batch: x.rows, shift, sums, squares, count: 0 })
+    }
+
+    fn add(&mut self, rows: Rows<'_>) -> Result<()> {
+        if rows.count == self.data.rows {
+            upload(&mut *self.execution, self.data, &rows)?;
+        } else {
+            fill(&self.execution.uploader(self.data)?, &rows)?;
+        }
+        for (offset, used) in minibatches(rows.count, self.batch) {
+            let step = Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() };
+            self.execution.run(self.routine, &[step], &mut go_on)?;
+            let products = self.execution.read(self.products)?;
+            for (column, products) in products.chunks_exact(rows.width).enumerate() {
+                // A gradient is the mean over the minibatch; the matrix is symmetric.
+                let sums = self.squares.col_mut(column).iter_mut();
+                sums.zip(products).for_each(|(sum, &product)| *sum += f64::from(used) * f64::from(product));
+            }
+        }
+        rows.each_row(|row| self.sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x)));
+        self.count += rows.count;
+        Ok(())
+    }
+
+    /// The eigenvectors of the covariance.
+    fn decompose(self, components: usize) -> Result<Pca> {
+        let (width, count) = (self.sums.len(), self.count as f64);
+        let mean: Vec<f64> = self.sums.iter().map(|sum| sum / count).collect();
+        let rest: Vec<f64> = mean.iter().zip(&self.shift).map(|(mean, &shift)| mean - f64::from(shift)).collect();
+        let covariance = Mat::from_fn(width, width, |i, j| self.squares[(i, j)] / count - rest[i] * rest[j]);
+        if (0..width).any(|i| !covariance[(i, i)].is_finite()) {
+            let message = "the covariance of the data is not finite; scale the data down".to_owned();
+            return Err(Error::Shape(message));
+        }
+        let eigen = covariance
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|error| Error::Shape(format!("the covariance cannot be decomposed ({error:?})")))?;
+        // Eigenvalues ascend.
+        let chosen = (0..width).rev().take(components);
+        let (vectors, values) = (eigen.U(), eigen.S().column_vector());
+        Ok(Pca {
+            mean,
+            components: chosen.clone().map(|i| vectors.col(i).iter().copied().collect()).collect(),
+            variances: chosen.map(|i| values[i]).collect(),
+        })
+    }
 }

@@ -66,7 +66,7 @@ impl Pca {
     /// # Errors
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        Self::read(Container::open(path.as_ref())?)
+        Self::read(Container::open(path.as_ref())?.unprepared()?)
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {

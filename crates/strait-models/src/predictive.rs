@@ -100,7 +100,7 @@ impl PredictiveSparse {
             let x = program.value("x", batch, part.width);
             let result = program.data("result", part.count, codes, Kind::Rows);
             let network = Network::declare(&mut program, "layers", &self.net.layers);
-            let mut routine = Routine::new("inference");
+            let mut routine = Routine::new("inference").with_independent_rows();
             routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
             let mut tape = Tape::measuring(&mut program, &mut routine, batch);
             let x = tape.data(x);

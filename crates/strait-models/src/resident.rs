@@ -22,10 +22,8 @@ impl Room {
     /// Rows of each place and of its minibatches, for minibatches of at most `batch` rows in tensors of at most `largest` rows.
     /// From small to large. Each takes as long as if all of its rows were in use.
     fn places(self, batch: usize, largest: usize) -> Vec<[usize; 2]> {
-        /// Rows of the places below the largest, so that few calls compute more than twice the rows that they need. The CPU back
-        /// end sums rows of zeros and ones in another order in minibatches of 32 rows or more: no call may end up on the other side
-        /// of that, which would change its bits.
-        const SMALL: [usize; 7] = [1, 8, 31, 64, 125, 250, 500];
+        /// Rows of the places below the largest, so that few calls compute more than twice the rows that they need.
+        const SMALL: [usize; 7] = [1, 8, 32, 64, 125, 250, 500];
         /// Minibatches of a place for one call: enough to keep a device busy, and few enough not to copy all of a large data set.
         const MINIBATCHES: usize = 16;
         match self {
@@ -69,7 +67,7 @@ impl Resident {
         for [rows, batch] in room.places(batch, largest) {
             let data = program.data(format!("data.{rows}"), rows, inputs, Kind::Rows);
             let x = program.value("x", batch, inputs);
-            let mut routine = Routine::new(format!("{rows} rows"));
+            let mut routine = Routine::new(format!("{rows} rows")).with_independent_rows();
             routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
             let computed = computation.record(&parameters, &mut program, &mut routine, x)?;
             let result = computed.map(|input| (input, program.data(format!("result.{rows}"), rows, width, Kind::Rows)));

@@ -222,7 +222,7 @@ impl Vae {
     /// If the file cannot be read, is damaged, holds another kind of model, or its tensors are not those of its
     /// architecture.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        Self::read(Container::open(path.as_ref())?)
+        Self::read(Container::open(path.as_ref())?.unprepared()?)
     }
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
@@ -362,7 +362,7 @@ impl<'a> Evaluation<'a> {
         let data = declare_rows(&mut program, "data", rows);
         let input = program.value("x", batch, rows.width);
         let network = Network::declare(&mut program, "layers", &vae.layers);
-        let mut routine = Routine::new("evidence lower bound");
+        let mut routine = Routine::new("evidence lower bound").with_independent_rows();
         routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
         let codes = record_bound(vae, &network, &mut program, &mut routine, input)?;
         let routine = program.add(routine);

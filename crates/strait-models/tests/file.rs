@@ -53,7 +53,9 @@ fn the_same_model_is_the_same_file() {
     let path = folder.path().join("net.safetensors");
     let notes: BTreeMap<String, String> = (0..10).map(|i| (format!("note.{i}"), format!("\"{i}\" ü"))).collect();
     let saved = |dtype| {
-        net().save_with(&path, &SaveOptions { dtype, notes: notes.clone() }).expect("it is written");
+        net()
+            .save_with(&path, &SaveOptions { dtype, notes: notes.clone(), ..SaveOptions::default() })
+            .expect("it is written");
         std::fs::read(&path).expect("it is read")
     };
     assert_eq!(saved(Dtype::Exact), saved(Dtype::Exact));

@@ -291,6 +291,9 @@ impl Method for Machine {
     }
 }
 
+/// The smallest σ that is learned.
+const SMALLEST_DEVIATION: f32 = 0.01;
+
 /// Records the slope of the logarithm of each visible unit's σ, and gives the operations that follow it.
 ///
 /// With ṽ = v / σ and the mean m of ṽ given the hidden units, ln p(v) changes by ⟨ṽ (ṽ − m)⟩ − 1 with ln σ: what the model
@@ -310,5 +313,7 @@ fn record_deviations(
     Ok(vec![
         Op::Standardize { input: precision, shift: None, scale: Some(slope), out: product },
         Op::Combine { x: precision, y: product, factors: Factors::Fixed(1.0 + rate, -rate), out: precision },
+        // The σ of a column that never changes would shrink for ever.
+        Op::MaxNorm { weight: precision, norm: 1.0 / SMALLEST_DEVIATION, rows: false },
     ])
 }

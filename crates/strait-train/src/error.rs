@@ -13,6 +13,9 @@ pub enum Error {
     /// A data set cannot be read.
     #[error(transparent)]
     Data(#[from] strait_data::Error),
+    /// The features of a machine cannot be kept for the next one.
+    #[error("the features of a machine cannot be kept in a temporary file: {0}")]
+    Features(std::io::Error),
     /// A setting makes no sense.
     #[error("{setting} is {value}: {expected}")]
     Setting {

@@ -1,14 +1,16 @@
 //! The features that a finished machine gives the next one.
 //!
 //! They come from a pass of their own over the finished machine, so that they can be computed again: a run that goes on in a later
-//! machine needs them. (The paper's code kept those of the last epoch, while the machine still changed.)
+//! machine needs them. Those that fit neither on the device nor in 256 MiB of memory go to a temporary file: to compute them anew in
+//! each epoch would cost a pass through all machines below. (The paper's code kept those of the last epoch, while the machine still changed.)
 
 use strait_compute::{Device, Execution, Kind, Op, Program, Routine, Step, Tensor, go_on};
+use strait_data::Keeper;
 use strait_models::{Rbm, TotalInput, Wanted, minibatches};
 
 use crate::feed::Feed;
 use crate::method::Source;
-use crate::{Pretrain, Result};
+use crate::{Error, Pretrain, Result};
 
 /// A program that computes features, before it is loaded.
 struct FeaturePass {
@@ -89,11 +91,14 @@ pub(crate) fn features(
     }
     let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
     let numbers: Vec<Step> = minibatches(count, recipe.batch.min(count)).map(step).collect();
-    let mut collected = Vec::new();
+    let mut collected = Keeper::default();
+    let mut room = Ok(());
     let after = |execution: &mut dyn Execution, place: usize, rows: usize| {
         if !stay {
             let read = execution.read(features[place])?;
-            collected.extend_from_slice(&read[..rows * features[place].cols]);
+            if room.is_ok() {
+                room = collected.push(&read[..rows * features[place].cols]);
+            }
         }
         Ok(())
     };
@@ -101,6 +106,9 @@ pub(crate) fn features(
     feed.visit(&mut *execution, &steps, &numbers, data, &mut go_on, after)?;
     match stay {
         true => Ok(Source::Device(execution.share(features[0])?)),
-        false => Ok(Source::Made(collected.into(), rbm.hidden_bias.len())),
+        false => {
+            let kept = room.and_then(|()| collected.finish(rbm.hidden_bias.len()));
+            Ok(Source::Made(std::sync::Arc::new(kept.map_err(Error::Features)?)))
+        }
     }
 }

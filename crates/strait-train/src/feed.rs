@@ -12,6 +12,9 @@ use crate::Result;
 /// Bytes of a place that is filled while the other one is in use: some hundred steps of work.
 const PLACE_BYTES: u64 = 32 << 20;
 
+/// What a device without a limit of its own, the CPU, keeps of a training set: rows of more bytes come in parts.
+const ON_HOST: u64 = 512 << 20;
+
 /// The places of a training set on the device.
 pub(crate) struct Feed {
     places: Vec<Tensor>,
@@ -36,12 +39,12 @@ impl Feed {
 
     /// Whether rows of that many values take no more than the device's largest tensor.
     fn fits(device: &Device, rows: &Rows<'_>) -> bool {
-        device.largest_tensor().is_none_or(|limit| (rows.count * rows.row_bytes()) as u64 <= limit)
+        (rows.count * rows.row_bytes()) as u64 <= device.largest_tensor().unwrap_or(ON_HOST)
     }
 
     /// Whether there is room for a tensor of numbers.
     pub(crate) fn room(device: &Device, rows: usize, cols: usize) -> bool {
-        device.largest_tensor().is_none_or(|limit| 4 * (rows * cols) as u64 <= limit)
+        4 * (rows * cols) as u64 <= device.largest_tensor().unwrap_or(ON_HOST)
     }
 
     /// Places for all rows, to be visited in an order.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device};
-use strait_data::{Rows, Standard};
+use strait_data::{Kept, Rows, Standard};
 use strait_models::{Affine, Autoencoder, Network};
 
 use crate::error::positive;
@@ -129,8 +129,7 @@ pub struct KSparsePlan {
     rounds: Vec<(usize, usize)>,
     standard: Standard,
     /// The rows with mean 0 and variance 1.
-    scaled: Arc<[f32]>,
-    width: usize,
+    scaled: Arc<Kept>,
     looked_at: Vec<f32>,
     stream: Stream,
     net: Autoencoder,
@@ -159,8 +158,8 @@ impl KSparsePlan {
         net.check()?;
         let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
         let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
-        let (scaled, width) = (scaled.into(), rows.width);
-        Ok(Self { recipe, rounds, standard, scaled, width, looked_at, stream, net, network: None, dead: Vec::new() })
+        let scaled = Arc::new(Kept::memory(scaled, rows.width));
+        Ok(Self { recipe, rounds, standard, scaled, looked_at, stream, net, network: None, dead: Vec::new() })
     }
 
     /// The training of a round. All but the last one run at a constant learning rate.
@@ -197,9 +196,9 @@ impl<'a> Plan<'a> for KSparsePlan {
     }
 
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
-        let source = Source::Made(self.scaled.clone(), self.width);
+        let source = Source::Made(self.scaled.clone());
         let recipe = self.round(part);
-        recipe.check_model(&self.net, &rows_of(&self.scaled, self.width)?, None)?;
+        recipe.check_model(&self.net, &self.scaled.rows(), None)?;
         let (loaded, network) = finetune_plan::load(&recipe, device, &self.net, source, None)?;
         self.network = Some(network);
         Ok(loaded)
@@ -218,7 +217,7 @@ impl<'a> Plan<'a> for KSparsePlan {
     }
 
     fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
-        let looked_at = rows_of(&self.looked_at, self.width)?;
+        let looked_at = rows_of(&self.looked_at, self.scaled.rows().width)?;
         let dead = dead_units(device, &self.net, looked_at)?;
         self.dead.push(dead.len());
         if goes_on {

@@ -1,7 +1,7 @@
 //! What a run needs to know of a way to train: how its steps follow each other, and what an epoch amounts to.
 
 use strait_compute::{Execution, Metrics, Step};
-use strait_data::{Rows, Values};
+use strait_data::{Kept, Rows};
 
 use crate::Result;
 use crate::feed::Feed;
@@ -20,8 +20,8 @@ pub struct Part<'a> {
 pub(crate) enum Source<'a> {
     /// On the host.
     Host(Rows<'a>),
-    /// On the host, of this width: made by an earlier part.
-    Made(std::sync::Arc<[f32]>, usize),
+    /// On the host: made by an earlier part.
+    Made(std::sync::Arc<Kept>),
     /// On the device, in the order in which they are visited.
     Device(strait_compute::Buffer),
 }
@@ -31,9 +31,7 @@ impl Source<'_> {
     pub(crate) fn on_host(&self) -> Option<Rows<'_>> {
         match self {
             Self::Host(rows) => Some(*rows),
-            Self::Made(numbers, width) => {
-                Some(Rows { count: numbers.len() / width, width: *width, values: Values::Numbers(numbers) })
-            }
+            Self::Made(kept) => Some(kept.rows()),
             Self::Device(_) => None,
         }
     }

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use strait_compute::Precision;
+use strait_compute::philox::{Stream, streams};
 use strait_data::{Rows, Values};
-use strait_models::{Rbm, Stack, Units};
+use strait_models::{Autoencoder, Rbm, Stack, Units};
 
 use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
 use crate::progress::HostCost;
@@ -37,7 +38,7 @@ pub struct Pretrain {
     pub rate: f32,
     /// ε of a layer with Gaussian or rectified units, visible or hidden.
     pub gaussian_rate: f32,
-    /// The rate at which the deviations σ of Gaussian visible units are learned; without it they are 1. Errors are those of
+    /// The rate at which the deviations σ of Gaussian visible units are learned, down to 0.01; without it they are 1. Errors are those of
     /// v / σ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deviation_rate: Option<f32>,
@@ -180,6 +181,28 @@ impl Pretrain {
             }
         }
         weight_cost(self.weight_cost)
+    }
+
+    /// The net that a stack of these sizes unrolls into, before it is trained: a way to see, before the first epoch, whether
+    /// fine-tuning will take it.
+    ///
+    /// ```
+    /// use strait_train::{FineTune, Pretrain};
+    /// let (pretrain, finetune) = (Pretrain::default(), FineTune::default());
+    /// finetune.check_for(&pretrain.untrained(&[4, 3, 2])?)?;
+    /// let gaussian = Pretrain { visible: strait_models::Units::Gaussian, ..Pretrain::default() };
+    /// assert!(finetune.check_for(&gaussian.untrained(&[4, 3, 2])?).is_err(), "linear outputs have no cross-entropy");
+    /// # Ok::<(), strait_train::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the sizes cannot be those of such machines.
+    pub fn untrained(&self, sizes: &[usize]) -> Result<Autoencoder> {
+        let machines = sizes.len().saturating_sub(1);
+        let layer = |layer: usize| (sizes[layer], self.units(layer, machines));
+        let mut stream = Stream::new(self.seed, streams::MACHINES);
+        let rbms = (0..machines).map(|number| Rbm::new(layer(number), layer(number + 1), &mut stream));
+        Ok(Stack { rbms: rbms.collect::<strait_models::Result<_>>()? }.unroll())
     }
 
     /// The units of a layer, counted from the data, above which so many machines stand.

@@ -146,7 +146,7 @@ impl<'a> PretrainPlan<'a> {
     /// The order in which a machine visits its rows.
     fn order(&self, number: usize) -> Vec<u32> {
         match number {
-            0 => Stream::new(self.recipe.seed, streams::PRETRAINING_ORDER).permutation(self.rows.count),
+            0 => Stream::new(self.recipe.seed, streams::PRETRAINING_ORDER).order(self.rows.count),
             _ => (0..self.rows.count as u32).collect(),
         }
     }

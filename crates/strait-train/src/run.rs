@@ -82,7 +82,7 @@ impl Order {
         while self.drawn < wanted {
             self.current = match self.visits {
                 Visits::InOrder => (0..self.rows as u32).collect(),
-                _ => self.stream.permutation(self.rows),
+                _ => self.stream.order(self.rows),
             };
             self.drawn += 1;
         }

@@ -1,8 +1,10 @@
 //! Stacks of autoencoders, trained greedily.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use strait_compute::{Activation, Device, Noise};
-use strait_data::Rows;
+use strait_data::{Kept, Rows};
 use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
 use crate::finetune_plan::{self, not_finite, record_of};
@@ -131,7 +133,7 @@ impl StackedPlan<'_> {
         let Some(rows) = self.source.on_host() else { unreachable!("codes are on the host") };
         let layer = &self.nets[self.at].layers[..1];
         let codes = forward(device, layer, None, &rows)?;
-        self.source = Source::Made(codes.into(), layer[0].outputs);
+        self.source = Source::Made(Arc::new(Kept::memory(codes, layer[0].outputs)));
         self.at += 1;
         Ok(())
     }

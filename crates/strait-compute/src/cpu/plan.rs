@@ -155,5 +155,6 @@ fn may_be_binary(routine: &Routine, number: usize) -> Option<Tensor> {
     let writes = routine.accesses().iter().flat_map(|access| &access.writes);
     let mut writes = writes.filter(|write| write.tensor() == input).peekable();
     let binary = writes.peek().is_some() && writes.all(|write| matches!(write, Write::Bits(_)));
-    (routine.precision() == Precision::F32 && input.rows >= FEWEST && binary).then_some(input)
+    let of_use = input.rows >= FEWEST && !routine.has_independent_rows();
+    (routine.precision() == Precision::F32 && of_use && binary).then_some(input)
 }

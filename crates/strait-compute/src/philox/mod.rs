@@ -113,6 +113,30 @@ impl Stream {
         ((-2.0 * u1.ln()).sqrt() * (std::f64::consts::TAU * u2).cos()) as f32
     }
 
+    /// The order in which `n` rows are visited: a function of the seed, the stream and `n` alone, wherever the rows come from.
+    ///
+    /// Up to 131,072 rows it is a [`permutation`](Self::permutation). Of more, blocks of 1,024 rows are put in a random order, and then
+    /// each 65,536 rows that follow each other are: of a file, only so many blocks need to be in memory at a time.
+    ///
+    /// ```
+    /// let mut order = strait_compute::philox::Stream::new(7, 0).order(200_000);
+    /// order.sort();
+    /// assert!(order.into_iter().eq(0..200_000));
+    /// ```
+    pub fn order(&mut self, n: usize) -> Vec<u32> {
+        const WHOLE: usize = 1 << 17;
+        const BLOCK: usize = 1 << 10;
+        const WINDOW: usize = 1 << 16;
+        if n <= WHOLE {
+            return self.permutation(n);
+        }
+        let blocks = self.permutation(n.div_ceil(BLOCK));
+        let rows = |block: u32| block as usize * BLOCK..((block as usize + 1) * BLOCK).min(n);
+        let mut order: Vec<u32> = blocks.into_iter().flat_map(rows).map(|row| row as u32).collect();
+        order.chunks_mut(WINDOW).for_each(|window| self.shuffle(window));
+        order
+    }
+
     /// A random order of `0..n` (Fisher and Yates).
     ///
     /// ```
@@ -122,12 +146,16 @@ impl Stream {
     /// ```
     pub fn permutation(&mut self, n: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n as u32).collect();
-        for i in (1..n).rev() {
+        self.shuffle(&mut order);
+        order
+    }
+
+    fn shuffle(&mut self, order: &mut [u32]) {
+        for i in (1..order.len()).rev() {
             // Multiply-shift: the bias is below n / 2³², which no training run can see.
             let j = (u64::from(self.next_word()) * (i as u64 + 1)) >> 32;
             order.swap(i, j as usize);
         }
-        order
     }
 }
 

@@ -39,6 +39,8 @@ pub const ATOMS: u32 = 301;
 pub const WATCHED_KNOWN: u32 = 400;
 /// Rows held out whose free energies are watched.
 pub const WATCHED_UNKNOWN: u32 = 401;
+/// First directions of principal components.
+pub const PRINCIPAL_COMPONENTS: u32 = 403;
 /// Rows held out of training.
 pub const HELD_OUT: u32 = 402;
 /// Chains of a belief net's top machine.

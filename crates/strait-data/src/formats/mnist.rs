@@ -79,6 +79,12 @@ pub struct Mnist {
 }
 
 impl Mnist {
+    /// One more than the largest label of both sets: what a classifier has outputs for.
+    pub fn classes(&self) -> usize {
+        let labels = self.train.labels.iter().chain(&self.test.labels);
+        labels.max().map_or(1, |&label| label as usize + 1)
+    }
+
     /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
     /// `t10k-labels-idx1-ubyte`, each plain or with the ending `.gz`. Images of any size are accepted.
     ///
