@@ -38,10 +38,10 @@ class Maker:
         self.random = np.random.default_rng(seed)
         self.folder = pathlib.Path(folder)
 
-    def sizes(self):
+    def sizes(self, least=1):
         """Many rows of few columns, or few rows of many."""
         if self.random.random() < 0.7:
-            return int(self.random.integers(10, 2001)), int(self.random.integers(1, 21))
+            return int(self.random.integers(10, 2001)), int(self.random.integers(least, 21))
         return int(self.random.integers(10, 101)), int(self.random.integers(100, 801))
 
     def array(self, kinds, shape=None):
@@ -58,9 +58,9 @@ class Maker:
         low, high = max(info.min, -(2**50)), min(info.max, 2**50)
         return self.random.integers(low, high, shape, dtype=np.int64, endpoint=True).astype(kind)
 
-    def columns(self, kinds, missing=False):
-        """A table whose columns have types of their own, by pandas, and its numbers."""
-        rows, width = self.sizes()
+    def columns(self, kinds, missing=False, least=1):
+        """A table of at least so many columns, which have types of their own, by pandas, and its numbers."""
+        rows, width = self.sizes(least)
         frame = pd.DataFrame({f"c{i}": self.array(kinds, (rows,)) for i in range(width)})
         values = frame.to_numpy("f8")
         if missing:
@@ -160,7 +160,8 @@ class Maker:
         return self.name("gaps.csv.gz"), [], values
 
     def pandas_semicolons(self):
-        frame, values = self.columns(["f8"])
+        # One column of decimal commas could be two.
+        frame, values = self.columns(["f8"], least=2)
         frame.to_csv(self.name("semicolons.csv"), index=False, header=False, sep=";", decimal=",")
         return self.name("semicolons.csv"), [], values
 

@@ -36,7 +36,7 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let data = survey(&self.file, &self.data.options())?;
-        let values = data.count() > 0 && data.ratings().is_none();
+        let values = data.is_dense();
         let summary = if values { Some(data.summary()?) } else { None };
         let check = data.check()?;
         let text = if self.json {

@@ -47,12 +47,12 @@ fn what_training_would_refuse_is_an_exit_code() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let good = write(&folder, "good.csv", "a,b\n1,2\n3,5\n");
     let gap = write(&folder, "gap.csv", "a,b\n1,\n3,5\n");
-    let cut = write(&folder, "cut.csv", "a,b\n1,2,3\n");
+    let cut = write(&folder, "cut.csv", "a,b\n1,2\n1,2,3\n");
     for (path, options, code, expected) in [
         (&good, &["--check"][..], 0, "training can take it"),
         (&gap, &[], 0, "1 missing, the first in row 0, column `b`"),
         (&gap, &["--check"], 1, "training would refuse it: 1 values are missing, the first in row 0, column `b`"),
-        (&cut, &[], 1, "line 2: 3 cells, but the lines before have 2"),
+        (&cut, &[], 1, "line 3: 3 cells, but the lines before have 2"),
         (&good, &["--columns", "c"], 1, "it has no column `c`"),
         (&good, &["--format", "xml"], 2, "no such format"),
     ] {

@@ -140,8 +140,8 @@ pub trait Execution: Send {
     /// [`Error::Step`] if a step points outside its data, or the device's own.
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics>;
 
-    /// A way to fill a data set's tensor while a routine that does not use it runs. Only devices whose tensors have a
-    /// [limit](Backend::largest_tensor) need this, and have it.
+    /// A way to fill a data set's tensor while a routine that does not use it runs. On the CPU, filling one that is in use waits until
+    /// the routine has run. The oracle has no such way.
     ///
     /// # Errors
     /// [`Error::Tensor`] if the tensor is not the program's, or the device has no such way.

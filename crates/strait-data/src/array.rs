@@ -116,7 +116,7 @@ impl Array {
 
     /// Where the columns lie of an array whose first dimension varies fastest, in columns.
     fn column_offsets(&self) -> Vec<usize> {
-        let inner = &self.shape[1..];
+        let inner = self.shape.get(1..).unwrap_or(&[]);
         (0..self.width())
             .map(|mut column| {
                 // The last dimension varies fastest in a row, the second in the file.

@@ -19,6 +19,9 @@ use crate::summary::Summary;
 use crate::view::{Column, Columns, Filled, Picked};
 use crate::{Categories, Documents, Error, Format, Labels, Missing, Options, Ratings, Result, Rows, Values, WordBase};
 
+/// The most numbers of a row: sparse files may name any column.
+const MAX_WIDTH: usize = 1 << 24;
+
 /// Numbers in a window of rows that are read at a time.
 const WINDOW: usize = 1 << 20;
 
@@ -45,6 +48,8 @@ pub struct Data {
     pub(crate) word_base: Option<(WordBase, bool)>,
     /// Why training would not take the file.
     pub(crate) refusal: Option<String>,
+    /// Whether the options fill gaps.
+    pub(crate) fills: bool,
     element: Option<Element>,
     types: Vec<&'static str>,
     texts: BTreeMap<usize, Text>,
@@ -76,6 +81,7 @@ impl Data {
             test: None,
             word_base: None,
             refusal: None,
+            fills: false,
             element: None,
             types: Vec::new(),
             texts: BTreeMap::new(),
@@ -163,9 +169,7 @@ impl Data {
         let matrix = Arc::new(matrix);
         let mut data = Self::new(path, format, matrix.clone(), matrix.rows(), vec![matrix.columns()]);
         data.element = Some(Element::F64);
-        if matrix.columns() == 0 || matrix.rows() == 0 {
-            data.refusal = Some("it has no entries, and so no columns".to_owned());
-        }
+        data.refuse_width();
         data.sparse = Some(matrix);
         data
     }
@@ -220,6 +224,11 @@ impl Data {
     /// Numbers in a row; of ratings, items.
     pub fn width(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Whether it has rows of numbers, no more in a row than can be laid out one behind the other.
+    pub fn is_dense(&self) -> bool {
+        self.count > 0 && self.ratings.is_none() && (1..=MAX_WIDTH).contains(&self.width())
     }
 
     /// The type of a column: NumPy's name, `number` of a column of text that holds numbers, or `text`.
@@ -300,6 +309,16 @@ impl Data {
             self.shape = vec![matrix.columns()];
             self.source = matrix.clone();
             self.sparse = Some(matrix);
+            self.refuse_width();
+        }
+    }
+
+    fn refuse_width(&mut self) {
+        let (rows, columns) = (self.count, self.width());
+        if rows == 0 || columns == 0 {
+            self.refusal = Some("it has no entries, and so no columns".to_owned());
+        } else if columns > MAX_WIDTH {
+            self.refusal = Some(format!("it has {columns} columns, more than the {MAX_WIDTH} that a row may have"));
         }
     }
 
@@ -332,20 +351,33 @@ impl Data {
         let mut check = Check::default();
         check.refused.extend(self.refusal.clone());
         check.refused.extend(self.texts.iter().map(|(&column, text)| self.refused_text(column, text)));
-        if self.count == 0 || self.ratings.is_some() {
+        if !self.is_dense() {
             return Ok(check);
         }
         let summary = self.summary()?;
-        let kinds = [(summary.missing, "missing"), (summary.nan, "NaN"), (summary.infinite, "infinite")];
+        let kinds = [
+            (summary.missing, "missing"),
+            (summary.nan, "NaN"),
+            (summary.infinite, "infinite"),
+            (summary.too_large, "too large for single precision"),
+        ];
         for (found, what) in kinds {
+            if self.fills && what != "infinite" && what != "too large for single precision" {
+                continue;
+            }
             if let Some([row, column]) = found.first {
                 check.refused.push(format!(
                     "{} values are {what}, the first in row {row}, column {}{}",
                     found.count,
                     self.column_name(column),
-                    if what == "infinite" { "" } else { "; --missing mean fills such gaps" }
+                    if ["missing", "NaN"].contains(&what) { "; --missing mean fills such gaps" } else { "" }
                 ));
             }
+        }
+        let empty = (0..self.width()).find(|&column| summary.columns[column].finite == 0 && !self.is_text(column));
+        if let Some(column) = empty.filter(|_| self.fills) {
+            let name = self.column_name(column);
+            check.refused.push(format!("column {name} has no value, and so no mean to fill its gaps"));
         }
         check.warnings = self.warnings_of(&summary);
         Ok(check)
@@ -357,7 +389,7 @@ impl Data {
     /// If the file cannot be read to its end.
     pub fn warnings(&self) -> Result<Vec<String>> {
         // Single precision loses nothing of what was single before.
-        if self.source.is_single() || self.ratings.is_some() {
+        if self.source.is_single() || !self.is_dense() {
             return Ok(Vec::new());
         }
         Ok(self.warnings_of(&self.summary()?))

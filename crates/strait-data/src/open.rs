@@ -8,10 +8,11 @@ use crate::data::Data;
 use crate::element::Element;
 use crate::formats::raw::Raw;
 use crate::formats::{bags, csv, idx, mat4, mat5, mtx, npy, npz, ratings, safetensors};
+use crate::guard::guarded;
 use crate::packing::{Bytes, Content};
 use crate::source::Source;
 use crate::stacked::Stacked;
-use crate::{ByteValues, Error, Format, Labels, Options, Result, sniff};
+use crate::{ByteValues, Error, Format, Labels, Missing, Options, Result, sniff};
 
 /// An array, tensor or variable that a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub fn survey(path: impl AsRef<Path>, options: &Options) -> Result<Data> {
     let path = path.as_ref();
     let is_folder = path != Path::new("-") && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
     let mut data = if is_folder { folder(path, options)? } else { file(path, options)? };
+    data.fills = options.missing == Missing::Mean;
     if let Some(file) = &options.labels_file {
         data.labels = Some(labels(file, options)?);
     }
@@ -112,7 +114,7 @@ fn file(path: &Path, options: &Options) -> Result<Data> {
         None => sniff::format(path, &content.bytes)?,
     };
     let bytes = Arc::new(content.bytes);
-    let mut data = of(path, format, bytes, options)?;
+    let mut data = guarded(path, || of(path, format, bytes, options))?;
     data.packing = content.packing;
     Ok(data)
 }
@@ -128,8 +130,7 @@ fn of(path: &Path, format: Format, bytes: Arc<Bytes>, options: &Options) -> Resu
         Format::Npy => dense(path, format, vec![npy::array(path, bytes)?], options),
         Format::Npz => npz(path, &bytes, options),
         Format::Safetensors => {
-            let index = bytes.trim_ascii_start().starts_with(b"{");
-            let tensors = match index {
+            let tensors = match sniff::is_index(&bytes) {
                 true => safetensors::indexed(path, &bytes, options.max_bytes)?,
                 false => safetensors::one(path, &bytes)?,
             };
@@ -240,7 +241,13 @@ fn npz(path: &Path, bytes: &[u8], options: &Options) -> Result<Data> {
         let part = |x: &str, y: &str| -> Result<Data> {
             let mut data = dense(path, Format::Npz, vec![array(x)?], options)?;
             if archive.has(y) {
-                data.labels = Some(Labels::numbered(&array(y)?.to_doubles())?);
+                let labels = Labels::numbered(&array(y)?.to_doubles());
+                let labels = labels.map_err(|error| Error::format(path, format!("array `{y}`: {error}")))?;
+                if labels.classes.len() != data.count() {
+                    let message = format!("`{x}` has {} rows, but `{y}` {} labels", data.count(), labels.classes.len());
+                    return Err(Error::format(path, message));
+                }
+                data.labels = Some(labels);
             }
             Ok(data)
         };

@@ -75,6 +75,14 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
     known.or(pickle.then_some("this is a pickle, which could run any program when it is read; save it as .npy"))
 }
 
+/// Whether a file is the index of several safetensors files: JSON from its first byte on.
+pub(crate) fn is_index(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(START)];
+    start.trim_ascii_start().starts_with(b"{")
+        && !is_safetensors(bytes)
+        && start.windows(12).any(|name| name == b"\"weight_map\"")
+}
+
 /// A header's length and the header, which is JSON.
 fn is_safetensors(bytes: &[u8]) -> bool {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return false };
@@ -96,7 +104,7 @@ fn text(path: &Path, bytes: &[u8]) -> Result<Format> {
     if text.get(..14).is_some_and(|banner| banner.eq_ignore_ascii_case("%%MatrixMarket")) {
         return Ok(Format::MatrixMarket);
     }
-    if text.trim_start().starts_with('{') && text.contains("\"weight_map\"") {
+    if is_index(bytes) {
         return Ok(Format::Safetensors);
     }
     if ratings::is(path, bytes) {
@@ -125,7 +133,9 @@ fn is_pairs(line: &str) -> bool {
             (column == "qid" || column.parse::<u32>().is_ok()) && value.parse::<f64>().is_ok()
         })
     };
-    let labelled = line.starts_with(' ') || fields.next().is_some_and(|label| !label.contains(':'));
+    // A label is a number, or several of them; words are told by who asks for documents.
+    let label = |label: &str| label.split(',').all(|label| label.parse::<f64>().is_ok());
+    let labelled = line.starts_with(' ') || fields.next().is_some_and(label);
     labelled && fields.all(pair)
 }
 

@@ -16,6 +16,12 @@ pub struct Sparse {
     values: Vec<f64>,
 }
 
+/// So many rows a matrix may always have, and so many for each of its entries.
+const BELIEVED: usize = 1 << 20;
+
+/// See [`BELIEVED`].
+const PER_ENTRY: usize = 64;
+
 /// An entry as files hold it: its row, its column, both from 0, and its value.
 pub(crate) type Triple = (u32, u32, f64);
 
@@ -43,6 +49,11 @@ impl Sparse {
         triples.sort_unstable_by_key(|&(row, column, _)| (row, column));
         if let Some(pair) = triples.windows(2).find(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1)) {
             return Err(Error::format(path, format!("{} comes twice", place(pair[0].0, pair[0].1))));
+        }
+        // Rows without entries leave no trace in most files, so that their number can be believed in part only.
+        if rows > BELIEVED.max(PER_ENTRY * triples.len()) {
+            let message = format!("{rows} rows are too many for {} entries: nearly all would be empty", triples.len());
+            return Err(Error::format(path, message));
         }
         let mut starts: Vec<usize> = Vec::new();
         starts.try_reserve_exact(rows + 1).map_err(|_| Error::memory(path))?;

@@ -86,6 +86,8 @@ pub struct Summary {
     pub nan: Found,
     /// Values that are infinite.
     pub infinite: Found,
+    /// Values that are finite, but not in single precision.
+    pub too_large: Found,
     /// The columns; those that are text are empty.
     pub columns: Vec<ColumnSummary>,
 }
@@ -93,6 +95,10 @@ pub struct Summary {
 impl Summary {
     /// Reads all rows once.
     pub(crate) fn of(data: &Data) -> Result<Self> {
+        if !data.is_dense() {
+            data.usable()?;
+            return Err(Error::format(data.path(), "it has no rows of numbers"));
+        }
         let mut summary = Self { columns: vec![ColumnSummary::default(); data.width()], ..Self::default() };
         let is_text: Vec<bool> = (0..data.width()).map(|column| data.is_text(column)).collect();
         data.scan(|first, rows| {
@@ -100,7 +106,12 @@ impl Summary {
                 for (column, &x) in row.iter().enumerate() {
                     match x {
                         _ if is_text[column] => {}
-                        x if x.is_finite() => summary.columns[column].add(x),
+                        x if x.is_finite() => {
+                            summary.columns[column].add(x);
+                            if (x as f32).is_infinite() {
+                                summary.too_large.add(first + i, column);
+                            }
+                        }
                         x if is_missing(x) => summary.missing.add(first + i, column),
                         x if x.is_nan() => summary.nan.add(first + i, column),
                         _ => summary.infinite.add(first + i, column),

@@ -108,7 +108,7 @@ fn bad_lines_and_false_claims_are_refused() {
         ("1 1:nan\n", "line 1: `1:nan` does not end"),
         ("1 1:1\n1 2:-1\n", "document 1: word 1 occurs -1 times"),
         ("1 1:0.25\n", "document 0: word 0 occurs 0.25 times"),
-        ("1 1:1\n1 3:1 1:1 3:1\n", "line 2: column 0 comes twice"),
+        ("1 1:1\n1 3:1 1:1 3:1\n", "line 2: column 2 comes twice"),
     ] {
         let message = refusal(file.as_bytes());
         assert!(message.contains(expected), "{expected} is not in: {message}");

@@ -1,19 +1,19 @@
 //! The CPU as a back end: programs in memory, and runs of their routines.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::isa::Isa;
 use super::panels::{Panels, Shared, StepMetrics};
 use super::plan::{Plan, Work, copies};
-use super::storage::{Storage, Values};
+use super::storage::{Data, Storage, Values};
 use super::workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write, foreign};
 use crate::op::access::Matmul;
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
-    RoutineId, Step, Tensor,
+    RoutineId, Step, Tensor, Uploader,
 };
 
 /// Steps between two looks at the stop flag.
@@ -108,8 +108,8 @@ impl Backend for Cpu {
 fn allocate(tensor: Tensor, name: &str) -> Result<Storage> {
     Ok(match tensor.kind {
         Kind::Values => Storage::Values(Values::new(tensor.rows, tensor.cols, name)?),
-        Kind::Bytes => Storage::Bytes(Shared::new(0, tensor.len(), name)?),
-        Kind::Rows => Storage::Rows(Shared::new(0.0, tensor.len(), name)?),
+        Kind::Bytes => Storage::Bytes(Data::new(0, tensor.len(), name)?),
+        Kind::Rows => Storage::Rows(Data::new(0.0, tensor.len(), name)?),
         Kind::Index => Storage::Index(Shared::new(0, tensor.len(), name)?),
     })
 }
@@ -135,6 +135,21 @@ impl Run {
         self.keep_copies(&routine)?;
         self.plans.push(Plan::new(&self.program, &routine)?);
         Ok(self.program.add(routine))
+    }
+
+    /// Keeps the data sets that a routine uses from being filled, until the guards are dropped.
+    fn reading(&self, routine: &Routine) -> Vec<RwLockReadGuard<'_, ()>> {
+        let used = routine.accesses().iter().flat_map(|access| access.read().chain(access.written()));
+        let mut data: Vec<usize> = used.filter(|t| matches!(t.kind, Kind::Rows | Kind::Bytes)).map(|t| t.id).collect();
+        // A thread that asks twice may wait for itself.
+        data.sort_unstable();
+        data.dedup();
+        let guard = |id: usize| match &*self.storage[id] {
+            Storage::Rows(rows) => Some(rows.reading()),
+            Storage::Bytes(rows) => Some(rows.reading()),
+            Storage::Values(_) | Storage::Index(_) => None,
+        };
+        data.into_iter().filter_map(guard).collect()
     }
 
     /// Makes room for the copies that the routine's operations read, and brings those of weights up to date.
@@ -174,6 +189,10 @@ impl Execution for Run {
 
     fn write(&mut self, tensor: Tensor, values: &[f32]) -> Result<()> {
         check_write(&self.program, tensor, &[Kind::Values, Kind::Rows], values.len())?;
+        if let Storage::Rows(to) = &*self.storage[tensor.id] {
+            to.write_parts(std::iter::once(values));
+            return Ok(());
+        }
         let _pause = self.workers.pause();
         match &*self.storage[tensor.id] {
             Storage::Values(to) => {
@@ -182,8 +201,6 @@ impl Execution for Run {
                 // SAFETY: as above.
                 unsafe { to.renew_all() };
             }
-            // SAFETY: the pause keeps jobs away, and this is the only access.
-            Storage::Rows(to) => unsafe { to.fill(values) },
             _ => {}
         }
         Ok(())
@@ -191,10 +208,8 @@ impl Execution for Run {
 
     fn write_bytes(&mut self, tensor: Tensor, values: &[u8]) -> Result<()> {
         check_write(&self.program, tensor, &[Kind::Bytes], values.len())?;
-        let _pause = self.workers.pause();
         if let Storage::Bytes(to) = &*self.storage[tensor.id] {
-            // SAFETY: the pause keeps jobs away, and this is the only access.
-            unsafe { to.fill(values) };
+            to.write_parts(std::iter::once(values));
         }
         Ok(())
     }
@@ -215,8 +230,11 @@ impl Execution for Run {
         match &*self.storage[tensor.id] {
             // SAFETY: the pause keeps jobs away.
             Storage::Values(values) => Ok(unsafe { values.panels.read() }),
-            // SAFETY: the pause keeps jobs away.
-            Storage::Rows(rows) => Ok(unsafe { rows.slice(0..rows.len()) }.to_vec()),
+            Storage::Rows(rows) => {
+                let _reading = rows.reading();
+                // SAFETY: the pause keeps jobs away, and the guard who would fill the rows.
+                Ok(unsafe { rows.slice(0..rows.len()) }.to_vec())
+            }
             _ => unreachable!("bytes and indices are not read back"),
         }
     }
@@ -227,10 +245,25 @@ impl Execution for Run {
         Ok(Buffer { contents: Arc::new(owned), tensor })
     }
 
+    fn uploader(&self, tensor: Tensor) -> Result<Uploader> {
+        check_tensor(&self.program, tensor)?;
+        let storage = self.storage[tensor.id].clone();
+        let send = Box::new(move |_, parts: &mut dyn Iterator<Item = &[u8]>| {
+            match &*storage {
+                Storage::Bytes(to) => to.write_parts(parts),
+                Storage::Rows(to) => to.write_parts(parts.map(bytemuck::cast_slice)),
+                Storage::Values(_) | Storage::Index(_) => unreachable!("only rows and bytes are filled"),
+            }
+            Ok(())
+        });
+        Ok(Uploader { name: self.program.name(tensor).to_owned(), tensor, send })
+    }
+
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
         let plan = &self.plans[routine.0];
         let routine = self.program.routine(routine);
         check_steps(routine, steps)?;
+        let _reading = self.reading(routine);
         let width = routine.metrics();
         let raw = Shared::new(0.0, width * steps.len(), "metrics")?;
         let mut done = 0;
@@ -273,6 +306,7 @@ impl Execution for Run {
         let plan = &self.plans[routine.0];
         let routine = self.program.routine(routine);
         check_steps(routine, std::slice::from_ref(step))?;
+        let _reading = self.reading(routine);
         let raw = Shared::new(0.0, routine.metrics(), "metrics")?;
         let (mut times, mut metric, mut packing) = (Vec::new(), 0, Duration::ZERO);
         for planned in &plan.works {

@@ -1,6 +1,7 @@
 //! The contents of tensors, with the copies that products read.
 
-use std::sync::OnceLock;
+use std::ops::Deref;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::bf16::Copies;
 use super::lanes::{WIDTH, transpose_block};
@@ -62,11 +63,57 @@ impl Values {
     }
 }
 
+/// The rows of a data set. They are filled from other threads while routines that do not use them run; the gate keeps those waiting that
+/// would fill rows that are in use.
+pub(super) struct Data<T> {
+    cells: Shared<T>,
+    gate: RwLock<()>,
+}
+
+impl<T: Copy> Data<T> {
+    pub(super) fn new(value: T, length: usize, tensor: &str) -> Result<Self> {
+        Ok(Self { cells: Shared::new(value, length, tensor)?, gate: RwLock::new(()) })
+    }
+
+    /// Until the guard is dropped, nobody fills the rows.
+    pub(super) fn reading(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until the guard is dropped, no routine uses the rows.
+    pub(super) fn filling(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes parts one behind the other, to the start.
+    pub(super) fn write_parts<'a>(&self, parts: impl Iterator<Item = &'a [T]>)
+    where
+        T: 'a,
+    {
+        let _filling = self.filling();
+        let mut place = 0;
+        for part in parts {
+            let end = (place + part.len()).min(self.len());
+            // SAFETY: all who use the rows hold the gate open for readers, and so wait until this guard is dropped.
+            unsafe { self.slice_mut(place..end) }.copy_from_slice(&part[..end - place]);
+            place = end;
+        }
+    }
+}
+
+impl<T> Deref for Data<T> {
+    type Target = Shared<T>;
+
+    fn deref(&self) -> &Shared<T> {
+        &self.cells
+    }
+}
+
 /// The contents of a tensor.
 #[expect(clippy::large_enum_variant, reason = "there are dozens of tensors, each behind a pointer")]
 pub(super) enum Storage {
     Values(Values),
-    Rows(Shared<f32>),
-    Bytes(Shared<u8>),
+    Rows(Data<f32>),
+    Bytes(Data<u8>),
     Index(Shared<u32>),
 }

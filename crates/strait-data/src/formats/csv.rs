@@ -108,9 +108,8 @@ pub(crate) fn records(
                     return Err(wrong(path, line, "it holds a zero byte; this is no text"));
                 }
                 // The crate takes a quote that is never closed as one cell to the end of the file.
-                let last = cells[cells.len() - 1];
                 let end = reader.position().byte() as usize;
-                if end >= text.len() && last.contains('\n') && unclosed(text, record.position()) {
+                if end >= text.len() && unclosed(text, record.position(), separator) {
                     return Err(wrong(path, line, "a quote is opened here and never closed"));
                 }
                 if !each(line, &cells)? {
@@ -137,10 +136,13 @@ fn text_is_blank(text: &[u8], record: &csv::ByteRecord) -> bool {
     record[0].trim_ascii().is_empty() && text.get(start) != Some(&b'"')
 }
 
-/// Whether the last record has an odd number of quotes.
-fn unclosed(text: &[u8], position: Option<&csv::Position>) -> bool {
-    let start = position.map_or(0, |position| position.byte() as usize);
-    text[start..].iter().filter(|&&byte| byte == b'"').count() % 2 == 1
+/// Whether the last quote that opens a cell of the last record is never closed: an odd number of quotes follows from there on.
+fn unclosed(text: &[u8], position: Option<&csv::Position>, separator: u8) -> bool {
+    let record = &text[position.map_or(0, |position| position.byte() as usize).min(text.len())..];
+    let opens = |i: usize| record[i] == b'"' && (i == 0 || [separator, b'\n', b'\r'].contains(&record[i - 1]));
+    // A quote within quotes may follow a separator, so that all quotes from the first cell that opens count.
+    let first = (0..record.len()).find(|&i| opens(i));
+    first.is_some_and(|first| record[first..].iter().filter(|&&byte| byte == b'"').count() % 2 == 1)
 }
 
 /// The cells of a line that are separated by blanks, with or without quotes.
@@ -232,7 +234,8 @@ fn dialect(path: &Path, text: &[u8], options: &Options) -> Result<Dialect> {
     let point = |text: &String| text.contains('.') && cell(text, false) != Cell::Text;
     let cells = || sample.iter().flatten();
     let decimal_comma = separator != Separator::Byte(b',') && cells().any(comma) && !cells().any(point);
-    let row_names = rest.first().is_some_and(|row| row.len() == first.len() + 1);
+    let named = first.iter().all(|name| cell(name, decimal_comma) == Cell::Text);
+    let row_names = named && rest.first().is_some_and(|row| row.len() == first.len() + 1);
     let header = options.header.unwrap_or_else(|| row_names || is_header(first, rest, decimal_comma));
     let header = header.then(|| first.iter().map(|name| name.trim().to_owned()).collect());
     Ok(Dialect { separator, decimal_comma, header, row_names })
@@ -254,7 +257,7 @@ fn is_header(first: &[String], rest: &[Vec<String>], decimal_comma: bool) -> boo
     let mut names: Vec<&String> = first.iter().collect();
     names.sort();
     names.dedup();
-    above_numbers || (first.iter().all(is_text) && names.len() == first.len() && rest.len() > 1)
+    above_numbers || (first.iter().all(is_text) && names.len() == first.len() && rest.len() != 1)
 }
 
 /// Reads a table of numbers; columns that hold something else are told apart.

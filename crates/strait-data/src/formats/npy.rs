@@ -43,7 +43,8 @@ pub(crate) fn header(bytes: &[u8]) -> std::result::Result<(Layout, usize), Strin
         return Err("its header describes records, not an array of numbers".to_owned());
     }
     countable(text)?;
-    let header = NpyHeader::from_reader(bytes).map_err(|error| format!("its header cannot be read ({error})"))?;
+    let header = NpyHeader::from_reader(bytes)
+        .map_err(|error| format!("its header cannot be read ({:.100})", error.to_string()))?;
     let DType::Plain(kind) = header.dtype() else {
         return Err("it holds records, not numbers".to_owned());
     };
@@ -71,13 +72,16 @@ pub(crate) fn header(bytes: &[u8]) -> std::result::Result<(Layout, usize), Strin
 /// Refuses sizes whose product is more than a computer holds.
 fn countable(text: &[u8]) -> std::result::Result<(), String> {
     let text = String::from_utf8_lossy(text);
-    let sizes = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(sizes, _)| sizes);
+    // Without a shape, the crate says what is wrong.
+    let Some((_, shape)) = text.split_once("shape") else { return Ok(()) };
+    let sizes = shape.trim_start_matches(['\'', '"', ':', ' ']).strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    let (sizes, _) = sizes.ok_or("its header cannot be read (its shape does not stand in round brackets)")?;
     let mut product = 1usize;
     for size in sizes.split(',').map(|size| size.trim().trim_end_matches('L')).filter(|size| !size.is_empty()) {
         let counted = size.parse().ok().and_then(|size: usize| product.checked_mul(size.max(1)));
         product = counted
             .filter(|&product| product <= isize::MAX as usize / 8)
-            .ok_or_else(|| format!("its shape ({sizes}) is none that a file can hold"))?;
+            .ok_or_else(|| format!("its shape ({sizes:.100}) is none that a file can hold"))?;
     }
     Ok(())
 }

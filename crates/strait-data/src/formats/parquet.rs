@@ -19,6 +19,7 @@ use parquet::arrow::arrow_reader::{
 use super::names::Names;
 use super::raw::{Raw, Text};
 use crate::element::Number;
+use crate::guard::guarded;
 use crate::packing::Bytes;
 use crate::source::{MISSING, Source};
 use crate::{Error, Labels, Options, Result};
@@ -94,6 +95,16 @@ pub(crate) fn table(path: &Path, bytes: Arc<Bytes>, options: &Options) -> Result
     let claimed = metadata.metadata().file_metadata().num_rows();
     if usize::try_from(claimed) != Ok(rows) {
         return Err(wrong(format!("its footer claims {claimed} rows, but its row groups hold {rows}")));
+    }
+    for group in metadata.metadata().row_groups() {
+        for column in group.columns() {
+            let flat = column.column_descr().max_rep_level() == 0;
+            if flat && column.num_values() != group.num_rows() {
+                let (name, values, rows) = (column.column_path().string(), column.num_values(), group.num_rows());
+                let message = format!("a row group of {rows} rows holds {values} values of column `{name}`");
+                return Err(wrong(format!("damaged Parquet file ({message})")));
+            }
+        }
     }
     let file = Columns {
         path: path.to_owned(),
@@ -335,11 +346,11 @@ enum Cells<T> {
 
 impl Source for Columns {
     fn read(&self, first: usize, out: &mut [f64]) -> Result<()> {
-        self.fill(first, out)
+        guarded(&self.path, || self.fill(first, out))
     }
 
     fn read_single(&self, first: usize, out: &mut [f32]) -> Result<()> {
-        self.fill(first, out)
+        guarded(&self.path, || self.fill(first, out))
     }
 }
 

@@ -11,14 +11,15 @@ use image::{DynamicImage, ImageBuffer, ImageReader, Limits, Luma, Rgb};
 use super::raw::Raw;
 use crate::array::Array;
 use crate::element::Element;
+use crate::guard::guarded;
 use crate::packing::{Content, Spool};
 use crate::{Error, Fit, Labels, Options, Result};
 
 /// The widest and highest picture that is read.
 const MAX_SIDE: u32 = 32768;
 
-/// The most bytes that decoding a picture may take.
-const MAX_ALLOCATION: u64 = 512 << 20;
+/// The bytes that decoding any picture may take, beside four times those of its file.
+const ALLOCATION: u64 = 48 << 20;
 
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
@@ -87,6 +88,8 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, seen: &mut Has
         match std::fs::metadata(&path) {
             _ if hidden => {}
             Ok(metadata) if metadata.is_dir() => collect(&path, depth + 1, files, seen)?,
+            // Opening a pipe would wait for its writer.
+            Ok(metadata) if !metadata.is_file() => {}
             // A link that leads nowhere fails when it is opened, by its name.
             _ => files.push(path),
         }
@@ -97,11 +100,14 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, seen: &mut Has
 /// Reads pictures, in this order; also gives the places of those that were not left out.
 pub(crate) fn list(path: &Path, files: &[PathBuf], options: &Options) -> Result<(Raw, Vec<usize>)> {
     if files.is_empty() {
-        return Err(Error::format(path, "it holds no pictures and no data set that is known"));
+        return Err(Error::format(
+            path,
+            "it holds no pictures, and not MNIST's four files (train-images-idx3-ubyte and so on)",
+        ));
     }
     let read = |file: &PathBuf| {
         let content = Content::open(file, options.max_bytes)?;
-        decode(&content.bytes, options).map_err(|message| Error::format(file, message))
+        guarded(file, || decode(&content.bytes, options).map_err(|message| Error::format(file, message)))
     };
     gather(path, files, options, read)
 }
@@ -182,11 +188,17 @@ fn decode(bytes: &[u8], options: &Options) -> std::result::Result<Picture, Strin
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
+    if is_cut_jpeg(bytes) {
+        return Err("this JPEG has no end; it was cut short".to_owned());
+    }
+    if !is_sound_tiff(bytes) {
+        return Err("a field of this TIFF claims more values than the file holds".to_owned());
+    }
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| wrong(&error))?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_ALLOCATION);
+    limits.max_alloc = Some(ALLOCATION + 4 * bytes.len() as u64);
     reader.limits(limits);
     let image = reader.decode().map_err(|error| wrong(&error))?;
     let deep = matches!(
@@ -226,6 +238,34 @@ fn decode(bytes: &[u8], options: &Options) -> std::result::Result<Picture, Strin
             });
             picture(&fitted(&grey, options), sixteen)
         }
+    })
+}
+
+/// Whether a JPEG has no end behind the last scan, which decoders fill up with grey.
+fn is_cut_jpeg(bytes: &[u8]) -> bool {
+    let marker = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
+    bytes.starts_with(b"\xff\xd8\xff") && marker(0xda).is_some_and(|scan| marker(0xd9).is_none_or(|end| end < scan))
+}
+
+/// Whether the fields of a TIFF's first directory have no more values than the file has room for: the crate tiff takes memory for what
+/// they claim. Other files are sound.
+fn is_sound_tiff(bytes: &[u8]) -> bool {
+    let big = bytes.starts_with(b"MM\0*");
+    if !big && !bytes.starts_with(b"II*\0") {
+        return true;
+    }
+    let half = |at: usize| bytes.get(at..at + 2).and_then(|b| b.try_into().ok());
+    let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok());
+    let half = |at: usize| half(at).map(|b| if big { u16::from_be_bytes(b) } else { u16::from_le_bytes(b) });
+    let word = |at: usize| word(at).map(|b| if big { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) });
+    let Some(directory) = word(4).map(|at| at as usize) else { return false };
+    let Some(fields) = half(directory) else { return false };
+    (0..usize::from(fields)).all(|field| {
+        let at = directory + 2 + 12 * field;
+        let (Some(kind), Some(count)) = (half(at + 2), word(at + 4)) else { return false };
+        // Sizes of bytes, shorts, longs, fractions, ...; unknown types are left out by readers.
+        let size = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8].get(usize::from(kind)).copied().unwrap_or(0);
+        u64::from(count) * size <= bytes.len() as u64
     })
 }
 

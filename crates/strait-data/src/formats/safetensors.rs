@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use crate::array::{Array, Layout};
 use crate::element::Element;
+use crate::guard::guarded;
 use crate::open::Entry;
 use crate::packing::{Bytes, Content};
 use crate::{Error, Result};
@@ -22,16 +25,19 @@ pub(crate) struct Tensors {
 /// The tensors of a file.
 pub(crate) fn one(path: &Path, bytes: &Arc<Bytes>) -> Result<Tensors> {
     let wrong = |message: String| Error::format(path, message);
+    // The crate takes blanks before the header, and drops all but the last of tensors that share a name.
+    if bytes.get(8) != Some(&b'{') {
+        return Err(wrong("this is no valid safetensors file: its header does not begin with a brace".to_owned()));
+    }
+    if let Some(name) = repeated_name(bytes) {
+        return Err(wrong(format!("it has two tensors `{name}`")));
+    }
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| wrong(format!("this is no valid safetensors file ({error})")))?;
     let (mut entries, mut arrays) = (Vec::new(), BTreeMap::new());
     let mut views = file.iter().collect::<Vec<_>>();
     views.sort_by_key(|(name, _)| natural(name));
-    let mut seen = HashSet::new();
     for (name, view) in views {
-        if !seen.insert(name) {
-            return Err(wrong(format!("it has two tensors `{name}`")));
-        }
         let element = element(view.dtype());
         entries.push(Entry { name: name.to_owned(), element, shape: view.shape().to_vec() });
         let Some(element) = element else { continue };
@@ -41,6 +47,31 @@ pub(crate) fn one(path: &Path, bytes: &Arc<Bytes>) -> Result<Tensors> {
         arrays.insert(name.to_owned(), Array::new(path, bytes.clone(), start, layout)?);
     }
     Ok(Tensors { entries, arrays })
+}
+
+/// A name that comes twice in the header.
+fn repeated_name(bytes: &[u8]) -> Option<String> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("tensors by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+            let (mut seen, mut repeated) = (HashSet::new(), None);
+            while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                if !seen.insert(name.clone()) {
+                    repeated = Some(name);
+                }
+            }
+            Ok(repeated)
+        }
+    }
+    let (length, rest) = bytes.split_first_chunk()?;
+    let header = rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    serde_json::Deserializer::from_slice(header).deserialize_map(Names).ok().flatten()
 }
 
 fn element(kind: Dtype) -> Option<Element> {
@@ -80,7 +111,8 @@ pub(crate) fn indexed(path: &Path, bytes: &[u8], most: u64) -> Result<Tensors> {
             return Err(wrong(format!("it names the file `{shard}`, which does not lie beside it")));
         }
         let file = folder.join(shard);
-        let tensors = one(&file, &Arc::new(Content::open(&file, most)?.bytes))?;
+        let bytes = Arc::new(Content::open(&file, most)?.bytes);
+        let tensors = guarded(&file, || one(&file, &bytes))?;
         for entry in &tensors.entries {
             match index.weight_map.get(&entry.name) {
                 Some(home) if home == shard => {}

@@ -1,0 +1,63 @@
+//! Training sets that come in parts give the same bits as those that stay on the device, on the CPU too.
+
+use strait_compute::{Backend, Buffer, Cpu, Device, Execution, Hardware, Operands, Precision, Program, Result, Tensor};
+use strait_data::Rows;
+use strait_models::{Autoencoder, Stack};
+use strait_train::{FineTune, Pretrain};
+
+const WIDTH: usize = 20;
+
+/// The CPU with a limit of its tensors.
+struct Small(Cpu);
+
+impl Backend for Small {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn hardware(&self) -> Hardware {
+        self.0.hardware()
+    }
+
+    fn largest_tensor(&self) -> Option<u64> {
+        Some(4 * 50 * WIDTH as u64)
+    }
+
+    fn operands(&self, precision: Precision) -> Operands {
+        self.0.operands(precision)
+    }
+
+    fn fastest(&self) -> Precision {
+        self.0.fastest()
+    }
+
+    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
+        self.0.load(program, shared)
+    }
+}
+
+fn train(device: &Device, rows: Rows<'_>) -> (Stack, Autoencoder, f64) {
+    let pretrain = Pretrain { epochs: 2, batch: 10, ..Pretrain::default() };
+    let stack =
+        pretrain.run(device, &[WIDTH, 12, 5], rows).and_then(strait_train::Run::train).expect("it trains").stack;
+    let mut net = stack.unroll();
+    let tune = FineTune { epochs: 2, batch: 10, ..FineTune::default() };
+    tune.run(device, &mut net, rows).and_then(|run| run.test(rows)?.train()).expect("it trains");
+    let error = net.error(device, rows).expect("it has one");
+    (stack, net, error)
+}
+
+#[test]
+fn parts_give_the_same_bits() {
+    let pixels: Vec<u8> = (0..333 * WIDTH).map(|i| (i * 7919 % 251) as u8).collect();
+    let numbers: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+    for rows in [Rows::bytes(&pixels, WIDTH), Rows::numbers(&numbers, WIDTH)] {
+        let rows = rows.expect("whole rows");
+        let whole = train(&Device::new(Cpu::with_threads(2).expect("threads start")), rows);
+        for threads in [1, 4] {
+            let parts = train(&Device::new(Small(Cpu::with_threads(threads).expect("threads start"))), rows);
+            assert_eq!((&parts.0, &parts.1), (&whole.0, &whole.1), "{threads} threads");
+            assert!((parts.2 - whole.2).abs() < 1e-6, "the error is a mean over parts");
+        }
+    }
+}
