@@ -1,6 +1,9 @@
 //! Encoding the rows of a file, from memory and from the file itself, with the memory that it takes:
 //!
-//!     cargo bench --bench files -- MODEL FILE [memory|file|pca] [--repetitions N]
+//!     cargo bench --bench files -- MODEL FILE [memory|file|pca|train-memory|train-file] [--repetitions N]
+//!
+//! For `pca`, MODEL is the number of components. For `train-memory` and `train-file` it is the number of rows, which are trained on as by
+//! `hinton2006 --pretrain-epochs 1 --epochs 2`: kept by the device as a whole, or in parts from the mapped file.
 //!
 //! Prints one line of JSON: the shortest time and the largest anonymous memory (`RssAnon`, Linux). `benches/files.py` makes the files,
 //! runs this and its peers in turn, and writes the table.
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use strait::compute::{Backend, Buffer, Cpu, Execution, Hardware, Operands, Program, Tensor};
 use strait::data::{ByteValues, Options, open};
 use strait::prelude::*;
 
@@ -65,6 +69,24 @@ fn once(device: &Device, model: &str, file: &str, mode: &str) -> Result<f64> {
         eprintln!("variance along the components {:.4}", pca.variances.iter().sum::<f64>());
         return Ok(seconds);
     }
+    if let Some(place) = mode.strip_prefix("train-") {
+        let data = open(file, &options)?;
+        let rows = data.rows()?.first(model.parse().context("to train, MODEL is a number of rows")?);
+        let kept;
+        let (device, rows) = if place == "memory" {
+            kept = rows.to_numbers();
+            (Device::new(Large(Cpu::new()?)), Rows::numbers(&kept, rows.width)?)
+        } else {
+            (device.clone(), rows)
+        };
+        let start = Instant::now();
+        let pretrain = Pretrain { epochs: 1, ..Pretrain::default() };
+        let mut net = pretrain.fit(&device, &[rows.width, 1000, 500, 250, 30], rows)?.stack.unroll();
+        let tune = FineTune { epochs: 2, ..FineTune::default() };
+        let tuned = tune.run(&device, &mut net, rows)?.train()?;
+        eprintln!("loss {:?}", tuned.epochs.last().map(|epoch| epoch.train_loss));
+        return Ok(start.elapsed().as_secs_f64());
+    }
     let model = Model::open(model)?;
     let mut loaded = model.on(device)?;
     let mut sum = 0.0;
@@ -90,6 +112,35 @@ fn once(device: &Device, model: &str, file: &str, mode: &str) -> Result<f64> {
     };
     eprintln!("sum of the codes {sum:.3}");
     Ok(seconds)
+}
+
+/// The CPU with room for any training set.
+struct Large(Cpu);
+
+impl Backend for Large {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn hardware(&self) -> Hardware {
+        self.0.hardware()
+    }
+
+    fn largest_tensor(&self) -> Option<u64> {
+        Some(1 << 40)
+    }
+
+    fn operands(&self, precision: Precision) -> Operands {
+        self.0.operands(precision)
+    }
+
+    fn fastest(&self) -> Precision {
+        self.0.fastest()
+    }
+
+    fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> strait::compute::Result<Box<dyn Execution>> {
+        self.0.load(program, shared)
+    }
 }
 
 /// Anonymous memory in megabytes, where Linux tells it.

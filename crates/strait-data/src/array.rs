@@ -66,13 +66,13 @@ impl Array {
     }
 
     /// The same array, of which bytes stand for `byte / 255`.
-    pub(crate) fn as_pixels(self) -> Self {
+    pub(crate) fn into_pixels(self) -> Self {
         let pixels = self.element == Element::U8;
         Self { pixels, ..self }
     }
 
     /// The same array, of which bytes stand for themselves.
-    pub(crate) fn as_numbers(self) -> Self {
+    pub(crate) fn into_numbers(self) -> Self {
         Self { pixels: false, ..self }
     }
 

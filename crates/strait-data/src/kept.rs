@@ -8,9 +8,9 @@ use memmap2::Mmap;
 use crate::{Rows, Values};
 
 /// Up to this size rows stay in memory; more goes to a temporary file, which is mapped.
-const IN_MEMORY: usize = 256 << 20;
+const IN_MEMORY: usize = 128 << 20;
 
-/// Rows of numbers that were made, such as the features of a machine. Up to 256 MiB they are kept in memory, more in a temporary file
+/// Rows of numbers that were made, such as the features of a machine. Up to 128 MiB they are kept in memory, more in a temporary file
 /// that has no name and is gone when the rows are.
 ///
 /// ```

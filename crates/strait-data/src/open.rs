@@ -173,8 +173,10 @@ fn dense(path: &Path, format: Format, arrays: Vec<Array>, options: &Options) -> 
         ByteValues::Numbers => false,
         ByteValues::Guess => format == Format::Idx || array.shape().len() > 2,
     };
-    let arrays: Vec<Array> =
-        arrays.into_iter().map(|array| if pixels(&array) { array.as_pixels() } else { array.as_numbers() }).collect();
+    let arrays: Vec<Array> = arrays
+        .into_iter()
+        .map(|array| if pixels(&array) { array.into_pixels() } else { array.into_numbers() })
+        .collect();
     let first = &arrays[0];
     let (element, shape) = (first.element(), first.shape().to_vec());
     let rows = arrays.iter().map(Array::rows).sum();

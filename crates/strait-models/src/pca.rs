@@ -37,8 +37,10 @@ impl Pca {
     /// # Errors
     /// If there are more components than columns or none, or the device fails.
     pub fn fit(device: &Device, rows: Rows<'_>, components: usize) -> Result<Self> {
-        let fitted = Self::fit_observed(device, rows, components, |_| ControlFlow::Continue(()))?;
-        Ok(fitted.expect("nothing stopped it"))
+        match Self::fit_observed(device, rows, components, |_| ControlFlow::Continue(()))? {
+            Some(pca) => Ok(pca),
+            None => unreachable!("nothing stopped it"),
+        }
     }
 
     /// [`Pca::fit`], which calls `observe` with the number of rows that it has gone through; `Break` stops it, and gives nothing.

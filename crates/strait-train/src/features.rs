@@ -1,7 +1,7 @@
 //! The features that a finished machine gives the next one.
 //!
 //! They come from a pass of their own over the finished machine, so that they can be computed again: a run that goes on in a later
-//! machine needs them. Those that fit neither on the device nor in 256 MiB of memory go to a temporary file: to compute them anew in
+//! machine needs them. Those that fit neither on the device nor in 128 MiB of memory go to a temporary file: to compute them anew in
 //! each epoch would cost a pass through all machines below. (The paper's code kept those of the last epoch, while the machine still changed.)
 
 use strait_compute::{Device, Execution, Kind, Op, Program, Routine, Step, Tensor, go_on};

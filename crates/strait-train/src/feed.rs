@@ -13,7 +13,7 @@ use crate::Result;
 const PLACE_BYTES: u64 = 32 << 20;
 
 /// What a device without a limit of its own, the CPU, keeps of a training set: rows of more bytes come in parts.
-const ON_HOST: u64 = 512 << 20;
+const ON_HOST: u64 = 256 << 20;
 
 /// The places of a training set on the device.
 pub(crate) struct Feed {

@@ -194,14 +194,11 @@ impl Execution for Run {
             return Ok(());
         }
         let _pause = self.workers.pause();
-        match &*self.storage[tensor.id] {
-            Storage::Values(to) => {
-                // SAFETY: the pause keeps jobs away, and this is the only access.
-                unsafe { to.panels.write(values) };
-                // SAFETY: as above.
-                unsafe { to.renew_all() };
-            }
-            _ => {}
+        if let Storage::Values(to) = &*self.storage[tensor.id] {
+            // SAFETY: the pause keeps jobs away, and this is the only access.
+            unsafe { to.panels.write(values) };
+            // SAFETY: as above.
+            unsafe { to.renew_all() };
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ pub(crate) fn array(path: &Path, bytes: Arc<Bytes>) -> Result<Array> {
     }
     let images = layout.shape.len() > 1;
     let array = Array::new(path, bytes, start, layout)?;
-    Ok(if images { array.as_pixels() } else { array })
+    Ok(if images { array.into_pixels() } else { array })
 }
 
 /// What the header says, and where the numbers begin.

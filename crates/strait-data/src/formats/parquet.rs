@@ -369,7 +369,7 @@ fn items(column: &ArrayRef) -> (&ArrayRef, Vec<Option<[usize; 2]>>) {
     }
     let list = column.as_fixed_size_list();
     let width = list.value_length() as usize;
-    let offset = list.value_offset_at(0) as usize;
+    let offset = list.value_offset_at(0);
     let end = |i: usize| [offset + i * width, offset + (i + 1) * width];
     (list.values(), (0..list.len()).map(|i| list.is_valid(i).then(|| end(i))).collect())
 }

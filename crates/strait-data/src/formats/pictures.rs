@@ -176,7 +176,7 @@ fn gather(
         dimensions.push(3);
     }
     let element = if wide { Element::F32 } else { Element::U8 };
-    let array = Array::spooled(spool.finish()?, element, dimensions.clone()).as_pixels();
+    let array = Array::spooled(spool.finish()?, element, dimensions.clone()).into_pixels();
     let mut raw = Raw::new(Arc::new(array), kept.len(), dimensions[1..].to_vec());
     raw.element = Some(element);
     raw.notes = notes;
