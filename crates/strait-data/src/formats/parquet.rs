@@ -51,6 +51,8 @@ struct Columns {
     bytes: bytes::Bytes,
     metadata: ArrowReaderMetadata,
     pieces: Vec<Piece>,
+    /// Whether single precision holds all numbers.
+    single: bool,
     width: usize,
     /// The first row of each row group, and the number of rows.
     groups: Vec<usize>,
@@ -111,6 +113,7 @@ pub(crate) fn table(path: &Path, bytes: Arc<Bytes>, options: &Options) -> Result
         bytes,
         metadata,
         pieces: Vec::new(),
+        single: false,
         width: 0,
         groups,
         cursor: Mutex::default(),
@@ -147,7 +150,9 @@ pub(crate) fn table(path: &Path, bytes: Arc<Bytes>, options: &Options) -> Result
     }
     // A file of one list has columns without names.
     let anonymous = pieces.iter().all(|piece| piece.list);
-    let file = Columns { pieces, width: first, ..file };
+    let single =
+        types.iter().all(|name| ["bool", "int8", "int16", "uint8", "uint16", "float16", "float32"].contains(name));
+    let file = Columns { pieces, single, width: first, ..file };
     let mut raw = Raw::new(Arc::new(()), rows, vec![first]);
     if !anonymous {
         raw.name(path, names)?;
@@ -321,7 +326,20 @@ impl Columns {
         let wrong = |i: usize, message: String| {
             Error::format(&self.path, format!("row {}, column `{}`: {message}", row + i, piece.name))
         };
-        let Some(values) = numbers::<T>(items) else { return Ok(Cells::Missing) };
+        let Some(mut values) = numbers::<T>(items) else { return Ok(Cells::Missing) };
+        // Mostly all lists are there and lie behind each other.
+        let mut next = ends.first().copied().flatten().map_or(0, |[start, _]| start);
+        let first = next;
+        let dense = ends.iter().all(|ends| {
+            let follows = matches!(ends, Some([start, end]) if *start == next && end - start == piece.width);
+            next += piece.width;
+            follows
+        });
+        if dense {
+            values.truncate(first + ends.len() * piece.width);
+            values.drain(..first);
+            return Ok(Cells::Numbers(values));
+        }
         let mut out = Vec::with_capacity(column.len() * piece.width);
         for (i, ends) in ends.into_iter().enumerate() {
             match ends {
@@ -351,6 +369,10 @@ impl Source for Columns {
 
     fn read_single(&self, first: usize, out: &mut [f32]) -> Result<()> {
         guarded(&self.path, || self.fill(first, out))
+    }
+
+    fn is_single(&self) -> bool {
+        self.single
     }
 }
 
