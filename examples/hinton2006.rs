@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
-use strait::data::ByteValues;
+use strait::data::{ByteValues, Format};
 use strait::experiment::{Common, DataArgs, Sets, keep_recipe, prepare};
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
@@ -178,8 +178,8 @@ fn run(options: &Options) -> Result<()> {
         finetune: tuned.epochs,
         recipe,
     };
-    // The paper's figures are of the images of MNIST.
-    let of_mnist = train.width == 784 && sets.train.count() == 60_000;
+    // The paper's figures are those of MNIST.
+    let of_mnist = sets.train.format == Format::Mnist && train.width == 784;
     print_table(&results, code, of_mnist);
 
     let out = &options.common.out;

@@ -134,6 +134,12 @@ impl Device {
         self.backend.largest_tensor()
     }
 
+    /// Bytes of rows that it takes at once: what its largest tensor holds. The CPU has no such limit; 256 MiB keep a large data set from
+    /// being in memory as a whole.
+    pub fn most_at_once(&self) -> u64 {
+        self.largest_tensor().unwrap_or(256 << 20)
+    }
+
     /// Compiles what these programs need; see [`Backend::prepare`].
     ///
     /// ```

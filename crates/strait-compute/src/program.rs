@@ -34,14 +34,13 @@ impl Routine {
         Self { precision, ..self }
     }
 
-    /// The same routine with results that depend, to the bit, on nothing but a row's own values: not on the rows beside it, nor on their
-    /// number. The CPU then leaves out what it does faster where all rows of a minibatch hold nothing but zeros and ones. On a GPU
-    /// this holds within one shape of tiles.
+    /// The same routine with bitwise identical results for a row whatever the other rows of the batch are, and however many. The CPU then
+    /// skips its faster kernel for batches of zeros and ones, which sums in another order. On a GPU this holds within one tile shape.
     pub fn with_independent_rows(self) -> Self {
         Self { independent_rows: true, ..self }
     }
 
-    /// Whether a row's results depend on its own values alone.
+    /// Whether a row's results are independent of the other rows of the batch.
     pub(crate) fn has_independent_rows(&self) -> bool {
         self.independent_rows
     }

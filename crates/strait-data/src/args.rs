@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, Scale, WordBase};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 /// Options of the command line that say how a data file is read.
 #[derive(Args, Debug, Default)]
@@ -29,10 +29,10 @@ pub struct DataArgs {
     columns: Option<Vec<String>>,
     /// What becomes of missing values
     #[arg(long, value_enum, default_value_t)]
-    missing: MissingArg,
+    missing: Missing,
     /// What becomes of columns that are text
     #[arg(long, value_enum, default_value_t)]
-    categories: CategoriesArg,
+    categories: Categories,
     /// Whether a table of text has a header; without it the first rows tell
     #[arg(long, value_name = "yes|no", value_parser = yes)]
     header: Option<bool>,
@@ -41,10 +41,10 @@ pub struct DataArgs {
     separator: Option<u8>,
     /// What becomes of several ratings of an item by a user
     #[arg(long, value_enum, default_value_t)]
-    repeated: RepeatedArg,
+    repeated: Repeated,
     /// What unsigned bytes stand for: pixels from 0 to 1 or numbers from 0 to 255
     #[arg(long, value_enum, default_value_t)]
-    bytes: BytesArg,
+    bytes: ByteValues,
     /// Height and width to which pictures are scaled
     #[arg(long, value_name = "HEIGHTxWIDTH", value_parser = size)]
     size: Option<[u32; 2]>,
@@ -57,44 +57,12 @@ pub struct DataArgs {
     /// Leave pictures out that cannot be read; they are counted and named
     #[arg(long)]
     skip_bad: bool,
-    /// How columns are scaled before a model sees them, in double precision: none, unit (to 0..1), standard (mean 0, variance 1),
-    /// robust (median 0, interquartile range 1) or unit-norm (each row to length 1)
-    #[arg(long, value_name = "SCALE", default_value = "none")]
+    /// How columns are scaled before a model sees them, in double precision
+    #[arg(long, value_enum, default_value_t)]
     pub scale: Scale,
     /// The most bytes that a packed file may unpack to
     #[arg(long, value_name = "BYTES", default_value_t = crate::MAX_BYTES)]
     max_bytes: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum MissingArg {
-    #[default]
-    Refuse,
-    Mean,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum CategoriesArg {
-    #[default]
-    Refuse,
-    OneHot,
-    Ignore,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum RepeatedArg {
-    #[default]
-    Refuse,
-    Last,
-    Mean,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum BytesArg {
-    #[default]
-    Guess,
-    Pixels,
-    Numbers,
 }
 
 /// Reads the numbering of words from an option.
@@ -143,27 +111,12 @@ impl DataArgs {
             labels: self.labels.clone(),
             labels_file: self.labels_file.clone(),
             columns: self.columns.clone(),
-            missing: match self.missing {
-                MissingArg::Refuse => Missing::Refuse,
-                MissingArg::Mean => Missing::Mean,
-            },
-            categories: match self.categories {
-                CategoriesArg::Refuse => Categories::Refuse,
-                CategoriesArg::OneHot => Categories::OneHot,
-                CategoriesArg::Ignore => Categories::Ignore,
-            },
+            missing: self.missing,
+            categories: self.categories,
             header: self.header,
             separator: self.separator,
-            repeated: match self.repeated {
-                RepeatedArg::Refuse => Repeated::Refuse,
-                RepeatedArg::Last => Repeated::Last,
-                RepeatedArg::Mean => Repeated::Mean,
-            },
-            bytes: match self.bytes {
-                BytesArg::Guess => ByteValues::Guess,
-                BytesArg::Pixels => ByteValues::Pixels,
-                BytesArg::Numbers => ByteValues::Numbers,
-            },
+            repeated: self.repeated,
+            bytes: self.bytes,
             size: self.size,
             fit: if self.crop { Fit::Crop } else { Fit::Stretch },
             color: self.color,

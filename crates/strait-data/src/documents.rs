@@ -42,9 +42,8 @@ impl Documents {
     /// ```
     ///
     /// # Errors
-    /// If the file cannot be read, holds no counts, claims what is not true, or names so many documents that nearly all
-    /// would be empty; if a line, which the error names, has a count that is no whole number from 0, or repeats a word of
-    /// a document.
+    /// If the file cannot be read, holds no counts, has a wrong header, or has so many documents that nearly all are empty; if a
+    /// count is no whole number from 0; if a document repeats a word.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_with(path, &Options::default())
     }

@@ -65,7 +65,7 @@ impl Error {
     }
 
     pub(crate) fn memory(path: &Path) -> Self {
-        Self::format(path, "there is no memory for all that it holds")
+        Self::format(path, "there is not enough memory for its content")
     }
 
     pub(crate) fn io(path: &Path, cause: std::io::Error) -> Self {

@@ -1,10 +1,6 @@
 //! Rows that were made and are kept: in memory, or in a temporary file if they are many.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-
-use memmap2::Mmap;
-
+use crate::spill::{Spill, Spilled};
 use crate::{Rows, Values};
 
 /// Up to this size rows stay in memory; more goes to a temporary file, which is mapped.
@@ -22,40 +18,29 @@ const IN_MEMORY: usize = 128 << 20;
 /// ```
 pub struct Kept {
     width: usize,
-    values: Where,
-}
-
-enum Where {
-    Memory(Vec<f32>),
-    Mapped(Mmap),
+    numbers: Spilled<f32>,
 }
 
 impl Kept {
     /// Rows in memory.
-    pub fn memory(values: Vec<f32>, width: usize) -> Self {
-        Self { width, values: Where::Memory(values) }
+    pub fn memory(numbers: Vec<f32>, width: usize) -> Self {
+        Self { width, numbers: Spilled::Memory(numbers) }
     }
 
     /// The rows.
     pub fn rows(&self) -> Rows<'_> {
-        let numbers = self.numbers();
-        Rows { count: numbers.len() / self.width, width: self.width, values: Values::Numbers(numbers) }
-    }
-
-    pub(crate) fn numbers(&self) -> &[f32] {
-        match &self.values {
-            Where::Memory(values) => values,
-            // A map begins at a page.
-            Where::Mapped(map) => bytemuck::cast_slice(map),
-        }
+        let count = self.numbers.len() / self.width;
+        Rows { count, width: self.width, values: Values::Numbers(&self.numbers) }
     }
 }
 
 /// Collects rows that are to be kept.
-#[derive(Default)]
-pub struct Keeper {
-    memory: Vec<f32>,
-    file: Option<BufWriter<File>>,
+pub struct Keeper(Spill<f32>);
+
+impl Default for Keeper {
+    fn default() -> Self {
+        Self(Spill::new(IN_MEMORY))
+    }
 }
 
 impl Keeper {
@@ -64,19 +49,7 @@ impl Keeper {
     /// # Errors
     /// If there is no room for them.
     pub fn push(&mut self, numbers: &[f32]) -> std::io::Result<()> {
-        if self.file.is_none() && 4 * (self.memory.len() + numbers.len()) > IN_MEMORY {
-            let mut file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
-            file.write_all(bytemuck::cast_slice(&std::mem::take(&mut self.memory)))?;
-            self.file = Some(file);
-        }
-        match &mut self.file {
-            Some(file) => file.write_all(bytemuck::cast_slice(numbers)),
-            None => {
-                self.memory.try_reserve(numbers.len()).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
-                self.memory.extend_from_slice(numbers);
-                Ok(())
-            }
-        }
+        self.0.push(numbers)
     }
 
     /// The rows of this width.
@@ -84,14 +57,6 @@ impl Keeper {
     /// # Errors
     /// If the temporary file cannot be written.
     pub fn finish(self, width: usize) -> std::io::Result<Kept> {
-        let values = match self.file {
-            None => Where::Memory(self.memory),
-            Some(file) => {
-                let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-                // SAFETY: the file has no name, so that no other program can change or cut it.
-                Where::Mapped(unsafe { Mmap::map(&file)? })
-            }
-        };
-        Ok(Kept { width, values })
+        Ok(Kept { width, numbers: self.0.finish()? })
     }
 }

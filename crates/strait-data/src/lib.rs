@@ -20,12 +20,13 @@ mod options;
 mod packing;
 mod preparation;
 mod rows;
-mod scaling;
 mod sniff;
 mod source;
 mod sparse;
+mod spill;
 mod split;
 mod stacked;
+mod standard;
 mod summary;
 mod view;
 
@@ -47,6 +48,6 @@ pub use options::{ByteValues, Categories, Fit, Format, Missing, Options, Repeate
 pub use packing::{MAX_BYTES, Packing};
 pub use preparation::{Preparation, Scale};
 pub use rows::{ROUNDING, Rows, Values};
-pub use scaling::Standard;
 pub use sparse::Sparse;
+pub use standard::Standard;
 pub use summary::{ColumnSummary, Found, Summary};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::array::Array;
 use crate::data::Data;
 use crate::element::Element;
+use crate::formats::matrix::Matrix;
 use crate::formats::raw::Raw;
-use crate::formats::{bags, csv, idx, mat4, mat5, mtx, npy, npz, ratings, safetensors};
+use crate::formats::{bags, csv, idx, mat4, mat5, mtx, npy, npz, ratings, safetensors, scipy};
 use crate::guard::guarded;
 use crate::packing::{Bytes, Content};
 use crate::source::Source;
@@ -200,50 +201,39 @@ fn dense(path: &Path, format: Format, arrays: Vec<Array>, options: &Options) -> 
     Ok(data)
 }
 
-fn matrix(path: &Path, format: Format, matrix: mat5::Matrix, options: &Options) -> Result<Data> {
+fn matrix(path: &Path, format: Format, matrix: Matrix, options: &Options) -> Result<Data> {
     match matrix {
-        mat5::Matrix::Full(array) => dense(path, format, vec![array], options),
-        mat5::Matrix::Sparse(matrix) => Ok(Data::sparse_matrix(path, format, matrix)),
+        Matrix::Full(array) => dense(path, format, vec![array], options),
+        Matrix::Sparse(matrix) => Ok(Data::sparse_matrix(path, format, matrix)),
     }
 }
 
 fn matlab(path: &Path, bytes: &Arc<Bytes>, options: &Options) -> Result<Data> {
     let wrong = |message: String| Error::format(path, message);
-    let older = mat4::is(bytes);
-    let four = if older { Some(mat4::Variables::open(bytes).map_err(wrong)?) } else { None };
-    let five = if older { None } else { Some(mat5::Variables::open(bytes).map_err(wrong)?) };
-    let entries = match (&four, &five) {
-        (Some(four), _) => four.entries(),
-        (_, Some(five)) => five.entries(),
-        (None, None) => Vec::new(),
-    };
-    let name = match choose(path, "variable", options.array.as_deref(), &entries) {
-        Ok(name) => name,
-        Err(error) if options.array.is_none() => return Ok(Data::undecided(path, Format::Matlab, entries, error)),
-        Err(error) => return Err(error),
-    };
-    let found = match (&four, &five) {
-        (Some(four), _) => four.matrix(path, bytes, name),
-        (_, Some(five)) => five.matrix(path, name),
-        (None, None) => Err("it holds no variable".to_owned()),
-    };
-    Ok(matrix(path, Format::Matlab, found.map_err(wrong)?, options)?.with_entries(entries.clone()))
+    if mat4::is(bytes) {
+        let variables = mat4::Variables::open(bytes).map_err(wrong)?;
+        let read =
+            |name: &str| matrix(path, Format::Matlab, variables.matrix(path, bytes, name).map_err(wrong)?, options);
+        return one_of(path, Format::Matlab, "variable", variables.entries(), options, read);
+    }
+    let variables = mat5::Variables::open(bytes).map_err(wrong)?;
+    let read = |name: &str| matrix(path, Format::Matlab, variables.matrix(path, name).map_err(wrong)?, options);
+    one_of(path, Format::Matlab, "variable", variables.entries(), options, read)
 }
 
 fn npz(path: &Path, bytes: &[u8], options: &Options) -> Result<Data> {
     let archive = npz::Archive::open(path, bytes)?;
-    let entries = archive.entries.clone();
-    let array = |name: &str| archive.array(name, options.max_bytes);
+    let table = |name: &str| dense(path, Format::Npz, vec![archive.array(name, options.max_bytes)?], options);
     if options.array.is_none() && archive.has("shape") && archive.has("data") && archive.text("format").is_some() {
-        let matrix = crate::formats::scipy::sparse(path, &archive, options.max_bytes)?;
-        return Ok(Data::sparse_matrix(path, Format::Npz, matrix).with_entries(entries));
+        let matrix = scipy::sparse(path, &archive, options.max_bytes)?;
+        return Ok(Data::sparse_matrix(path, Format::Npz, matrix).with_entries(archive.entries.clone()));
     }
     // The names of Keras' data sets.
     if options.array.is_none() && archive.has("x_train") {
         let part = |x: &str, y: &str| -> Result<Data> {
-            let mut data = dense(path, Format::Npz, vec![array(x)?], options)?;
+            let mut data = table(x)?;
             if archive.has(y) {
-                let labels = Labels::numbered(&array(y)?.to_doubles());
+                let labels = Labels::numbered(&archive.array(y, options.max_bytes)?.to_doubles());
                 let labels = labels.map_err(|error| Error::format(path, format!("array `{y}`: {error}")))?;
                 if labels.classes.len() != data.count() {
                     let message = format!("`{x}` has {} rows, but `{y}` {} labels", data.count(), labels.classes.len());
@@ -253,29 +243,37 @@ fn npz(path: &Path, bytes: &[u8], options: &Options) -> Result<Data> {
             }
             Ok(data)
         };
-        let mut train = part("x_train", "y_train")?.with_entries(entries);
+        let mut train = part("x_train", "y_train")?.with_entries(archive.entries.clone());
         if archive.has("x_test") {
             train.test = Some(Box::new(part("x_test", "y_test")?));
         }
         return Ok(train);
     }
-    match choose(path, "array", options.array.as_deref(), &entries) {
-        Ok(name) => Ok(dense(path, Format::Npz, vec![array(name)?], options)?.with_entries(entries.clone())),
-        Err(error) if options.array.is_none() => Ok(Data::undecided(path, Format::Npz, entries, error)),
-        Err(error) => Err(error),
-    }
+    one_of(path, Format::Npz, "array", archive.entries.clone(), options, table)
 }
 
-/// The name of the entry that is wanted, or of the only one with numbers.
-fn choose<'a>(path: &Path, what: &str, wanted: Option<&'a str>, entries: &'a [Entry]) -> Result<&'a str> {
+/// Reads the entry that is wanted, or the only one with numbers. Where none is wanted and there are several, the data set is undecided.
+fn one_of(
+    path: &Path,
+    format: Format,
+    what: &str,
+    entries: Vec<Entry>,
+    options: &Options,
+    read: impl Fn(&str) -> Result<Data>,
+) -> Result<Data> {
     let mut numeric = entries.iter().filter(|entry| entry.element.is_some());
-    match (wanted, numeric.next(), numeric.next()) {
+    let name = match (&options.array, numeric.next(), numeric.next()) {
         // Reading it tells what it is instead.
-        (None, None, _) if entries.len() == 1 => Ok(&entries[0].name),
-        (Some(wanted), ..) if entries.iter().any(|entry| entry.name == wanted) => Ok(wanted),
-        (None, Some(only), None) => Ok(&only.name),
-        _ => Err(unchosen(path, what, wanted, entries)),
-    }
+        (None, None, _) if entries.len() == 1 => &entries[0].name,
+        (Some(wanted), ..) if entries.iter().any(|entry| entry.name == *wanted) => wanted,
+        (None, Some(only), None) => &only.name,
+        (Some(wanted), ..) => return Err(unchosen(path, what, Some(wanted), &entries)),
+        (None, ..) => {
+            let error = unchosen(path, what, None, &entries);
+            return Ok(Data::undecided(path, format, entries, error));
+        }
+    };
+    Ok(read(name)?.with_entries(entries.clone()))
 }
 
 /// The error of a file whose arrays none is chosen of.

@@ -87,6 +87,7 @@ pub enum WordBase {
 
 /// What becomes of missing values and of NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Missing {
     /// An error names the first.
     #[default]
@@ -97,6 +98,7 @@ pub enum Missing {
 
 /// What becomes of columns that are text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Categories {
     /// An error names the first.
     #[default]
@@ -109,6 +111,7 @@ pub enum Categories {
 
 /// What becomes of several ratings of an item by a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Repeated {
     /// An error names the first.
     #[default]
@@ -131,6 +134,7 @@ pub enum Fit {
 
 /// What unsigned bytes stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum ByteValues {
     /// Pixels in pictures, in IDX files, and in arrays of three and more dimensions; numbers in tables.
     #[default]

@@ -1,12 +1,12 @@
 //! What files are packed with, and their bytes: mapped where they lie plainly, else unpacked.
 
 use std::fs::File;
-use std::io::{BufRead, Read, Write};
-use std::ops::Deref;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use memmap2::Mmap;
 
+use crate::spill::{Spill, Spilled};
 use crate::{Error, Result};
 
 /// The most bytes that a packed file may unpack to unless the options say otherwise: 4 GiB.
@@ -68,21 +68,7 @@ impl Packing {
 }
 
 /// The content of a file, unpacked.
-pub(crate) enum Bytes {
-    Memory(Vec<u8>),
-    Mapped(Mmap),
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Memory(bytes) => bytes,
-            Self::Mapped(map) => map,
-        }
-    }
-}
+pub(crate) type Bytes = Spilled<u8>;
 
 /// A file's content with what it was packed by.
 pub(crate) struct Content {
@@ -139,7 +125,7 @@ fn utf8(path: &Path, bytes: Bytes) -> Result<Bytes> {
     let word = |word: &[u8; 2]| if big { u16::from_be_bytes(*word) } else { u16::from_le_bytes(*word) };
     let text: std::result::Result<String, _> = char::decode_utf16(words.as_chunks().0.iter().map(word)).collect();
     text.map(|text| Bytes::Memory(text.into_bytes()))
-        .map_err(|_| Error::format(path, "it begins as text in UTF-16 and is none; save it as UTF-8"))
+        .map_err(|_| Error::format(path, "it begins as UTF-16 text but is not valid; save it as UTF-8"))
 }
 
 /// Maps a file. An empty one cannot be mapped and needs not to be.
@@ -153,21 +139,20 @@ fn map(file: &File) -> std::io::Result<Bytes> {
     Ok(Bytes::Mapped(unsafe { Mmap::map(file)? }))
 }
 
-/// Collects bytes in memory, and beyond [`IN_MEMORY`] in a temporary file that is gone when it is closed.
+/// Collects what is read of a file, at most so many bytes.
 pub(crate) struct Spool<'a> {
     path: &'a Path,
     most: u64,
     length: u64,
     /// What the content was packed by, and its size when it was.
     packed: Option<(Packing, u64)>,
-    memory: Vec<u8>,
-    file: Option<std::io::BufWriter<File>>,
+    content: Spill<u8>,
 }
 
 impl<'a> Spool<'a> {
     /// For what is read of `path`, which errors name, at most `most` bytes.
     pub(crate) fn new(path: &'a Path, most: u64) -> Self {
-        Self { path, most, length: 0, packed: None, memory: Vec::new(), file: None }
+        Self { path, most, length: 0, packed: None, content: Spill::new(IN_MEMORY) }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -176,26 +161,11 @@ impl<'a> Spool<'a> {
             let message = format!("it holds more than the {} bytes that are read at most", self.most);
             return Err(Error::format(self.path, message));
         }
-        let temporary = |cause: std::io::Error| {
-            Error::format(self.path, format!("its content, unpacked, cannot be kept in a temporary file ({cause})"))
-        };
-        if self.file.is_none() && self.memory.len() + bytes.len() > IN_MEMORY {
-            let mut file = std::io::BufWriter::with_capacity(1 << 20, tempfile::tempfile().map_err(temporary)?);
-            file.write_all(&std::mem::take(&mut self.memory)).map_err(temporary)?;
-            self.file = Some(file);
-        }
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).map_err(temporary),
-            None => {
-                self.memory.try_reserve(bytes.len()).map_err(|_| Error::memory(self.path))?;
-                self.memory.extend_from_slice(bytes);
-                Ok(())
-            }
-        }
+        self.content.push(bytes).map_err(|cause| unkept(self.path, &cause))
     }
 
     /// Takes all that `reader` gives; `packing` is what a failure blames.
-    fn fill(&mut self, reader: &mut dyn Read, packing: &str) -> Result<()> {
+    pub(crate) fn fill(&mut self, reader: &mut dyn Read, packing: &str) -> Result<()> {
         let mut chunk = vec![0; 1 << 16];
         let mut claimed = None;
         loop {
@@ -212,8 +182,8 @@ impl<'a> Spool<'a> {
                 Err(error) => return Err(Error::format(self.path, format!("damaged {packing} data ({error})"))),
             }
             // A header is believed before all is unpacked: neither a claim that the file cannot hold, nor a bomb behind a small one.
-            if claimed.is_none() && self.memory.len() >= CLAIM_WITHIN {
-                claimed = Some(crate::sniff::claim(&self.memory));
+            if claimed.is_none() && self.content.memory().len() >= CLAIM_WITHIN {
+                claimed = Some(crate::sniff::claim(self.content.memory()));
                 self.believable(claimed.flatten())?;
             }
             if let Some(Some(claim)) = claimed
@@ -236,12 +206,10 @@ impl<'a> Spool<'a> {
     }
 
     pub(crate) fn finish(self) -> Result<Bytes> {
-        let Some(file) = self.file else {
-            return Ok(Bytes::Memory(self.memory));
-        };
-        let kept = file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| map(&file));
-        kept.map_err(|cause| {
-            Error::format(self.path, format!("its content, unpacked, cannot be kept in a temporary file ({cause})"))
-        })
+        self.content.finish().map_err(|cause| unkept(self.path, &cause))
     }
+}
+
+fn unkept(path: &Path, cause: &std::io::Error) -> Error {
+    Error::format(path, format!("its content, unpacked, cannot be kept ({cause})"))
 }

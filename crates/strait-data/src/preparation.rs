@@ -1,17 +1,18 @@
 //! Preparation of rows as a part of a model: scaling, computed in double precision before anything is narrowed.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::Data;
+use crate::element::Element;
 use crate::source::Source;
 use crate::{Error, Result, Rows};
 
 /// How the columns of rows are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Scale {
     /// Not at all.
     #[default]
@@ -24,27 +25,6 @@ pub enum Scale {
     Robust,
     /// Each row to length 1; a row of zeros stays. Nothing can undo it.
     UnitNorm,
-}
-
-/// The scales by the names that options give them.
-const SCALES: [(&str, Scale); 5] = [
-    ("none", Scale::None),
-    ("unit", Scale::Unit),
-    ("standard", Scale::Standard),
-    ("robust", Scale::Robust),
-    ("unit-norm", Scale::UnitNorm),
-];
-
-impl std::str::FromStr for Scale {
-    type Err = String;
-
-    fn from_str(name: &str) -> std::result::Result<Self, String> {
-        let found = SCALES.iter().find(|(known, _)| *known == name).map(|(_, scale)| *scale);
-        found.ok_or_else(|| {
-            let names: Vec<&str> = SCALES.iter().map(|(name, _)| *name).collect();
-            format!("no such scale; it is one of {}", names.join(", "))
-        })
-    }
 }
 
 /// The most values of a column that its quantiles are computed from; of longer ones, as many are taken at even distances.
@@ -172,7 +152,7 @@ fn quartiles(data: &Data) -> Result<Vec<[f64; 3]>> {
                     columns.iter_mut().zip(&row[start..end]).for_each(|(column, &x)| column.push(x));
                 }
             }
-            Ok::<_, Error>(ControlFlow::Continue(()))
+            Ok(())
         })?;
         for mut column in columns {
             column.sort_by(f64::total_cmp);
@@ -217,7 +197,9 @@ impl Data {
             return Err(Error::format(self.path(), message));
         }
         self.usable()?;
-        let (source, preparation) = (self.source(), preparation.clone());
-        Ok(self.through(Prepared { source, preparation, width: self.width() }))
+        let prepared = Prepared { source: self.source(), preparation: preparation.clone(), width: self.width() };
+        let mut data = self.derived(prepared, self.count());
+        (data.element, data.types) = (Some(Element::F64), Vec::new());
+        Ok(data)
     }
 }

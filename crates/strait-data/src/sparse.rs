@@ -22,7 +22,7 @@ const BELIEVED: usize = 1 << 20;
 /// See [`BELIEVED`].
 const PER_ENTRY: usize = 64;
 
-/// An entry as files hold it: its row, its column, both from 0, and its value.
+/// A triple as files hold it: a row, a column, both from 0, and the value of the entry there.
 pub(crate) type Triple = (u32, u32, f64);
 
 impl Sparse {
@@ -36,33 +36,36 @@ impl Sparse {
             }
             same
         });
-        Self::new(path, sizes, triples, |_, _| String::new())
+        // None is left that comes twice.
+        Self::new(path, sizes, triples, |_, _| Error::format(path, "an entry comes twice"))
     }
 
-    /// Sorts entries by rows and columns. A row and column that comes twice is an error, which `place` describes.
+    /// Sorts entries by rows and columns. Of a row and column that comes twice, `repeated` makes the error.
     pub(crate) fn new(
         path: &Path,
         [rows, columns]: [usize; 2],
         mut triples: Vec<Triple>,
-        place: impl Fn(u32, u32) -> String,
+        repeated: impl Fn(u32, u32) -> Error,
     ) -> Result<Self> {
         triples.sort_unstable_by_key(|&(row, column, _)| (row, column));
         if let Some(pair) = triples.windows(2).find(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1)) {
-            return Err(Error::format(path, format!("{} comes twice", place(pair[0].0, pair[0].1))));
+            return Err(repeated(pair[0].0, pair[0].1));
         }
         // Rows without entries leave no trace in most files, so that their number can be believed in part only.
         if rows > BELIEVED.max(PER_ENTRY * triples.len()) {
-            let message = format!("{rows} rows are too many for {} entries: nearly all would be empty", triples.len());
+            let message = format!("{rows} rows are too many for {} triples: nearly all would be empty", triples.len());
             return Err(Error::format(path, message));
         }
         let mut starts: Vec<usize> = Vec::new();
         starts.try_reserve_exact(rows + 1).map_err(|_| Error::memory(path))?;
         starts.push(0);
+        let mut entries = 0;
         for row in triples.chunk_by(|one, other| one.0 == other.0) {
-            starts.resize(row[0].0 as usize + 1, *starts.last().expect("there is the first"));
-            starts.push(starts[starts.len() - 1] + row.len());
+            starts.resize(row[0].0 as usize + 1, entries);
+            entries += row.len();
+            starts.push(entries);
         }
-        starts.resize(rows + 1, triples.len());
+        starts.resize(rows + 1, entries);
         let places = triples.iter().map(|&(_, column, _)| column).collect();
         Ok(Self { columns, starts, places, values: triples.into_iter().map(|(_, _, value)| value).collect() })
     }

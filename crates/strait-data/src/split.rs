@@ -1,9 +1,7 @@
 //! Rows held out of training.
 
-use std::ops::ControlFlow;
-
 use crate::data::Data;
-use crate::view::{Column, Columns};
+use crate::view::{Column, Columns, Picked};
 use crate::{Error, Result};
 
 impl Data {
@@ -52,17 +50,28 @@ impl Data {
         let mut held = Vec::with_capacity(self.count());
         self.scan(|_, rows| {
             held.extend(rows.chunks_exact(self.width()).map(|row| row[column] != 0.0));
-            Ok::<_, Error>(ControlFlow::Continue(()))
+            Ok(())
         })?;
         self.without(column).hold_out(&held)
+    }
+
+    /// These rows alone, which ascend.
+    fn picked(&self, rows: Vec<u32>) -> Self {
+        let labels = self.labels.as_ref().map(|labels| labels.select(&rows));
+        let count = rows.len();
+        let mut data = self.derived(Picked { source: self.source(), width: self.width(), rows: rows.into() }, count);
+        data.labels = labels;
+        data
     }
 
     /// The same rows without a column.
     fn without(&self, column: usize) -> Self {
         let kept: Vec<usize> = (0..self.width()).filter(|&other| other != column).collect();
         let columns = kept.iter().map(|&column| Column::Number(column)).collect();
-        let mut data = self.through(Columns { source: self.source(), width: self.width(), columns });
+        let source = Columns { source: self.source(), width: self.width(), columns };
+        let mut data = self.derived(source, self.count());
         data.shape = vec![kept.len()];
+        data.types = kept.iter().map(|&column| self.type_of(column)).collect();
         data.names = self.names.as_ref().map(|names| kept.iter().map(|&column| names[column].clone()).collect());
         data
     }

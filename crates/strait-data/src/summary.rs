@@ -1,7 +1,5 @@
 //! What the columns of a data set hold.
 
-use std::ops::ControlFlow;
-
 use crate::data::Data;
 use crate::source::is_missing;
 use crate::{Error, Result};
@@ -118,7 +116,7 @@ impl Summary {
                     }
                 }
             }
-            Ok::<_, Error>(ControlFlow::Continue(()))
+            Ok(())
         })?;
         Ok(summary)
     }

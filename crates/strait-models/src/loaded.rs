@@ -72,8 +72,9 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// If the rows have another width, or the device fails.
     pub fn encode(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
-        let prepared = self.prepared(rows)?;
-        self.encode_prepared(prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?)
+        let room = &mut Vec::new();
+        let rows = self.prepared(rows, room)?;
+        self.encode_prepared(rows)
     }
 
     /// The codes of all rows of a data set, which are read and encoded window by window: `each` gets the codes of each. Scaling is
@@ -101,14 +102,14 @@ impl<'a> LoadedModel<'a> {
         prepared.as_ref().unwrap_or(data).windows(WINDOW, |_, rows| each(self, rows))
     }
 
-    /// The rows as the model sees them, where they are not the same.
-    fn prepared(&self, rows: Rows<'_>) -> Result<Option<Vec<f32>>> {
-        match &self.preparation {
-            Some(_) if rows.width != self.model.inputs() => {
-                Err(Error::Width { expected: self.model.inputs(), found: rows.width })
-            }
-            preparation => Ok(preparation.as_ref().map(|preparation| preparation.applied(rows))),
+    /// The rows as the model sees them; `room` holds them where they are not the same.
+    fn prepared<'r>(&self, rows: Rows<'r>, room: &'r mut Vec<f32>) -> Result<Rows<'r>> {
+        let Some(preparation) = &self.preparation else { return Ok(rows) };
+        if rows.width != self.model.inputs() {
+            return Err(Error::Width { expected: self.model.inputs(), found: rows.width });
         }
+        *room = preparation.applied(rows);
+        Ok(Rows::numbers(room, rows.width)?)
     }
 
     /// Brings rows that the model has made to the scale of the data.
@@ -175,8 +176,8 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// [`Error::Unsupported`] of a classifier; if the rows have another width, or the device fails.
     pub fn reconstruct(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
-        let prepared = self.prepared(rows)?;
-        let rows = prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?;
+        let room = &mut Vec::new();
+        let rows = self.prepared(rows, room)?;
         let made = self.reconstruct_prepared(rows)?;
         Ok(self.undone(made))
     }
@@ -217,8 +218,9 @@ impl<'a> LoadedModel<'a> {
     /// visible units of a machine are rectified, which have no free energy, a value is not in 0..=1 where it stands for a
     /// probability, or the device fails.
     pub fn score(&mut self, rows: Rows<'_>) -> Result<Vec<f64>> {
-        let prepared = self.prepared(rows)?;
-        self.score_prepared(prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?)
+        let room = &mut Vec::new();
+        let rows = self.prepared(rows, room)?;
+        self.score_prepared(rows)
     }
 
     fn score_prepared(&mut self, rows: Rows<'_>) -> Result<Vec<f64>> {
@@ -268,8 +270,8 @@ impl<'a> LoadedModel<'a> {
     /// # Errors
     /// [`Error::Unsupported`] if the kind has no classes; if the rows have another width, or the device fails.
     pub fn predict(&mut self, rows: Rows<'_>) -> Result<Vec<usize>> {
-        let prepared = self.prepared(rows)?;
-        let rows = prepared.as_ref().map_or(Ok(rows), |numbers| Rows::numbers(numbers, rows.width))?;
+        let room = &mut Vec::new();
+        let rows = self.prepared(rows, room)?;
         let parts = &mut self.parts;
         let (values, classes) = match &*self.model {
             Model::Classifier(net) => (parts.outputs(Part::Classes, rows, || (&net.layers[..]).into())?, net.classes()),

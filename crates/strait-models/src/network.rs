@@ -244,10 +244,7 @@ pub fn evaluation_batch(device: &Device, layers: &[Affine], rows: usize) -> usiz
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn parts<'a>(device: &Device, rows: Rows<'a>, outputs: usize) -> impl Iterator<Item = Rows<'a>> + use<'a> {
-    /// What a device without a limit of its own, the CPU, takes at a time.
-    const ON_HOST: u64 = 128 << 20;
-    let limit = device.largest_tensor().unwrap_or(ON_HOST) as usize;
-    let fitting = limit / rows.row_bytes().max(4 * outputs);
+    let fitting = device.most_at_once() as usize / rows.row_bytes().max(4 * outputs);
     let part = match fitting {
         _ if fitting >= rows.count => rows.count,
         EVALUATION_BATCH.. => fitting / EVALUATION_BATCH * EVALUATION_BATCH,

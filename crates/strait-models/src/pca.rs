@@ -264,7 +264,7 @@ fn check_count(components: usize, columns: usize) -> Result<()> {
     Ok(())
 }
 
-/// Four sums side by side, so that the processor need not wait for one.
+/// Eight sums side by side, so that the processor need not wait for one.
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (xs, x_rest) = x.as_chunks::<8>();

@@ -12,9 +12,6 @@ use crate::Result;
 /// Bytes of a place that is filled while the other one is in use: some hundred steps of work.
 const PLACE_BYTES: u64 = 32 << 20;
 
-/// What a device without a limit of its own, the CPU, keeps of a training set: rows of more bytes come in parts.
-const ON_HOST: u64 = 256 << 20;
-
 /// The places of a training set on the device.
 pub(crate) struct Feed {
     places: Vec<Tensor>,
@@ -39,12 +36,12 @@ impl Feed {
 
     /// Whether rows of that many values take no more than the device's largest tensor.
     fn fits(device: &Device, rows: &Rows<'_>) -> bool {
-        (rows.count * rows.row_bytes()) as u64 <= device.largest_tensor().unwrap_or(ON_HOST)
+        (rows.count * rows.row_bytes()) as u64 <= device.most_at_once()
     }
 
     /// Whether there is room for a tensor of numbers.
     pub(crate) fn room(device: &Device, rows: usize, cols: usize) -> bool {
-        4 * (rows * cols) as u64 <= device.largest_tensor().unwrap_or(ON_HOST)
+        4 * (rows * cols) as u64 <= device.most_at_once()
     }
 
     /// Places for all rows, to be visited in an order.
@@ -62,7 +59,7 @@ impl Feed {
 
     /// Two places that take turns. `width` is that of the widest tensor of as many rows.
     fn streamed(program: &mut Program, device: &Device, rows: &Rows<'_>, width: usize, batch: usize) -> Self {
-        let most = device.largest_tensor().unwrap_or(PLACE_BYTES).min(PLACE_BYTES);
+        let most = device.most_at_once().min(PLACE_BYTES);
         let fitting = most / rows.row_bytes().max(4 * width) as u64;
         let steps = (fitting as usize / batch).max(1);
         let count = (steps * batch).min(rows.count);

@@ -115,8 +115,8 @@ impl Stream {
 
     /// The order in which `n` rows are visited: a function of the seed, the stream and `n` alone, wherever the rows come from.
     ///
-    /// Up to 131,072 rows it is a [`permutation`](Self::permutation). Of more, blocks of 1,024 rows are put in a random order, and then
-    /// each 65,536 rows that follow each other are: of a file, only so many blocks need to be in memory at a time.
+    /// Up to 131,072 rows, it is a [`permutation`](Self::permutation). For more rows, blocks of 1,024 rows are shuffled first, then the
+    /// rows within each window of 65,536. A file is then read from at most 64 blocks at a time.
     ///
     /// ```
     /// let mut order = strait_compute::philox::Stream::new(7, 0).order(200_000);

@@ -2,17 +2,10 @@
 
 use std::path::Path;
 
-use super::lines::{Lines, push, repeated, wrong};
+use super::lines::{Lines, push, wrong};
 use super::names::Names;
 use crate::sparse::{Sparse, Triple};
 use crate::{Error, Format, Labels, Result, WordBase};
-
-/// Rows without entries leave no trace in a file of triples, so their number can only be believed in part: there may be this many
-/// rows and [`PER_TRIPLE`] more for each triple.
-const BELIEVED: u64 = 1024;
-
-/// See [`BELIEVED`].
-const PER_TRIPLE: u64 = 4;
 
 /// A sparse matrix with what its file says besides.
 pub(crate) struct Bags {
@@ -110,8 +103,8 @@ pub(crate) fn pairs(path: &Path, text: &[u8], format: Option<Format>, base: Opti
         entries.iter_mut().for_each(|(_, column, _)| *column -= 1);
     }
     let columns = entries.iter().map(|&(_, column, _)| column as usize + 1).max().unwrap_or(0);
-    let place = |row: u32, column: u32| format!("line {}: column {column}", line_of_row[row as usize]);
-    let matrix = Sparse::new(path, [labels.len(), columns], entries, place)?;
+    let repeated = |row: u32, column| wrong(path, line_of_row[row as usize], format!("column {column} comes twice"));
+    let matrix = Sparse::new(path, [labels.len(), columns], entries, repeated)?;
     let labels = (format == Format::Svmlight).then(|| Labels::ordered(names, labels));
     let certain = base.is_some() || stated.is_some() || zero.is_some() || format == Format::LdaC;
     Ok(Bags { format, matrix, labels, base: found, certain })
@@ -152,11 +145,12 @@ pub(crate) fn triples(path: &Path, text: &[u8]) -> Result<Bags> {
     }
     let [rows, columns] = sizes(&header, &places).map_err(|message| Error::format(path, message))?;
     let entries = places.iter().zip(&values).map(|(&[row, column, _], &value)| (row, column, value)).collect();
-    places.sort_unstable();
-    if let Some([earlier, line]) = repeated(&places) {
-        return Err(wrong(path, line, format!("it repeats a row and a column of line {earlier}")));
-    }
-    let matrix = Sparse::new(path, [rows, columns], entries, |_, _| "an entry".to_owned())?;
+    let repeated = |row, column| {
+        let mut lines = places.iter().filter(|place| place[..2] == [row, column]).map(|place| u64::from(place[2]));
+        let (earlier, line) = (lines.next().unwrap_or(0), lines.next().unwrap_or(0));
+        wrong(path, line, format!("it repeats a row and a column of line {earlier}"))
+    };
+    let matrix = Sparse::new(path, [rows, columns], entries, repeated)?;
     Ok(Bags { format: Format::Uci, matrix, labels: None, base: WordBase::One, certain: true })
 }
 
@@ -186,9 +180,6 @@ fn sizes(header: &[u64], places: &[Place]) -> std::result::Result<[usize; 2], St
         }
         _ => return Err("its header is not the numbers of rows, columns and triples".to_owned()),
     };
-    if rows > BELIEVED + PER_TRIPLE * triples {
-        return Err(format!("{rows} rows are too many for {triples} triples: nearly all would be empty"));
-    }
     if columns > u64::from(u32::MAX) {
         return Err(format!("its header claims {columns} columns, more than the {} that are read", u32::MAX));
     }

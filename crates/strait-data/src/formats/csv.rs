@@ -100,7 +100,7 @@ pub(crate) fn records(
                         .map_err(|_| wrong(path, line, "it is no text in UTF-8; save the file as UTF-8"))?;
                     cells.push(cell);
                 }
-                // MATLAB, Octave and others begin comments by %. A line of blanks is no record.
+                // MATLAB, Octave and others begin comments by %. A line of blanks is not a record.
                 if cells[0].starts_with('%') || (cells.len() == 1 && text_is_blank(text, &record)) {
                     continue;
                 }
@@ -314,16 +314,11 @@ pub(crate) fn table(path: &Path, text: &[u8], options: &Options) -> Result<Raw> 
     });
     let mut raw = Raw::new(Arc::new(array), rows, vec![width]);
     raw.booleans = (0..width).filter(|&column| kinds[column] == Kind::Boolean).collect();
-    raw.element = None;
     if let Some(names) = names {
         raw.name(path, names)?;
     }
     raw.texts = texts;
-    let wanted: Vec<usize> = raw.texts.keys().copied().filter(|&column| raw.wants_text(column, options)).collect();
-    for column in wanted {
-        let labels = column_labels(path, text, &dialect, column)?;
-        raw.texts.get_mut(&column).expect("it is there").labels = Some(labels);
-    }
+    raw.read_labels(options, |column| column_labels(path, text, &dialect, column))?;
     // The row names of R and the index of pandas have no name; a number that only counts rows teaches nothing.
     if raw.names.as_ref().is_some_and(|names| names[0].is_empty()) && raw.width() > 1 {
         raw.leave_out(0);

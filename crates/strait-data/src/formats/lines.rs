@@ -46,7 +46,7 @@ pub(crate) fn wrong(path: &Path, line: u64, message: impl std::fmt::Display) -> 
     Error::format(path, format!("line {line}: {message:.300}"))
 }
 
-/// Appends to what is read of a file, or says that there is no memory for it.
+/// Appends to what is read of a file, or fails if there is not enough memory.
 pub(crate) fn push<T>(path: &Path, list: &mut Vec<T>, value: T) -> Result<()> {
     list.try_reserve(1).map_err(|_| Error::memory(path))?;
     list.push(value);

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::matrix::Matrix;
+use crate::Error;
 use crate::array::{Array, Layout};
 use crate::element::Element;
-use crate::formats::mat5::Matrix;
 use crate::open::Entry;
 use crate::packing::Bytes;
 use crate::sparse::{Sparse, Triple};
@@ -88,7 +89,7 @@ impl Variables {
             return Err(wrong("it is a sparse matrix without its sizes"));
         };
         if variable.shape[1] != 3 || sizes[..2].iter().any(|&size| !(0.0..=f64::from(u32::MAX)).contains(&size)) {
-            return Err(wrong("it is no sparse matrix of real numbers"));
+            return Err(wrong("it is not a sparse matrix of real numbers"));
         }
         let mut triples: Vec<Triple> = Vec::new();
         for &[row, column, value] in rows {
@@ -97,9 +98,11 @@ impl Variables {
             }
             triples.push((row as u32 - 1, column as u32 - 1, value));
         }
-        let place = |row, column| format!("the entry in row {} and column {}", row + 1, column + 1);
+        let repeated = |row: u32, column: u32| {
+            Error::format(path, format!("the entry in row {} and column {} comes twice", row + 1, column + 1))
+        };
         let sizes = [sizes[0] as usize, sizes[1] as usize];
-        Sparse::new(path, sizes, triples, place).map(Matrix::Sparse).map_err(|error| wrong(&error.to_string()))
+        Sparse::new(path, sizes, triples, repeated).map(Matrix::Sparse).map_err(|error| wrong(&error.to_string()))
     }
 }
 

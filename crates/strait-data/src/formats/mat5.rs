@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use flate2::bufread::ZlibDecoder;
 
+use super::matrix::Matrix;
+use crate::Error;
 use crate::array::{Array, Layout};
 use crate::element::Element;
 use crate::open::Entry;
@@ -51,12 +53,6 @@ const COMPLEX: u8 = 8;
 
 /// The most bytes that the sizes and the name of a variable may take; MATLAB's names have 63 at most.
 const MAX_HEAD: u32 = 1024;
-
-/// A variable's numbers.
-pub(crate) enum Matrix {
-    Full(Array),
-    Sparse(Sparse),
-}
 
 /// The variables of a file.
 pub(crate) struct Variables<'a> {
@@ -247,8 +243,10 @@ impl<'a> Item<'a> {
                 triples.push((places[entry] as u32, column as u32, values[entry]));
             }
         }
-        let place = |row, column| format!("the entry in row {} and column {}", row + 1, column + 1);
-        Sparse::new(path, [rows, columns], triples, place).map_err(|error| error.to_string())
+        let repeated = |row: u32, column: u32| {
+            Error::format(path, format!("the entry in row {} and column {} comes twice", row + 1, column + 1))
+        };
+        Sparse::new(path, [rows, columns], triples, repeated).map_err(|error| error.to_string())
     }
 }
 

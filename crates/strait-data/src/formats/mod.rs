@@ -6,6 +6,7 @@ pub(crate) mod idx;
 pub(crate) mod lines;
 pub(crate) mod mat4;
 pub(crate) mod mat5;
+pub(crate) mod matrix;
 pub(crate) mod mnist;
 pub(crate) mod mtx;
 pub(crate) mod names;

@@ -69,14 +69,7 @@ impl<'a> Archive<'a> {
         let mut archive = zip(self.path, self.bytes)?;
         let mut member = archive.by_name(&format!("{name}.npy")).map_err(|error| wrong(error.to_string()))?;
         let mut spool = Spool::new(self.path, most);
-        let mut chunk = vec![0; 1 << 16];
-        loop {
-            match member.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(got) => spool.write(&chunk[..got])?,
-                Err(error) => return Err(wrong(format!("damaged data ({error})"))),
-            }
-        }
+        spool.fill(&mut member, "zip")?;
         let bytes = Arc::new(spool.finish()?);
         npy::array(self.path, bytes).map_err(|error| wrong(error.to_string()))
     }

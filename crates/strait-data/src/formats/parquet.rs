@@ -158,12 +158,9 @@ pub(crate) fn table(path: &Path, bytes: Arc<Bytes>, options: &Options) -> Result
         raw.name(path, names)?;
     }
     (raw.types, raw.booleans, raw.notes, raw.texts) = (types, booleans, notes, texts);
-    let wanted: Vec<usize> = raw.texts.keys().copied().filter(|&column| raw.wants_text(column, options)).collect();
-    for column in wanted {
-        let piece = file.pieces.iter().find(|piece| piece.first == column).expect("it has the column");
-        let labels = file.labels(piece)?;
-        raw.texts.get_mut(&column).expect("it is there").labels = Some(labels);
-    }
+    // The first piece begins with column 0, each other where the one before ends.
+    let piece = |column| &file.pieces[file.pieces.partition_point(|piece| piece.first <= column) - 1];
+    raw.read_labels(options, |column| file.labels(piece(column)))?;
     raw.source = Arc::new(file);
     Ok(raw)
 }
@@ -250,7 +247,7 @@ impl Columns {
             let Some(text) = text else {
                 return Err(wrong(
                     0,
-                    &format!("values of the type {} are no categories", type_name(column.data_type())),
+                    &format!("values of the type {} are not categories", type_name(column.data_type())),
                 ));
             };
             for value in text {
@@ -294,10 +291,10 @@ impl Columns {
 
     /// Puts the columns of a batch, which begins at row `row`, in the order of rows.
     fn convert<T: Number>(&self, batch: &RecordBatch, row: usize, out: &mut [T]) -> Result<()> {
-        let mut order: Vec<&Piece> = self.pieces.iter().collect();
-        order.sort_by_key(|piece| piece.column);
-        let columns: Vec<(&Piece, Cells<T>)> = order
-            .into_iter()
+        // Pieces are in the order of the file's columns, as those of a batch are.
+        let columns: Vec<(&Piece, Cells<T>)> = self
+            .pieces
+            .iter()
             .zip(batch.columns())
             .map(|(piece, column)| Ok((piece, self.cells(piece, column, row)?)))
             .collect::<Result<_>>()?;

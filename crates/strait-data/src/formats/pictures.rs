@@ -59,7 +59,7 @@ pub(crate) fn folder(path: &Path, options: &Options) -> Result<Raw> {
         let got = std::fs::File::open(&file).and_then(|mut file| std::io::Read::read(&mut file, &mut start));
         let ending = file.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
         let named = ending.as_deref().is_some_and(|ending| image::ImageFormat::from_extension(ending).is_some());
-        // What is named as a picture and is none is an error, not overlooked.
+        // A file that is named as a picture but is not one is an error, not skipped.
         if named || got.is_ok_and(|got| is(&start[..got])) {
             pictures.push(file);
         }

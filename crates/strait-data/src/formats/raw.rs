@@ -31,7 +31,7 @@ pub(crate) struct Raw {
     pub(crate) types: Vec<&'static str>,
     pub(crate) booleans: Vec<usize>,
     pub(crate) texts: BTreeMap<usize, Text>,
-    /// Columns of the source that are no columns of the data.
+    /// Columns of the source that are not columns of the data.
     pub(crate) left_out: BTreeSet<usize>,
     pub(crate) labels: Option<Labels>,
     pub(crate) notes: Vec<String>,
@@ -72,8 +72,18 @@ impl Raw {
         self.left_out.insert(column);
     }
 
+    /// Reads the classes of the columns of text that the options want.
+    pub(crate) fn read_labels(&mut self, options: &Options, read: impl Fn(usize) -> Result<Labels>) -> Result<()> {
+        let mut texts = std::mem::take(&mut self.texts);
+        for (&column, text) in texts.iter_mut().filter(|(column, _)| self.wants_text(**column, options)) {
+            text.labels = Some(read(column)?);
+        }
+        self.texts = texts;
+        Ok(())
+    }
+
     /// Whether the options want the classes of a column that is text.
-    pub(crate) fn wants_text(&self, column: usize, options: &Options) -> bool {
+    fn wants_text(&self, column: usize, options: &Options) -> bool {
         options.categories == Categories::OneHot
             || options.labels.as_ref().is_some_and(|labels| self.column(labels) == Some(column))
     }

@@ -106,7 +106,7 @@ pub(crate) fn indexed(path: &Path, bytes: &[u8], most: u64) -> Result<Tensors> {
     let (mut entries, mut arrays): (Vec<Entry>, _) = (Vec::new(), BTreeMap::new());
     let shards: std::collections::BTreeSet<&String> = index.weight_map.values().collect();
     for shard in shards {
-        // A shard lies beside its index: a name that leads elsewhere is none.
+        // A shard lies beside its index: a name that leads elsewhere is refused.
         if Path::new(shard).file_name() != Some(shard.as_ref()) {
             return Err(wrong(format!("it names the file `{shard}`, which does not lie beside it")));
         }
