@@ -65,10 +65,10 @@ fn run(options: &Options) -> Result<()> {
     let source = source(options, &device, recipe.training.seed)?;
     let train = Rows::numbers(&source.train, source.width)?.first(options.member.common.limit.unwrap_or(usize::MAX));
     let test = Rows::numbers(&source.test, source.width)?;
-    println!("{} vectors of {} numbers for training, {} for testing", train.count, train.width, test.count);
+    say!("{} vectors of {} numbers for training, {} for testing", train.count, train.width, test.count);
     run.train_images = train.count;
 
-    let trained = recipe.run(&device, train)?.observe(progress()).train()?;
+    let trained = run.keep("dictionary", recipe.run(&device, train)?).train()?;
     let saved = SaveOptions { preparation: source.preparation.clone(), ..SaveOptions::default() };
     trained.net.save_with(run.path("model.safetensors"), &saved)?;
     run.add_epochs(trained.epochs);
@@ -102,7 +102,7 @@ fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
         });
     }
     let Some(file) = &options.model else {
-        println!("without --rows or --model, vectors are made up: sums of few of 256 random directions");
+        say!("without --rows or --model, vectors are made up: sums of few of 256 random directions");
         return Ok(make_up(seed));
     };
     let (net, _) = Autoencoder::load(file)?;

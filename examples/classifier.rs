@@ -111,7 +111,7 @@ impl Digits<'_> {
     }
 }
 
-/// Shows nothing, but hears Ctrl-C.
+/// Shows nothing, but hears signals.
 fn quiet() -> impl FnMut(&Event) -> ControlFlow<()> {
     |_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
@@ -120,6 +120,7 @@ impl Recipe {
     /// Trains a net on the lowest `depth` hidden layers; gives it with its epochs.
     fn train<S: FnMut(&Event) -> ControlFlow<()>>(
         &self,
+        run: &Experiment<Recipe>,
         device: &Device,
         digits: &Digits<'_>,
         (start, depth, seed): (Start, usize, u64),
@@ -131,25 +132,24 @@ impl Recipe {
             Start::Random => Classifier::glorot(&[&sizes[..], &[digits.classes]].concat(), Activation::Logistic, seed)?,
             Start::Rbms => {
                 let rbms = Pretrain { seed, ..self.rbms.clone() };
-                let stack = rbms.run(device, &sizes, digits.images)?.observe(show()).train()?.stack.unroll();
+                let stack = rbms.run(device, &sizes, digits.images)?;
+                let stack = run.keep("pretraining", stack).observe(show()).train()?.stack.unroll();
                 Classifier::on(&stack.layers[..stack.encoder], digits.classes, seed)?
             }
             Start::Denoising => {
                 let tuning = FineTune { seed, ..self.denoising.tuning.clone() };
                 let training = MemberRecipe { tuning, ..self.denoising.clone() };
                 let stack = Stacked { hidden: hidden.to_vec(), training };
-                Classifier::on(
-                    &stack.run(device, digits.images)?.observe(show()).train()?.layers,
-                    digits.classes,
-                    seed,
-                )?
+                let layers = run.keep("stack", stack.run(device, digits.images)?).observe(show()).train()?.layers;
+                Classifier::on(&layers, digits.classes, seed)?
             }
         };
         self.training.set_classifier(&mut net);
         let all = FineTune { seed, ..self.training.tuning.clone() };
         let output = FineTune { epochs: self.output_epochs, frozen: depth, ..all.clone() };
         let mut tune = |recipe: FineTune| -> Result<FineTuned> {
-            Ok(recipe.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?.observe(show()).train()?)
+            let tuning = recipe.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?;
+            Ok(run.keep("training", tuning).observe(show()).train()?)
         };
         if start != Start::Random && self.output_epochs > 0 && !stopping() {
             tune(output)?;
@@ -191,7 +191,7 @@ fn run(options: &Options) -> Result<()> {
         return study(&mut run, &recipe, &device, &digits);
     }
     let (depth, seed) = (recipe.hidden.len(), recipe.training.tuning.seed);
-    let (net, tuned) = recipe.train(&device, &digits, (Start::Rbms, depth, seed), progress)?;
+    let (net, tuned) = recipe.train(&run, &device, &digits, (Start::Rbms, depth, seed), progress)?;
     run.add_epochs(tuned.epochs);
     net.save(run.path("model.safetensors"))?;
     picture::encoder_filters(&run.path("filters.png"), &net.layers[0], mnist.test.width)?;
@@ -200,8 +200,8 @@ fn run(options: &Options) -> Result<()> {
     let error = digits.error(&device, &net)?;
     run.lower(format!("{what}, pretrained by RBMs"), error).published(papers.then_some(1.2));
     if !stopping() {
-        println!("\nfrom random weights");
-        let (random, _) = recipe.train(&device, &digits, (Start::Random, depth, seed), progress)?;
+        say!("\nfrom random weights");
+        let (random, _) = recipe.train(&run, &device, &digits, (Start::Random, depth, seed), progress)?;
         let error = digits.error(&device, &random)?;
         run.lower(format!("{what}, from random weights"), error).published(papers.then_some(1.6));
     }
@@ -213,17 +213,17 @@ type Table = BTreeMap<(Start, usize), Vec<f64>>;
 
 fn study(run: &mut Experiment<Recipe>, recipe: &Recipe, device: &Device, digits: &Digits<'_>) -> Result<()> {
     let mut table = Table::new();
-    println!("per cent of the test images read wrongly, {} training images", digits.images.count);
+    say!("per cent of the test images read wrongly, {} training images", digits.images.count);
     'all: for seed in 0..recipe.seeds as u64 {
         for depth in 1..=recipe.hidden.len() {
             for start in [Start::Random, Start::Rbms, Start::Denoising] {
                 let seeded = (start, depth, recipe.training.tuning.seed.wrapping_add(seed));
-                let (net, tuned) = recipe.train(device, digits, seeded, quiet)?;
+                let (net, tuned) = recipe.train(run, device, digits, seeded, quiet)?;
                 if tuned.stopped {
                     break 'all;
                 }
                 let error = digits.error(device, &net)?;
-                println!("seed {seed}, {depth} hidden layers, {}: {error:.2}", start.name());
+                say!("seed {seed}, {depth} hidden layers, {}: {error:.2}", start.name());
                 table.entry((start, depth)).or_default().push(error);
             }
         }

@@ -86,7 +86,7 @@ fn run(options: &Options) -> Result<()> {
         Some(pca) => {
             run.lower("squared error per test image, PCA", pca.error(test)?);
         }
-        None => println!(
+        None => say!(
             "a code of {} numbers is wider than the image, so that PCA has no error to compare with",
             net.code_size()
         ),

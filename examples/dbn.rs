@@ -131,11 +131,11 @@ fn run(options: &Options) -> Result<()> {
         Ok(())
     };
     let fit = |run: &mut Experiment<Recipe>, training: &UpDown, net: &mut Dbn| -> Result<()> {
-        let tuned = training.run(&device, net, labelled.rows())?.observe(progress()).train()?;
+        let tuned = run.keep("up-down", training.run(&device, net, labelled.rows())?).train()?;
         run.seconds_train += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
         Ok(())
     };
-    println!("one machine of {} hidden units", recipe.alone);
+    say!("one machine of {} hidden units", recipe.alone);
     let joint = Pretrain { visible: with_label(images.width), ..recipe.joint.clone() };
     let joint = run.pretrain(&joint, &[images.width + CLASSES, recipe.alone], labelled.rows(), None)?;
     if let (Some(rbm), false) = (joint.rbms.first(), stopping()) {
@@ -147,7 +147,7 @@ fn run(options: &Options) -> Result<()> {
             report(&mut run, "one machine, hybrid objective", &alone.predict(&device, test)?, 1.28)?;
         }
     }
-    println!("\nthe deep belief net");
+    say!("\nthe deep belief net");
     let below = run.pretrain(&recipe.rbms, &sizes[..sizes.len() - 1], images, None)?;
     if stopping() {
         return Ok(run.finish()?);
@@ -172,9 +172,9 @@ fn run(options: &Options) -> Result<()> {
     net.save(run.path("model.safetensors"))?;
     picture::encoder_filters(&run.path("filters.png"), &net.recognition[0], mnist.test.width)?;
     if !stopping() {
-        println!("\na net that reads the digits that are drawn");
+        say!("\na net that reads the digits that are drawn");
         let mut reader = Classifier::glorot(&[images.width, 500, CLASSES], Activation::Relu, recipe.reader.seed)?;
-        recipe.reader.run(&device, &mut reader, labelled.rows())?.observe(progress()).train()?;
+        run.keep("reader", recipe.reader.run(&device, &mut reader, labelled.rows())?).train()?;
         let (mut right, mut drawn_digits, mut rows) = (0, 0, Vec::new());
         for digit in 0..CLASSES {
             let seed = recipe.training.seed.wrapping_add(digit as u64);

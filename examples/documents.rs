@@ -99,7 +99,7 @@ impl Corpus {
         let read = DataOptions { word_base: options.word_base, ..DataOptions::default() };
         let documents = match (&options.documents, &options.labels) {
             (None, None) => {
-                println!("without --documents, {} documents about 20 topics are made up", recipe.made);
+                say!("without --documents, {} documents about 20 topics are made up", recipe.made);
                 strait::corpus::documents(recipe.made, recipe.training.seed)
             }
             (None, Some(labels)) => bail!("--labels {}: it needs --documents as well", labels.display()),
@@ -156,7 +156,7 @@ fn run(options: &Options) -> Result<()> {
     run.train(&recipe.training, &mut net, rows, queries)?;
     net.save(run.path("model.safetensors"))?;
     let Some(labels) = labels else {
-        println!("the documents have no labels, so that retrieval by label is left out; --labels names a file of some");
+        say!("the documents have no labels, so that retrieval by label is left out; --labels names a file of some");
         return Ok(run.finish()?);
     };
     if !stopping() {

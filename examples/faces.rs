@@ -131,9 +131,9 @@ fn run(options: &Options) -> Result<()> {
     let count = recipe.train_patches;
     let (device, mut run) = options.member.begin(&mut recipe, count)?;
     if options.faces.is_none() {
-        println!("no --faces are given, so they are made up: ellipses with shades, 10 pictures of each of 40 heads");
+        say!("no --faces are given, so they are made up: ellipses with shades, 10 pictures of each of 40 heads");
     }
-    println!("{} pictures to train on, {} to test with\n", known.len(), unknown.len());
+    say!("{} pictures to train on, {} to test with\n", known.len(), unknown.len());
 
     let mut patches = recipe.patches().cut(known, count, seed);
     let mut test_patches = recipe.patches().cut(unknown, recipe.test_patches, seed.wrapping_add(1));

@@ -17,8 +17,8 @@ use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::models::write_atomically;
 use strait::picture::{Map, encoder_filters, labelled_rows, maps};
 use strait::prelude::*;
-use strait::terminal::stop_on_ctrl_c;
-use strait::train::{FineTuneEpoch, FineTuned, PretrainEpoch};
+use strait::terminal::stop_on_signals;
+use strait::train::{Checkpoints, FineTuneEpoch, FineTuned, PretrainEpoch};
 
 #[derive(Parser)]
 #[command(
@@ -71,8 +71,8 @@ struct Results {
     seconds_finetune: f64,
     train_error: f64,
     test_error: f64,
-    test_error_unrolled: f64,
-    /// Whether Ctrl-C ended the run early; what it did not come to is null.
+    test_error_unrolled: Option<f64>,
+    /// Whether a signal ended the run early; what it did not come to is null.
     stopped: bool,
     test_error_pca: Option<f64>,
     test_error_logistic_pca: Option<f64>,
@@ -114,21 +114,27 @@ fn run(options: &Options) -> Result<()> {
         return dump_wgsl(&device, options.dump_wgsl.as_deref());
     }
     prepare(&options.common.out)?;
-    stop_on_ctrl_c()?;
+    stop_on_signals()?;
+    let checkpoints = options.common.checkpoints()?;
     let device = Device::named(&options.common.device)?;
     let recipe = in_precision(recipe, options, &device)?;
-    println!("{}, {}", device.describe(), recipe.finetune.precision.name());
+    say!("{}, {}", device.describe(), recipe.finetune.precision.name());
     match picture {
         Some([height, width]) => {
-            println!("{} training and {} test images of {width} x {height}", train.count, test.count)
+            say!("{} training and {} test images of {width} x {height}", train.count, test.count)
         }
-        None => println!("{} training and {} test rows of {} numbers", train.count, test.count, train.width),
+        None => say!("{} training and {} test rows of {} numbers", train.count, test.count, train.width),
     }
     keep_recipe(&options.common.out, &recipe)?;
 
     let pretrained = options.common.out.join("pretrained.safetensors");
-    let Trained { net, pretrain, tuned, unrolled_error } =
-        train_deep(&device, &recipe, &sizes, train, test, Some(&pretrained))?;
+    let deep = Deep { device: &device, recipe: &recipe, train, test, checkpoints: &checkpoints };
+    let Trained { net, pretrain, tuned, unrolled_error } = deep.train("", &sizes, Some(&pretrained))?;
+    if stopping() {
+        // Whoever asked for the end may not wait for what comes below.
+        let saved = SaveOptions { preparation: sets.preparation.clone(), ..SaveOptions::default() };
+        net.save_with(options.common.out.join("model.safetensors"), &saved)?;
+    }
     let train_error = net.error(&device, train)?;
     let test_error = net.error(&device, test)?;
     // Saved at once: nothing that comes later may cost the training.
@@ -146,14 +152,14 @@ fn run(options: &Options) -> Result<()> {
     let mut pca = None;
     let mut test_error_no_pretraining = None;
     if !stopping() {
-        fine_tune(&device, &recipe.logistic_pca, &mut logistic, train, test)?;
+        deep.fine_tune("logistic-pca", &recipe.logistic_pca, &mut logistic)?;
         let heard = |_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         pca = Pca::fit_observed(&device, train, code, heard)?;
     }
     if options.ablate && !stopping() {
-        println!("\nthe same net without pretraining");
+        say!("\nthe same net without pretraining");
         let mut glorot = Autoencoder::glorot(&sizes, recipe.finetune.seed)?;
-        fine_tune(&device, &recipe.finetune, &mut glorot, train, test)?;
+        deep.fine_tune("no-pretraining", &recipe.finetune, &mut glorot)?;
         test_error_no_pretraining = Some(glorot.error(&device, test)?).filter(|_| !stopping());
     }
     let compared = pca.filter(|_| !stopping());
@@ -199,15 +205,17 @@ fn run(options: &Options) -> Result<()> {
         encoder_filters(&out.join("filters.png"), &net.layers[0], width)?;
     }
     if options.map && !stopping() {
-        draw_map(&out.join("codes2d.png"), &device, &results.recipe, &sizes, &sets, train)?;
+        let deep = Deep { device: &device, recipe: &results.recipe, train, test, checkpoints: &checkpoints };
+        draw_map(&out.join("codes2d.png"), &deep, &sizes, &sets)?;
     }
     dump_wgsl(&device, options.dump_wgsl.as_deref())?;
     if stopping() {
-        println!(
-            "\nstopped by Ctrl-C; model.safetensors is the net as it was then, and results.json tells how far it came"
+        say!(
+            "\nstopped by a signal; model.safetensors is the net as it was then, results.json tells how far it came, and \
+             --resume goes on"
         );
     }
-    println!("\nresults.json, recipe.toml, model.safetensors and the pictures are in {}", out.display());
+    say!("\nresults.json, recipe.toml, model.safetensors and the pictures are in {}", out.display());
     Ok(())
 }
 
@@ -257,14 +265,14 @@ fn in_precision(recipe: Recipe, options: &Options, device: &Device) -> Result<Re
 
 /// Prints the operations of the first layer's pretraining and of fine-tuning by their time.
 fn profile(device: &Device, recipe: &Recipe, train: Rows<'_>) -> Result<()> {
-    println!("{}\n", device.describe());
+    say!("{}\n", device.describe());
     let sizes = [&[train.width], &recipe.hidden[..]].concat();
     let pretraining = recipe.pretrain.profile(device, sizes[1], train)?;
     let fine_tuning = recipe.finetune.profile(device, &Autoencoder::glorot(&sizes, 1)?, train)?;
     for profile in [pretraining, fine_tuning] {
         match profile {
-            Some(profile) => println!("{profile}"),
-            None => println!("this device, or this optimiser, cannot be measured operation by operation\n"),
+            Some(profile) => say!("{profile}"),
+            None => say!("this device, or this optimiser, cannot be measured operation by operation\n"),
         }
     }
     Ok(())
@@ -281,7 +289,7 @@ fn dump_wgsl(device: &Device, folder: Option<&Path>) -> Result<()> {
         let file = folder.join(format!("{}-{number}.wgsl", name.replace(' ', "-")));
         write_atomically(&file, text.as_bytes())?;
     }
-    println!("{} kernels are in {}", kernels.len(), folder.display());
+    say!("{} kernels are in {}", kernels.len(), folder.display());
     Ok(())
 }
 
@@ -289,66 +297,68 @@ struct Trained {
     net: Autoencoder,
     pretrain: Vec<Vec<PretrainEpoch>>,
     tuned: FineTuned,
-    /// The test error between pretraining and fine-tuning.
-    unrolled_error: f64,
+    /// The test error between pretraining and fine-tuning, where pretraining came to its end.
+    unrolled_error: Option<f64>,
 }
 
-/// Pretrains, unrolls and fine-tunes a net of these sizes; the unrolled net is kept in a file where one is named.
-fn train_deep(
-    device: &Device,
-    recipe: &Recipe,
-    sizes: &[usize],
-    train: Rows<'_>,
-    test: Rows<'_>,
-    keep: Option<&Path>,
-) -> Result<Trained> {
-    // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. Should it fail,
-    // fine-tuning compiles for itself, and tells.
-    let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
-    let pretrained = std::thread::scope(|scope| {
-        scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
-        recipe.pretrain.run(device, sizes, train)?.observe(progress()).train()
-    })?;
-    let mut net = pretrained.stack.unroll();
-    let unrolled_error = net.error(device, test)?;
-    println!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());
-    if let Some(path) = keep {
-        net.save(path)?;
+/// What deep nets are trained with.
+struct Deep<'a> {
+    device: &'a Device,
+    recipe: &'a Recipe,
+    train: Rows<'a>,
+    test: Rows<'a>,
+    checkpoints: &'a Checkpoints,
+}
+
+impl Deep<'_> {
+    /// Pretrains, unrolls and fine-tunes a net of these sizes; the unrolled net is kept in a file where one is named. The names of the
+    /// checkpoints begin with `name`.
+    fn train(&self, name: &str, sizes: &[usize], keep: Option<&Path>) -> Result<Trained> {
+        let Self { device, recipe, train, test, checkpoints } = *self;
+        // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. Should it fail,
+        // fine-tuning compiles for itself, and tells.
+        let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
+        let pretrained = std::thread::scope(|scope| {
+            scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
+            let run = recipe.pretrain.run(device, sizes, train)?.observe(progress());
+            run.checkpoints(checkpoints, &format!("{name}pretraining")).train()
+        })?;
+        let mut net = pretrained.stack.unroll();
+        if pretrained.stopped {
+            let tuned = FineTuned { stopped: true, ..FineTuned::default() };
+            return Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error: None });
+        }
+        let unrolled_error = net.error(device, test)?;
+        say!("unrolled into {:?}, {} parameters: test error {unrolled_error:.3}", net.sizes(), net.parameters());
+        if let Some(path) = keep {
+            net.save(path)?;
+        }
+        let tuned = self.fine_tune(&format!("{name}fine-tuning"), &recipe.finetune, &mut net)?;
+        Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error: Some(unrolled_error) })
     }
-    let tuned = if pretrained.stopped {
-        FineTuned { stopped: true, ..FineTuned::default() }
-    } else {
-        fine_tune(device, &recipe.finetune, &mut net, train, test)?
-    };
-    Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error })
-}
 
-fn fine_tune(
-    device: &Device,
-    recipe: &FineTune,
-    net: &mut Autoencoder,
-    train: Rows<'_>,
-    test: Rows<'_>,
-) -> Result<FineTuned> {
-    let start = Instant::now();
-    let tuned = recipe.run(device, net, train)?.test(test)?.observe(progress()).train()?;
-    println!("{:?}: {} epochs in {:.1} s", net.sizes(), tuned.epochs.len(), start.elapsed().as_secs_f64());
-    Ok(tuned)
+    fn fine_tune(&self, name: &str, recipe: &FineTune, net: &mut Autoencoder) -> Result<FineTuned> {
+        let start = Instant::now();
+        let run = recipe.run(self.device, net, self.train)?.test(self.test)?.observe(progress());
+        let tuned = run.checkpoints(self.checkpoints, name).train()?;
+        say!("{:?}: {} epochs in {:.1} s", net.sizes(), tuned.epochs.len(), start.elapsed().as_secs_f64());
+        Ok(tuned)
+    }
 }
 
 fn print_table(results: &Results, code: usize, of_mnist: bool) {
     let measured = [Some(results.test_error), results.test_error_logistic_pca, results.test_error_pca]
         .map(|error| error.map_or("-".to_owned(), |error| format!("{error:.2}")));
-    println!("\nsquared error per test image, {code} numbers per code");
-    println!("{:<10}{:>16}{:>16}{:>10}", "", PUBLISHED[0].0, PUBLISHED[1].0, PUBLISHED[2].0);
-    println!("{:<10}{:>16}{:>16}{:>10}", "this run", measured[0], measured[1], measured[2]);
+    say!("\nsquared error per test image, {code} numbers per code");
+    say!("{:<10}{:>16}{:>16}{:>10}", "", PUBLISHED[0].0, PUBLISHED[1].0, PUBLISHED[2].0);
+    say!("{:<10}{:>16}{:>16}{:>10}", "this run", measured[0], measured[1], measured[2]);
     if of_mnist {
-        println!("{:<10}{:>16.2}{:>16.2}{:>10.2}", "the paper", PUBLISHED[0].1, PUBLISHED[1].1, PUBLISHED[2].1);
+        say!("{:<10}{:>16.2}{:>16.2}{:>10.2}", "the paper", PUBLISHED[0].1, PUBLISHED[1].1, PUBLISHED[2].1);
     }
     if let Some(error) = results.test_error_no_pretraining {
-        println!("without pretraining the autoencoder ends at {error:.2}");
+        say!("without pretraining the autoencoder ends at {error:.2}");
     }
-    println!(
+    say!(
         "pretraining {:.1} s, fine-tuning {:.1} s, training error {:.2}",
         results.seconds_pretrain, results.seconds_finetune, results.train_error
     );
@@ -356,18 +366,11 @@ fn print_table(results: &Results, code: usize, of_mnist: bool) {
 
 /// Trains the same net with a code of two numbers and draws the test set's codes beside its first two principal
 /// components.
-fn draw_map(
-    path: &Path,
-    device: &Device,
-    recipe: &Recipe,
-    sizes: &[usize],
-    sets: &Sets,
-    train: Rows<'_>,
-) -> Result<()> {
-    let test = sets.test.rows()?;
+fn draw_map(path: &Path, deep: &Deep<'_>, sizes: &[usize], sets: &Sets) -> Result<()> {
+    let Deep { device, train, test, .. } = *deep;
     let sizes = [&sizes[..sizes.len() - 1], &[2]].concat();
-    println!("\na net with a code of two numbers");
-    let net = train_deep(device, recipe, &sizes, train, test, None)?.net;
+    say!("\na net with a code of two numbers");
+    let net = deep.train("map-", &sizes, None)?.net;
     if stopping() {
         return Ok(());
     }

@@ -133,7 +133,7 @@ fn run(options: &Options) -> Result<()> {
         ("halves, both always there", &mut without, &halves),
         ("images and labels", &mut labels, &labelled),
     ] {
-        println!("\n{heading}");
+        say!("\n{heading}");
         let (rows, test) = (Rows::bytes(&pairs.train, pairs.width)?, Rows::bytes(&pairs.test, pairs.width)?);
         run.train(&recipe.training, net, rows.first(images.count), test)?;
     }

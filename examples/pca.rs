@@ -62,7 +62,7 @@ fn run(options: &Options) -> Result<()> {
     lengths.dedup();
     let mut table = Vec::new();
     for epochs in lengths.into_iter().take_while(|_| !stopping()) {
-        println!("\n{epochs} of {all} epochs");
+        say!("\n{epochs} of {all} epochs");
         let part = FineTune { epochs, ..recipe.training.clone() };
         net = Autoencoder::linear(train.width, recipe.code, recipe.training.seed)?;
         (run.seconds_train, run.epochs) = (0.0, Vec::new());

@@ -146,10 +146,10 @@ fn run(options: &Options) -> Result<()> {
     recipe.training.visible = Units::Softmax(Groups { first: 0, classes: levels });
     let (device, mut run) = options.member.begin(&mut recipe, users)?;
     if options.ratings.is_none() {
-        println!("no --ratings are given, so they are made up: tastes of {} numbers, and noise", recipe.factors);
+        say!("no --ratings are given, so they are made up: tastes of {} numbers, and noise", recipe.factors);
     }
     let (given, hidden) = (train.entries.len(), held_out.entries.len());
-    println!("{users} users, {items} items: {given} ratings to train on, {hidden} held out\n");
+    say!("{users} users, {items} items: {given} ratings to train on, {hidden} held out\n");
 
     let [validation, rest] = tenth(&train, Stream::new(seed, 702));
     let mut rbm = |weight_cost: f32, known: &Ratings, wanted: &Ratings| -> Result<Vec<f64>> {
@@ -164,14 +164,14 @@ fn run(options: &Options) -> Result<()> {
         if stopping() {
             break;
         }
-        println!("weight cost {weight_cost}, without a tenth of the training ratings");
+        say!("weight cost {weight_cost}, without a tenth of the training ratings");
         let error = validation.rmse(&rbm(weight_cost, &rest, &validation)?);
-        println!("root mean squared error of these {error:.3}\n");
+        say!("root mean squared error of these {error:.3}\n");
         if error < best.0 {
             best = (error, weight_cost);
         }
     }
-    println!("weight cost {}", best.1);
+    say!("weight cost {}", best.1);
     let predicted = rbm(best.1, &train, &held_out)?;
     let means = RatingMeans::of(&train, recipe.damping);
     let mut ranks: Vec<usize> = recipe.ranks.iter().map(|&rank| rank.min(users).min(items)).collect();

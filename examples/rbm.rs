@@ -123,7 +123,7 @@ fn run(options: &Options) -> Result<()> {
         if stopping() {
             break;
         }
-        println!("\n{name}, {} hidden units", recipe.small);
+        say!("\n{name}, {} hidden units", recipe.small);
         let training = Pretrain { chain, ..recipe.summed.clone() };
         let stack = run.pretrain(&training, &[rows.width, recipe.small], rows, Some(test))?;
         let Some(rbm) = stack.rbms.first().filter(|_| !stopping()) else { break };
@@ -141,7 +141,7 @@ fn run(options: &Options) -> Result<()> {
         run.lower(format!("three standard errors of that, upwards, {of_machine}"), error);
     }
     if !stopping() {
-        println!("\n{} hidden units", recipe.code);
+        say!("\n{} hidden units", recipe.code);
         let stack = run.pretrain(&recipe.training, &[rows.width, recipe.code], rows, Some(test))?;
         if let Some(rbm) = stack.rbms.first().filter(|_| !stopping()) {
             let of_machine = format!("{} hidden units", recipe.code);

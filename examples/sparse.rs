@@ -102,14 +102,14 @@ fn run(options: &Options) -> Result<()> {
         if stopping() {
             break;
         }
-        println!("\n{}", kind.name);
+        say!("\n{}", kind.name);
         run.train(&recipe.training, &mut net, training, test)?;
         measure(&mut run, &device, &recipe, &mnist, kind.name, &net)?;
         picture::decoder_filters(&run.path(kind.file), &net.layers[1], mnist.test.width)?;
         net.save(run.path(format!("{}.safetensors", kind.name)))?;
     }
     if !stopping() {
-        println!("\npredictive");
+        say!("\npredictive");
         run.train(&by_squares(&recipe), &mut predictive, training, test)?;
         let net = &predictive.net;
         measure(&mut run, &device, &recipe, &mnist, "predictive", net)?;

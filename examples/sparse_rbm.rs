@@ -118,7 +118,7 @@ fn run(options: &Options) -> Result<()> {
     }
     let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
     if options.picture.is_none() {
-        println!("no --picture is given, so the patches are those of MNIST");
+        say!("no --picture is given, so the patches are those of MNIST");
     }
 
     let patches = patches(&sources, &recipe);
@@ -135,7 +135,7 @@ fn run(options: &Options) -> Result<()> {
         if stopping() {
             break;
         }
-        println!("\n{name}");
+        say!("\n{name}");
         let above: &[usize] = if name == "patches" { &[recipe.second] } else { &[] };
         let stack = run.pretrain(training, &[&[rows.width, recipe.code], above].concat(), rows, None)?;
         let Some(rbm) = stack.rbms.first() else { break };

@@ -73,7 +73,7 @@ fn run(options: &Options) -> Result<()> {
     let labelled_test = Labelled::new(test, &mnist.test.labels, classes)?;
     let (device, mut run) = options.member.begin(&mut recipe, images.count)?;
 
-    let stack = recipe.stack.run(&device, images)?.observe(progress()).train()?;
+    let stack = run.keep("stack", recipe.stack.run(&device, images)?).train()?;
     run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
     picture::encoder_filters(&run.path("filters.png"), &stack.layers[0], mnist.test.width)?;
     let (seed, tuning) = (recipe.classifier.tuning.seed, &recipe.classifier.tuning);

@@ -46,34 +46,71 @@ mod sets;
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
 use crate::models::write_atomically;
-use crate::terminal::stopping;
+use crate::terminal::stop_code;
+use crate::train::Checkpoints;
+use crate::{say, warn};
 
 pub use std::process::ExitCode;
 
 pub use error::{Error, Result};
-pub use options::{Common, MemberOptions};
+pub use options::{Common, KeepingOptions, MemberOptions};
 pub use recipe::{Recipe, Training};
 pub use report::{Experiment, Measured};
 pub use sets::Sets;
 
 pub use crate::data::DataArgs;
 
-/// Parses the options, runs the experiment and prints its error, if any, in one sentence. The exit code after Ctrl-C is 130.
-pub fn main<O: clap::Parser, E: Display>(run: impl FnOnce(&O) -> std::result::Result<(), E>) -> ExitCode {
+/// The exit code of a run that diverged.
+const DIVERGED: u8 = 3;
+
+/// The checkpoints of the experiment.
+static CHECKPOINTS: OnceLock<Checkpoints> = OnceLock::new();
+
+/// Lets [`main`] know of checkpoints.
+fn watched(checkpoints: Checkpoints) -> Checkpoints {
+    CHECKPOINTS.get_or_init(|| checkpoints.clone());
+    checkpoints
+}
+
+/// Parses the options, runs the experiment and prints its error, if any, in one sentence. The exit code is 130 after Ctrl-C, 143 after
+/// SIGTERM and 129 after SIGHUP; 3 if training diverged; 1 after other errors, and where the last checkpoint could not be written.
+pub fn main<O, E>(run: impl FnOnce(&O) -> std::result::Result<(), E>) -> ExitCode
+where
+    O: clap::Parser,
+    E: Display + AsRef<dyn std::error::Error + 'static>,
+{
     match run(&O::parse()) {
-        // As shells report it of a process that Ctrl-C ended.
-        Ok(()) if stopping() => ExitCode::from(130),
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            if let Some(failed) = CHECKPOINTS.get().and_then(Checkpoints::failed) {
+                warn!("Error: {failed}");
+                return ExitCode::FAILURE;
+            }
+            // As shells report it of a process that a signal ended.
+            stop_code().map_or(ExitCode::SUCCESS, ExitCode::from)
+        }
         Err(error) => {
             // One sentence, also where RUST_BACKTRACE is set.
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
+            warn!("Error: {error:#}");
+            if diverged(error.as_ref()) { ExitCode::from(DIVERGED) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Whether an error, or what caused it, is that training diverged.
+fn diverged(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is = |error: &(dyn std::error::Error + 'static)| {
+        let own = match error.downcast_ref::<Error>() {
+            Some(Error::Train(error)) => Some(error),
+            _ => error.downcast_ref::<crate::train::Error>(),
+        };
+        matches!(own, Some(crate::train::Error::Diverged { .. }))
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(is)
 }
 
 /// Makes the folder for the results, and finds out before training whether files can be written there.
@@ -93,6 +130,6 @@ pub fn prepare(out: &Path) -> Result<()> {
 /// If it cannot be written.
 pub fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
     let toml = toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))?;
-    println!("\n{toml}");
+    say!("\n{toml}");
     Ok(write_atomically(&out.join("recipe.toml"), toml.as_bytes())?)
 }

@@ -31,6 +31,7 @@ pub mod hinton2006;
 pub mod picture;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod say;
 pub mod tastes;
 #[cfg(feature = "terminal")]
 pub mod terminal;
@@ -62,6 +63,8 @@ pub mod prelude {
     pub use crate::plot;
     #[cfg(feature = "terminal")]
     pub use crate::terminal::{progress, stopping};
+
+    pub use crate::{say, warn};
 
     pub use crate::compute::philox::Stream;
     pub use crate::data::{Data, Documents, Images, Options as DataOptions, Ratings, open};

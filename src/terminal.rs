@@ -1,36 +1,63 @@
 //! Progress on the terminal: a bar with the error, rows per second and the time left; plain lines, one for each
-//! epoch, where there is no terminal. And Ctrl-C, which ends training without losing it.
+//! epoch, where there is no terminal. And the signals that end training without losing it.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::flag;
 
+use crate::say;
 use crate::train::Event;
 
-/// Whether Ctrl-C was pressed.
-static STOP: AtomicBool = AtomicBool::new(false);
+/// The first signal that asked the process to end, or 0.
+static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// From now on the first Ctrl-C makes [`progress`] break, so that a trainer ends at its next slice of work and
-/// hands out what it has; the second one ends the process.
+/// The signals that ask a process to end: Ctrl-C, what SLURM, Kubernetes and cloud machines send, and a terminal that is closed.
+#[cfg(unix)]
+const SIGNALS: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const SIGNALS: [i32; 2] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+
+/// From now on the first SIGINT (Ctrl-C), SIGTERM or SIGHUP makes [`progress`] break, so that a trainer ends at its next slice of work
+/// and hands out what it has; a second one ends the process at once. [`stop_code`] is the exit code that shells expect.
 ///
 /// # Errors
-/// If another handler has been set.
-pub fn stop_on_ctrl_c() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+/// If the system does not let them be handled.
+pub fn stop_on_signals() -> std::io::Result<()> {
+    let (signal, mut registered) = (Arc::new(AtomicUsize::new(0)), Ok(()));
+    SIGNAL.get_or_init(|| {
+        let again = Arc::new(AtomicBool::new(false));
+        for number in SIGNALS {
+            let ended = 128 + number;
+            // They are called in this order, so that only a second signal finds the flag set.
+            registered = flag::register_conditional_shutdown(number, ended, again.clone())
+                .and_then(|_| flag::register(number, again.clone()))
+                .and_then(|_| flag::register_usize(number, signal.clone(), ended as usize))
+                .map(|_| ());
+            if registered.is_err() {
+                break;
+            }
         }
-    })
+        signal
+    });
+    registered
 }
 
-/// Whether Ctrl-C was pressed since [`stop_on_ctrl_c`].
+/// Whether the process was asked to end since [`stop_on_signals`].
 pub fn stopping() -> bool {
-    STOP.load(Ordering::Relaxed)
+    stop_code().is_some()
 }
 
-/// Shows the events of training: an observer for a training run, which breaks after Ctrl-C, see [`stop_on_ctrl_c`].
+/// The exit code of a process that ends because it was asked to: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+pub fn stop_code() -> Option<u8> {
+    let code = SIGNAL.get().map_or(0, |signal| signal.load(Ordering::Relaxed));
+    u8::try_from(code).ok().filter(|code| *code > 0)
+}
+
+/// Shows the events of training: an observer for a training run, which breaks after a signal, see [`stop_on_signals`].
 ///
 /// ```
 /// use strait::prelude::*;
@@ -77,14 +104,13 @@ impl Terminal {
                 let line = format!(
                     "{stage}  epoch {epoch}/{epochs}  error {error}{test}{gap}  {seconds:.1} s  {speed:.0} images/s"
                 );
-                if self.bar.is_hidden() {
-                    println!("{line}");
-                } else {
-                    self.bar.println(line);
-                }
+                self.say(line);
                 if epoch == epochs {
                     self.finish();
                 }
+            }
+            Event::Note { stage, message, warning } => {
+                self.say(if *warning { format!("warning: {stage}: {message}") } else { format!("{stage}: {message}") });
             }
         }
         if stopping() {
@@ -92,6 +118,14 @@ impl Terminal {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    fn say(&self, line: String) {
+        if self.bar.is_hidden() {
+            say!("{line}");
+        } else {
+            self.bar.println(line);
+        }
     }
 
     /// Takes the bar away.

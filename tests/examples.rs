@@ -133,7 +133,7 @@ fn wrong_input_gets_one_clear_sentence() {
         ("denoising", vec!["--noise", "brown"], "--noise brown: it must be masking, salt-and-pepper or gaussian"),
         ("denoising", vec!["--level", "1.5"], "a share must lie between 0 and 1"),
         ("sparse", vec!["--top-k", "1001"], "the 1001 largest numbers cannot be taken of a code of 1000"),
-        ("activations", vec!["--rows", &file, "--out", &folder], "is no number"),
+        ("activations", vec!["--rows", &file, "--out", &folder], "is not a number"),
         ("activations", vec!["--model", &file, "--out", &folder], "no valid safetensors file"),
         ("activations", vec!["--layer", "2"], "--model"),
         ("multimodal", vec!["--share", "0.6"], "--share 0.6: it must lie from 0 to 0.5"),

@@ -28,9 +28,9 @@ pub enum Error {
     /// A recipe or the results do not fit their format.
     #[error("the results cannot be written: {0}")]
     Unwritten(String),
-    /// Another handler of Ctrl-C is set.
-    #[error("Ctrl-C cannot be handled: {0}")]
-    CtrlC(ctrlc::Error),
+    /// Signals cannot be handled.
+    #[error("the signals that end a process cannot be handled: {0}")]
+    Signals(std::io::Error),
     /// There is no such device, or it failed.
     #[error(transparent)]
     Compute(#[from] crate::compute::Error),

@@ -1,13 +1,16 @@
 //! The options of experiments.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
 use super::recipe::each;
 use super::{Error, Experiment, Recipe, Result, keep_recipe, prepare};
 use crate::compute::Operands;
-use crate::terminal::stop_on_ctrl_c;
+use crate::terminal::stop_on_signals;
+use crate::train::{CheckpointOptions, Checkpoints};
+use crate::{say, warn};
 use crate::{Device, Mnist, Precision, Rows};
 
 /// The options of every experiment.
@@ -33,9 +36,35 @@ pub struct Common {
     /// has fast ones) or split (each number as two of 16 bits); without it auto, or what a recipe's file says
     #[arg(long)]
     pub precision: Option<String>,
-    /// Where the results go
+    /// Where the results and the checkpoints go
     #[arg(long, default_value_os_t = out())]
     pub out: PathBuf,
+    /// How the run keeps itself.
+    #[command(flatten)]
+    pub keeping: KeepingOptions,
+}
+
+/// How a run keeps itself.
+#[derive(Args, Debug)]
+pub struct KeepingOptions {
+    /// Go on from the last checkpoint in --out; from the beginning where there is none
+    #[arg(long)]
+    pub resume: bool,
+    /// Go on although recipe or data are others than the checkpoint's
+    #[arg(long, requires = "resume")]
+    pub allow_changes: bool,
+    /// Minutes between two checkpoints
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0, value_parser = minutes)]
+    pub checkpoint_minutes: f64,
+    /// Epochs between two checkpoints, beside the minutes
+    #[arg(long, value_name = "EPOCHS", value_parser = positive)]
+    pub checkpoint_epochs: Option<usize>,
+}
+
+/// A time that the clock can measure.
+fn minutes(text: &str) -> std::result::Result<f64, String> {
+    let known = |minutes: &f64| Duration::try_from_secs_f64(60.0 * minutes).is_ok();
+    text.parse().ok().filter(known).ok_or_else(|| "expected a number of minutes from 0 on".to_owned())
 }
 
 /// A number from 1 on.
@@ -54,6 +83,22 @@ fn out() -> PathBuf {
 }
 
 impl Common {
+    /// The checkpoints in `--out`; says where those of an earlier run went.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::open`].
+    pub fn checkpoints(&self) -> Result<Checkpoints> {
+        let KeepingOptions { resume, allow_changes, checkpoint_minutes, checkpoint_epochs } = self.keeping;
+        let every = Duration::try_from_secs_f64(60.0 * checkpoint_minutes).unwrap_or(Duration::MAX);
+        let options = CheckpointOptions { every, epochs: checkpoint_epochs, resume, allow_changes };
+        let kept = Checkpoints::open(&self.out, options)?;
+        if let Some(moved) = kept.moved() {
+            let moved = moved.display();
+            say!("the checkpoints of an earlier run are in {moved} now; --resume would have gone on from them");
+        }
+        Ok(super::watched(kept))
+    }
+
     /// The training images, as many as are wanted, and the test images.
     pub fn rows<'a>(&self, mnist: &'a Mnist) -> (Rows<'a>, Rows<'a>) {
         (mnist.train.rows().first(self.limit.unwrap_or(usize::MAX)), mnist.test.rows())
@@ -72,7 +117,7 @@ impl Common {
             }
         };
         if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
-            eprintln!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
+            warn!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
             return Ok(Precision::F32);
         }
         Ok(precision)
@@ -146,7 +191,8 @@ impl MemberOptions {
     }
 
     /// Makes the folder for the results, opens the device and sets the recipe's precision to the one that is used there; prints
-    /// the recipe and keeps it. From now on Ctrl-C ends training without losing it.
+    /// the recipe and keeps it. From now on a signal that asks the process to end (Ctrl-C, SIGTERM, SIGHUP) ends training without losing
+    /// it.
     ///
     /// # Errors
     /// If no file can be written there, there is no such device or precision, or a setting makes no sense.
@@ -154,7 +200,8 @@ impl MemberOptions {
         each(recipe, |training| training.check())?;
         let out = &self.common.out;
         prepare(out)?;
-        stop_on_ctrl_c().map_err(Error::CtrlC)?;
+        stop_on_signals().map_err(Error::Signals)?;
+        let checkpoints = self.common.checkpoints()?;
         let device = Device::named(&self.common.device)?;
         let from_file = self.recipe_file.is_some() && self.named::<R>().is_none();
         let said = recipe.trainings().first_mut().map(|training| *training.settings().2).filter(|_| from_file);
@@ -163,9 +210,9 @@ impl MemberOptions {
             *training.settings().2 = precision;
             Ok::<(), Error>(())
         })?;
-        println!("{}, {}", device.describe(), precision.name());
+        say!("{}, {}", device.describe(), precision.name());
         keep_recipe(out, recipe)?;
-        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images);
+        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, checkpoints);
         Ok((device, experiment))
     }
 }

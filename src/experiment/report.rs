@@ -1,13 +1,16 @@
 //! What an experiment trains and measures, and its report.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{Error, Result};
 use crate::models::write_atomically;
+use crate::say;
 use crate::terminal::{progress, stopping};
-use crate::train::{FineTuneEpoch, PretrainEpoch};
+use crate::train::{Checkpoints, FineTuneEpoch, Plan, PretrainEpoch, Run};
 use crate::{Device, FineTune, Member, Precision, Pretrain, Rows, Stack};
 
 /// A result, with the published one where there is one.
@@ -47,6 +50,11 @@ pub struct Experiment<R> {
     on: Device,
     #[serde(skip)]
     out: PathBuf,
+    #[serde(skip)]
+    checkpoints: Checkpoints,
+    /// How many runs have had a name so far.
+    #[serde(skip)]
+    runs: RefCell<BTreeMap<String, usize>>,
     /// What trained.
     device: String,
     /// The precision of the products of training. Results are always evaluated in f32.
@@ -59,7 +67,7 @@ pub struct Experiment<R> {
     pub train_images: usize,
     /// How long that took.
     pub seconds_train: f64,
-    /// Whether Ctrl-C ended the run early.
+    /// Whether a signal ended the run early.
     stopped: bool,
     /// The results.
     measured: Vec<Measured>,
@@ -68,10 +76,19 @@ pub struct Experiment<R> {
 }
 
 impl<R: Serialize> Experiment<R> {
-    pub(super) fn new(device: &Device, precision: Precision, out: &Path, recipe: R, train_images: usize) -> Self {
+    pub(super) fn new(
+        device: &Device,
+        precision: Precision,
+        out: &Path,
+        recipe: R,
+        train_images: usize,
+        checkpoints: Checkpoints,
+    ) -> Self {
         Self {
             on: device.clone(),
             out: out.to_owned(),
+            checkpoints,
+            runs: RefCell::default(),
             device: device.describe(),
             precision,
             operands: format!("{:?}", device.operands(precision)).to_lowercase(),
@@ -89,19 +106,28 @@ impl<R: Serialize> Experiment<R> {
         self.out.join(file)
     }
 
-    /// Trains a model, shows how it goes and reports its epochs. After Ctrl-C it does nothing.
+    /// A run that shows how it goes and keeps checkpoints by this name; a further run of the same name has a number behind it.
+    pub fn keep<'a, P: Plan<'a>>(&self, name: &str, run: Run<'a, P>) -> Run<'a, P> {
+        let mut runs = self.runs.borrow_mut();
+        let number = runs.entry(name.to_owned()).or_default();
+        *number += 1;
+        let name = if *number > 1 { format!("{name}-{number}") } else { name.to_owned() };
+        run.observe(progress()).checkpoints(&self.checkpoints, &name)
+    }
+
+    /// Trains a model, shows how it goes and reports its epochs. After a signal it does nothing.
     ///
     /// # Errors
     /// Those of [`FineTune::run`].
     pub fn train(&mut self, recipe: &FineTune, model: &mut dyn Member, rows: Rows<'_>, test: Rows<'_>) -> Result<()> {
         if !stopping() {
-            let tuned = recipe.run(&self.on, model, rows)?.test(test)?.observe(progress()).train()?;
+            let tuned = self.keep("training", recipe.run(&self.on, model, rows)?.test(test)?).train()?;
             self.add_epochs(tuned.epochs);
         }
         Ok(())
     }
 
-    /// Trains another model to compare with, under this heading. Its epochs are not reported. After Ctrl-C it does nothing.
+    /// Trains another model to compare with, under this heading. Its epochs are not reported. After a signal it does nothing.
     ///
     /// # Errors
     /// Those of [`FineTune::run`].
@@ -114,8 +140,8 @@ impl<R: Serialize> Experiment<R> {
         test: Rows<'_>,
     ) -> Result<()> {
         if !stopping() {
-            println!("\n{heading}");
-            recipe.run(&self.on, model, rows)?.test(test)?.observe(progress()).train()?;
+            say!("\n{heading}");
+            self.keep("comparison", recipe.run(&self.on, model, rows)?.test(test)?).train()?;
         }
         Ok(())
     }
@@ -136,9 +162,13 @@ impl<R: Serialize> Experiment<R> {
         if let Some(held_out) = held_out {
             run = run.held_out(held_out)?;
         }
-        let trained = run.observe(progress()).train()?;
+        let trained = self.keep("pretraining", run).train()?;
         let seconds = |epoch: &PretrainEpoch| epoch.seconds;
         self.seconds_train += trained.layers.iter().flatten().map(seconds).sum::<f64>();
+        if stopping() {
+            // Nothing may come after it that would save a model.
+            trained.stack.unroll().save(self.path("model.safetensors"))?;
+        }
         Ok(trained.stack)
     }
 
@@ -172,26 +202,26 @@ impl<R: Serialize> Experiment<R> {
     pub fn finish(&mut self) -> Result<()> {
         self.stopped = stopping();
         let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
-        println!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
+        say!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
         for Measured { what, value, published, undefined, .. } in &self.measured {
             let published = published.map_or("-".to_owned(), |published| match published {
                 published if published.abs() < 1.0 => format!("{published:.3}"),
                 published => format!("{published:.2}"),
             });
             match undefined {
-                Some(reason) => println!("{what:<widest$}{:>12}{published:>12}  {reason}", "undefined"),
-                None => println!("{what:<widest$}{value:>12.3}{published:>12}"),
+                Some(reason) => say!("{what:<widest$}{:>12}{published:>12}  {reason}", "undefined"),
+                None => say!("{what:<widest$}{value:>12.3}{published:>12}"),
             }
         }
         if !self.epochs.is_empty() {
-            println!("training took {:.1} s on {}", self.seconds_train, self.device);
+            say!("training took {:.1} s on {}", self.seconds_train, self.device);
         }
         let json = serde_json::to_string_pretty(&self).map_err(|error| Error::Unwritten(error.to_string()))?;
         write_atomically(&self.path("results.json"), json.as_bytes())?;
         if self.stopped {
-            println!("stopped by Ctrl-C; the results are those of the model as it was then");
+            say!("stopped by a signal; the results are those of the model as it was then, and --resume goes on");
         }
-        println!("\nresults.json, recipe.toml and what else there is are in {}", self.out.display());
+        say!("\nresults.json, recipe.toml and what else there is are in {}", self.out.display());
         Ok(())
     }
 }

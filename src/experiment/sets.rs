@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Result;
 use crate::data::{Data, Options, Preparation, Rows, Scale, open};
 use crate::train::hold_out;
+use crate::{say, warn};
 
 /// The share of a file's rows that is held out for testing, where it has no test set of its own.
 const TEST_SHARE: f64 = 0.1;
@@ -31,10 +32,10 @@ impl Sets {
     pub fn open(path: &Path, options: &Options, seed: u64) -> Result<Self> {
         let mut data = open(path, options)?;
         for note in &data.notes {
-            println!("{}: {note}", data.name());
+            say!("{}: {note}", data.name());
         }
         for warning in data.warnings()? {
-            eprintln!("warning: {}: {warning}", data.name());
+            warn!("warning: {}: {warning}", data.name());
         }
         if let Some(test) = data.test.take() {
             return Ok(Self { train: data, test: *test, preparation: None });

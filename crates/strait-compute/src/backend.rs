@@ -116,6 +116,15 @@ pub trait Execution: Send {
         tensors.iter().map(|tensor| self.read(*tensor)).collect()
     }
 
+    /// Reads several tensors as [`Execution::read_many`] does, into memory that is used again where it is given.
+    ///
+    /// # Errors
+    /// The device's own.
+    fn read_into(&mut self, tensors: &[Tensor], values: &mut Vec<Vec<f32>>) -> Result<()> {
+        *values = self.read_many(tensors)?;
+        Ok(())
+    }
+
     /// Writes several tensors as [`Execution::write`] does. Where one does not fit none is written.
     ///
     /// # Errors

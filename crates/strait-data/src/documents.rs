@@ -43,7 +43,7 @@ impl Documents {
     ///
     /// # Errors
     /// If the file cannot be read, holds no counts, has a wrong header, or has so many documents that nearly all are empty; if a
-    /// count is no whole number from 0; if a document repeats a word.
+    /// count is not a whole number from 0; if a document repeats a word.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_with(path, &Options::default())
     }

@@ -32,7 +32,7 @@ impl Labels {
     /// [`Error::Labels`] if a number is none.
     pub(crate) fn numbered(numbers: &[f64]) -> Result<Self> {
         if let Some(row) = numbers.iter().position(|x| x.fract() != 0.0 || x.abs() > 2f64.powi(53)) {
-            return Err(Error::Labels(format!("row {row}: the label {} is no whole number", numbers[row])));
+            return Err(Error::Labels(format!("row {row}: the label {} is not a whole number", numbers[row])));
         }
         Ok(Self::of(numbers.iter().map(|&x| (x as i64).to_string())))
     }

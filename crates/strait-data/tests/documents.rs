@@ -82,8 +82,8 @@ fn bad_lines_and_false_claims_are_refused() {
         ("-1 1 1\n", "the row `-1`"),
         ("1 x 1\n", "the column `x`"),
         ("1 4294967296 1\n", "the column `4294967296`"),
-        ("1 1 NaN\n", "line 1: `NaN` is no finite number"),
-        ("1 1 inf\n", "`inf` is no finite number"),
+        ("1 1 NaN\n", "line 1: `NaN` is not a finite number"),
+        ("1 1 inf\n", "`inf` is not a finite number"),
         ("1 1 -2\n", "document 0: word 0 occurs -2 times"),
         ("1 1 0.5\n", "document 0: word 0 occurs 0.5 times"),
         ("1 1 4294967296\n", "occurs 4294967296 times"),
@@ -91,9 +91,9 @@ fn bad_lines_and_false_claims_are_refused() {
         // The header.
         ("1\n1\n1 1 1\n", "line 3: before the first triple come 2 lines"),
         ("1\n1\n1\n1\n1 1 1\n", "line 5: before the first triple come 4 lines"),
-        ("1\nwords\n1\n1 1 1\n", "`words` is no number"),
-        ("a\nb\nc\n1 1 1\n", "`a` is no number"),
-        ("1\n1\n-1\n1 1 1\n", "`-1` is no number"),
+        ("1\nwords\n1\n1 1 1\n", "`words` is not a number"),
+        ("a\nb\nc\n1 1 1\n", "`a` is not a number"),
+        ("1\n1\n-1\n1 1 1\n", "`-1` is not a number"),
         ("2\n2\n3\n1 1 1\n2 2 1\n", "its header claims 3 triples, but 2 follow"),
         ("2\n2\n1\n1 1 1\n2 2 1\n", "its header claims 1 triples, but 2 follow"),
         ("1\n2\n2\n1 1 1\n2 2 1\n", "its header claims 1 rows, but line 5 names number 2"),
@@ -113,7 +113,7 @@ fn bad_lines_and_false_claims_are_refused() {
         let message = refusal(file.as_bytes());
         assert!(message.contains(expected), "{expected} is not in: {message}");
     }
-    assert!(refusal(b"1 1 1\n\xff\xfe 1 1\n").contains("line 2: it is no text in UTF-8"));
+    assert!(refusal(b"1 1 1\n\xff\xfe 1 1\n").contains("line 2: it is not UTF-8 text"));
     let packed = gzip(b"1 1 1\n2 1 1\n");
     (0..packed.len()).for_each(|cut| drop(refusal(&packed[..cut])));
 }

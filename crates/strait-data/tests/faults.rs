@@ -179,8 +179,8 @@ fn idx_headers_that_are_wrong() {
     }
     let little: [u8; 22] = [3, 8, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7, 7, 7, 7, 7, 7];
     faults.refused("little-endian", little, "no format that is known");
-    faults.refused_with("little-endian", little, &of(Format::Idx), "no IDX file");
-    faults.refused_with("text", "1,2\n3,4\n", &of(Format::Idx), "no IDX file");
+    faults.refused_with("little-endian", little, &of(Format::Idx), "not an IDX file");
+    faults.refused_with("text", "1,2\n3,4\n", &of(Format::Idx), "not an IDX file");
     faults.refused_with("magic-cut", [0u8, 0, 8], &of(Format::Idx), "ends within its magic number");
     faults.end();
 }
@@ -195,7 +195,7 @@ fn folders_of_mnist_that_are_wrong() {
         ("swapped", &labels, &images, "train-images-idx3-ubyte", "images have 3"),
         ("labels-twice", &labels, &labels, "train-images-idx3-ubyte", "images have 3"),
         ("images-twice", &images, &images, "train-labels-idx1-ubyte", "labels have 1"),
-        ("halves", &images, &halves, "train-labels-idx1-ubyte", "the label 0.5 is no whole number"),
+        ("halves", &images, &halves, "train-labels-idx1-ubyte", "the label 0.5 is not a whole number"),
         ("labels-empty", &images, &none, "train-labels-idx1-ubyte", "cut short"),
     ] {
         let path = faults.folder.path().join(folder);
@@ -367,10 +367,14 @@ fn npy_arrays_that_are_no_tables_of_real_numbers() {
         ("duration.npy", npy("<m8[s]", false, "(1, 2)", &[0; 16]), "`<m8[s]`, not real numbers"),
         ("long-double.npy", npy("<f16", false, "(1, 2)", &[0; 32]), "`<f16`, not real numbers"),
         ("3-bytes.npy", npy("<f3", false, "(1, 2)", &[0; 6]), "header cannot be read"),
-        ("negative.npy", npy("<f4", false, "(2, -3)", &[0; 24]), "none that a file can hold"),
+        ("negative.npy", npy("<f4", false, "(2, -3)", &[0; 24]), "not a shape that a file can hold"),
         ("4-gib.npy", npy("<f4", false, "(32768, 32768)", &[0; 24]), "claims 4294967296 bytes, but 24 follow"),
         ("1-tib.npy", npy("<f8", false, "(131072, 1048576)", &[0; 24]), "claims 1099511627776 bytes, but 24 follow"),
-        ("2^64-and-more.npy", npy("<f8", false, "(99999999999999999999, 3)", &[0; 24]), "none that a file can hold"),
+        (
+            "2^64-and-more.npy",
+            npy("<f8", false, "(99999999999999999999, 3)", &[0; 24]),
+            "not a shape that a file can hold",
+        ),
         ("no-columns.npy", npy("<f8", true, "(2, 0, 2)", &[]), "holds no numbers"),
         ("no-dimension-fortran.npy", npy("<f8", true, "()", &[0; 8]), "reshape(1, -1)"),
         ("fortran-cut.npy", npy("<f8", true, "(2, 2, 2)", &[0; 63]), "claims 64 bytes, but 63 follow"),
@@ -396,7 +400,7 @@ fn npz_archives_that_are_wrong() {
         ("two.npz", &[("a.npy", &table[..]), ("b.npy", &table)], "one of which must be named"),
         ("torch.npz", torch, "torch.save"),
         // The names of Keras' data sets.
-        ("labels.npz", &[("x_train.npy", &table[..]), ("y_train.npy", &halves)], "the label 0.5 is no whole number"),
+        ("labels.npz", &[("x_train.npy", &table[..]), ("y_train.npy", &halves)], "the label 0.5 is not a whole number"),
         ("labels-too-many.npz", &[("x_train.npy", &table[..]), ("y_train.npy", &three)], "has 2 rows, but"),
         (
             "test-labels-too-many.npz",
@@ -432,11 +436,11 @@ fn tables_of_text_that_are_wrong() {
         ("quoted-row.csv", "a,b\n\"1\n\",2\n3\n", "line 4: 1 cells"),
         ("bom.csv", "\u{feff}a,b\n1,2\n3\n", "line 3: 1 cells"),
         ("crlf.csv", "a,b\r\n1,2\r\n3\r\n", "line 3: 1 cells"),
-        ("bom-crlf.csv", "\u{feff}a;b\r\n1;2\r\n3;x\r\n", "row 1, column `b`: `x` is no number"),
+        ("bom-crlf.csv", "\u{feff}a;b\r\n1;2\r\n3;x\r\n", "row 1, column `b`: `x` is not a number"),
         ("quote.csv", "a,b\n1,2\n3,\"4\n5,6\n", "line 3: a quote is opened here and never closed"),
         ("quote-in-the-first-cell.csv", "1,2\n\"3,4\n5,6\n", "line 2: a quote is opened here and never closed"),
         ("quote-in-the-last-line.csv", "1,2\n3,\"4", "line 2: a quote is opened here and never closed"),
-        ("quote.txt", "1 2\n3 \"4\n", "`1 2` is no number"),
+        ("quote.txt", "1 2\n3 \"4\n", "`1 2` is not a number"),
         ("nan.csv", "a,b\n1,2\n3,NaN\n", "row 1, column `b`: the value is NaN"),
         ("inf.csv", "a,b\n1,2\n-inf,4\n", "row 1, column `a`: the value is -inf"),
         ("1e400.csv", "a,b\n1,2\n3,1e400\n", "row 1, column `b`: the value is inf"),
@@ -445,17 +449,17 @@ fn tables_of_text_that_are_wrong() {
             "a,b\n1,2\n3,1e39\n",
             "row 1, column `b`: 1000000000000000000000000000000000000000 is too large for single precision",
         ),
-        ("hex.csv", "a,b\n1,2\n3,0x10\n", "row 1, column `b`: `0x10` is no number"),
+        ("hex.csv", "a,b\n1,2\n3,0x10\n", "row 1, column `b`: `0x10` is not a number"),
         ("decimal-commas.csv", "a,b\n1,5,2,5\n3,5,4,5\n", "line 2: 4 cells"),
         ("some-decimal-commas.csv", "1,2\n3,4,5\n", "line 2: 3 cells"),
-        ("two-commas.csv", "a;b\n1;2\n3;1,2,3\n", "row 1, column `b`: `1,2,3` is no number"),
+        ("two-commas.csv", "a;b\n1;2\n3;1,2,3\n", "row 1, column `b`: `1,2,3` is not a number"),
         ("missing.csv", "a,b\n1,2\n3,\n", "row 1, column `b`: the value is missing"),
         ("missing-word.csv", "a,b\nNA,2\n3,4\n", "row 0, column `a`: the value is missing"),
-        ("times.csv", "time\n2020-01-01 12:30\n2020-01-02 13:30\n", "is no number"),
+        ("times.csv", "time\n2020-01-01 12:30\n2020-01-02 13:30\n", "is not a number"),
         ("same-names.csv", "a,a\n1,2\n", "two columns are named `a`"),
         ("long-cell.csv", &format!("a,b\n1,{cell}\n3,4\n"), "`xxx"),
         ("long-line.csv", &format!("1,2\n{}\n", vec!["1"; 1 << 19].join(",")), "line 2: 524288 cells"),
-        ("no-lines.csv", &"1 x ".repeat(1 << 14), "row 0, column 1: `x` is no number"),
+        ("no-lines.csv", &"1 x ".repeat(1 << 14), "row 0, column 1: `x` is not a number"),
     ] {
         faults.refused(name, text, expected);
     }
@@ -464,11 +468,11 @@ fn tables_of_text_that_are_wrong() {
     let csv = of(Format::Csv);
     faults.refused("nul.csv", "a,b\n1,2\n3,\0\n", "");
     faults.refused_with("nul-in-text.csv", "a,b\n1,2\n3,\0\n", &csv, "line 3: it holds a zero byte");
-    faults.refused("latin-1.csv", b"a,b\n1,2\n3,caf\xe9\n", "line 3: it is no text in UTF-8");
-    faults.refused("latin-1.txt", b"1 2\n3 \xe9\n", "line 2: it is no text in UTF-8");
+    faults.refused("latin-1.csv", b"a,b\n1,2\n3,caf\xe9\n", "line 3: it is not UTF-8 text");
+    faults.refused("latin-1.txt", b"1 2\n3 \xe9\n", "line 2: it is not UTF-8 text");
     faults.refused("utf-16.csv", b"\xff\xfe1\0,\0\x00\xd82\0", "UTF-16");
     let far = [&"1,2\n".repeat(1 << 16).into_bytes()[..], b"3,\xff\n"].concat();
-    faults.refused("far.csv", far, "line 65537: it is no text in UTF-8");
+    faults.refused("far.csv", far, "line 65537: it is not UTF-8 text");
     faults.end();
 }
 
@@ -604,26 +608,26 @@ fn pictures_that_are_wrong() {
     for (name, bytes, expected) in [
         ("empty.png", Vec::new(), "the file is empty"),
         ("text.png", b"hello".to_vec(), "it holds a header, but no rows"),
-        ("65535.png", png(65535, 65535), "no picture that can be read"),
-        ("32768.png", png(32768, 32768), "no picture that can be read"),
-        ("2^31.png", png(i32::MAX as u32, i32::MAX as u32), "no picture that can be read"),
-        ("no-width.png", png(0, 5), "no picture that can be read"),
-        ("no-pixels.png", png(5, 5), "no picture that can be read"),
-        ("65535.bmp", bmp(65535, 65535), "no picture that can be read"),
-        ("2^31.bmp", bmp(i32::MAX, i32::MAX), "no picture that can be read"),
-        ("upside-down.bmp", bmp(5, i32::MIN), "no picture that can be read"),
-        ("no-pixels.bmp", bmp(5, 5), "no picture that can be read"),
-        ("65535.pgm", b"P5 65535 65535 255\n0".to_vec(), "no picture that can be read"),
-        ("2^32.pgm", b"P5 4294967296 1 255\n0".to_vec(), "no picture that can be read"),
-        ("nothing.gif", b"GIF89a\0\0\0\0\0\0\0;".to_vec(), "no picture that can be read"),
-        ("nothing.jpg", b"\xff\xd8\xff\xd9".to_vec(), "no picture that can be read"),
-        ("nothing.tiff", b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec(), "no picture that can be read"),
-        ("endless.tiff", b"II*\0\x08\0\0\0\0\0\x08\0\0\0".to_vec(), "no picture that can be read"),
-        ("nothing.webp", b"RIFF\x04\0\0\0WEBP".to_vec(), "no picture that can be read"),
+        ("65535.png", png(65535, 65535), "not a readable picture"),
+        ("32768.png", png(32768, 32768), "not a readable picture"),
+        ("2^31.png", png(i32::MAX as u32, i32::MAX as u32), "not a readable picture"),
+        ("no-width.png", png(0, 5), "not a readable picture"),
+        ("no-pixels.png", png(5, 5), "not a readable picture"),
+        ("65535.bmp", bmp(65535, 65535), "not a readable picture"),
+        ("2^31.bmp", bmp(i32::MAX, i32::MAX), "not a readable picture"),
+        ("upside-down.bmp", bmp(5, i32::MIN), "not a readable picture"),
+        ("no-pixels.bmp", bmp(5, 5), "not a readable picture"),
+        ("65535.pgm", b"P5 65535 65535 255\n0".to_vec(), "not a readable picture"),
+        ("2^32.pgm", b"P5 4294967296 1 255\n0".to_vec(), "not a readable picture"),
+        ("nothing.gif", b"GIF89a\0\0\0\0\0\0\0;".to_vec(), "not a readable picture"),
+        ("nothing.jpg", b"\xff\xd8\xff\xd9".to_vec(), "not a readable picture"),
+        ("nothing.tiff", b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec(), "not a readable picture"),
+        ("endless.tiff", b"II*\0\x08\0\0\0\0\0\x08\0\0\0".to_vec(), "not a readable picture"),
+        ("nothing.webp", b"RIFF\x04\0\0\0WEBP".to_vec(), "not a readable picture"),
     ] {
         faults.refused(name, bytes, expected);
     }
-    faults.refused("cut.png", &good("pictures/l.png")[..50], "no picture that can be read");
+    faults.refused("cut.png", &good("pictures/l.png")[..50], "not a readable picture");
     faults.end();
 }
 
@@ -773,14 +777,14 @@ fn columns_and_labels_that_do_not_fit() {
         ..Options::default()
     };
     for (name, options, expected) in [
-        ("text.csv", Options::default(), "row 0, column `c`: `x` is no number"),
+        ("text.csv", Options::default(), "row 0, column `c`: `x` is not a number"),
         ("no-such-label.csv", labels("d"), "it has no column `d`; its columns are a, b, c"),
         ("label-by-number.csv", labels("0"), "it has no column `0`"),
-        ("label-of-halves.csv", labels("b"), "the label 2.5 is no whole number"),
+        ("label-of-halves.csv", labels("b"), "the label 2.5 is not a whole number"),
         ("no-such-column.csv", columns(&["a", "z"]), "it has no column `z`"),
         ("no-columns.csv", columns(&[]), "no column is left"),
         ("only-the-label.csv", Options { columns: columns(&["c"]).columns, ..labels("c") }, "no column is left"),
-        ("text-chosen.csv", columns(&["c"]), "column `c`: `x` is no number"),
+        ("text-chosen.csv", columns(&["c"]), "column `c`: `x` is not a number"),
         ("only-text.csv", Options { categories: Categories::Ignore, ..columns(&["c"]) }, "no column is left"),
         ("named.csv", Options { array: Some("x".to_owned()), ..Options::default() }, "one table, which has no name"),
     ] {
@@ -868,7 +872,7 @@ fn safetensors_headers_that_are_wrong() {
         ("1-tib", tensors(&[("x", "U8", "[1,1099511627776]", [0, 1 << 40])], &[0; 4]), "not fully covered"),
         ("more-than-64-bits", tensors(&many, &[0; 4]), ""),
         ("unknown-type", tensors(&[("x", "F31", "[1,1]", [0, 4])], &[0; 4]), "F31"),
-        ("complex", tensors(&[("x", "C64", "[1,1]", [0, 8])], &[0; 8]), "`x` is of a type that is no real number"),
+        ("complex", tensors(&[("x", "C64", "[1,1]", [0, 8])], &[0; 8]), "`x` is of a type other than real numbers"),
         ("no-rows", tensors(&[("x", "F32", "[0,3]", [0, 0])], &[]), "holds no numbers"),
         ("flat", tensors(&[("x", "F32", "[2]", [0, 8])], &[0; 8]), "reshape(1, -1)"),
         ("nothing", safetensors("{}", &[]), "no tensor"),
@@ -882,12 +886,12 @@ fn safetensors_headers_that_are_wrong() {
             "`x`",
         ),
         ("no-offsets", safetensors(r#"{"x":{"dtype":"F32","shape":[1]}}"#, &[0; 4]), "data_offsets"),
-        ("no-json", safetensors(r#"{"x":"#, &[]), "no valid safetensors file"),
+        ("no-json", safetensors(r#"{"x":"#, &[]), "not a valid safetensors file"),
         ("no-text", safetensors(b"{\"\xff\":1}", &[]), "UTF-8"),
-        ("nested", safetensors(format!("{}1", r#"{"x":"#.repeat(10_000)), &[]), "no valid safetensors file"),
-        ("header-longer-than-the-file", [&99u64.to_le_bytes()[..], b"{}"].concat(), "no valid safetensors file"),
-        ("header-of-4-gib", [&u64::from(u32::MAX).to_le_bytes()[..], b"{}"].concat(), "no valid safetensors file"),
-        ("header-of-no-bytes", [&0u64.to_le_bytes()[..], b"{}"].concat(), "no valid safetensors file"),
+        ("nested", safetensors(format!("{}1", r#"{"x":"#.repeat(10_000)), &[]), "not a valid safetensors file"),
+        ("header-longer-than-the-file", [&99u64.to_le_bytes()[..], b"{}"].concat(), "not a valid safetensors file"),
+        ("header-of-4-gib", [&u64::from(u32::MAX).to_le_bytes()[..], b"{}"].concat(), "not a valid safetensors file"),
+        ("header-of-no-bytes", [&0u64.to_le_bytes()[..], b"{}"].concat(), "not a valid safetensors file"),
     ] {
         let name = format!("{name}.safetensors");
         faults.refused(&name, &bytes, expected);
@@ -928,8 +932,8 @@ fn safetensors_indices_that_are_wrong() {
         ("absolute.json", r#"{"x":"/a.safetensors"}"#, "absolute.json", "does not lie beside it"),
         ("no-name.json", r#"{"x":""}"#, "no-name.json", "does not lie beside it"),
         ("missing.json", r#"{"x":"none.safetensors"}"#, "none.safetensors", ""),
-        ("itself.json", r#"{"x":"itself.json"}"#, "itself.json", "no valid safetensors file"),
-        ("cut.json", r#"{"x":"cut.safetensors"}"#, "cut.safetensors", "no valid safetensors file"),
+        ("itself.json", r#"{"x":"itself.json"}"#, "itself.json", "not a valid safetensors file"),
+        ("cut.json", r#"{"x":"cut.safetensors"}"#, "cut.safetensors", "not a valid safetensors file"),
         ("too-few.json", r#"{"y":"a.safetensors"}"#, "too-few.json", "it does not name `x`"),
         ("too-many.json", r#"{"x":"a.safetensors","y":"a.safetensors"}"#, "too-many.json", "no such tensor"),
     ] {

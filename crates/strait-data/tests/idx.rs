@@ -48,8 +48,8 @@ fn plain_and_gzipped_files_are_read() {
 fn wrong_headers_are_refused() {
     let body = [7; 6];
     for (header, expected) in [
-        (vec![1, 0, 8, 1, 0, 0, 0, 6], "no IDX file"),
-        (vec![0, 1, 8, 1, 0, 0, 0, 6], "no IDX file"),
+        (vec![1, 0, 8, 1, 0, 0, 0, 6], "not an IDX file"),
+        (vec![0, 1, 8, 1, 0, 0, 0, 6], "not an IDX file"),
         (vec![0, 0, 8, 0], "0 dimensions"),
         (vec![0, 0, 8, 255], "ends within its dimensions"),
         (vec![0, 0, 8, 1, 0, 0, 0, 0], "is 0"),

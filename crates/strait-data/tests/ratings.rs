@@ -86,7 +86,7 @@ fn bad_lines_are_refused_by_number() {
         let message = refusal(file.as_bytes());
         assert!(message.contains(expected), "{expected} is not in: {message}");
     }
-    assert!(refusal(b"1,2,3\n1,caf\xe9,3\n").contains("line 2: it is no text in UTF-8"));
+    assert!(refusal(b"1,2,3\n1,caf\xe9,3\n").contains("line 2: it is not UTF-8 text"));
 }
 
 #[test]

@@ -93,8 +93,8 @@ fn files_that_lie_are_refused() {
         (npy("<f4", false, "(2,)", &[0; 8]), "reshape(1, -1)"),
         (npy("<f4", false, "()", &[0; 4]), "reshape(1, -1)"),
         (npy("<f4", false, "(0, 3)", &[]), "[0, 3] holds no numbers"),
-        (npy("<f4", false, "(-2, 3)", &[0; 24]), "none that a file can hold"),
-        (npy("<f4", false, "(4294967296, 429496729)", &[0; 24]), "none that a file can hold"),
+        (npy("<f4", false, "(-2, 3)", &[0; 24]), "not a shape that a file can hold"),
+        (npy("<f4", false, "(4294967296, 429496729)", &[0; 24]), "not a shape that a file can hold"),
         (npy("<f4", false, "(99999999, 99999999)", &[0; 24]), "but 24 follow"),
         (npy("<f4", false, &nested, &[0; 24]), "header"),
         (npy("<c8", false, "(2, 3)", &[0; 48]), "complex"),
@@ -108,6 +108,6 @@ fn files_that_lie_are_refused() {
         let message = folder.refusal("bad.npy", &bytes);
         assert!(message.contains(expected), "{expected} is not in: {message}");
     }
-    assert!(folder.refusal("bad.safetensors", b"\x02\0\0\0\0\0\0\0{x").contains("no valid safetensors file"));
+    assert!(folder.refusal("bad.safetensors", b"\x02\0\0\0\0\0\0\0{x").contains("not a valid safetensors file"));
     assert!(folder.refusal("bad.safetensors", &[9; 40]).contains("nothing but blanks"));
 }

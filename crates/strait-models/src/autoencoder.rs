@@ -8,13 +8,14 @@ use strait_compute::{Activation, Device, LossKind, Noise, Op, Window};
 use strait_data::Rows;
 
 use crate::container::Container;
+use crate::container::Contents;
 use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise, reconstructs};
 use crate::network::{Evaluation, LargestOutputs, parts};
 use crate::objective::Penalty;
 use crate::tape::{Tape, Value};
 use crate::{Affine, Convolution, Error, Result, SaveOptions, forward, transpose};
-use crate::{Goal, Layer};
+use crate::{Goal, Layer, Model};
 
 /// Layers that encode a row into a code, and layers that decode it.
 #[derive(Clone, Debug, PartialEq)]
@@ -296,8 +297,13 @@ impl Autoencoder {
     /// # Errors
     /// As [`Autoencoder::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.file_contents()?.write(path.as_ref(), options)
+    }
+
+    /// The net as it goes into a file.
+    pub(crate) fn file_contents(&self) -> Result<Contents<'_>> {
         self.check()?;
-        crate::file::save(self.contents(), path.as_ref(), options)
+        crate::file::contents(self.contents())
     }
 
     /// Reads a net from a file that [`Autoencoder::save`] wrote, with the notes.
@@ -334,6 +340,10 @@ pub fn check_sizes(sizes: &[usize]) -> Result<()> {
 impl Member for Autoencoder {
     fn stage(&self) -> &'static str {
         "fine-tuning"
+    }
+
+    fn to_model(&self) -> Option<Model> {
+        Some(self.clone().into())
     }
 
     fn layers(&self) -> &[Affine] {

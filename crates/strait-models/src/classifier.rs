@@ -10,11 +10,12 @@ use strait_data::Rows;
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
 use crate::dbn::{largest, mistakes};
+use crate::container::Contents;
 use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise};
 use crate::tape::{Tape, Value};
 use crate::{Affine, Error, Result, SaveOptions, forward};
-use crate::{Goal, Layer};
+use crate::{Goal, Layer, Model};
 
 /// Layers whose last outputs are logits: p(class | x) = softmax(logits).
 #[derive(Clone, Debug, PartialEq)]
@@ -136,8 +137,13 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.file_contents()?.write(path.as_ref(), options)
+    }
+
+    /// The net as it goes into a file.
+    pub(crate) fn file_contents(&self) -> Result<Contents<'_>> {
         self.check()?;
-        crate::file::save(self.contents(), path.as_ref(), options)
+        crate::file::contents(self.contents())
     }
 
     /// Reads a net from a file that [`Classifier::save`] wrote, with the notes.
@@ -161,6 +167,10 @@ impl Classifier {
 impl Member for Classifier {
     fn stage(&self) -> &'static str {
         "classifier"
+    }
+
+    fn to_model(&self) -> Option<Model> {
+        Some(self.clone().into())
     }
 
     fn layers(&self) -> &[Affine] {

@@ -2,20 +2,27 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::io::{ErrorKind, Write};
+use std::io::BufWriter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use half::f16;
 use safetensors::tensor::{self, SafeTensors, TensorView};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use strait_data::Preparation;
-use tempfile::NamedTempFile;
 
 use crate::file::Code;
+use crate::run_state::{PREFIX, RUN};
 use crate::{Error, ModelKind, Result};
+
+mod atomic;
+mod layout;
+
+pub use atomic::write_atomically;
+use atomic::write_atomically_with;
+use layout::{CHECKSUMS, verify};
+pub(crate) use layout::{Entry, Layout, verify_present};
 
 /// How a file stores numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -121,65 +128,73 @@ fn pack<T: Copy + Into<f64>>(values: &[T], stored: tensor::Dtype) -> std::result
     Ok(bytes)
 }
 
-/// Writes tensors with what describes them.
-pub(crate) fn write(
-    path: &Path,
-    kind: ModelKind,
-    tensors: &[Named<'_>],
-    architecture: &impl Serialize,
-    SaveOptions { dtype, notes, preparation }: &SaveOptions,
-) -> Result<()> {
-    let dtype = *dtype;
-    let file = |message: String| Error::File { path: path.to_owned(), message };
-    let mut packed = Vec::new();
-    for Named { name, values, .. } in tensors {
-        let bytes = values.pack(dtype);
-        packed.push(
-            bytes.map_err(|x| file(format!("`{name}` holds {x}, which {dtype:?} cannot keep; nothing was written")))?,
-        );
-    }
-    let wrong = |error: safetensors::SafeTensorError| file(error.to_string());
-    let mut views = Vec::new();
-    for (Named { name, shape, values }, bytes) in tensors.iter().zip(&packed) {
-        views.push((name, TensorView::new(values.stored(dtype), shape.clone(), bytes).map_err(wrong)?));
-    }
-    let architecture = serde_json::to_string(architecture).map_err(|error| file(error.to_string()))?;
-    let mut metadata: std::collections::HashMap<String, String> =
-        notes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    if let Some(preparation) = preparation.as_ref().filter(|preparation| !preparation.is_none()) {
-        let text = serde_json::to_string(preparation).map_err(|error| file(error.to_string()))?;
-        metadata.insert(PREPARATION.to_owned(), text);
-    }
-    metadata.insert("format".to_owned(), "pt".to_owned());
-    metadata.insert(ARCHITECTURE.to_owned(), architecture);
-    metadata.insert(KIND.to_owned(), kind.name().to_owned());
-    metadata.insert(FORMAT.to_owned(), LATEST.to_string());
-    metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(wrong)?;
-    sort_header(&mut bytes).map_err(|error| file(error.to_string()))?;
-    write_atomically(path, &bytes)
+/// A model as it goes into a file.
+pub(crate) struct Contents<'a> {
+    pub(crate) kind: ModelKind,
+    pub(crate) tensors: Vec<Named<'a>>,
+    /// As JSON.
+    architecture: String,
 }
 
-/// Where the header lies in a file that the crate has written or believed.
+impl<'a> Contents<'a> {
+    pub(crate) fn new(kind: ModelKind, tensors: Vec<Named<'a>>, architecture: &impl Serialize) -> Result<Self> {
+        let architecture = serde_json::to_string(architecture);
+        let architecture = architecture.map_err(|error| Error::Shape(format!("it cannot be described ({error})")))?;
+        Ok(Self { kind, tensors, architecture })
+    }
+
+    /// The metadata of a file with this model.
+    pub(crate) fn metadata(&self, SaveOptions { notes, preparation, .. }: &SaveOptions) -> Result<BTreeMap<String, String>> {
+        let mut metadata = notes.clone();
+        if let Some(preparation) = preparation.as_ref().filter(|preparation| !preparation.is_none()) {
+            let text = serde_json::to_string(preparation);
+            let text = text.map_err(|error| Error::Shape(format!("its preparation cannot be written ({error})")))?;
+            metadata.insert(PREPARATION.to_owned(), text);
+        }
+        metadata.insert("format".to_owned(), "pt".to_owned());
+        metadata.insert(ARCHITECTURE.to_owned(), self.architecture.clone());
+        metadata.insert(KIND.to_owned(), self.kind.name().to_owned());
+        metadata.insert(FORMAT.to_owned(), LATEST.to_string());
+        metadata.insert(VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        Ok(metadata)
+    }
+
+    /// What a header says of the tensors.
+    pub(crate) fn entries(&self, dtype: Dtype) -> impl Iterator<Item = Entry> {
+        self.tensors.iter().map(move |Named { name, shape, values }| Entry {
+            name: name.clone(),
+            dtype: values.stored(dtype),
+            shape: shape.clone(),
+        })
+    }
+
+    /// The bytes of a tensor.
+    pub(crate) fn pack(&self, number: usize, dtype: Dtype) -> Result<Vec<u8>> {
+        let Named { name, values, .. } = &self.tensors[number];
+        values.pack(dtype).map_err(|x| Error::Shape(format!("`{name}` holds {x}, which {dtype:?} cannot keep")))
+    }
+
+    /// Writes the model as a file.
+    pub(crate) fn write(&self, path: &Path, options: &SaveOptions) -> Result<()> {
+        let mut packed = Vec::new();
+        for number in 0..self.tensors.len() {
+            let refused = |error| Error::File { path: path.to_owned(), message: format!("{error}; nothing was written") };
+            packed.push(self.pack(number, options.dtype).map_err(refused)?);
+        }
+        let layout = Layout::new(self.metadata(options)?, &self.entries(options.dtype).collect::<Vec<_>>());
+        write_atomically_with(path, |file| {
+            layout.write::<_, std::io::Error>(&mut BufWriter::new(file), |number| Ok(Cow::Borrowed(&packed[number])))
+        })?;
+        // What was written is what lies there, as far as the system tells.
+        let read = std::fs::read(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
+        verify(&read).map_err(|message| Error::File { path: path.to_owned(), message })
+    }
+}
+
+/// Where the header lies in a file that the crate has believed.
 fn header(bytes: &[u8]) -> Range<usize> {
     let length = bytes[..8].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
     8..8 + length
-}
-
-/// Puts a header's entries in the order of their names. The crate writes the metadata as they lie in a hash table,
-/// elsewhere in every run, but the same model is the same file.
-fn sort_header(bytes: &mut [u8]) -> serde_json::Result<()> {
-    let place = header(bytes);
-    let place = &mut bytes[place];
-    let entries: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_slice(place)?;
-    let sorted = serde_json::to_vec(&entries)?;
-    // It is as long as before, but for the blanks behind it.
-    let Some((text, blanks)) = place.split_at_mut_checked(sorted.len()) else {
-        return Err(serde_json::Error::custom("its header would not fit after sorting"));
-    };
-    text.copy_from_slice(&sorted);
-    blanks.fill(b' ');
-    Ok(())
 }
 
 /// A file that was read, of which nothing is believed yet but that it is a safetensors file of strait's.
@@ -206,14 +221,18 @@ impl Container {
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(not)?;
         SafeTensors::deserialize(&bytes).map_err(not)?;
         unique_names(&bytes).map_err(|error| wrong(format!("its header cannot be trusted ({error})")))?;
+        verify(&bytes).map_err(wrong)?;
         let mut notes: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
         if let Some(format) = notes.remove(FORMAT) {
             check_format(path, &format)?;
         }
-        let architecture = notes
-            .remove(ARCHITECTURE)
-            .ok_or_else(|| wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")))?;
+        let run = notes.remove(RUN);
+        let architecture = notes.remove(ARCHITECTURE).ok_or_else(|| match run {
+            Some(_) => wrong("this is a checkpoint without a model: the model is of a kind that has no file".to_owned()),
+            None => wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")),
+        })?;
         notes.remove("format");
+        notes.remove(CHECKSUMS);
         let kind = kind(notes.remove(KIND), &architecture).map_err(wrong)?;
         let preparation = notes.remove(PREPARATION).map(|text| serde_json::from_str(&text)).transpose();
         let preparation =
@@ -274,8 +293,9 @@ impl Container {
         let read =
             |(name, shape): &(String, Vec<usize>)| values(&file, name, shape).map_err(|message| self.wrong(message));
         let found = wanted.iter().map(read).collect::<Result<Vec<_>>>()?;
-        if file.len() != wanted.len() {
-            let (found, wanted) = (file.len(), wanted.len());
+        let of_model = file.names().into_iter().filter(|name| !name.starts_with(PREFIX)).count();
+        if of_model != wanted.len() {
+            let (found, wanted) = (of_model, wanted.len());
             return Err(self.wrong(format!("it holds {found} tensors, but its architecture has {wanted}")));
         }
         Ok(found)
@@ -399,78 +419,4 @@ fn finite<T: Copy + Into<f64>>(values: Vec<T>, name: &str) -> std::result::Resul
         Some(i) => Err(format!("tensor `{name}` holds {} at position {i}", values[i].into())),
         None => Ok(values),
     }
-}
-
-/// Writes a file as a whole: to a temporary file beside it, synced, then renamed over it, so that an interruption or a
-/// full disk leaves the earlier file as it was. Where that file cannot be replaced, because another program has it open, the new one
-/// stays beside it.
-///
-/// # Errors
-/// [`Error::Io`] or [`Error::Kept`] with the path.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let io = |cause| Error::Io { path: path.to_owned(), cause };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let mut file = temporary(&folder).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    sync(file.as_file()).map_err(io)?;
-    persist(file, path)?;
-    // The folder's entry too should survive a power cut; not every system can sync a folder, and the file is there in any case.
-    #[cfg(unix)]
-    let _ = std::fs::File::open(&folder).and_then(|folder| folder.sync_all());
-    Ok(())
-}
-
-/// Syncs a file, where its file system can: some that lie on other machines cannot.
-fn sync(file: &std::fs::File) -> std::io::Result<()> {
-    match file.sync_all() {
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => Ok(()),
-        synced => synced,
-    }
-}
-
-/// Renames a temporary file.
-fn persist(mut file: NamedTempFile, path: &Path) -> Result<()> {
-    /// Virus scanners open new files for moments.
-    const WAIT: (usize, Duration) = (10, Duration::from_millis(100));
-    let mut tries = 0;
-    while let Err(error) = file.persist(path) {
-        tries += 1;
-        if tries < WAIT.0 && is_held(&error.error) {
-            std::thread::sleep(WAIT.1);
-            file = error.file;
-            continue;
-        }
-        let (path, cause) = (path.to_owned(), error.error);
-        if !path.is_file() {
-            return Err(Error::Io { path, cause });
-        }
-        return Err(match error.file.keep() {
-            Ok((_, kept)) => Error::Kept { path, kept, cause },
-            Err(_) => Error::Io { path, cause },
-        });
-    }
-    Ok(())
-}
-
-/// Whether a file cannot be renamed because a program has it or the earlier one open, which only Windows minds.
-fn is_held(error: &std::io::Error) -> bool {
-    const ACCESS_DENIED: i32 = 5;
-    const SHARING_VIOLATION: i32 = 32;
-    const USER_MAPPED_FILE: i32 = 1224;
-    cfg!(windows) && matches!(error.raw_os_error(), Some(ACCESS_DENIED | SHARING_VIOLATION | USER_MAPPED_FILE))
-}
-
-#[cfg(unix)]
-fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    // What a user's own programs would give a new file: all rights that the umask leaves.
-    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    tempfile::Builder::new().permissions(rights).tempfile_in(folder)
-}
-
-#[cfg(not(unix))]
-fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    NamedTempFile::new_in(folder)
 }

@@ -53,6 +53,12 @@ pub enum Error {
         /// Why: part of the message, and so no source, which would be printed once more.
         cause: std::io::Error,
     },
+    /// A checkpoint cannot be written.
+    #[error("{0}")]
+    Stream(#[from] std::io::Error),
+    /// The bytes of a checkpoint are not what was written.
+    #[error("{0}")]
+    Damaged(String),
     /// A file cannot be replaced, most likely because another program has it open.
     #[error("{}: {cause}; what was to be written there is in {}: move it there when no program has the file open", path.display(), kept.display())]
     Kept {

@@ -1,14 +1,13 @@
 //! Models in layers as files.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::{Activation, Noise, Window};
 
 use crate::affine::shapes;
-use crate::container::{self, Container, Named, Numbers};
-use crate::{Affine, Convolution, Error, ModelKind, Penalty, Result, SaveOptions, transpose};
+use crate::container::{Container, Contents, Named, Numbers};
+use crate::{Affine, Convolution, Error, ModelKind, Penalty, Result, transpose};
 
 /// What lies between encoder and decoder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -140,13 +139,14 @@ fn names<'a>(activations: impl Iterator<Item = &'a Activation>, encoder: usize) 
     names
 }
 
-pub(crate) fn save(net: NetContents<'_>, path: &Path, options: &SaveOptions) -> Result<()> {
+/// The net as it goes into a file.
+pub(crate) fn contents(net: NetContents<'_>) -> Result<Contents<'_>> {
     net.check()?;
     let mut tensors = Vec::new();
     let names = names(net.layers.iter().map(|layer| &layer.activation), net.encoder);
     for (name, layer) in names.iter().zip(net.layers) {
         let Some(shape) = stored_shape(layer.inputs, layer.outputs, layer.convolution) else {
-            return Err(Error::File { path: path.to_owned(), message: format!("`{name}` is no layer") });
+            return Err(Error::Shape(format!("`{name}` is not a layer")));
         };
         let values = Numbers::Single(Cow::Owned(to_file(&layer.weight, &shape)));
         tensors.push(Named { name: format!("{name}.weight"), shape, values });
@@ -167,7 +167,7 @@ pub(crate) fn save(net: NetContents<'_>, path: &Path, options: &SaveOptions) -> 
         decoder: decoder.iter().map(describe).collect(),
         training: net.settings,
     };
-    container::write(path, net.code.kind(), &tensors, &architecture, options)
+    Contents::new(net.code.kind(), tensors, &architecture)
 }
 
 /// Reads a model with such a code.

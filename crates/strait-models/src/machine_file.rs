@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use strait_compute::Activation;
 
-use crate::container::{self, Container, Named, Numbers};
+use crate::container::{Container, Contents, Named, Numbers};
 use crate::{Affine, Dbn, Error, ModelKind, Rbm, Result, SaveOptions, Stack, Units, transpose};
 
 #[derive(Serialize, Deserialize)]
@@ -110,11 +110,16 @@ impl Stack {
     /// # Errors
     /// As [`Stack::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.contents()?.write(path.as_ref(), options)
+    }
+
+    /// The machines as they go into a file.
+    pub(crate) fn contents(&self) -> Result<Contents<'_>> {
         self.check()?;
         let tensors: Vec<Named<'_>> =
             self.rbms.iter().enumerate().flat_map(|(number, rbm)| named(&name(number), rbm)).collect();
         let architecture = Architecture { machines: self.rbms.iter().map(Machine::of).collect(), below: None };
-        container::write(path.as_ref(), ModelKind::Stack, &tensors, &architecture, options)
+        Contents::new(ModelKind::Stack, tensors, &architecture)
     }
 
     /// Reads machines from a file that [`Stack::save`] or [`Rbm::save`] wrote, with the notes.
@@ -158,9 +163,14 @@ impl Rbm {
     /// # Errors
     /// As [`Rbm::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.contents()?.write(path.as_ref(), options)
+    }
+
+    /// The machine as it goes into a file.
+    pub(crate) fn contents(&self) -> Result<Contents<'_>> {
         self.check()?;
         let architecture = Architecture { machines: vec![Machine::of(self)], below: None };
-        container::write(path.as_ref(), ModelKind::Rbm, &named(&name(0), self), &architecture, options)
+        Contents::new(ModelKind::Rbm, named(&name(0), self), &architecture)
     }
 
     /// Reads a machine from a file that [`Rbm::save`] wrote, with the notes.
@@ -211,6 +221,11 @@ impl Dbn {
     /// # Errors
     /// As [`Dbn::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.contents()?.write(path.as_ref(), options)
+    }
+
+    /// The net as it goes into a file.
+    pub(crate) fn contents(&self) -> Result<Contents<'_>> {
         self.check()?;
         let values =
             self.recognition.iter().chain(&self.generative).flat_map(|layer| {
@@ -222,7 +237,7 @@ impl Dbn {
         let tensors: Vec<Named<'_>> = below.chain(named(&name(0), &self.top)).collect();
         let below = Some(Below { sizes, classes: self.classes });
         let architecture = Architecture { machines: vec![Machine::of(&self.top)], below };
-        container::write(path.as_ref(), ModelKind::Dbn, &tensors, &architecture, options)
+        Contents::new(ModelKind::Dbn, tensors, &architecture)
     }
 
     /// Reads a net from a file that [`Dbn::save`] wrote, with the notes.

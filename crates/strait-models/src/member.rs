@@ -2,7 +2,7 @@
 
 use strait_compute::{Activation, Noise};
 
-use crate::{Affine, Error, Goal, Layer, Objective, Result, Tape, Value};
+use crate::{Affine, Error, Goal, Layer, Model, Objective, Result, Tape, Value};
 
 /// A member of the family of autoencoders: layers, and the way of a minibatch through them, which is recorded once for training and for
 /// evaluation. `FineTune` of the crate `strait-train` trains every member.
@@ -52,6 +52,11 @@ pub trait Member {
 
     /// The same, to be replaced by what was learned.
     fn layers_mut(&mut self) -> &mut [Affine];
+
+    /// A copy as a model of any kind, where it is one of those that have files: checkpoints then open as that.
+    fn to_model(&self) -> Option<Model> {
+        None
+    }
 
     /// Whether the weights of the second half of the layers are those of the first half, transposed, in reverse order.
     fn is_tied(&self) -> bool {

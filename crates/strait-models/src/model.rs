@@ -6,9 +6,9 @@ use std::path::Path;
 use strait_compute::Device;
 use strait_data::{Preparation, Rows};
 
-use crate::container::Container;
+use crate::container::{Container, Contents};
 use crate::resident::Room;
-use crate::{Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae};
+use crate::{Affine, Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae};
 
 /// A model of any kind: what any file holds that strait has ever written.
 ///
@@ -175,17 +175,36 @@ impl Model {
     /// As [`Model::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         match self {
-            Self::Autoencoder(net) => net.save_with(path, options),
-            Self::Vae(vae) => vae.save_with(path, options),
-            Self::Classifier(net) => net.save_with(path, options),
-            Self::Rbm(rbm) => rbm.save_with(path, options),
-            Self::Stack(stack) => stack.save_with(path, options),
-            Self::Dbn(net) => net.save_with(path, options),
-            Self::Pca(pca) => pca.save_with(path, options),
             Self::Prepared(prepared) => {
                 let preparation = Some(prepared.preparation.clone());
                 prepared.model.save_with(path, &SaveOptions { preparation, ..options.clone() })
             }
+            _ => self.contents()?.write(path.as_ref(), options),
+        }
+    }
+
+    /// The model as it goes into a file, without its preparation.
+    pub(crate) fn contents(&self) -> Result<Contents<'_>> {
+        match self {
+            Self::Autoencoder(net) => net.file_contents(),
+            Self::Vae(vae) => vae.file_contents(),
+            Self::Classifier(net) => net.file_contents(),
+            Self::Rbm(rbm) => rbm.contents(),
+            Self::Stack(stack) => stack.contents(),
+            Self::Dbn(net) => net.contents(),
+            Self::Pca(pca) => pca.contents(),
+            Self::Prepared(prepared) => prepared.model.contents(),
+        }
+    }
+
+    /// The layers of a net, to be replaced by others of the same shapes; nothing for models without layers.
+    pub fn layers_mut(&mut self) -> Option<&mut [Affine]> {
+        match self {
+            Self::Autoencoder(Autoencoder { layers, .. })
+            | Self::Vae(Vae { layers, .. })
+            | Self::Classifier(Classifier { layers, .. }) => Some(layers),
+            Self::Prepared(prepared) => prepared.model.layers_mut(),
+            Self::Rbm(_) | Self::Stack(_) | Self::Dbn(_) | Self::Pca(_) => None,
         }
     }
 

@@ -166,10 +166,22 @@ impl Network {
     /// # Errors
     /// The device's own.
     pub fn read(&self, execution: &mut dyn Execution, layers: &mut [Affine]) -> Result<()> {
+        self.read_from(&mut |tensor| Ok(execution.read(tensor)?), layers)
+    }
+
+    /// Reads the parameters of these layers from wherever `read` finds their tensors.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn read_from(
+        &self,
+        read: &mut dyn FnMut(Tensor) -> Result<Vec<f32>>,
+        layers: &mut [Affine],
+    ) -> Result<()> {
         for (on_device, layer) in self.layers.iter().zip(layers) {
-            let weight = execution.read(on_device.weight)?;
+            let weight = read(on_device.weight)?;
             layer.weight = if on_device.is_tied() { transpose(&weight, on_device.weight.cols) } else { weight };
-            layer.bias = execution.read(on_device.bias)?;
+            layer.bias = read(on_device.bias)?;
         }
         Ok(())
     }

@@ -7,12 +7,18 @@ use strait_compute::{Device, Execution, Factors, Kind, Op, Program, Routine, Rou
 use strait_data::{Data, Rows};
 
 use crate::network::declare_rows;
-use crate::{Affine, EVALUATION_BATCH, Error, Result, fill, minibatches, upload};
+use crate::{Affine, Error, Result, fill, minibatches, upload};
 
 mod truncated;
 
 /// Rows that are brought to the device at a time.
 const WINDOW: usize = 8192;
+
+/// Rows whose products are summed on the device, in single precision.
+const SUMMED: usize = 2048;
+
+/// Columns of a block of products. The products are symmetric, so those of the blocks on one side of the diagonal are enough.
+const BLOCK: usize = 208;
 
 /// The largest side of a matrix that is decomposed as a whole.
 const LARGEST: usize = 4096;
@@ -283,12 +289,14 @@ struct Moments {
     execution: Box<dyn Execution>,
     routine: RoutineId,
     data: Tensor,
-    products: Tensor,
+    /// The products of two blocks of columns, with the first columns of both.
+    products: Vec<(usize, usize, Tensor)>,
     /// Rows of a minibatch.
     batch: usize,
     /// s.
     shift: Vec<f32>,
     sums: Vec<f64>,
+    /// On and above the diagonal.
     squares: Mat<f64>,
     count: usize,
 }
@@ -299,19 +307,33 @@ impl Moments {
         let shift: Vec<f32> = first.mean().iter().map(|&mean| mean as f32).collect();
         let mut program = Program::default();
         let data = declare_rows(&mut program, "data", first);
-        let x = program.value("x", EVALUATION_BATCH.min(first.count), first.width);
-        let means = program.data("means", x.rows, x.cols, Kind::Values);
-        let centred = program.value("x.centred", x.rows, x.cols);
-        let products = program.value("moments", first.width, first.width);
+        let batch = SUMMED.min(first.count);
         let mut routine = Routine::new("covariance");
-        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: x })?;
-        routine.push(Op::Combine { x, y: means, factors: Factors::Step, out: centred })?;
-        routine.push(Op::gradient((centred, centred), Update::Store { gradient: products }))?;
+        let (mut means, mut centred) = (Vec::new(), Vec::new());
+        let blocks = first.width.div_ceil(BLOCK);
+        for (number, start) in (0..blocks).map(|block| (block, first.width * block / blocks)) {
+            let cols = first.width * (number + 1) / blocks - start;
+            let x = program.value(format!("x.{number}"), batch, cols);
+            let mean = program.data(format!("means.{number}"), batch, cols, Kind::Values);
+            let out = program.value(format!("x.{number}.centred"), batch, cols);
+            routine.push(Op::Gather { data, index: None, first: start, shift: None, out: x })?;
+            routine.push(Op::Combine { x, y: mean, factors: Factors::Step, out })?;
+            means.push((mean, shift[start..start + cols].repeat(batch)));
+            centred.push((start, out));
+        }
+        let mut products = Vec::new();
+        for (number, &(left, x)) in centred.iter().enumerate() {
+            for &(right, y) in &centred[..=number] {
+                let gradient = program.value(format!("moments.{left}.{right}"), x.cols, y.cols);
+                routine.push(Op::gradient((x, y), Update::Store { gradient }))?;
+                products.push((left, right, gradient));
+            }
+        }
         let routine = program.add(routine);
         let mut execution = device.load(program)?;
-        execution.write(means, &shift.repeat(x.rows))?;
+        means.iter().try_for_each(|(tensor, values)| execution.write(*tensor, values))?;
         let (sums, squares) = (vec![0.0; first.width], Mat::zeros(first.width, first.width));
-        Ok(Self { execution, routine, data, products, batch: x.rows, shift, sums, squares, count: 0 })
+        Ok(Self { execution, routine, data, products, batch, shift, sums, squares, count: 0 })
     }
 
     fn add(&mut self, rows: Rows<'_>) -> Result<()> {
@@ -320,14 +342,17 @@ impl Moments {
         } else {
             fill(&self.execution.uploader(self.data)?, &rows)?;
         }
+        let tensors: Vec<Tensor> = self.products.iter().map(|&(.., tensor)| tensor).collect();
         for (offset, used) in minibatches(rows.count, self.batch) {
             let step = Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() };
             self.execution.run(self.routine, &[step], &mut go_on)?;
-            let products = self.execution.read(self.products)?;
-            for (column, products) in products.chunks_exact(rows.width).enumerate() {
-                // A gradient is the mean over the minibatch; the matrix is symmetric.
-                let sums = self.squares.col_mut(column).iter_mut();
-                sums.zip(products).for_each(|(sum, &product)| *sum += f64::from(used) * f64::from(product));
+            let blocks = self.execution.read_many(&tensors)?;
+            for (&(left, right, tensor), values) in self.products.iter().zip(&blocks) {
+                for (row, values) in values.chunks_exact(tensor.cols).enumerate() {
+                    // A gradient is the mean over the minibatch.
+                    let sums = self.squares.col_mut(left + row).subrows_mut(right, tensor.cols).iter_mut();
+                    sums.zip(values).for_each(|(sum, &value)| *sum += f64::from(used) * f64::from(value));
+                }
             }
         }
         rows.each_row(|row| self.sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x)));
@@ -340,7 +365,8 @@ impl Moments {
         let (width, count) = (self.sums.len(), self.count as f64);
         let mean: Vec<f64> = self.sums.iter().map(|sum| sum / count).collect();
         let rest: Vec<f64> = mean.iter().zip(&self.shift).map(|(mean, &shift)| mean - f64::from(shift)).collect();
-        let covariance = Mat::from_fn(width, width, |i, j| self.squares[(i, j)] / count - rest[i] * rest[j]);
+        let square = |i: usize, j: usize| self.squares[(i.min(j), i.max(j))];
+        let covariance = Mat::from_fn(width, width, |i, j| square(i, j) / count - rest[i] * rest[j]);
         if (0..width).any(|i| !covariance[(i, i)].is_finite()) {
             let message = "the covariance of the data is not finite; scale the data down".to_owned();
             return Err(Error::Shape(message));

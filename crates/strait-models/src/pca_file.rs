@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::{self, Container, Named, Numbers};
+use crate::container::{Container, Contents, Named, Numbers};
 use crate::{ModelKind, Pca, Result, SaveOptions};
 
 #[derive(Serialize, Deserialize)]
@@ -40,13 +40,18 @@ impl Pca {
     /// # Errors
     /// As [`Pca::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.contents()?.write(path.as_ref(), options)
+    }
+
+    /// The components as they go into a file.
+    pub(crate) fn contents(&self) -> Result<Contents<'_>> {
         self.check()?;
         let architecture = Architecture { inputs: self.mean.len(), components: self.components.len() };
         let values =
             [Cow::Borrowed(&self.mean[..]), Cow::Owned(self.components.concat()), Cow::Borrowed(&self.variances[..])];
         let tensors = architecture.tensors().into_iter().zip(values);
         let named = tensors.map(|((name, shape), values)| Named { name, shape, values: Numbers::Double(values) });
-        container::write(path.as_ref(), ModelKind::Pca, &named.collect::<Vec<_>>(), &architecture, options)
+        Contents::new(ModelKind::Pca, named.collect(), &architecture)
     }
 
     /// Reads components from a file that [`Pca::save`] wrote, with the notes.

@@ -11,13 +11,14 @@ use strait_data::{Rows, Values};
 
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
+use crate::container::Contents;
 use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise, follows_gradients, reconstructs};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
 use crate::objective::check_number;
 use crate::tape::{Tape, Value};
 use crate::{Affine, Error, Network, Result, SaveOptions, forward};
-use crate::{Goal, Layer, Objective};
+use crate::{Goal, Layer, Model, Objective};
 
 /// A variational autoencoder (Kingma & Welling 2013; Rezende, Mohamed & Wierstra 2014).
 ///
@@ -212,8 +213,13 @@ impl Vae {
     /// # Errors
     /// As [`Vae::save`].
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+        self.file_contents()?.write(path.as_ref(), options)
+    }
+
+    /// The net as it goes into a file.
+    pub(crate) fn file_contents(&self) -> Result<Contents<'_>> {
         self.check()?;
-        crate::file::save(self.contents(), path.as_ref(), options)
+        crate::file::contents(self.contents())
     }
 
     /// Reads a model from a file that [`Vae::save`] wrote, with the notes.
@@ -399,6 +405,10 @@ impl<'a> Evaluation<'a> {
 /// et al. 2017), up to the constant of a normal likelihood. The cross-entropy stands for Bernoulli pixels, the squared
 /// error for normal ones of variance ½.
 impl Member for Vae {
+    fn to_model(&self) -> Option<Model> {
+        Some(self.clone().into())
+    }
+
     fn layers(&self) -> &[Affine] {
         &self.layers
     }

@@ -206,27 +206,42 @@ pub(crate) fn load<'a>(
 impl Learned {
     /// Gives the parameters that were learned, without offsets.
     pub(crate) fn read(&self, execution: &mut dyn Execution, rbm: &mut Rbm) -> Result<()> {
+        Ok(self.read_from(&mut |tensor| Ok(execution.read(tensor)?), rbm)?)
+    }
+
+    /// The same from wherever `read` finds the tensors.
+    pub(crate) fn read_from(
+        &self,
+        read: &mut dyn FnMut(Tensor) -> strait_models::Result<Vec<f32>>,
+        rbm: &mut Rbm,
+    ) -> strait_models::Result<()> {
         let MachineTensors { weight, biases, offsets, .. } = self.machine;
-        rbm.weight = execution.read(weight)?;
-        rbm.visible_bias = execution.read(biases.0)?;
-        rbm.hidden_bias = execution.read(biases.1)?;
+        rbm.weight = read(weight)?;
+        rbm.visible_bias = read(biases.0)?;
+        rbm.hidden_bias = read(biases.1)?;
         let hidden = rbm.hidden_bias.len();
         // a + (h − λ) Wᵀ and b + (v − μ) W
         if let Some(offset) = offsets.0 {
-            for (row, mean) in rbm.weight.chunks_exact(hidden).zip(execution.read(offset)?) {
+            for (row, mean) in rbm.weight.chunks_exact(hidden).zip(read(offset)?) {
                 rbm.hidden_bias.iter_mut().zip(row).for_each(|(bias, w)| *bias -= mean * w);
             }
         }
         if let Some(offset) = offsets.1 {
-            let offset = execution.read(offset)?;
+            let offset = read(offset)?;
             for (bias, row) in rbm.visible_bias.iter_mut().zip(rbm.weight.chunks_exact(hidden)) {
                 *bias -= row.iter().zip(&offset).map(|(w, mean)| w * mean).sum::<f32>();
             }
         }
         if let Some(precision) = self.precision {
-            rbm.deviation = Some(execution.read(precision)?.into_iter().map(|precision| 1.0 / precision).collect());
+            rbm.deviation = Some(read(precision)?.into_iter().map(|precision| 1.0 / precision).collect());
         }
         Ok(())
+    }
+
+    /// What does not change while the machine is trained.
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = Tensor> {
+        let (visible, hidden) = self.machine.offsets;
+        visible.into_iter().chain(hidden)
     }
 }
 

@@ -44,6 +44,25 @@ pub enum Error {
     /// A snapshot is not one of this run.
     #[error("the snapshot does not fit this run: {0}; restore it in a run of the same recipe, model and rows")]
     Snapshot(String),
+    /// A checkpoint cannot be kept, or is not one that a run can go on from.
+    #[error("{}: {message}", path.display())]
+    Checkpoint {
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// A checkpoint is that of a run with another recipe or other data.
+    #[error(
+        "{}: this run is another one than that of the checkpoint: {changes}; take these back, allow changes \
+         (--allow-changes), or begin anew without --resume", path.display()
+    )]
+    Changed {
+        /// The checkpoint.
+        path: std::path::PathBuf,
+        /// Every field that differs, with both values.
+        changes: String,
+    },
     /// The device failed in the middle of training.
     #[error("{stage} broke off in epoch {epoch} of {epochs}, after {done} of its {rows} rows: {cause}")]
     BrokeOff {

@@ -3,8 +3,9 @@
 use strait_compute::philox::streams;
 use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor, go_on};
 use strait_data::Rows;
-use strait_models::{Affine, Network};
+use strait_models::{Affine, Model, Network};
 
+use crate::checkpoint::{Difference, Modeller, of_layers, of_rows};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
@@ -12,8 +13,9 @@ use crate::minibatch::{Minibatch, Part as Columns};
 use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
 use crate::optimizer::gradient_of;
 use crate::plan::{Epoch, Plan};
+use crate::snapshot::Cursor;
 use crate::test_set::TestSet;
-use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run};
+use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run, Schedule};
 
 impl FineTune {
     /// Trains all layers of a model on the rows.
@@ -340,6 +342,16 @@ pub(crate) fn record_of(Epoch { epoch, outcome, seconds, cost }: Epoch) -> FineT
     FineTuneEpoch { epoch, train_loss: outcome.error, test_error, test_loss, seconds, cost }
 }
 
+/// Makes a net on the thread that writes checkpoints.
+pub(crate) fn modeller(network: Network, mut net: Model) -> Modeller {
+    Box::new(move |read| {
+        if let Some(layers) = net.layers_mut() {
+            network.read_from(read, layers)?;
+        }
+        Ok(net.clone())
+    })
+}
+
 /// The first number of these layers that is not finite.
 pub(crate) fn not_finite(layers: &[Affine]) -> Option<f64> {
     let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
@@ -417,6 +429,35 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
 
     fn wrong(&self, _: usize) -> Option<f64> {
         not_finite(&self.layers)
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        serde_json::json!({
+            "recipe": self.recipe,
+            "start": of_layers(self.net.layers()),
+            "training-set": of_rows(&self.rows),
+            "test-set": self.test.as_ref().map(of_rows),
+        })
+    }
+
+    fn difference(&self, field: &str, before: &serde_json::Value, Cursor { epoch, .. }: Cursor) -> Difference {
+        let recipe = &self.recipe;
+        if field != "recipe.epochs" {
+            return Difference::Change(None);
+        }
+        let Schedule::Cosine { .. } = recipe.schedule else {
+            return Difference::Allowed;
+        };
+        let rate = |epochs: usize| recipe.optimizer.rate().unwrap_or(1.0) * recipe.schedule.factor(epoch, 1, epochs);
+        let before = before["recipe"]["epochs"].as_u64().unwrap_or(0) as usize;
+        let (before, now) = (rate(before), rate(recipe.epochs));
+        Difference::Change(Some(format!(
+            "the schedule depends on it: the learning rate after epoch {epoch} was {before:.3e}, would be {now:.3e}"
+        )))
+    }
+
+    fn modeller(&self, _: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {
+        Ok(self.network.clone().zip(self.net.to_model()).map(|(network, net)| modeller(network, net)))
     }
 
     fn output(self, mut records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<FineTuned> {

@@ -8,6 +8,7 @@ use strait_compute::{Activation, Device};
 use strait_data::{Kept, Rows, Standard};
 use strait_models::{Affine, Autoencoder, Network};
 
+use crate::checkpoint::{Modeller, of_rows};
 use crate::error::positive;
 use crate::finetune_plan::{self, not_finite, record_of};
 use crate::method::{Part, Source};
@@ -128,6 +129,8 @@ pub struct KSparsePlan {
     /// First and last epoch of the rounds, counted from the start.
     rounds: Vec<(usize, usize)>,
     standard: Standard,
+    /// What the rows are told apart by.
+    data: serde_json::Value,
     /// The rows with mean 0 and variance 1.
     scaled: Arc<Kept>,
     looked_at: Vec<f32>,
@@ -159,7 +162,8 @@ impl KSparsePlan {
         let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
         let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
         let scaled = Arc::new(Kept::memory(scaled, rows.width));
-        Ok(Self { recipe, rounds, standard, scaled, looked_at, stream, net, network: None, dead: Vec::new() })
+        let (network, dead, data) = (None, Vec::new(), of_rows(&rows));
+        Ok(Self { recipe, rounds, standard, data, scaled, looked_at, stream, net, network, dead })
     }
 
     /// The training of a round. All but the last one run at a constant learning rate.
@@ -237,6 +241,23 @@ impl<'a> Plan<'a> for KSparsePlan {
     fn output(mut self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<KSparseTrained> {
         fold_into(&self.standard, &mut self.net);
         Ok(KSparseTrained { net: self.net, epochs: records.concat(), dead: self.dead, stopped })
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        serde_json::json!({"recipe": self.recipe, "training-set": self.data})
+    }
+
+    fn modeller(&self, _: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {
+        let Some(network) = self.network.clone() else {
+            return Ok(None);
+        };
+        let (standard, template) = (self.standard.clone(), self.net.clone());
+        Ok(Some(Box::new(move |read| {
+            let mut net = template.clone();
+            network.read_from(read, &mut net.layers)?;
+            fold_into(&standard, &mut net);
+            Ok(net.into())
+        })))
     }
 
     fn save(&self) -> (Vec<(String, Vec<f32>)>, Rounds) {

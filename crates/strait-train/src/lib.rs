@@ -12,6 +12,7 @@
 //! * [`minimize`]: conjugate gradients and L-BFGS for any differentiable function.
 
 mod chain;
+mod checkpoint;
 mod contrastive_divergence;
 mod error;
 mod features;
@@ -43,6 +44,7 @@ mod test_set;
 mod updown;
 
 pub use chain::Chain;
+pub use checkpoint::{CheckpointOptions, Checkpoints, Disk, Storage, StoredFile};
 pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};
 pub use finetune_plan::FineTunePlan;

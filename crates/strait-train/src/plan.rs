@@ -5,8 +5,10 @@ use serde::de::DeserializeOwned;
 use strait_compute::Device;
 
 use crate::Result;
+use crate::checkpoint::{Difference, Modeller};
 use crate::method::{Outcome, Part};
 use crate::progress::HostCost;
+use crate::snapshot::Cursor;
 
 /// One epoch of a part of a run, as the run tells it to its plan.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +78,20 @@ pub trait Plan<'a> {
     /// The results, from the records of each part that was begun.
     #[doc(hidden)]
     fn output(self, records: Vec<Vec<Self::Record>>, stopped: bool) -> Result<Self::Output>;
+
+    /// What the run depends on, beside the device: the recipe, what it starts from, and the rows.
+    #[doc(hidden)]
+    fn identity(&self) -> serde_json::Value;
+
+    /// What it means that a field of [`Plan::identity`] is another one than in the checkpoint that a run goes on from.
+    #[doc(hidden)]
+    fn difference(&self, _field: &str, _before: &serde_json::Value, _at: Cursor) -> Difference {
+        Difference::Change(None)
+    }
+
+    /// Makes a model of what a part has learned, on the thread that writes checkpoints; nothing if it is of a kind that has no file.
+    #[doc(hidden)]
+    fn modeller(&self, part: usize, trained: &mut Part<'a>) -> Result<Option<Modeller>>;
 
     /// What finished parts have left: named tensors, and the rest.
     #[doc(hidden)]

@@ -1,16 +1,18 @@
 //! Pretraining: a machine after the other.
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Device, Program, Step};
+use strait_compute::{Device, Program, Step, Tensor};
 use strait_data::Rows;
-use strait_models::{Rbm, Stack, Units, check_sizes};
+use strait_models::{Model, Rbm, Stack, Units, check_sizes};
 
+use crate::checkpoint::{Difference, Modeller, of_machines, of_rows};
 use crate::contrastive_divergence::{self, Learned, Setup};
 use crate::features::{self, features};
 use crate::feed::Feed;
 use crate::free_energy_gap::Watched;
 use crate::method::{Part, Source};
 use crate::plan::{Epoch, Plan};
+use crate::snapshot::Cursor;
 use crate::{Error, Pretrain, PretrainEpoch, Pretrained, Profile, Result, Run};
 
 /// The plan of [`Pretrain`]: a part for each machine.
@@ -279,6 +281,41 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
     fn output(mut self, records: Vec<Vec<PretrainEpoch>>, stopped: bool) -> Result<Pretrained> {
         self.rbms.truncate(records.len());
         Ok(Pretrained { stack: Stack { rbms: self.rbms }, layers: records, stopped })
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        serde_json::json!({
+            "recipe": self.recipe,
+            "start": of_machines(&self.starts),
+            "training-set": of_rows(&self.rows),
+            "held-out-set": self.held_out.as_ref().map(of_rows),
+        })
+    }
+
+    fn difference(&self, field: &str, _: &serde_json::Value, at: Cursor) -> Difference {
+        match (field, at.part) {
+            // No step depends on it, unless a machine is finished that would have been trained longer.
+            ("recipe.epochs", 0) => Difference::Allowed,
+            ("recipe.epochs", _) => Difference::Change(Some("a machine is finished with the earlier number".to_owned())),
+            _ => Difference::Change(None),
+        }
+    }
+
+    fn modeller(&self, part: usize, trained: &mut Part<'a>) -> Result<Option<Modeller>> {
+        let Some(learned) = self.learned else {
+            return Ok(None);
+        };
+        let offsets = learned.offsets().map(|tensor| Ok((tensor, trained.execution.read(tensor)?)));
+        let offsets = offsets.collect::<Result<Vec<_>>>()?;
+        let mut rbms = self.rbms.clone();
+        Ok(Some(Box::new(move |read| {
+            let read = &mut |tensor: Tensor| match offsets.iter().find(|(offset, _)| *offset == tensor) {
+                Some((_, values)) => Ok(values.clone()),
+                None => read(tensor),
+            };
+            learned.read_from(read, &mut rbms[part])?;
+            Ok(Model::from(Stack { rbms: rbms.clone() }))
+        })))
     }
 
     fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {

@@ -57,6 +57,15 @@ pub enum Event {
         /// Rows of an epoch.
         rows: usize,
     },
+    /// Something that a user should know: where a run goes on, how checkpoints are written, or that one could not be.
+    Note {
+        /// The stage of the run, as its checkpoints are named.
+        stage: String,
+        /// One sentence.
+        message: String,
+        /// Whether something is not as it should be.
+        warning: bool,
+    },
 }
 
 /// Called after every epoch and slice of work; return `Break` to stop training early.

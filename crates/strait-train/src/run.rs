@@ -1,16 +1,18 @@
 //! The one loop in which everything is trained.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use strait_compute::philox::Stream;
-use strait_compute::{Device, Role, Step};
+use strait_compute::{Device, Role, Step, Tensor};
 use strait_models::minibatches;
 
+use crate::checkpoint::{Checkpoints, Job, Keeping, Tensors};
 use crate::method::{Method, Part, Place, Tally, Visits};
 use crate::plan::{Epoch, Plan};
 use crate::progress::Observer;
-use crate::snapshot::{Cursor, Snapshot};
+use crate::snapshot::{Cursor, STATE, Snapshot};
 use crate::{Error, Event, Result};
 
 /// A training run: what has been learned, and where it is.
@@ -54,6 +56,11 @@ pub struct Run<'a, P: Plan<'a>> {
     records: Vec<Vec<P::Record>>,
     /// Whether the observer has ended the run.
     ended: bool,
+    /// What the last epoch came to, until the next one begins.
+    error: Option<f64>,
+    keeping: Option<Box<Keeping>>,
+    /// Whether the run has gone on from a checkpoint, if there is one.
+    resumed: bool,
 }
 
 /// The orders in which rows are visited, epoch by epoch.
@@ -94,6 +101,8 @@ impl Order {
 enum Came {
     /// To the end of an epoch.
     Epoch,
+    /// To a checkpoint that is due.
+    Due,
     /// To where the observer stopped it.
     Stopped,
     /// To the end of the run.
@@ -113,6 +122,9 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             tally: Tally::default(),
             records: Vec::new(),
             ended: false,
+            error: None,
+            keeping: None,
+            resumed: false,
         }
     }
 
@@ -123,6 +135,13 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// Calls `observer` after every epoch and slice of work; it ends the run by giving `Break`.
     pub fn observe(mut self, observer: impl FnMut(&Event) -> ControlFlow<()> + 'a) -> Self {
         self.observer = Box::new(observer);
+        self
+    }
+
+    /// Lets the run keep checkpoints of itself, by this name, and go on from the last one where that was asked for; see
+    /// [`Checkpoints`].
+    pub fn checkpoints(mut self, checkpoints: &Checkpoints, name: &str) -> Self {
+        self.keeping = Some(Box::new(Keeping::new(checkpoints, name)));
         self
     }
 
@@ -137,9 +156,10 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// # Errors
     /// If the device fails, or an error is not finite.
     pub fn epoch(&mut self) -> Result<Option<P::Record>> {
+        self.resume()?;
         match self.advance()? {
             Came::Epoch => Ok(self.records.last().and_then(|part| part.last()).cloned()),
-            Came::Stopped | Came::End => Ok(None),
+            Came::Stopped | Came::Due | Came::End => Ok(None),
         }
     }
 
@@ -148,6 +168,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// # Errors
     /// As [`Run::epoch`]. What was to be trained is then as it was before.
     pub fn train(mut self) -> Result<P::Output> {
+        self.resume()?;
         while let Came::Epoch = self.advance()? {
             if self.ended {
                 break;
@@ -161,8 +182,13 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// # Errors
     /// If the device fails, or a parameter is not finite.
     pub fn stop(mut self) -> Result<P::Output> {
+        self.resume()?;
         let complete = self.is_complete();
         self.load()?;
+        if self.keeping.as_ref().is_some_and(|keeping| keeping.moved(self.cursor)) {
+            self.checkpoint(true)?;
+        }
+        self.await_checkpoint();
         if self.part.is_some() {
             self.close(false)?;
         }
@@ -208,7 +234,26 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         self.plan.end(&self.device, number, goes_on)
     }
 
+    /// Trains to the end of an epoch, with the checkpoints that are due meanwhile.
     fn advance(&mut self) -> Result<Came> {
+        loop {
+            match self.advance_to_checkpoint()? {
+                Came::Due => self.checkpoint(false)?,
+                Came::Epoch => {
+                    let Cursor { part, epoch, .. } = self.cursor;
+                    let part_ends = epoch >= self.plan.epochs_of(part);
+                    let due = |keeping: &mut Box<Keeping>| keeping.after_epoch(part_ends);
+                    if self.keeping.as_mut().is_some_and(due) {
+                        self.checkpoint(part_ends)?;
+                    }
+                    return Ok(Came::Epoch);
+                }
+                came => return Ok(came),
+            }
+        }
+    }
+
+    fn advance_to_checkpoint(&mut self) -> Result<Came> {
         loop {
             self.load()?;
             let Some(part) = &self.part else {
@@ -238,11 +283,17 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let place = |minibatch: usize| Place { epoch, minibatch, minibatches: batches.len() };
         let steps: Vec<Step> = (first..batches.len()).map(|i| part.method.step(place(i), batches[i])).collect();
         let observer = &mut self.observer;
+        let deadline = self.keeping.as_ref().and_then(|keeping| keeping.deadline());
+        let (mut due, mut stopped) = (false, false);
         let mut tell = |done: usize| {
+            // Between two checkpoints at least one slice of work is done.
+            due = done > first && deadline.is_some_and(|deadline| Instant::now() >= deadline);
             let done = (done * batch).min(rows);
             let stage = stage.clone();
-            observer(&Event::Rows { stage, epoch: told, epochs, done, rows })
+            stopped = observer(&Event::Rows { stage, epoch: told, epochs, done, rows }).is_break();
+            if due || stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
+        self.error = None;
         let ran = train(part, &steps, first, order, &mut self.tally, &mut tell);
         self.tally.seconds += start.elapsed().as_secs_f64();
         let done = ran.map_err(|(done, cause)| {
@@ -251,8 +302,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         })?;
         self.cursor.minibatch = done;
         if done < batches.len() {
-            self.ended = true;
-            return Ok(Came::Stopped);
+            self.ended = stopped;
+            return Ok(if stopped { Came::Stopped } else { Came::Due });
         }
         let start = Instant::now();
         let outcome = part.method.outcome(&mut *part.execution, &self.tally, rows)?;
@@ -269,9 +320,139 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         self.records[number].push(record);
         let test_error = outcome.test.map(|(error, _)| error);
         let (error, free_energy_gap) = (outcome.error, outcome.free_energy_gap);
+        self.error = Some(test_error.unwrap_or(error));
         let event = Event::Epoch { stage, epoch: told, epochs, error, test_error, free_energy_gap, seconds, rows };
         self.ended = (self.observer)(&event).is_break();
         Ok(Came::Epoch)
+    }
+
+    /// Goes on from a checkpoint, where the run is to do so and there is one. Done once.
+    fn resume(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.resumed, true) {
+            return Ok(());
+        }
+        let Some(mut keeping) = self.keeping.take() else {
+            return Ok(());
+        };
+        let device = self.device.describe();
+        let plan = &self.plan;
+        let (found, notes) = keeping
+            .resume(plan.identity(), &device, &|field, before, at| plan.difference(field, before, at))?;
+        if let Some(found) = found {
+            let unfit = |error: Error| match error {
+                Error::Snapshot(message) => Error::Checkpoint {
+                    path: found.path.clone(),
+                    message: format!("no run of this recipe can go on from it: {message}"),
+                },
+                other => other,
+            };
+            let snapshot = Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors);
+            snapshot.and_then(|snapshot| self.restore(&snapshot)).map_err(unfit)?;
+        }
+        for (message, warning) in notes {
+            self.note(keeping.stage().to_owned(), message, warning);
+        }
+        self.keeping = Some(keeping);
+        Ok(())
+    }
+
+    fn note(&mut self, stage: String, message: String, warning: bool) {
+        self.ended |= (self.observer)(&Event::Note { stage, message, warning }).is_break();
+    }
+
+    /// Writes a checkpoint, or hands it to the thread that does. Where that still writes the one before, it waits or, where it need not,
+    /// leaves this one out.
+    fn checkpoint(&mut self, wait: bool) -> Result<()> {
+        let Some(mut keeping) = self.keeping.take() else {
+            return Ok(());
+        };
+        let kept = self.keep(&mut keeping, wait);
+        let stage = keeping.stage().to_owned();
+        self.keeping = Some(keeping);
+        for (message, warning) in kept? {
+            self.note(stage.clone(), message, warning);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, keeping: &mut Keeping, wait: bool) -> Result<Vec<(String, bool)>> {
+        let (free, failed) = keeping.is_free(wait);
+        let mut notes: Vec<(String, bool)> = failed.into_iter().map(|message| (message, true)).collect();
+        if !free {
+            keeping.postpone();
+            return Ok(notes);
+        }
+        let mut snapshot = self.describe()?;
+        let Some(part) = &mut self.part else {
+            return Ok(notes);
+        };
+        let number = snapshot.cursor.part;
+        let (about, best) = keeping.about(&snapshot, self.device.describe(), self.error);
+        let others = snapshot.others();
+        let kept = kept_of(part);
+        let wanted: Vec<Tensor> = kept.iter().map(|(tensor, _)| *tensor).collect();
+        let names = kept.into_iter().map(|(tensor, name)| (tensor, format!("{STATE}{name}")));
+        if Keeping::is_copied(wanted.iter().map(Tensor::len).sum()) {
+            if keeping.needs_model(number) {
+                keeping.set_model(number, self.plan.modeller(number, part)?);
+            }
+            let mut values = keeping.memory();
+            part.execution.read_into(&wanted, &mut values)?;
+            let told = keeping.hand_over(Job { about, names: names.collect(), values, others, best });
+            notes.extend(told.map(|message| (message, false)));
+            return Ok(notes);
+        }
+        let start = Instant::now();
+        let mut modeller = self.plan.modeller(number, part)?;
+        let execution = &mut part.execution;
+        let mut read = |tensor: Tensor| Ok(execution.read(tensor)?);
+        let model = modeller.as_mut().map(|make| make(&mut read)).transpose()?;
+        let names: Vec<(Tensor, String)> = names.collect();
+        let own = names.iter().map(|(tensor, name)| (name.as_str(), tensor.len()));
+        let lengths: Vec<(&str, usize)> =
+            own.chain(others.iter().map(|(name, values)| (name.as_str(), values.len()))).collect();
+        let fetch = &mut |number: usize| match names.get(number) {
+            Some((tensor, _)) => Ok(Cow::Owned(execution.read(*tensor)?)),
+            None => Ok(Cow::Borrowed(others[number - names.len()].1.as_slice())),
+        };
+        keeping.wrote(about.cursor);
+        let written = keeping.files.write(&about, model.as_ref(), Tensors { lengths: &lengths, fetch }, best);
+        let bytes: usize = lengths.iter().map(|(_, length)| 4 * length).sum();
+        match keeping.outcome(written) {
+            Some(failed) => notes.push((failed, true)),
+            None => notes.push((
+                format!("a checkpoint of {:.0} MB was written in {:.1} s, in which training waited", bytes as f64 / 1e6, start.elapsed().as_secs_f64()),
+                false,
+            )),
+        }
+        Ok(notes)
+    }
+
+    /// Waits for the checkpoint that is being written, and tells if it could not be.
+    fn await_checkpoint(&mut self) {
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        let (_, failed) = keeping.is_free(true);
+        let stage = keeping.stage().to_owned();
+        if let Some(message) = failed {
+            self.note(stage, message, true);
+        }
+    }
+
+    /// A snapshot without the tensors of the part under way.
+    fn describe(&mut self) -> Result<Snapshot> {
+        self.load()?;
+        let (finished, progress) = self.plan.save();
+        let json = |error: serde_json::Error| Error::Snapshot(error.to_string());
+        Ok(Snapshot {
+            cursor: self.cursor,
+            tensors: Vec::new(),
+            finished,
+            tally: self.tally.clone(),
+            progress: serde_json::to_string(&progress).map_err(json)?,
+            records: serde_json::to_string(&self.records).map_err(json)?,
+        })
     }
 
     /// The whole state of the run: where it is, what it has learned, what its optimiser keeps, its records. Any number of
@@ -281,29 +462,14 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// # Errors
     /// The device's own.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
-        self.load()?;
-        let (finished, progress) = self.plan.save();
-        let mut tensors = Vec::new();
+        let mut snapshot = self.describe()?;
         if let Some(part) = &mut self.part {
-            let program = part.execution.program();
-            let kept: Vec<_> = program
-                .tensors()
-                .filter(|(_, _, role)| matches!(role, Role::Parameter | Role::State))
-                .map(|(tensor, name, _)| (tensor, name.to_owned()))
-                .collect();
-            let wanted: Vec<_> = kept.iter().map(|(tensor, _)| *tensor).collect();
+            let kept = kept_of(part);
+            let wanted: Vec<Tensor> = kept.iter().map(|(tensor, _)| *tensor).collect();
             let values = part.execution.read_many(&wanted)?;
-            tensors.extend(kept.into_iter().map(|(_, name)| name).zip(values));
+            snapshot.tensors = kept.into_iter().map(|(_, name)| name).zip(values).collect();
         }
-        let json = |error: serde_json::Error| Error::Snapshot(error.to_string());
-        Ok(Snapshot {
-            cursor: self.cursor,
-            tensors,
-            finished,
-            tally: self.tally.clone(),
-            progress: serde_json::to_string(&progress).map_err(json)?,
-            records: serde_json::to_string(&self.records).map_err(json)?,
-        })
+        Ok(snapshot)
     }
 
     /// Goes on from where a run of the same recipe, model and rows was when this snapshot was taken.
@@ -360,6 +526,13 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         self.load()?;
         Ok((&mut self.plan, self.part.as_mut()))
     }
+}
+
+/// The tensors of a part that a snapshot holds, with their names.
+fn kept_of(part: &Part<'_>) -> Vec<(Tensor, String)> {
+    let tensors = part.execution.program().tensors();
+    let kept = tensors.filter(|(_, _, role)| matches!(role, Role::Parameter | Role::State));
+    kept.map(|(tensor, name, _)| (tensor, name.to_owned())).collect()
 }
 
 /// Runs these steps, the first of which is that of the minibatch `first`. Gives the number of minibatches of the epoch that are

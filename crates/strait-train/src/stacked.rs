@@ -7,6 +7,7 @@ use strait_compute::{Activation, Device, Noise};
 use strait_data::{Kept, Rows};
 use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
+use crate::checkpoint::{Modeller, of_layers, of_rows};
 use crate::finetune_plan::{self, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::plan::{Epoch, Plan};
@@ -185,6 +186,20 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
     fn output(self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<StackedLayers> {
         let layers = self.nets.into_iter().take(records.len()).map(|mut net| net.layers.swap_remove(0)).collect();
         Ok(StackedLayers { layers, epochs: records, stopped })
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        let starts: Vec<Affine> = self.starts.iter().flat_map(|net| net.layers.iter().cloned()).collect();
+        serde_json::json!({
+            "recipe": self.recipe,
+            "start": of_layers(&starts),
+            "training-set": of_rows(&self.rows),
+        })
+    }
+
+    fn modeller(&self, part: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {
+        let net = self.nets[part].clone();
+        Ok(self.network.clone().map(|network| finetune_plan::modeller(network, net.into())))
     }
 
     fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {

@@ -198,15 +198,36 @@ impl Panels {
     /// # Safety
     /// Nobody writes the matrix meanwhile.
     pub(super) unsafe fn read(&self) -> Vec<f32> {
-        let mut values = vec![0.0; self.rows * self.cols];
-        for panel in 0..self.count() {
-            let width = self.width(panel);
-            // SAFETY: the caller's promise.
-            let lanes = unsafe { self.panel(panel, 0..self.rows) };
-            for (lanes, row) in lanes.iter().zip(values.chunks_exact_mut(self.cols)) {
-                row[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
+        let mut values = Vec::new();
+        // SAFETY: the caller's promise.
+        unsafe { self.read_into(&mut values) };
+        values
+    }
+
+    /// Gives row-major values in memory that may have been used before.
+    ///
+    /// # Safety
+    /// Nobody writes the matrix meanwhile.
+    pub(super) unsafe fn read_into(&self, values: &mut Vec<f32>) {
+        /// Rows whose values stay in the cache while panel after panel is put into them.
+        const ROWS: usize = 32;
+        values.resize(self.rows * self.cols, 0.0);
+        for (number, rows) in values.chunks_mut((ROWS * self.cols).max(1)).enumerate() {
+            let first = number * ROWS;
+            for panel in 0..self.count() {
+                let width = self.width(panel);
+                // SAFETY: the caller's promise.
+                let lanes = unsafe { self.panel(panel, first..first + rows.len() / self.cols) };
+                if width == WIDTH {
+                    for (lanes, row) in lanes.iter().zip(rows.chunks_exact_mut(self.cols)) {
+                        row[panel * WIDTH..][..WIDTH].copy_from_slice(&lanes.0);
+                    }
+                } else {
+                    for (lanes, row) in lanes.iter().zip(rows.chunks_exact_mut(self.cols)) {
+                        row[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
+                    }
+                }
             }
         }
-        values
     }
 }

@@ -35,7 +35,7 @@ impl Data {
 
     fn refused_text(&self, column: usize, text: &Text) -> String {
         format!(
-            "row {}, column {}: `{:.60}` is no number; name the column as --labels, leave it out or make its categories \
+            "row {}, column {}: `{:.60}` is not a number; name the column as --labels, leave it out or make its categories \
              columns by --categories",
             text.row,
             self.column_name(column),

@@ -128,11 +128,12 @@ pub(crate) fn triples(path: &Path, text: &[u8]) -> Result<Bags> {
         match fields[..] {
             [] => {}
             [size] if places.is_empty() => {
-                let size = size.parse().map_err(|_| wrong(format!("`{size:.40}` is no number of rows or columns")))?;
+                let size =
+                    size.parse().map_err(|_| wrong(format!("`{size:.40}` is not a number of rows or columns")))?;
                 header.push(size);
             }
             [row, column, value] => {
-                let value = finite(value).ok_or_else(|| wrong(format!("`{value:.40}` is no finite number")))?;
+                let value = finite(value).ok_or_else(|| wrong(format!("`{value:.40}` is not a finite number")))?;
                 let place = [from_one(row, "row").map_err(wrong)?, from_one(column, "column").map_err(wrong)?];
                 push(path, &mut places, [place[0], place[1], number as u32])?;
                 push(path, &mut values, value)?;
@@ -157,7 +158,7 @@ pub(crate) fn triples(path: &Path, text: &[u8]) -> Result<Bags> {
 /// A number from 1, counted from 0.
 fn from_one(text: &str, what: &str) -> std::result::Result<u32, String> {
     let number = text.parse().ok().and_then(|number: u32| number.checked_sub(1));
-    number.ok_or_else(|| format!("the {what} `{text:.40}` is no number from 1 to {}", u32::MAX))
+    number.ok_or_else(|| format!("the {what} `{text:.40}` is not a number from 1 to {}", u32::MAX))
 }
 
 /// The numbers of rows and columns, as the header claims or the triples tell.

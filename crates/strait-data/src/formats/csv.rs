@@ -97,7 +97,7 @@ pub(crate) fn records(
                 let mut cells: Vec<&str> = Vec::with_capacity(record.len());
                 for cell in &record {
                     let cell = std::str::from_utf8(cell)
-                        .map_err(|_| wrong(path, line, "it is no text in UTF-8; save the file as UTF-8"))?;
+                        .map_err(|_| wrong(path, line, "it is not UTF-8 text; save the file as UTF-8"))?;
                     cells.push(cell);
                 }
                 // MATLAB, Octave and others begin comments by %. A line of blanks is not a record.
@@ -105,7 +105,7 @@ pub(crate) fn records(
                     continue;
                 }
                 if cells.iter().any(|cell| cell.contains('\0')) {
-                    return Err(wrong(path, line, "it holds a zero byte; this is no text"));
+                    return Err(wrong(path, line, "it holds a zero byte; this is not text"));
                 }
                 // The crate takes a quote that is never closed as one cell to the end of the file.
                 let end = reader.position().byte() as usize;

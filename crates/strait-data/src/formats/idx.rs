@@ -37,7 +37,7 @@ pub(crate) fn header(bytes: &[u8]) -> std::result::Result<(Layout, usize), Strin
     let &[zero, zero_too, kind, rank] =
         bytes.first_chunk().ok_or("it ends within its magic number; it was cut short")?;
     if [zero, zero_too] != [0, 0] {
-        return Err(format!("this is no IDX file: it starts with {:02x?}, not with two zeros", &bytes[..4]));
+        return Err(format!("this is not an IDX file: it starts with {:02x?}, not with two zeros", &bytes[..4]));
     }
     let Some(&(_, element)) = ELEMENTS.iter().find(|(byte, _)| *byte == kind) else {
         return Err(format!("its numbers are of IDX type {kind:#04x}; 0x08, 0x09 and 0x0b to 0x0e are known"));

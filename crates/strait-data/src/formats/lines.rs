@@ -31,9 +31,9 @@ impl<'a> Lines<'a> {
                 continue;
             }
             let line = std::str::from_utf8(line)
-                .map_err(|_| wrong(self.path, self.number, "it is no text in UTF-8; save the file as UTF-8"))?;
+                .map_err(|_| wrong(self.path, self.number, "it is not UTF-8 text; save the file as UTF-8"))?;
             if line.contains('\0') {
-                return Err(wrong(self.path, self.number, "it holds a zero byte; this is no text"));
+                return Err(wrong(self.path, self.number, "it holds a zero byte; this is not text"));
             }
             return Ok(Some((self.number, line.trim_end_matches('\r'))));
         }

@@ -118,7 +118,7 @@ fn variable(bytes: &[u8], start: usize) -> Result<(Variable, usize)> {
         if big { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
     };
     let [kind, rows, columns, complex, name] = [0, 1, 2, 3, 4].map(word);
-    let unknown = || "this is no MATLAB file of version 4".to_owned();
+    let unknown = || "this is not a MATLAB file of version 4".to_owned();
     let machine = u32::from(big);
     if kind / 1000 != machine || kind / 100 % 10 != 0 || complex > 1 || !(2..=256).contains(&name) {
         return Err(unknown());

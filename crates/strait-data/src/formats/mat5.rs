@@ -62,7 +62,7 @@ pub(crate) struct Variables<'a> {
 impl<'a> Variables<'a> {
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self> {
         let Some((header, body)) = bytes.split_at_checked(128) else {
-            return Err("this is no MATLAB file: it has not even a header".to_owned());
+            return Err("this is not a MATLAB file: it has not even a header".to_owned());
         };
         let big = match header[124..] {
             [_, 1, b'I', b'M'] => false,
@@ -70,7 +70,7 @@ impl<'a> Variables<'a> {
             [_, 2, b'I', b'M'] | [2, _, b'M', b'I'] => {
                 return Err("this is a MATLAB file of version 7.3; save it by `save(..., '-v7')`".to_owned());
             }
-            _ => return Err("this is no MATLAB file of version 5 to 7; save it by `save(..., '-v7')`".to_owned()),
+            _ => return Err("this is not a MATLAB file of version 5 to 7; save it by `save(..., '-v7')`".to_owned()),
         };
         let mut variables: Vec<(Entry, Item<'a>)> = Vec::new();
         let mut rest = body;

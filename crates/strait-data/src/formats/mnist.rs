@@ -124,7 +124,7 @@ fn read_images(folder: &Path, part: &str) -> Result<Images> {
     };
     let number = |class: &u32| {
         let name = &labels.names[*class as usize];
-        name.parse().map_err(|_| Error::format(&path, format!("the label {name} is no number from 0 on")))
+        name.parse().map_err(|_| Error::format(&path, format!("the label {name} is not a number from 0 on")))
     };
     let labels: Vec<u32> = labels.classes.iter().map(number).collect::<Result<_>>()?;
     debug_assert_eq!(labels.len(), count);

@@ -79,7 +79,7 @@ fn coordinates(
         };
         let (row, column) = (place(rows, "row")?, place(columns, "column")?);
         let value = if pattern { Some(1.0) } else { fields.next().and_then(number_of) };
-        let value = value.ok_or_else(|| wrong("there is no number behind row and column".to_owned()))?;
+        let value = value.ok_or_else(|| wrong("a number is missing behind row and column".to_owned()))?;
         if fields.next().is_some() {
             return Err(wrong("something follows the value".to_owned()));
         }
@@ -121,7 +121,7 @@ fn array(path: &Path, mut lines: Lines<'_>, bytes: usize, shape: [usize; 2], sym
                 Error::format(path, format!("its header claims {rows} x {columns} values, but fewer follow"))
             })?;
             let value = number_of(line.trim());
-            let value = value.ok_or_else(|| wrong(path, number, format!("`{line:.40}` is no finite number")))?;
+            let value = value.ok_or_else(|| wrong(path, number, format!("`{line:.40}` is not a finite number")))?;
             values[row * columns + column] = value;
             match symmetry {
                 Symmetry::General => {}

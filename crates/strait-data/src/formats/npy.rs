@@ -26,7 +26,7 @@ pub(crate) fn array(path: &Path, bytes: Arc<Bytes>) -> Result<Array> {
 
 /// What the header says, and where the numbers begin.
 pub(crate) fn header(bytes: &[u8]) -> std::result::Result<(Layout, usize), String> {
-    let start = bytes.get(..10).filter(|start| start.starts_with(b"\x93NUMPY")).ok_or("this is no .npy file")?;
+    let start = bytes.get(..10).filter(|start| start.starts_with(b"\x93NUMPY")).ok_or("this is not a .npy file")?;
     let (text, length): (usize, usize) = match (start[6], bytes.get(8..12)) {
         (1, _) => (10, usize::from(u16::from_le_bytes([start[8], start[9]]))),
         (2 | 3, Some(length)) => (12, length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte))),
@@ -81,7 +81,7 @@ fn countable(text: &[u8]) -> std::result::Result<(), String> {
         let counted = size.parse().ok().and_then(|size: usize| product.checked_mul(size.max(1)));
         product = counted
             .filter(|&product| product <= isize::MAX as usize / 8)
-            .ok_or_else(|| format!("its shape ({sizes:.100}) is none that a file can hold"))?;
+            .ok_or_else(|| format!("its shape ({sizes:.100}) is not a shape that a file can hold"))?;
     }
     Ok(())
 }

@@ -184,7 +184,7 @@ fn gather(
 }
 
 fn decode(bytes: &[u8], options: &Options) -> std::result::Result<Picture, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("this is no picture that can be read ({error})");
+    let wrong = |error: &dyn std::fmt::Display| format!("this is not a readable picture ({error})");
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }

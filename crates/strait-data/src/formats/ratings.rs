@@ -380,7 +380,7 @@ pub(crate) fn parse(path: &Path, text: &[u8], options: &Options) -> Result<Ratin
                     Ok(rating) if rating.is_finite() => rating,
                     // A header that names other things.
                     Err(_) if begins => return Ok(true),
-                    _ => return Err(wrong(path, line, format!("the rating `{rating}` is no finite number"))),
+                    _ => return Err(wrong(path, line, format!("the rating `{rating}` is not a finite number"))),
                 }
             }
             _ => 1.0,

@@ -10,7 +10,7 @@ use crate::{Categories, Error, Labels, Options, Result};
 
 /// A column that is text.
 pub(crate) struct Text {
-    /// The first row whose cell is no number.
+    /// The first row whose cell is not a number.
     pub(crate) row: usize,
     /// What it holds.
     pub(crate) sample: String,

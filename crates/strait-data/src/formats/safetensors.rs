@@ -27,13 +27,13 @@ pub(crate) fn one(path: &Path, bytes: &Arc<Bytes>) -> Result<Tensors> {
     let wrong = |message: String| Error::format(path, message);
     // The crate takes blanks before the header, and drops all but the last of tensors that share a name.
     if bytes.get(8) != Some(&b'{') {
-        return Err(wrong("this is no valid safetensors file: its header does not begin with a brace".to_owned()));
+        return Err(wrong("this is not a valid safetensors file: its header does not begin with a brace".to_owned()));
     }
     if let Some(name) = repeated_name(bytes) {
         return Err(wrong(format!("it has two tensors `{name}`")));
     }
     let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| wrong(format!("this is no valid safetensors file ({error})")))?;
+        .map_err(|error| wrong(format!("this is not a valid safetensors file ({error})")))?;
     let (mut entries, mut arrays) = (Vec::new(), BTreeMap::new());
     let mut views = file.iter().collect::<Vec<_>>();
     views.sort_by_key(|(name, _)| natural(name));
@@ -101,7 +101,7 @@ pub(crate) fn indexed(path: &Path, bytes: &[u8], most: u64) -> Result<Tensors> {
     }
     let wrong = |message: String| Error::format(path, message);
     let index: Index = serde_json::from_slice(bytes)
-        .map_err(|error| wrong(format!("this is no index of safetensors files ({error})")))?;
+        .map_err(|error| wrong(format!("this is not an index of safetensors files ({error})")))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let (mut entries, mut arrays): (Vec<Entry>, _) = (Vec::new(), BTreeMap::new());
     let shards: std::collections::BTreeSet<&String> = index.weight_map.values().collect();
@@ -139,7 +139,10 @@ impl Tensors {
     pub(crate) fn chosen(&self, path: &Path, wanted: Option<&str>) -> Result<Vec<Array>> {
         let array = |entry: &Entry| {
             self.arrays.get(&entry.name).cloned().ok_or_else(|| {
-                Error::format(path, format!("tensor `{}` is of a type that is no real number or boolean", entry.name))
+                Error::format(
+                    path,
+                    format!("tensor `{}` is of a type other than real numbers and booleans", entry.name),
+                )
             })
         };
         if let Some(wanted) = wanted {

@@ -1,19 +1,21 @@
 //! A deep belief net on a device, and the plan of a run of the up-down algorithm.
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step};
+use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor};
 use strait_data::Rows;
-use strait_models::{Dbn, Network};
+use strait_models::{Affine, Dbn, Network};
 
 use super::step::record;
 use super::{UpDown, UpDownEpoch, UpDownTrained};
+use crate::checkpoint::{Difference, Modeller, of_layers, of_machines, of_rows};
 use crate::error::probabilities;
 use crate::feed::Feed;
 use crate::finetune_plan::not_finite;
 use crate::machine_tensors::{MachineTensors, Recording, write_states};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::plan::{Epoch, Plan};
-use crate::{Error, ImageShift, Result, Run};
+use crate::snapshot::Cursor;
+use crate::{Error, ImageShift, Result, Run, Schedule};
 
 impl UpDown {
     /// Trains all weights of the net on rows with their labels behind them ([`Labelled`](strait_data::Labelled)).
@@ -68,10 +70,28 @@ impl UpDown {
 }
 
 /// A net on a device.
+#[derive(Clone)]
 struct OnDevice {
     recognition: Network,
     generative: Network,
     top: MachineTensors,
+}
+
+impl OnDevice {
+    /// Reads the parameters from wherever `read` finds their tensors.
+    fn read_from(
+        &self,
+        read: &mut dyn FnMut(Tensor) -> strait_models::Result<Vec<f32>>,
+        net: &mut Dbn,
+    ) -> strait_models::Result<()> {
+        let Self { recognition, generative, top } = self;
+        recognition.read_from(read, &mut net.recognition)?;
+        generative.read_from(read, &mut net.generative)?;
+        net.top.weight = read(top.weight)?;
+        net.top.visible_bias = read(top.biases.0)?;
+        net.top.hidden_bias = read(top.biases.1)?;
+        Ok(())
+    }
 }
 
 /// Loads a net with what trains it.
@@ -225,16 +245,11 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
     }
 
     fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
-        let Some(OnDevice { recognition, generative, top }) = &self.on_device else {
-            return Ok(());
-        };
-        let execution = &mut *trained.execution;
-        recognition.read(execution, &mut self.learned.recognition)?;
-        generative.read(execution, &mut self.learned.generative)?;
-        self.learned.top.weight = execution.read(top.weight)?;
-        self.learned.top.visible_bias = execution.read(top.biases.0)?;
-        self.learned.top.hidden_bias = execution.read(top.biases.1)?;
-        Ok(())
+        let execution = &mut trained.execution;
+        match &self.on_device {
+            Some(net) => Ok(net.read_from(&mut |tensor| Ok(execution.read(tensor)?), &mut self.learned)?),
+            None => Ok(()),
+        }
     }
 
     fn wrong(&self, _: usize) -> Option<f64> {
@@ -242,6 +257,33 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
         let mut top = [&top.weight, &top.visible_bias, &top.hidden_bias].into_iter().flatten();
         let top = top.find(|x| !x.is_finite()).map(|x| f64::from(*x));
         top.or_else(|| not_finite(recognition)).or_else(|| not_finite(generative))
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        let layers: Vec<Affine> = self.net.recognition.iter().chain(&self.net.generative).cloned().collect();
+        serde_json::json!({
+            "recipe": self.recipe,
+            "start": {"layers": of_layers(&layers), "top": of_machines([&self.net.top]), "classes": self.net.classes},
+            "training-set": of_rows(&self.rows),
+        })
+    }
+
+    fn difference(&self, field: &str, _: &serde_json::Value, _: Cursor) -> Difference {
+        match (field, self.recipe.schedule) {
+            ("recipe.epochs", Schedule::Constant | Schedule::Step { .. }) => Difference::Allowed,
+            _ => Difference::Change(None),
+        }
+    }
+
+    fn modeller(&self, _: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {
+        let Some(on_device) = self.on_device.clone() else {
+            return Ok(None);
+        };
+        let mut net = self.learned.clone();
+        Ok(Some(Box::new(move |read| {
+            on_device.read_from(read, &mut net)?;
+            Ok(net.clone().into())
+        })))
     }
 
     fn output(self, mut records: Vec<Vec<UpDownEpoch>>, stopped: bool) -> Result<UpDownTrained> {

@@ -1,0 +1,89 @@
+//! Files that are written as a whole or not at all.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use crate::{Error, Result};
+
+/// Writes a file as a whole: to a temporary file beside it, synced, then renamed over it, so that an interruption or a
+/// full disk leaves the earlier file as it was. Where that file cannot be replaced, because another program has it open, the new one
+/// stays beside it.
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::Kept`] with the path.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |file| file.write_all(bytes))
+}
+
+/// The same with contents that `write` writes.
+pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
+    let io = |cause| Error::Io { path: path.to_owned(), cause };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut file = temporary(&folder).map_err(io)?;
+    write(file.as_file_mut()).map_err(io)?;
+    sync(file.as_file()).map_err(io)?;
+    persist(file, path)?;
+    // The folder's entry too should survive a power cut; not every system can sync a folder, and the file is there in any case.
+    #[cfg(unix)]
+    let _ = std::fs::File::open(&folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// Syncs a file, where its file system can: some that lie on other machines cannot.
+fn sync(file: &std::fs::File) -> std::io::Result<()> {
+    match file.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Renames a temporary file.
+fn persist(mut file: NamedTempFile, path: &Path) -> Result<()> {
+    /// Virus scanners open new files for moments.
+    const WAIT: (usize, Duration) = (10, Duration::from_millis(100));
+    let mut tries = 0;
+    while let Err(error) = file.persist(path) {
+        tries += 1;
+        if tries < WAIT.0 && is_held(&error.error) {
+            std::thread::sleep(WAIT.1);
+            file = error.file;
+            continue;
+        }
+        let (path, cause) = (path.to_owned(), error.error);
+        if !path.is_file() {
+            return Err(Error::Io { path, cause });
+        }
+        return Err(match error.file.keep() {
+            Ok((_, kept)) => Error::Kept { path, kept, cause },
+            Err(_) => Error::Io { path, cause },
+        });
+    }
+    Ok(())
+}
+
+/// Whether a file cannot be renamed because a program has it or the earlier one open, which only Windows minds.
+fn is_held(error: &std::io::Error) -> bool {
+    const ACCESS_DENIED: i32 = 5;
+    const SHARING_VIOLATION: i32 = 32;
+    const USER_MAPPED_FILE: i32 = 1224;
+    cfg!(windows) && matches!(error.raw_os_error(), Some(ACCESS_DENIED | SHARING_VIOLATION | USER_MAPPED_FILE))
+}
+
+#[cfg(unix)]
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    // What a user's own programs would give a new file: all rights that the umask leaves.
+    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    tempfile::Builder::new().permissions(rights).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    NamedTempFile::new_in(folder)
+}
