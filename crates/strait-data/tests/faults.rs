@@ -652,8 +652,8 @@ fn folders_of_pictures_that_are_wrong() {
         ("nothing", &[][..], Options::default(), "nothing", "no pictures"),
         ("only-text", &[("readme.txt", &b"hello"[..])][..], Options::default(), "only-text", "no pictures"),
         ("empty", &[("a.png", &one[..]), ("b.png", b"")], Options::default(), "b.png", "the file is empty"),
-        ("text", &[("a.png", &one[..]), ("b.png", b"hello")], Options::default(), "b.png", "no picture"),
-        ("cut", &[("a.png", &one[..]), ("b.png", &one[..40])], Options::default(), "b.png", "no picture"),
+        ("text", &[("a.png", &one[..]), ("b.png", b"hello")], Options::default(), "b.png", "not a readable picture"),
+        ("cut", &[("a.png", &one[..]), ("b.png", &one[..40])], Options::default(), "b.png", "not a readable picture"),
         ("mixed", &[("a.png", &one[..]), ("b.pgm", other)], Options::default(), "b.pgm", "choose a size by --size"),
         ("mixed-skipping", &[("a.png", &one[..]), ("b.pgm", other)], skipping.clone(), "b.pgm", "choose a size"),
         ("all-bad", &[("a.png", &b""[..]), ("b.png", b"hello")], skipping, "all-bad", "none of its 2 pictures"),
@@ -796,7 +796,7 @@ fn columns_and_labels_that_do_not_fit() {
         &labels("2"),
         "it has no column `2`; its columns are 0 to 1",
     );
-    faults.refused_with("gap.csv", "a,b\n1,\n2,3\n", &labels("b"), "no whole number");
+    faults.refused_with("gap.csv", "a,b\n1,\n2,3\n", &labels("b"), "not a whole number");
     // A file of labels.
     let file = |path: PathBuf| Options { labels_file: Some(path), ..Options::default() };
     for (name, bytes, named, expected) in [
@@ -804,7 +804,7 @@ fn columns_and_labels_that_do_not_fit() {
         ("labels-too-many.txt", b"a\nb\na\nb\n", "table.csv", "3 rows, but 4 labels"),
         ("labels-empty.txt", b"", "labels-empty.txt", "the file is empty"),
         ("labels-in-a-table.idx", &idx(8, &[3, 2], &[0; 6]), "labels-in-a-table.idx", "labels have one dimension"),
-        ("labels-of-halves.npy", &npy("<f8", false, "(3,)", &[0x3f; 24]), "labels-of-halves.npy", "no whole number"),
+        ("labels-of-halves.npy", &npy("<f8", false, "(3,)", &[0x3f; 24]), "labels-of-halves.npy", "not a whole number"),
     ] {
         let options = file(faults.file(name, bytes));
         let path = faults.file("table.csv", "1,2\n3,4\n5,6\n");
@@ -925,8 +925,8 @@ fn safetensors_indices_that_are_wrong() {
     faults.file("a.safetensors", tensors(&[("x", "F32", "[1,1]", [0, 4])], &[0; 4]));
     faults.file("cut.safetensors", &tensors(&[("x", "F32", "[1,1]", [0, 4])], &[0; 4])[..60]);
     for (name, map, named, expected) in [
-        ("no-map.json", "3", "no-map.json", "no index"),
-        ("numbers.json", r#"{"x":1}"#, "numbers.json", "no index"),
+        ("no-map.json", "3", "no-map.json", "not an index"),
+        ("numbers.json", r#"{"x":1}"#, "numbers.json", "not an index"),
         ("empty-map.json", "{}", "empty-map.json", "no tensor"),
         ("elsewhere.json", r#"{"x":"../a.safetensors"}"#, "elsewhere.json", "does not lie beside it"),
         ("absolute.json", r#"{"x":"/a.safetensors"}"#, "absolute.json", "does not lie beside it"),

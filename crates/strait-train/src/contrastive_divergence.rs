@@ -302,7 +302,7 @@ impl Method for Machine {
         let error = tally.metrics.mean_error();
         let watch = self.watch.as_ref().filter(|_| error.is_finite());
         let free_energy_gap = watch.map(|watch| watch.gap(execution)).transpose()?;
-        Ok(Outcome { error, test: None, free_energy_gap })
+        Ok(Outcome { error, free_energy_gap, ..Outcome::default() })
     }
 }
 

@@ -8,7 +8,8 @@ use strait_models::{Affine, transpose};
 use crate::error::{positive, probabilities, weight_cost};
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
-use crate::{Error, Goal, Member, Objective, Result, Schedule};
+use crate::monitor::Watching;
+use crate::{EarlyStopping, Error, Goal, Member, Objective, ReduceOnPlateau, Result, Schedule};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +47,12 @@ pub struct FineTune {
     pub weight_cost: f32,
     /// Which error is minimised.
     pub objective: Objective,
+    /// When training ends before all epochs are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// When the learning rate falls beside its schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
     /// How many layers, from the input on, stay as they are.
     #[serde(skip_serializing_if = "is_zero")]
     pub frozen: usize,
@@ -68,6 +75,8 @@ impl Default for FineTune {
             schedule: Schedule::Cosine { warmup: 0.0 },
             weight_cost: 0.0,
             objective: Objective::CrossEntropy,
+            early_stopping: None,
+            reduce_on_plateau: None,
             frozen: 0,
             shift: None,
             precision: Precision::F32,
@@ -92,6 +101,9 @@ pub struct FineTuneEpoch {
     pub test_error: Option<f64>,
     /// The mean loss on the test set after the epoch, without noise and penalties.
     pub test_loss: Option<f64>,
+    /// The error on the rows held out for validation, of the same kind as that on the test set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_error: Option<f64>,
     /// Seconds of training alone.
     pub seconds: f64,
     /// What it cost the host.
@@ -118,6 +130,10 @@ impl FineTune {
         Ok(net.check(&self.goal())?)
     }
 
+    pub(crate) fn watching(&self) -> Watching {
+        Watching { early_stopping: self.early_stopping, plateau: self.reduce_on_plateau }
+    }
+
     /// What a model is trained for.
     pub(crate) fn goal(&self) -> Goal {
         Goal { objective: self.objective, minimises: self.optimizer.vectors() > 0 }
@@ -133,6 +149,12 @@ impl FineTune {
     /// # Errors
     /// [`Error::Setting`] with the one that does not.
     pub fn check(&self) -> Result<()> {
+        self.watching().check()?;
+        if self.reduce_on_plateau.is_some() && self.optimizer.vectors() > 0 {
+            let (setting, value) = ("reduce-on-plateau", "set".to_owned());
+            let expected = "conjugate gradients and L-BFGS have no learning rate that could fall";
+            return Err(Error::Setting { setting, value, expected });
+        }
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
         weight_cost(self.weight_cost)?;

@@ -8,11 +8,12 @@ use strait_models::{Affine, Model, Network};
 use crate::checkpoint::{Difference, Modeller, of_layers, of_rows};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
+use crate::monitor::Watching;
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::minibatch::{Minibatch, Part as Columns};
 use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
 use crate::optimizer::gradient_of;
-use crate::plan::{Epoch, Plan};
+use crate::plan::{Epoch, Plan, nothing_to_judge};
 use crate::snapshot::Cursor;
 use crate::test_set::TestSet;
 use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run, Schedule};
@@ -101,7 +102,7 @@ impl FineTune {
     pub fn prepare(&self, device: &Device, net: &dyn Member, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
         self.check_kind(net, &train, test.as_ref())?;
-        Ok(device.prepare(&[record(self, device, net, train, test)?.0])?)
+        Ok(device.prepare(&[record(self, device, net, train, HeldOut { test, validation: None })?.0])?)
     }
 
     /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it
@@ -126,7 +127,7 @@ impl FineTune {
             return Ok(None);
         }
         let source = Source::Host(rows.first(self.batch));
-        let (mut part, _) = load(self, device, net, source, None)?;
+        let (mut part, _) = load(self, device, net, source, HeldOut::default())?;
         let routine = part.method.routines()[0];
         let step = Step { rows: part.method.batch() as u32, ..Step::seeded(self.seed) };
         if let Some(rows) = part.source.on_host() {
@@ -199,7 +200,27 @@ pub(crate) struct Places<'a> {
     /// For each place of the feed, one step of Adam or momentum, or the gathering of a minibatch for a minimiser.
     steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
+    held_out: Measured<'a>,
+}
+
+/// Rows held out of training whose errors are measured.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct HeldOut<'a> {
+    pub(crate) test: Option<Rows<'a>>,
+    /// Those that early stopping is judged on.
+    pub(crate) validation: Option<Rows<'a>>,
+}
+
+/// The same on a device.
+struct Measured<'a> {
     test: Option<TestSet<'a>>,
+    validation: Option<TestSet<'a>>,
+}
+
+impl<'a> Measured<'a> {
+    fn sets(&self) -> impl Iterator<Item = &TestSet<'a>> {
+        self.test.iter().chain(&self.validation)
+    }
 }
 
 /// The program of a model and of what trains it.
@@ -208,7 +229,7 @@ pub(crate) fn record<'a>(
     device: &Device,
     net: &dyn Member,
     train: Rows<'_>,
-    test: Option<Rows<'a>>,
+    held_out: HeldOut<'a>,
 ) -> Result<(Program, Places<'a>)> {
     let mut program = Program::default();
     let batch = recipe.batch.min(train.count);
@@ -242,8 +263,11 @@ pub(crate) fn record<'a>(
         steps.push(program.add(step));
     }
     let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, learn));
-    let test = test.map(|rows| TestSet::record(device, &mut program, &network, net, rows, recipe)).transpose()?;
-    Ok((program, Places { network, feed, batch, steps, minimiser, test }))
+    let mut set = |name: &str, rows: Option<Rows<'a>>| {
+        rows.map(|rows| TestSet::record(device, &mut program, name, (net, &network), rows, recipe)).transpose()
+    };
+    let held_out = Measured { test: set("test", held_out.test)?, validation: set("validation", held_out.validation)? };
+    Ok((program, Places { network, feed, batch, steps, minimiser, held_out }))
 }
 
 /// Loads a model with what trains it on rows of the host; also gives its parameters' tensors.
@@ -252,9 +276,9 @@ pub(crate) fn load<'a>(
     device: &Device,
     net: &dyn Member,
     source: Source<'a>,
-    test: Option<Rows<'a>>,
+    held_out: HeldOut<'a>,
 ) -> Result<(Part<'a>, Network)> {
-    load_as(net.stage().to_owned(), recipe, device, net, source, test)
+    load_as(net.stage().to_owned(), recipe, device, net, source, held_out)
 }
 
 /// The same by another name of its stage.
@@ -264,17 +288,15 @@ pub(crate) fn load_as<'a>(
     device: &Device,
     net: &dyn Member,
     source: Source<'a>,
-    test: Option<Rows<'a>>,
+    held_out: HeldOut<'a>,
 ) -> Result<(Part<'a>, Network)> {
     let Some(rows) = source.on_host() else { unreachable!("rows of a model are on the host") };
-    let (program, places) = record(recipe, device, net, rows, test)?;
-    let Places { network, feed, batch, steps, minimiser, test } = places;
+    let (program, places) = record(recipe, device, net, rows, held_out)?;
+    let Places { network, feed, batch, steps, minimiser, held_out } = places;
     let mut execution = device.load(program)?;
     network.write(&mut *execution, net.layers())?;
-    if let Some(test) = &test {
-        test.upload(&mut *execution)?;
-    }
-    let method = BackPropagation { recipe: recipe.clone(), stage, batch, steps, minimiser, test };
+    held_out.sets().try_for_each(|set| set.upload(&mut *execution))?;
+    let method = BackPropagation { recipe: recipe.clone(), stage, batch, steps, minimiser, held_out };
     Ok((Part { execution, feed, source, method: Box::new(method) }, network))
 }
 
@@ -285,7 +307,7 @@ struct BackPropagation<'a> {
     batch: usize,
     steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
-    test: Option<TestSet<'a>>,
+    held_out: Measured<'a>,
 }
 
 impl Method for BackPropagation<'_> {
@@ -330,16 +352,21 @@ impl Method for BackPropagation<'_> {
 
     fn outcome(&mut self, execution: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {
         let error = if self.minimises() { tally.minimised / rows as f64 } else { tally.metrics.mean_loss() };
-        let measured = error.is_finite().then_some(&self.test).and_then(Option::as_ref);
-        let test = measured.map(|test| test.measure(execution)).transpose()?;
-        Ok(Outcome { error, test, free_energy_gap: None })
+        if !error.is_finite() {
+            return Ok(Outcome { error, ..Outcome::default() });
+        }
+        let Measured { test, validation } = &self.held_out;
+        let mut measure = |set: &Option<TestSet<'_>>| set.as_ref().map(|set| set.measure(execution)).transpose();
+        let (test, validation) = (measure(test)?, measure(validation)?.map(|(error, _)| error));
+        Ok(Outcome { error, test, validation, free_energy_gap: None })
     }
 }
 
 /// The record of an epoch of fine-tuning.
 pub(crate) fn record_of(Epoch { epoch, outcome, seconds, cost }: Epoch) -> FineTuneEpoch {
     let (test_error, test_loss) = outcome.test.unzip();
-    FineTuneEpoch { epoch, train_loss: outcome.error, test_error, test_loss, seconds, cost }
+    let validation_error = outcome.validation;
+    FineTuneEpoch { epoch, train_loss: outcome.error, test_error, test_loss, validation_error, seconds, cost }
 }
 
 /// Makes a net on the thread that writes checkpoints.
@@ -363,7 +390,7 @@ pub struct FineTunePlan<'a> {
     recipe: FineTune,
     net: &'a mut dyn Member,
     rows: Rows<'a>,
-    test: Option<Rows<'a>>,
+    held_out: HeldOut<'a>,
     network: Option<Network>,
     /// What was learned so far.
     layers: Vec<Affine>,
@@ -372,7 +399,7 @@ pub struct FineTunePlan<'a> {
 impl<'a> FineTunePlan<'a> {
     pub(crate) fn new(recipe: FineTune, net: &'a mut dyn Member, rows: Rows<'a>) -> Self {
         let layers = net.layers().to_vec();
-        Self { recipe, net, rows, test: None, network: None, layers }
+        Self { recipe, net, rows, held_out: HeldOut::default(), network: None, layers }
     }
 }
 
@@ -384,7 +411,19 @@ impl<'a> Run<'a, FineTunePlan<'a>> {
     pub fn test(mut self, rows: Rows<'a>) -> Result<Self> {
         let plan = self.plan_mut();
         plan.recipe.check_model(plan.net, &plan.rows, Some(&rows))?;
-        plan.test = Some(rows);
+        plan.held_out.test = Some(rows);
+        Ok(self)
+    }
+
+    /// Judges the run on rows that are held out of training and of testing, after each epoch; see
+    /// [`EarlyStopping`](crate::EarlyStopping). Without them the test set is judged on.
+    ///
+    /// # Errors
+    /// If they do not fit the model.
+    pub fn validation(mut self, rows: Rows<'a>) -> Result<Self> {
+        let plan = self.plan_mut();
+        plan.recipe.check_model(plan.net, &plan.rows, Some(&rows))?;
+        plan.held_out.validation = Some(rows);
         Ok(self)
     }
 
@@ -411,7 +450,7 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     }
 
     fn start(&mut self, device: &Device, _: usize) -> Result<Part<'a>> {
-        let (part, network) = load(&self.recipe, device, self.net, Source::Host(self.rows), self.test)?;
+        let (part, network) = load(&self.recipe, device, self.net, Source::Host(self.rows), self.held_out)?;
         self.network = Some(network);
         Ok(part)
     }
@@ -431,12 +470,25 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
         not_finite(&self.layers)
     }
 
+    fn watching(&self) -> Watching {
+        self.recipe.watching()
+    }
+
+    fn check_watching(&self) -> Result<()> {
+        let HeldOut { test, validation } = self.held_out;
+        if self.watching().judges() && test.or(validation).is_none() {
+            return Err(nothing_to_judge("they judge rows held out of training: give the run some, by validation or test"));
+        }
+        Ok(())
+    }
+
     fn identity(&self) -> serde_json::Value {
         serde_json::json!({
             "recipe": self.recipe,
             "start": of_layers(self.net.layers()),
             "training-set": of_rows(&self.rows),
-            "test-set": self.test.as_ref().map(of_rows),
+            "test-set": self.held_out.test.as_ref().map(of_rows),
+            "validation-set": self.held_out.validation.as_ref().map(of_rows),
         })
     }
 

@@ -10,8 +10,9 @@ use strait_models::{Affine, Autoencoder, Network};
 
 use crate::checkpoint::{Modeller, of_rows};
 use crate::error::positive;
-use crate::finetune_plan::{self, not_finite, record_of};
+use crate::finetune_plan::{self, HeldOut, not_finite, record_of};
 use crate::method::{Part, Source};
+use crate::monitor::Watching;
 use crate::plan::{Epoch, Plan};
 use crate::sample::sample;
 use crate::{Error, FineTune, FineTuneEpoch, Objective, Optimizer, Result, Run, Schedule};
@@ -203,7 +204,7 @@ impl<'a> Plan<'a> for KSparsePlan {
         let source = Source::Made(self.scaled.clone());
         let recipe = self.round(part);
         recipe.check_model(&self.net, &self.scaled.rows(), None)?;
-        let (loaded, network) = finetune_plan::load(&recipe, device, &self.net, source, None)?;
+        let (loaded, network) = finetune_plan::load(&recipe, device, &self.net, source, HeldOut::default())?;
         self.network = Some(network);
         Ok(loaded)
     }
@@ -241,6 +242,10 @@ impl<'a> Plan<'a> for KSparsePlan {
     fn output(mut self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<KSparseTrained> {
         fold_into(&self.standard, &mut self.net);
         Ok(KSparseTrained { net: self.net, epochs: records.concat(), dead: self.dead, stopped })
+    }
+
+    fn watching(&self) -> Watching {
+        self.recipe.training.watching()
     }
 
     fn identity(&self) -> serde_json::Value {

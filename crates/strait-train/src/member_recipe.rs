@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use strait_compute::{Noise, Precision};
 use strait_models::{Autoencoder, Classifier, Objective, Penalty, Vae};
 
-use crate::{FineTune, ImageShift, Optimizer, Schedule};
+use crate::{EarlyStopping, ReduceOnPlateau, FineTune, ImageShift, Optimizer, Schedule};
 
 /// How a member is trained, and the settings of the member itself. In a file both stand in one table.
 ///
@@ -73,6 +73,10 @@ struct Table {
     weight_cost: f32,
     objective: Objective,
     #[serde(skip_serializing_if = "Option::is_none")]
+    early_stopping: Option<EarlyStopping>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reduce_on_plateau: Option<ReduceOnPlateau>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     corruption: Option<Noise>,
     #[serde(skip_serializing_if = "Option::is_none")]
     penalty: Option<Penalty>,
@@ -104,8 +108,20 @@ impl Default for Table {
 
 impl From<MemberRecipe> for Table {
     fn from(MemberRecipe { tuning, corruption, penalty, tied, kl_weight }: MemberRecipe) -> Self {
-        let FineTune { epochs, batch, optimizer, schedule, weight_cost, objective, frozen, shift, precision, seed } =
-            tuning;
+        let FineTune {
+            epochs,
+            batch,
+            optimizer,
+            schedule,
+            weight_cost,
+            objective,
+            early_stopping,
+            reduce_on_plateau,
+            frozen,
+            shift,
+            precision,
+            seed,
+        } = tuning;
         Self {
             epochs,
             batch,
@@ -113,6 +129,8 @@ impl From<MemberRecipe> for Table {
             schedule,
             weight_cost,
             objective,
+            early_stopping,
+            reduce_on_plateau,
             corruption,
             penalty,
             tied,
@@ -127,12 +145,21 @@ impl From<MemberRecipe> for Table {
 
 impl From<Table> for MemberRecipe {
     fn from(table: Table) -> Self {
-        let Table {
-            epochs, batch, optimizer, schedule, weight_cost, objective, frozen, shift, precision, seed, ..
-        } = table;
-        let tuning =
-            FineTune { epochs, batch, optimizer, schedule, weight_cost, objective, frozen, shift, precision, seed };
         let Table { corruption, penalty, tied, kl_weight, .. } = table;
+        let tuning = FineTune {
+            epochs: table.epochs,
+            batch: table.batch,
+            optimizer: table.optimizer,
+            schedule: table.schedule,
+            weight_cost: table.weight_cost,
+            objective: table.objective,
+            early_stopping: table.early_stopping,
+            reduce_on_plateau: table.reduce_on_plateau,
+            frozen: table.frozen,
+            shift: table.shift,
+            precision: table.precision,
+            seed: table.seed,
+        };
         Self { tuning, corruption, penalty, tied, kl_weight }
     }
 }

@@ -5,6 +5,7 @@ use strait_data::{Kept, Rows};
 
 use crate::Result;
 use crate::feed::Feed;
+use crate::monitor::Judged;
 use crate::progress::HostCost;
 
 /// A part of a run that is loaded on a device: a program, its rows, and the method that trains it.
@@ -99,8 +100,18 @@ pub(crate) struct Outcome {
     pub(crate) error: f64,
     /// Error and loss on rows held out.
     pub(crate) test: Option<(f64, f64)>,
+    /// The error on rows held out for validation.
+    pub(crate) validation: Option<f64>,
     /// The mean free energy of rows held out less that of rows trained on.
     pub(crate) free_energy_gap: Option<f64>,
+}
+
+impl Outcome {
+    /// What is judged, if there is something.
+    pub(crate) fn judged(&self) -> Option<Judged> {
+        let error = self.validation.or(self.test.map(|(error, _)| error)).map(Judged::Error);
+        error.or(self.free_energy_gap.map(Judged::Gap))
+    }
 }
 
 /// A way to train.

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strait_compute::Device;
 
-use crate::Result;
 use crate::checkpoint::{Difference, Modeller};
 use crate::method::{Outcome, Part};
+use crate::monitor::Watching;
 use crate::progress::HostCost;
 use crate::snapshot::Cursor;
+use crate::{Error, Result};
 
 /// One epoch of a part of a run, as the run tells it to its plan.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,11 @@ pub struct Epoch {
     pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
     pub(crate) cost: HostCost,
+}
+
+pub(crate) fn nothing_to_judge(expected: &'static str) -> Error {
+    let (setting, value) = ("early-stopping or reduce-on-plateau", "set".to_owned());
+    Error::Setting { setting, value, expected }
 }
 
 /// A list of parts that are trained one after the other: machines, rounds, or a single one.
@@ -50,6 +56,21 @@ pub trait Plan<'a> {
     /// Loads a part, given what the earlier ones have left.
     #[doc(hidden)]
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>>;
+
+    /// When parts end early, and when their learning rate falls.
+    #[doc(hidden)]
+    fn watching(&self) -> Watching {
+        Watching::default()
+    }
+
+    /// Whether there is something to judge where something is to be judged.
+    #[doc(hidden)]
+    fn check_watching(&self) -> Result<()> {
+        match self.watching().judges() {
+            true => Err(nothing_to_judge("this training has no rows held out")),
+            false => Ok(()),
+        }
+    }
 
     /// The record of an epoch.
     #[doc(hidden)]

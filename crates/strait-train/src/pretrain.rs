@@ -8,8 +8,9 @@ use strait_data::{Rows, Values};
 use strait_models::{Autoencoder, Rbm, Stack, Units};
 
 use crate::error::{below, decay, gibbs_steps, penalty_weight, positive, positive_rate, probabilities, weight_cost};
+use crate::monitor::Watching;
 use crate::progress::HostCost;
-use crate::{Chain, Error, Result};
+use crate::{Chain, EarlyStopping, Error, ReduceOnPlateau, Result};
 
 /// What hidden units shall do on the mean over a minibatch: a penalty on the divergence of their mean outputs from a target
 /// (Lee et al. 2008, with the divergence in place of the squared difference).
@@ -69,6 +70,12 @@ pub struct Pretrain {
     pub hidden: Units,
     /// The hidden units of the highest machine.
     pub code: Units,
+    /// When the training of a machine ends before all epochs are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// When the learning rate of a machine falls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
     /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest).
     pub precision: Precision,
     /// Seed of the weights, the order of the rows and the sampling.
@@ -96,6 +103,8 @@ impl Default for Pretrain {
             visible: Units::Bernoulli,
             hidden: Units::Bernoulli,
             code: Units::Gaussian,
+            early_stopping: None,
+            reduce_on_plateau: None,
             precision: Precision::F32,
             seed: 2006,
         }
@@ -155,6 +164,8 @@ impl Pretrain {
     /// # Errors
     /// [`Error::Setting`] with the one that does not.
     pub fn check(&self) -> Result<()> {
+        let Self { early_stopping, reduce_on_plateau: plateau, .. } = *self;
+        Watching { early_stopping, plateau }.check()?;
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
         gibbs_steps(self.cd_steps)?;

@@ -11,7 +11,8 @@ use crate::features::{self, features};
 use crate::feed::Feed;
 use crate::free_energy_gap::Watched;
 use crate::method::{Part, Source};
-use crate::plan::{Epoch, Plan};
+use crate::monitor::Watching;
+use crate::plan::{Epoch, Plan, nothing_to_judge};
 use crate::snapshot::Cursor;
 use crate::{Error, Pretrain, PretrainEpoch, Pretrained, Profile, Result, Run};
 
@@ -281,6 +282,18 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
     fn output(mut self, records: Vec<Vec<PretrainEpoch>>, stopped: bool) -> Result<Pretrained> {
         self.rbms.truncate(records.len());
         Ok(Pretrained { stack: Stack { rbms: self.rbms }, layers: records, stopped })
+    }
+
+    fn watching(&self) -> Watching {
+        let Pretrain { early_stopping, reduce_on_plateau: plateau, .. } = self.recipe;
+        Watching { early_stopping, plateau }
+    }
+
+    fn check_watching(&self) -> Result<()> {
+        if self.watching().judges() && self.held_out.is_none() {
+            return Err(nothing_to_judge("they judge the free energies of rows held out: give the run some, by held_out"));
+        }
+        Ok(())
     }
 
     fn identity(&self) -> serde_json::Value {

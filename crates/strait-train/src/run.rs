@@ -9,7 +9,8 @@ use strait_compute::{Device, Role, Step, Tensor};
 use strait_models::minibatches;
 
 use crate::checkpoint::{Checkpoints, Job, Keeping, Tensors};
-use crate::method::{Method, Part, Place, Tally, Visits};
+use crate::method::{Method, Outcome, Part, Place, Tally, Visits};
+use crate::monitor::Monitor;
 use crate::plan::{Epoch, Plan};
 use crate::progress::Observer;
 use crate::snapshot::{Cursor, STATE, Snapshot};
@@ -58,6 +59,9 @@ pub struct Run<'a, P: Plan<'a>> {
     ended: bool,
     /// What the last epoch came to, until the next one begins.
     error: Option<f64>,
+    monitor: Monitor,
+    /// The parameters of the best epoch of the part, where they are to be given out.
+    best: Vec<(Tensor, Vec<f32>)>,
     keeping: Option<Box<Keeping>>,
     /// Whether the run has gone on from a checkpoint, if there is one.
     resumed: bool,
@@ -123,6 +127,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             records: Vec::new(),
             ended: false,
             error: None,
+            monitor: Monitor::default(),
+            best: Vec::new(),
             keeping: None,
             resumed: false,
         }
@@ -198,7 +204,12 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// Whether nothing is left to be trained.
     fn is_complete(&self) -> bool {
         let (part, last) = (self.cursor.part, self.plan.parts());
-        part >= last || (part + 1 == last && self.cursor.epoch >= self.plan.epochs_of(part))
+        part >= last || (part + 1 == last && self.part_ends())
+    }
+
+    /// Whether the part under way has all its epochs, or was ended early.
+    fn part_ends(&self) -> bool {
+        self.monitor.ended || self.cursor.epoch >= self.plan.epochs_of(self.cursor.part)
     }
 
     /// Loads the part that is under way, if it is not loaded.
@@ -226,11 +237,15 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             return Ok(());
         };
         let number = self.cursor.part;
+        let best: Vec<(Tensor, &[f32])> = self.best.iter().map(|(tensor, values)| (*tensor, &values[..])).collect();
+        part.execution.write_many(&best)?;
         self.plan.take(number, &mut part)?;
         if let Some(error) = self.plan.wrong(number) {
             return Err(diverged(&*part.method, self.cursor.epoch, error));
         }
         drop(part);
+        self.monitor = Monitor::default();
+        self.best.clear();
         self.plan.end(&self.device, number, goes_on)
     }
 
@@ -240,8 +255,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             match self.advance_to_checkpoint()? {
                 Came::Due => self.checkpoint(false)?,
                 Came::Epoch => {
-                    let Cursor { part, epoch, .. } = self.cursor;
-                    let part_ends = epoch >= self.plan.epochs_of(part);
+                    let part_ends = self.part_ends();
                     let due = |keeping: &mut Box<Keeping>| keeping.after_epoch(part_ends);
                     if self.keeping.as_mut().is_some_and(due) {
                         self.checkpoint(part_ends)?;
@@ -256,10 +270,10 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     fn advance_to_checkpoint(&mut self) -> Result<Came> {
         loop {
             self.load()?;
-            let Some(part) = &self.part else {
+            if self.part.is_none() {
                 return Ok(Came::End);
-            };
-            if self.cursor.epoch < part.method.epochs() {
+            }
+            if !self.part_ends() {
                 break;
             }
             if self.cursor.part + 1 == self.plan.parts() {
@@ -281,7 +295,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let stage = part.method.stage().to_owned();
         let first = self.cursor.minibatch;
         let place = |minibatch: usize| Place { epoch, minibatch, minibatches: batches.len() };
-        let steps: Vec<Step> = (first..batches.len()).map(|i| part.method.step(place(i), batches[i])).collect();
+        let mut steps: Vec<Step> = (first..batches.len()).map(|i| part.method.step(place(i), batches[i])).collect();
+        steps.iter_mut().for_each(|step| step.learning_rate *= self.monitor.factor);
         let observer = &mut self.observer;
         let deadline = self.keeping.as_ref().and_then(|keeping| keeping.deadline());
         let (mut due, mut stopped) = (false, false);
@@ -323,7 +338,27 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         self.error = Some(test_error.unwrap_or(error));
         let event = Event::Epoch { stage, epoch: told, epochs, error, test_error, free_energy_gap, seconds, rows };
         self.ended = (self.observer)(&event).is_break();
+        self.judge(told, &outcome)?;
         Ok(Came::Epoch)
+    }
+
+    /// Ends the part, or lowers its rate, if this epoch has not helped.
+    fn judge(&mut self, told: usize, outcome: &Outcome) -> Result<()> {
+        let watching = self.plan.watching();
+        let (Some(judged), Some(part), true) = (outcome.judged(), &mut self.part, watching.judges()) else {
+            return Ok(());
+        };
+        let stage = part.method.stage().to_owned();
+        let verdict = self.monitor.judge(&watching, judged, told);
+        if verdict.best && watching.early_stopping.is_some_and(|stopping| stopping.restore_best) {
+            let parameters: Vec<Tensor> = tensors_of(part, &[Role::Parameter]).map(|(tensor, _)| tensor).collect();
+            let values = part.execution.read_many(&parameters)?;
+            self.best = parameters.into_iter().zip(values).collect();
+        }
+        for note in verdict.notes {
+            self.note(stage.clone(), note, false);
+        }
+        Ok(())
     }
 
     /// Goes on from a checkpoint, where the run is to do so and there is one. Done once.
@@ -331,6 +366,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         if std::mem::replace(&mut self.resumed, true) {
             return Ok(());
         }
+        self.plan.check_watching()?;
         let Some(mut keeping) = self.keeping.take() else {
             return Ok(());
         };
@@ -428,6 +464,15 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         Ok(notes)
     }
 
+    /// The parameters of the best epoch by their names.
+    fn named_best(&self) -> Vec<(String, Vec<f32>)> {
+        let Some(part) = &self.part else {
+            return Vec::new();
+        };
+        let name = |tensor: Tensor| part.execution.program().name(tensor).to_owned();
+        self.best.iter().map(|(tensor, values)| (name(*tensor), values.clone())).collect()
+    }
+
     /// Waits for the checkpoint that is being written, and tells if it could not be.
     fn await_checkpoint(&mut self) {
         let Some(keeping) = &mut self.keeping else {
@@ -448,6 +493,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         Ok(Snapshot {
             cursor: self.cursor,
             tensors: Vec::new(),
+            monitor: self.monitor.clone(),
+            best: self.named_best(),
             finished,
             tally: self.tally.clone(),
             progress: serde_json::to_string(&progress).map_err(json)?,
@@ -509,12 +556,19 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             return Err(Error::Snapshot(format!("it holds {found} tensors, but this run has {expected}")));
         }
         part.execution.write_many(&values)?;
+        let mut best = Vec::new();
+        for (name, values) in &snapshot.best {
+            let found = tensors_of(part, &[Role::Parameter]).find(|(tensor, known)| known == name && tensor.len() == values.len());
+            let (tensor, _) = found.ok_or_else(|| Error::Snapshot(format!("this run has no parameter `{name}`")))?;
+            best.push((tensor, values.clone()));
+        }
         self.order = Order::new(part.method.visits(), part.feed.count());
         if minibatch > 0 {
             let (order, _) = self.order.of(epoch);
             part.feed.write_order(&mut *part.execution, order)?;
         }
         self.cursor = snapshot.cursor;
+        (self.monitor, self.best) = (snapshot.monitor.clone(), best);
         self.tally = snapshot.tally.clone();
         self.records = records;
         self.ended = false;
@@ -530,9 +584,12 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
 
 /// The tensors of a part that a snapshot holds, with their names.
 fn kept_of(part: &Part<'_>) -> Vec<(Tensor, String)> {
+    tensors_of(part, &[Role::Parameter, Role::State]).collect()
+}
+
+fn tensors_of<'p>(part: &'p Part<'_>, roles: &'p [Role]) -> impl Iterator<Item = (Tensor, String)> + use<'p> {
     let tensors = part.execution.program().tensors();
-    let kept = tensors.filter(|(_, _, role)| matches!(role, Role::Parameter | Role::State));
-    kept.map(|(tensor, name, _)| (tensor, name.to_owned())).collect()
+    tensors.filter(|(_, _, role)| roles.contains(role)).map(|(tensor, name, _)| (tensor, name.to_owned()))
 }
 
 /// Runs these steps, the first of which is that of the minibatch `first`. Gives the number of minibatches of the epoch that are

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use strait_compute::Metrics;
 
 use crate::method::Tally;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 
 /// Where a run is.
@@ -26,6 +27,9 @@ pub struct Snapshot {
     pub(crate) cursor: Cursor,
     /// The parameters and the state of the part under way, by name.
     pub(crate) tensors: Vec<(String, Vec<f32>)>,
+    /// How the part has gone so far, and the parameters of its best epoch where they are kept.
+    pub(crate) monitor: Monitor,
+    pub(crate) best: Vec<(String, Vec<f32>)>,
     /// What finished parts have left, by name.
     pub(crate) finished: Vec<(String, Vec<f32>)>,
     /// What the minibatches of the epoch under way have given.
@@ -35,9 +39,11 @@ pub struct Snapshot {
     pub(crate) records: String,
 }
 
-/// What the names of a checkpoint's tensors begin with: those of the part under way, of finished parts, and of the epoch under way.
+/// What the names of a checkpoint's tensors begin with: those of the part under way, of finished parts, of the best epoch, and of the
+/// epoch under way.
 pub(crate) const STATE: &str = "state.";
 const FINISHED: &str = "finished.";
+const BEST: &str = "best.";
 const LOSSES: &str = "losses.";
 const ERRORS: &str = "errors.";
 
@@ -61,6 +67,7 @@ impl Snapshot {
                 "losses": losses.len(), "dots": dots, "steps": steps, "dispatches": dispatches,
                 "host-seconds": host_time.as_secs_f64(), "minimised": minimised, "seconds": seconds,
             },
+            "monitor": self.monitor,
             "progress": self.progress,
             "records": self.records,
         })
@@ -70,6 +77,8 @@ impl Snapshot {
     pub(crate) fn others(&mut self) -> Vec<(String, Vec<f32>)> {
         let finished = std::mem::take(&mut self.finished).into_iter();
         let mut others: Vec<_> = finished.map(|(name, values)| (format!("{FINISHED}{name}"), values)).collect();
+        let best = std::mem::take(&mut self.best).into_iter();
+        others.extend(best.map(|(name, values)| (format!("{BEST}{name}"), values)));
         let metrics = &self.tally.metrics;
         for (what, columns) in [(LOSSES, &metrics.losses), (ERRORS, &metrics.errors)] {
             others.extend(columns.iter().enumerate().map(|(i, values)| (format!("{what}{i}"), values.clone())));
@@ -85,6 +94,8 @@ impl Snapshot {
         let mut snapshot = Self {
             cursor,
             tensors: Vec::new(),
+            monitor: Monitor::default(),
+            best: Vec::new(),
             finished: Vec::new(),
             tally: Tally::default(),
             progress: String::new(),
@@ -103,6 +114,8 @@ impl Snapshot {
                 snapshot.tensors.push((name.to_owned(), values));
             } else if let Some(name) = name.strip_prefix(FINISHED) {
                 snapshot.finished.push((name.to_owned(), values));
+            } else if let Some(name) = name.strip_prefix(BEST) {
+                snapshot.best.push((name.to_owned(), values));
             } else if let Some(place) = column(LOSSES).and_then(|number| losses.get_mut(number)) {
                 *place = values;
             } else if let Some(place) = column(ERRORS).and_then(|number| errors.get_mut(number)) {
@@ -110,6 +123,7 @@ impl Snapshot {
             }
         }
         let whole = (|| {
+            snapshot.monitor = serde_json::from_value(state["monitor"].clone()).ok()?;
             snapshot.progress = text("progress")?;
             snapshot.records = text("records")?;
             let host_time = Duration::try_from_secs_f64(number("host-seconds")?).ok()?;

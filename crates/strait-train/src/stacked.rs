@@ -8,8 +8,9 @@ use strait_data::{Kept, Rows};
 use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
 use crate::checkpoint::{Modeller, of_layers, of_rows};
-use crate::finetune_plan::{self, not_finite, record_of};
+use crate::finetune_plan::{self, HeldOut, not_finite, record_of};
 use crate::method::{Part, Source};
+use crate::monitor::Watching;
 use crate::plan::{Epoch, Plan};
 use crate::{Error, FineTune, FineTuneEpoch, MemberRecipe, Result, Run};
 
@@ -159,7 +160,7 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
             recipe.check_model(net, &rows, None)?;
         }
         let stage = format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs);
-        let (loaded, network) = finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), None)?;
+        let (loaded, network) = finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
         self.network = Some(network);
         Ok(loaded)
     }
@@ -186,6 +187,10 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
     fn output(self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<StackedLayers> {
         let layers = self.nets.into_iter().take(records.len()).map(|mut net| net.layers.swap_remove(0)).collect();
         Ok(StackedLayers { layers, epochs: records, stopped })
+    }
+
+    fn watching(&self) -> Watching {
+        self.recipe.training.tuning.watching()
     }
 
     fn identity(&self) -> serde_json::Value {

@@ -20,16 +20,16 @@ impl<'a> TestSet<'a> {
     pub(crate) fn record(
         device: &Device,
         program: &mut Program,
-        network: &Network,
-        net: &dyn Member,
+        name: &str,
+        (net, network): (&dyn Member, &Network),
         rows: Rows<'a>,
         recipe: &FineTune,
     ) -> Result<Self> {
         let place = parts(device, rows, 0).next().unwrap_or(rows);
-        let data = declare_rows(program, "test_data", &place);
+        let data = declare_rows(program, &format!("{name}_data"), &place);
         let batch = evaluation_batch(device, net.layers(), rows.count);
-        let minibatch = Minibatch::declare(program, "test.", batch, net);
-        let mut routine = Routine::new("test error");
+        let minibatch = Minibatch::declare(program, &format!("{name}."), batch, net);
+        let mut routine = Routine::new(format!("{name} error"));
         minibatch.gather(&mut routine, data)?;
         minibatch.measure((program, &mut routine), (net, network), recipe)?;
         Ok(Self { routine: program.add(routine), data, batch, rows })
