@@ -360,7 +360,9 @@ fn print_table(results: &Results, code: usize, of_mnist: bool) {
     }
     say!(
         "pretraining {:.1} s, fine-tuning {:.1} s, training error {:.2}",
-        results.seconds_pretrain, results.seconds_finetune, results.train_error
+        results.seconds_pretrain,
+        results.seconds_finetune,
+        results.train_error
     );
 }
 

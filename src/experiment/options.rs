@@ -9,9 +9,9 @@ use super::recipe::each;
 use super::{Error, Experiment, Recipe, Result, keep_recipe, prepare};
 use crate::compute::Operands;
 use crate::terminal::stop_on_signals;
-use crate::train::{CheckpointOptions, Checkpoints};
-use crate::{say, warn};
+use crate::train::{self, CheckpointOptions, Checkpoints};
 use crate::{Device, Mnist, Precision, Rows};
+use crate::{say, warn};
 
 /// The options of every experiment.
 #[derive(Args, Debug)]
@@ -59,6 +59,28 @@ pub struct KeepingOptions {
     /// Epochs between two checkpoints, beside the minutes
     #[arg(long, value_name = "EPOCHS", value_parser = positive)]
     pub checkpoint_epochs: Option<usize>,
+    /// What to do if training diverges: stop, or go back to the last checkpoint and on with half the rate, at most three times
+    #[arg(long, value_enum, default_value_t)]
+    pub on_divergence: OnDivergence,
+}
+
+/// What to do if training diverges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum OnDivergence {
+    /// Ends with an error, exit code 3.
+    #[default]
+    Stop,
+    /// Goes back to the last checkpoint.
+    HalveRate,
+}
+
+impl From<OnDivergence> for train::OnDivergence {
+    fn from(choice: OnDivergence) -> Self {
+        match choice {
+            OnDivergence::Stop => Self::Stop,
+            OnDivergence::HalveRate => Self::HalveRate,
+        }
+    }
 }
 
 /// A time that the clock can measure.
@@ -88,9 +110,16 @@ impl Common {
     /// # Errors
     /// As [`Checkpoints::open`].
     pub fn checkpoints(&self) -> Result<Checkpoints> {
-        let KeepingOptions { resume, allow_changes, checkpoint_minutes, checkpoint_epochs } = self.keeping;
+        let KeepingOptions { resume, allow_changes, checkpoint_minutes, checkpoint_epochs, on_divergence } =
+            self.keeping;
         let every = Duration::try_from_secs_f64(60.0 * checkpoint_minutes).unwrap_or(Duration::MAX);
-        let options = CheckpointOptions { every, epochs: checkpoint_epochs, resume, allow_changes };
+        let options = CheckpointOptions {
+            every,
+            epochs: checkpoint_epochs,
+            resume,
+            allow_changes,
+            on_divergence: on_divergence.into(),
+        };
         let kept = Checkpoints::open(&self.out, options)?;
         if let Some(moved) = kept.moved() {
             let moved = moved.display();

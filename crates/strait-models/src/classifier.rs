@@ -9,8 +9,8 @@ use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
-use crate::dbn::{largest, mistakes};
 use crate::container::Contents;
+use crate::dbn::{largest, mistakes};
 use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise};
 use crate::tape::{Tape, Value};

@@ -144,7 +144,10 @@ impl<'a> Contents<'a> {
     }
 
     /// The metadata of a file with this model.
-    pub(crate) fn metadata(&self, SaveOptions { notes, preparation, .. }: &SaveOptions) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn metadata(
+        &self,
+        SaveOptions { notes, preparation, .. }: &SaveOptions,
+    ) -> Result<BTreeMap<String, String>> {
         let mut metadata = notes.clone();
         if let Some(preparation) = preparation.as_ref().filter(|preparation| !preparation.is_none()) {
             let text = serde_json::to_string(preparation);
@@ -178,7 +181,8 @@ impl<'a> Contents<'a> {
     pub(crate) fn write(&self, path: &Path, options: &SaveOptions) -> Result<()> {
         let mut packed = Vec::new();
         for number in 0..self.tensors.len() {
-            let refused = |error| Error::File { path: path.to_owned(), message: format!("{error}; nothing was written") };
+            let refused =
+                |error| Error::File { path: path.to_owned(), message: format!("{error}; nothing was written") };
             packed.push(self.pack(number, options.dtype).map_err(refused)?);
         }
         let layout = Layout::new(self.metadata(options)?, &self.entries(options.dtype).collect::<Vec<_>>());
@@ -228,7 +232,9 @@ impl Container {
         }
         let run = notes.remove(RUN);
         let architecture = notes.remove(ARCHITECTURE).ok_or_else(|| match run {
-            Some(_) => wrong("this is a checkpoint without a model: the model is of a kind that has no file".to_owned()),
+            Some(_) => {
+                wrong("this is a checkpoint without a model: the model is of a kind that has no file".to_owned())
+            }
             None => wrong(format!("its metadata have no `{ARCHITECTURE}`, so it was not written by strait")),
         })?;
         notes.remove("format");

@@ -8,7 +8,9 @@ use strait_data::{Preparation, Rows};
 
 use crate::container::{Container, Contents};
 use crate::resident::Room;
-use crate::{Affine, Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae};
+use crate::{
+    Affine, Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae,
+};
 
 /// A model of any kind: what any file holds that strait has ever written.
 ///

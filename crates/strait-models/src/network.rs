@@ -173,11 +173,7 @@ impl Network {
     ///
     /// # Errors
     /// Those of `read`.
-    pub fn read_from(
-        &self,
-        read: &mut dyn FnMut(Tensor) -> Result<Vec<f32>>,
-        layers: &mut [Affine],
-    ) -> Result<()> {
+    pub fn read_from(&self, read: &mut dyn FnMut(Tensor) -> Result<Vec<f32>>, layers: &mut [Affine]) -> Result<()> {
         for (on_device, layer) in self.layers.iter().zip(layers) {
             let weight = read(on_device.weight)?;
             layer.weight = if on_device.is_tied() { transpose(&weight, on_device.weight.cols) } else { weight };

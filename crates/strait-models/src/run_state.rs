@@ -101,7 +101,8 @@ impl RunState {
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         container::verify_present(bytes).map_err(Error::Damaged)?;
         let about = header.metadata().as_ref().and_then(|metadata| metadata.get(RUN));
-        let about = about.ok_or_else(|| Error::Damaged(format!("its metadata have no `{RUN}`: it is not a checkpoint")))?;
+        let about =
+            about.ok_or_else(|| Error::Damaged(format!("its metadata have no `{RUN}`: it is not a checkpoint")))?;
         let mut tensors = Vec::new();
         for (name, view) in file.iter() {
             let Some(name) = name.strip_prefix(PREFIX) else { continue };

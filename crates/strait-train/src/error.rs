@@ -28,18 +28,24 @@ pub enum Error {
     },
     /// The numbers grew beyond all bounds.
     #[error(
-        "{stage} diverged in epoch {epoch} at learning rate {rate}: the error is {error}; use a smaller learning rate \
-         (real-valued visible units need 10 to 100 times less than binary ones)"
+        "{stage} diverged in epoch {epoch}{} at learning rate {rate}: the error is {error}{}; use a smaller learning rate \
+         (real-valued visible units need 10 to 100 times less than binary ones)",
+        step.map(|step| format!(", step {step},")).unwrap_or_default(),
+        operation.as_ref().map(|operation| format!(", and the first value that is not finite came from {operation}")).unwrap_or_default()
     )]
     Diverged {
         /// What was being trained.
         stage: String,
         /// The epoch, counted from 1.
         epoch: usize,
+        /// The step in the epoch, counted from 1, where it was found.
+        step: Option<usize>,
         /// The learning rate.
         rate: f64,
         /// The error that was found.
         error: f64,
+        /// The operation whose output was first not finite, and its step, where it was looked for and found.
+        operation: Option<String>,
     },
     /// A snapshot is not one of this run.
     #[error("the snapshot does not fit this run: {0}; restore it in a run of the same recipe, model and rows")]

@@ -6,9 +6,9 @@ use strait_data::{Rows, Values};
 use strait_models::{Affine, transpose};
 
 use crate::error::{positive, probabilities, weight_cost};
+use crate::monitor::Watching;
 use crate::optimizer::Optimizer;
 use crate::progress::HostCost;
-use crate::monitor::Watching;
 use crate::{EarlyStopping, Error, Goal, Member, Objective, ReduceOnPlateau, Result, Schedule};
 
 /// Random shifts of images by whole pixels, from −`pixels` to `pixels` along either axis.
@@ -106,6 +106,10 @@ pub struct FineTuneEpoch {
     pub validation_error: Option<f64>,
     /// Seconds of training alone.
     pub seconds: f64,
+    /// What the learning rate was multiplied by beside its schedule: less than 1 after a plateau, or after training diverged and went
+    /// back with half the rate.
+    #[serde(default = "crate::plan::whole", skip_serializing_if = "crate::plan::is_whole")]
+    pub rate_factor: f32,
     /// What it cost the host.
     #[serde(flatten)]
     pub cost: HostCost,

@@ -8,9 +8,9 @@ use strait_models::{Affine, Model, Network};
 use crate::checkpoint::{Difference, Modeller, of_layers, of_rows};
 use crate::feed::Feed;
 use crate::finetune::ImageShift;
-use crate::monitor::Watching;
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::minibatch::{Minibatch, Part as Columns};
+use crate::monitor::Watching;
 use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
 use crate::optimizer::gradient_of;
 use crate::plan::{Epoch, Plan, nothing_to_judge};
@@ -363,10 +363,19 @@ impl Method for BackPropagation<'_> {
 }
 
 /// The record of an epoch of fine-tuning.
-pub(crate) fn record_of(Epoch { epoch, outcome, seconds, cost }: Epoch) -> FineTuneEpoch {
+pub(crate) fn record_of(Epoch { epoch, outcome, seconds, rate_factor, cost }: Epoch) -> FineTuneEpoch {
     let (test_error, test_loss) = outcome.test.unzip();
     let validation_error = outcome.validation;
-    FineTuneEpoch { epoch, train_loss: outcome.error, test_error, test_loss, validation_error, seconds, cost }
+    FineTuneEpoch {
+        epoch,
+        train_loss: outcome.error,
+        test_error,
+        test_loss,
+        validation_error,
+        seconds,
+        rate_factor,
+        cost,
+    }
 }
 
 /// Makes a net on the thread that writes checkpoints.
@@ -477,7 +486,9 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     fn check_watching(&self) -> Result<()> {
         let HeldOut { test, validation } = self.held_out;
         if self.watching().judges() && test.or(validation).is_none() {
-            return Err(nothing_to_judge("they judge rows held out of training: give the run some, by validation or test"));
+            return Err(nothing_to_judge(
+                "they judge rows held out of training: give the run some, by validation or test",
+            ));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 mod chain;
 mod checkpoint;
 mod contrastive_divergence;
+mod divergence;
 mod error;
 mod features;
 mod feed;
@@ -45,7 +46,7 @@ mod test_set;
 mod updown;
 
 pub use chain::Chain;
-pub use checkpoint::{CheckpointOptions, Checkpoints, Disk, Storage, StoredFile};
+pub use checkpoint::{CheckpointOptions, Checkpoints, Disk, OnDivergence, Storage, StoredFile};
 pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};
 pub use finetune_plan::FineTunePlan;

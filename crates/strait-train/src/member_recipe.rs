@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use strait_compute::{Noise, Precision};
 use strait_models::{Autoencoder, Classifier, Objective, Penalty, Vae};
 
-use crate::{EarlyStopping, ReduceOnPlateau, FineTune, ImageShift, Optimizer, Schedule};
+use crate::{EarlyStopping, FineTune, ImageShift, Optimizer, ReduceOnPlateau, Schedule};
 
 /// How a member is trained, and the settings of the member itself. In a file both stand in one table.
 ///

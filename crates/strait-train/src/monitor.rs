@@ -111,6 +111,22 @@ pub(crate) struct Monitor {
     pub(crate) factor: f32,
     /// Whether the part was ended.
     pub(crate) ended: bool,
+    /// The first and the lowest mean loss of some steps.
+    losses: Option<(f64, f64)>,
+    /// How often the part diverged and went back with half the rate.
+    pub(crate) halved: usize,
+}
+
+/// How many times its best a loss is that explodes.
+const EXPLODES: f64 = 10.0;
+
+impl Monitor {
+    /// Whether the mean loss of some steps has exploded: it is far above the lowest so far, and above that of the first steps.
+    pub(crate) fn explodes(&mut self, loss: f64) -> bool {
+        let (first, lowest) = self.losses.unwrap_or((loss, loss));
+        self.losses = Some((first, lowest.min(loss)));
+        lowest > 0.0 && loss > EXPLODES * lowest && loss > first
+    }
 }
 
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
@@ -149,7 +165,15 @@ impl Judged {
 
 impl Default for Monitor {
     fn default() -> Self {
-        Self { best: None, stopping: Progress::default(), plateau: Progress::default(), factor: 1.0, ended: false }
+        Self {
+            best: None,
+            stopping: Progress::default(),
+            plateau: Progress::default(),
+            factor: 1.0,
+            ended: false,
+            losses: None,
+            halved: 0,
+        }
     }
 }
 
@@ -178,14 +202,17 @@ impl Monitor {
             let lower = (self.factor * factor).max(min_factor);
             if lower < self.factor {
                 self.factor = lower;
-                verdict.notes.push(format!("no improvement in {patience} epochs: the learning rate is {lower} of the recipe's now"));
+                verdict.notes.push(format!(
+                    "no improvement in {patience} epochs: the learning rate is {lower} of the recipe's now"
+                ));
             }
         }
         if let Some(EarlyStopping { patience, min_delta, restore_best }) = watching.early_stopping
             && self.stopping.wait(judged, min_delta) >= patience
         {
             self.ended = true;
-            let which = if restore_best { format!("the parameters of epoch {at}") } else { "its parameters".to_owned() };
+            let which =
+                if restore_best { format!("the parameters of epoch {at}") } else { "its parameters".to_owned() };
             verdict.notes.push(format!(
                 "no improvement in {patience} epochs: training ends after epoch {epoch} with {which}; the best value was {best:.4}, \
                  in epoch {at}"
@@ -227,6 +254,17 @@ mod tests {
         let found = judge(&mut Monitor::default(), &watching, &[1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.6, 0.6]);
         let factors: Vec<f32> = found.iter().map(|(.., factor)| *factor).collect();
         assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3]);
+    }
+
+    #[test]
+    fn a_loss_explodes_far_above_its_lowest_and_its_first() {
+        let mut monitor = Monitor::default();
+        assert_eq!(
+            [100.0, 20.0, 5.0, 60.0, 99.0, 101.0].map(|loss| monitor.explodes(loss)),
+            [false, false, false, false, false, true]
+        );
+        let mut small = Monitor::default();
+        assert_eq!([1e-3, 1e-6, 1e-4].map(|loss| small.explodes(loss)), [false; 3]);
     }
 
     #[test]

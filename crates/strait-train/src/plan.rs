@@ -18,7 +18,19 @@ pub struct Epoch {
     pub(crate) epoch: usize,
     pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
+    /// What the learning rate was multiplied by beside its schedule.
+    pub(crate) rate_factor: f32,
     pub(crate) cost: HostCost,
+}
+
+/// The rate as the schedule has it.
+pub(crate) fn whole() -> f32 {
+    1.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for it
+pub(crate) fn is_whole(factor: &f32) -> bool {
+    *factor == 1.0
 }
 
 pub(crate) fn nothing_to_judge(expected: &'static str) -> Error {

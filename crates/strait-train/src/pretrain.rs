@@ -132,6 +132,10 @@ pub struct PretrainEpoch {
     pub free_energy_gap: Option<f64>,
     /// Seconds, with what watching takes.
     pub seconds: f64,
+    /// What the learning rate was multiplied by beside its schedule: less than 1 after a plateau, or after training diverged and went
+    /// back with half the rate.
+    #[serde(default = "crate::plan::whole", skip_serializing_if = "crate::plan::is_whole")]
+    pub rate_factor: f32,
     /// What it cost the host.
     #[serde(flatten)]
     pub cost: HostCost,

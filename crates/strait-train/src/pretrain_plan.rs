@@ -255,9 +255,9 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
         Ok(loaded)
     }
 
-    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, cost }: Epoch) -> PretrainEpoch {
+    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, rate_factor, cost }: Epoch) -> PretrainEpoch {
         let free_energy_gap = outcome.free_energy_gap;
-        PretrainEpoch { epoch, error: outcome.error, free_energy_gap, seconds, cost }
+        PretrainEpoch { epoch, error: outcome.error, free_energy_gap, seconds, rate_factor, cost }
     }
 
     fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()> {
@@ -291,7 +291,9 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
 
     fn check_watching(&self) -> Result<()> {
         if self.watching().judges() && self.held_out.is_none() {
-            return Err(nothing_to_judge("they judge the free energies of rows held out: give the run some, by held_out"));
+            return Err(nothing_to_judge(
+                "they judge the free energies of rows held out: give the run some, by held_out",
+            ));
         }
         Ok(())
     }
@@ -309,7 +311,9 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
         match (field, at.part) {
             // No step depends on it, unless a machine is finished that would have been trained longer.
             ("recipe.epochs", 0) => Difference::Allowed,
-            ("recipe.epochs", _) => Difference::Change(Some("a machine is finished with the earlier number".to_owned())),
+            ("recipe.epochs", _) => {
+                Difference::Change(Some("a machine is finished with the earlier number".to_owned()))
+            }
             _ => Difference::Change(None),
         }
     }

@@ -8,7 +8,8 @@ use strait_compute::philox::Stream;
 use strait_compute::{Device, Role, Step, Tensor};
 use strait_models::minibatches;
 
-use crate::checkpoint::{Checkpoints, Job, Keeping, Tensors};
+use crate::checkpoint::{Checkpoints, Job, Keeping, OnDivergence, Tensors};
+use crate::divergence::{GUARDED, HALVINGS, LOOKED_FOR, Seen, first_not_finite};
 use crate::method::{Method, Outcome, Part, Place, Tally, Visits};
 use crate::monitor::Monitor;
 use crate::plan::{Epoch, Plan};
@@ -241,7 +242,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         part.execution.write_many(&best)?;
         self.plan.take(number, &mut part)?;
         if let Some(error) = self.plan.wrong(number) {
-            return Err(diverged(&*part.method, self.cursor.epoch, error));
+            return Err(diverged(&*part.method, self.cursor.epoch, None, self.monitor.factor, error));
         }
         drop(part);
         self.monitor = Monitor::default();
@@ -252,7 +253,14 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// Trains to the end of an epoch, with the checkpoints that are due meanwhile.
     fn advance(&mut self) -> Result<Came> {
         loop {
-            match self.advance_to_checkpoint()? {
+            let came = match self.advance_to_checkpoint() {
+                Err(error @ Error::Diverged { .. }) => {
+                    self.go_back(error)?;
+                    continue;
+                }
+                came => came?,
+            };
+            match came {
                 Came::Due => self.checkpoint(false)?,
                 Came::Epoch => {
                     let part_ends = self.part_ends();
@@ -286,7 +294,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let (epoch, number) = (self.cursor.epoch, self.cursor.part);
         let (rows, batch) = (part.feed.count(), part.method.batch());
         let batches: Vec<(u32, u32)> = minibatches(rows, batch).collect();
-        let start = Instant::now();
+        let mut start = Instant::now();
         let (order, changes) = self.order.of(epoch);
         if changes {
             part.feed.write_order(&mut *part.execution, order)?;
@@ -309,12 +317,27 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             if due || stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         self.error = None;
-        let ran = train(part, &steps, first, order, &mut self.tally, &mut tell);
-        self.tally.seconds += start.elapsed().as_secs_f64();
-        let done = ran.map_err(|(done, cause)| {
-            let (cause, done) = (Box::new(cause), (done * batch).min(rows));
-            Error::BrokeOff { stage: stage.clone(), epoch: told, epochs, done, rows, cause }
-        })?;
+        let mut done = first;
+        while done < batches.len() {
+            let end = (done + GUARDED).min(batches.len());
+            let seen = Seen::of(&self.tally);
+            let guarded = &steps[done - first..end - first];
+            let ran = train(part, guarded, done, order, &mut self.tally, &mut tell);
+            self.tally.seconds += std::mem::replace(&mut start, Instant::now()).elapsed().as_secs_f64();
+            let now = ran.map_err(|(done, cause)| {
+                let (cause, done) = (Box::new(cause), (done * batch).min(rows));
+                Error::BrokeOff { stage: stage.clone(), epoch: told, epochs, done, rows, cause }
+            })?;
+            if let Some((step, error)) = seen.wrong(&self.tally, (done, now), &mut self.monitor) {
+                self.cursor.minibatch = done;
+                return Err(diverged(&*part.method, told, Some(step + 1), self.monitor.factor, error));
+            }
+            let whole = now == end;
+            done = now;
+            if !whole {
+                break;
+            }
+        }
         self.cursor.minibatch = done;
         if done < batches.len() {
             self.ended = stopped;
@@ -324,14 +347,16 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let outcome = part.method.outcome(&mut *part.execution, &self.tally, rows)?;
         let measured = start.elapsed().as_secs_f64();
         if !outcome.error.is_finite() {
-            return Err(diverged(&*part.method, told, outcome.error));
+            return Err(diverged(&*part.method, told, None, self.monitor.factor, outcome.error));
         }
         // Watching free energies counts, measuring on a test set does not.
         let seconds = self.tally.seconds + if outcome.free_energy_gap.is_some() { measured } else { 0.0 };
         let cost = self.tally.cost(batches.len());
         self.tally = Tally::default();
         self.cursor = Cursor { part: number, epoch: epoch + 1, minibatch: 0 };
-        let record = self.plan.record(number, Epoch { epoch: epoch + 1, outcome, seconds, cost });
+        let record = self
+            .plan
+            .record(number, Epoch { epoch: epoch + 1, outcome, seconds, rate_factor: self.monitor.factor, cost });
         self.records[number].push(record);
         let test_error = outcome.test.map(|(error, _)| error);
         let (error, free_energy_gap) = (outcome.error, outcome.free_energy_gap);
@@ -340,6 +365,97 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         self.ended = (self.observer)(&event).is_break();
         self.judge(told, &outcome)?;
         Ok(Came::Epoch)
+    }
+
+    /// After a divergence: goes back to the last checkpoint with half the rate, where that is wanted, or else gives the error, with the
+    /// operation that did it.
+    fn go_back(&mut self, error: Error) -> Result<()> {
+        let at = self.cursor;
+        let mut keeping = self.keeping.take();
+        let wanted = keeping.as_ref().is_some_and(|keeping| keeping.on_divergence() == OnDivergence::HalveRate);
+        let halved = self.monitor.halved;
+        let minimises = self.part.as_ref().is_some_and(|part| part.method.minimises());
+        let good =
+            keeping.as_mut().and_then(|keeping| keeping.last_good()).filter(|found| found.about.cursor.part == at.part);
+        let good = good.map(|found| Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors));
+        let good = good.transpose()?.filter(|good| good.monitor.halved <= halved);
+        let went_back =
+            if wanted && halved < HALVINGS && !minimises { self.restart(at.part, good.as_ref()) } else { Ok(()) };
+        let stage = keeping.as_ref().map(|keeping| keeping.stage().to_owned()).unwrap_or_default();
+        if wanted && halved < HALVINGS && !minimises {
+            self.keeping = keeping;
+            went_back?;
+            self.monitor.halved = halved + 1;
+            self.monitor.factor *= 0.5_f32.powi((halved + 1 - good.map_or(0, |good| good.monitor.halved)) as i32);
+            let Cursor { epoch, minibatch, .. } = self.cursor;
+            let factor = self.monitor.factor;
+            let from = if minibatch == 0 { format!("after epoch {epoch}") } else { format!("in epoch {}", epoch + 1) };
+            let message = format!(
+                "{error}; it goes back to its state {from} and on with a learning rate of {factor} of the recipe's ({} of {HALVINGS})",
+                halved + 1
+            );
+            self.note(stage, message, true);
+            return Ok(());
+        }
+        let found = self.restart(at.part, good.as_ref()).and_then(|()| self.look_for(at));
+        self.keeping = keeping;
+        match error {
+            Error::Diverged { stage, epoch, step, rate, error, .. } => {
+                // A search that fails leaves the error as it is.
+                Err(Error::Diverged { stage, epoch, step, rate, error, operation: found.unwrap_or(None) })
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Goes back to a snapshot of this part, or to the part's beginning.
+    fn restart(&mut self, part: usize, good: Option<&Snapshot>) -> Result<()> {
+        if let Some(good) = good {
+            return self.restore(good);
+        }
+        let records = self.records.get_mut(part).map(std::mem::take);
+        drop(records);
+        self.part = None;
+        self.cursor = Cursor { part, ..Cursor::default() };
+        (self.monitor, self.tally) = (Monitor::default(), Tally::default());
+        self.best.clear();
+        self.load()
+    }
+
+    /// Goes over the steps again from here, up to a minibatch in which something was not finite, and finds what was so first: the
+    /// operation and its step. Gives up after a minute.
+    fn look_for(&mut self, at: Cursor) -> Result<Option<String>> {
+        let Some(part) = &mut self.part else {
+            return Ok(None);
+        };
+        let start = Instant::now();
+        let batches: Vec<(u32, u32)> = minibatches(part.feed.count(), part.method.batch()).collect();
+        let routine = part.method.routines()[0];
+        for epoch in self.cursor.epoch..=at.epoch {
+            let (order, changes) = self.order.of(epoch);
+            if changes {
+                part.feed.write_order(&mut *part.execution, order)?;
+            }
+            let first = if epoch == self.cursor.epoch { self.cursor.minibatch } else { 0 };
+            for minibatch in first..batches.len() {
+                if start.elapsed() > LOOKED_FOR {
+                    return Ok(None);
+                }
+                let place = Place { epoch, minibatch, minibatches: batches.len() };
+                let mut step = part.method.step(place, batches[minibatch]);
+                step.learning_rate *= self.monitor.factor;
+                let ran = train(part, &[step], minibatch, order, &mut self.tally, &mut |_| ControlFlow::Continue(()));
+                ran.map_err(|(_, cause)| cause)?;
+                // Looking at everything is slow: far from the place the parameters tell.
+                let near = epoch == at.epoch && minibatch + 1 >= at.minibatch;
+                if (near || minibatch % 100 == 0 || minibatch + 1 == batches.len())
+                    && let Some(found) = first_not_finite(&mut *part.execution, routine)?
+                {
+                    return Ok(Some(format!("{found} in step {} of epoch {}", minibatch + 1, epoch + 1)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Ends the part, or lowers its rate, if this epoch has not helped.
@@ -372,8 +488,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         };
         let device = self.device.describe();
         let plan = &self.plan;
-        let (found, notes) = keeping
-            .resume(plan.identity(), &device, &|field, before, at| plan.difference(field, before, at))?;
+        let (found, notes) =
+            keeping.resume(plan.identity(), &device, &|field, before, at| plan.difference(field, before, at))?;
         if let Some(found) = found {
             let unfit = |error: Error| match error {
                 Error::Snapshot(message) => Error::Checkpoint {
@@ -457,7 +573,11 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         match keeping.outcome(written) {
             Some(failed) => notes.push((failed, true)),
             None => notes.push((
-                format!("a checkpoint of {:.0} MB was written in {:.1} s, in which training waited", bytes as f64 / 1e6, start.elapsed().as_secs_f64()),
+                format!(
+                    "a checkpoint of {:.0} MB was written in {:.1} s, in which training waited",
+                    bytes as f64 / 1e6,
+                    start.elapsed().as_secs_f64()
+                ),
                 false,
             )),
         }
@@ -558,7 +678,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         part.execution.write_many(&values)?;
         let mut best = Vec::new();
         for (name, values) in &snapshot.best {
-            let found = tensors_of(part, &[Role::Parameter]).find(|(tensor, known)| known == name && tensor.len() == values.len());
+            let found = tensors_of(part, &[Role::Parameter])
+                .find(|(tensor, known)| known == name && tensor.len() == values.len());
             let (tensor, _) = found.ok_or_else(|| Error::Snapshot(format!("this run has no parameter `{name}`")))?;
             best.push((tensor, values.clone()));
         }
@@ -634,6 +755,7 @@ fn train(
     Ok(done)
 }
 
-fn diverged(method: &dyn Method, epoch: usize, error: f64) -> Error {
-    Error::Diverged { stage: method.stage().to_owned(), epoch, rate: method.rate(), error }
+fn diverged(method: &dyn Method, epoch: usize, step: Option<usize>, factor: f32, error: f64) -> Error {
+    let (stage, rate) = (method.stage().to_owned(), method.rate() * f64::from(factor));
+    Error::Diverged { stage, epoch, step, rate, error, operation: None }
 }

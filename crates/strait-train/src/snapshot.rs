@@ -133,7 +133,9 @@ impl Snapshot {
             snapshot.tally = Tally { metrics, minimised: number("minimised")?, seconds: number("seconds")? };
             Some(())
         })();
-        whole.map(|()| snapshot).ok_or_else(|| Error::Snapshot("what it says of the epoch under way is not whole".to_owned()))
+        whole
+            .map(|()| snapshot)
+            .ok_or_else(|| Error::Snapshot("what it says of the epoch under way is not whole".to_owned()))
     }
 
     pub(crate) fn of_part(&self, name: &str, length: usize) -> Result<&[f32]> {

@@ -160,7 +160,8 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
             recipe.check_model(net, &rows, None)?;
         }
         let stage = format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs);
-        let (loaded, network) = finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
+        let (loaded, network) =
+            finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
         self.network = Some(network);
         Ok(loaded)
     }

@@ -9,15 +9,20 @@ use strait_compute::{Cpu, Device};
 use strait_data::{Labelled, Rows};
 use strait_models::{Autoencoder, Dbn, Model, Rbm, RunState, Stack, Units};
 use strait_train::{
-    CheckpointOptions, Checkpoints, Event, FineTune, KSparse, Optimizer, Plan, Pretrain, Result, Run, Schedule,
-    Stacked, UpDown,
+    CheckpointOptions, Checkpoints, Event, FineTune, KSparse, OnDivergence, Optimizer, Plan, Pretrain, Result, Run,
+    Schedule, Stacked, UpDown,
 };
 
 const WIDTH: usize = 12;
 
 /// Checkpoints at the ends of parts and where the observer ends the run, and no others.
-const SELDOM: CheckpointOptions =
-    CheckpointOptions { every: Duration::MAX, epochs: None, resume: false, allow_changes: false };
+const SELDOM: CheckpointOptions = CheckpointOptions {
+    every: Duration::MAX,
+    epochs: None,
+    resume: false,
+    allow_changes: false,
+    on_divergence: OnDivergence::Stop,
+};
 const RESUME: CheckpointOptions = CheckpointOptions { resume: true, ..SELDOM };
 
 fn device(threads: usize) -> Device {
@@ -124,7 +129,12 @@ fn every_trainer_goes_on_from_its_checkpoint() {
 }
 
 /// A recipe of fine-tuning that is run in a folder, with what it says.
-fn tune(folder: &Path, recipe: &FineTune, options: CheckpointOptions, moment: usize) -> Result<(Autoencoder, Vec<String>)> {
+fn tune(
+    folder: &Path,
+    recipe: &FineTune,
+    options: CheckpointOptions,
+    moment: usize,
+) -> Result<(Autoencoder, Vec<String>)> {
     let pixels = pixels();
     let rows = rows(&pixels);
     let mut net = Autoencoder::glorot(&[WIDTH, 8, 5], 1).expect("sizes make sense");
@@ -150,7 +160,9 @@ fn a_changed_recipe_is_told_field_by_field() {
     tune(folder, &recipe, SELDOM, 5).expect("it trains");
     let changed = FineTune { batch: 10, optimizer: Optimizer::adam(0.5), ..recipe.clone() };
     let refused = tune(folder, &changed, RESUME, usize::MAX).expect_err("it is another recipe").to_string();
-    for part in ["net.safetensors", "recipe.batch was 20, is 10", "recipe.optimizer.adam.rate was 0.0010", "--allow-changes"] {
+    for part in
+        ["net.safetensors", "recipe.batch was 20, is 10", "recipe.optimizer.adam.rate was 0.0010", "--allow-changes"]
+    {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     let refused = {
@@ -161,7 +173,9 @@ fn a_changed_recipe_is_told_field_by_field() {
         let run = recipe.run(&device(1), &mut net, rows).expect("the settings make sense").checkpoints(&kept, "net");
         run.train().expect_err("the data are others").to_string()
     };
-    for part in ["the values of start are others", "training-set.rows was 55, is 30", "the values of training-set are others"] {
+    for part in
+        ["the values of start are others", "training-set.rows was 55, is 30", "the values of training-set are others"]
+    {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     // A rate may be changed if that is what is wanted.
@@ -232,7 +246,9 @@ fn checkpoints_come_by_epochs_and_by_the_clock_and_cost_no_bit() {
     };
     assert_eq!(number(), 1, "one at the end");
     // One that is due while another one is written is left out.
-    for options in [CheckpointOptions { epochs: Some(1), ..SELDOM }, CheckpointOptions { every: Duration::ZERO, ..SELDOM }] {
+    for options in
+        [CheckpointOptions { epochs: Some(1), ..SELDOM }, CheckpointOptions { every: Duration::ZERO, ..SELDOM }]
+    {
         let (net, _) = tune(folder.path(), &recipe, options, usize::MAX).expect("it trains");
         assert_eq!(net, expected);
         assert!(number() >= 2, "{}", number());

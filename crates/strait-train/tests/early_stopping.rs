@@ -9,13 +9,18 @@ use strait_compute::{Cpu, Device};
 use strait_data::Rows;
 use strait_models::{Affine, Autoencoder, Units};
 use strait_train::{
-    CheckpointOptions, Checkpoints, EarlyStopping, Event, FineTune, Optimizer, Pretrain, ReduceOnPlateau, Schedule,
-    Stacked,
+    CheckpointOptions, Checkpoints, EarlyStopping, Event, FineTune, OnDivergence, Optimizer, Pretrain, ReduceOnPlateau,
+    Schedule, Stacked,
 };
 
 const WIDTH: usize = 8;
-const SELDOM: CheckpointOptions =
-    CheckpointOptions { every: Duration::MAX, epochs: None, resume: false, allow_changes: false };
+const SELDOM: CheckpointOptions = CheckpointOptions {
+    every: Duration::MAX,
+    epochs: None,
+    resume: false,
+    allow_changes: false,
+    on_divergence: OnDivergence::Stop,
+};
 
 fn device() -> Device {
     Device::new(Cpu::with_threads(1).expect("threads start"))
@@ -160,6 +165,7 @@ fn nothing_is_judged_where_nothing_is_held_out() {
         ..FineTune::default()
     };
     assert!(of(conflict.check().expect_err("no rate")).contains("have no learning rate"));
-    let impatient = FineTune { early_stopping: Some(EarlyStopping { patience: 0, ..EarlyStopping::default() }), ..recipe(None) };
+    let impatient =
+        FineTune { early_stopping: Some(EarlyStopping { patience: 0, ..EarlyStopping::default() }), ..recipe(None) };
     assert!(of(impatient.check().expect_err("no patience")).contains("patience"));
 }

@@ -11,13 +11,18 @@ use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
 use strait_data::Rows;
 use strait_models::{Autoencoder, Model, RunState};
-use strait_train::{CheckpointOptions, Checkpoints, Disk, FineTune, Result, Storage, StoredFile};
+use strait_train::{CheckpointOptions, Checkpoints, Disk, FineTune, OnDivergence, Result, Storage, StoredFile};
 
 const WIDTH: usize = 6;
 
 /// A checkpoint after each epoch, and at no other time.
-const EACH: CheckpointOptions =
-    CheckpointOptions { every: Duration::MAX, epochs: Some(1), resume: false, allow_changes: false };
+const EACH: CheckpointOptions = CheckpointOptions {
+    every: Duration::MAX,
+    epochs: Some(1),
+    resume: false,
+    allow_changes: false,
+    on_divergence: OnDivergence::Stop,
+};
 const RESUME: CheckpointOptions = CheckpointOptions { resume: true, ..EACH };
 
 /// Trains three epochs; gives the net and whether the last checkpoint is on the disk.
@@ -153,7 +158,8 @@ fn whichever_operation_fails_training_goes_on_and_nothing_is_lost() {
                 let left = failing.left.load(Ordering::SeqCst);
                 let through = (1..usize::MAX / 2).contains(&left);
                 // What is left is whole, or there is nothing.
-                let (net, kept) = train(folder.path(), RESUME, Arc::new(Disk)).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let (net, kept) =
+                    train(folder.path(), RESUME, Arc::new(Disk)).unwrap_or_else(|error| panic!("{what}: {error}"));
                 assert!(net == expected && kept, "{what}");
                 // Reading may fail as well.
                 let failing = Arc::new(Failing { left: AtomicUsize::new(n), kind, for_ever });
@@ -224,7 +230,8 @@ impl Memory {
         };
         let all = |inode: &Inode| inode.with(&inode.pending);
         let contents: [&dyn Fn(&Inode) -> Vec<u8>; 5] = [&dropped, &half, &late, &torn, &all];
-        let images = [&self.safe, &self.names].into_iter().flat_map(|names| contents.map(|contents| image(names, contents)));
+        let images =
+            [&self.safe, &self.names].into_iter().flat_map(|names| contents.map(|contents| image(names, contents)));
         let images = images.collect();
         self.history.push((what, images));
     }

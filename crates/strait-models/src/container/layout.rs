@@ -135,7 +135,8 @@ pub(crate) fn verify(bytes: &[u8]) -> Result<(), String> {
     }
     let entries: BTreeMap<String, Value> = serde_json::from_slice(header).map_err(|error| error.to_string())?;
     let offset = |entry: &Value, end: usize| entry["data_offsets"][end].as_u64().map(|offset| offset as usize);
-    let mut tensors: Vec<_> = entries.iter().filter_map(|(name, entry)| Some((offset(entry, 0)?, offset(entry, 1)?, name))).collect();
+    let mut tensors: Vec<_> =
+        entries.iter().filter_map(|(name, entry)| Some((offset(entry, 0)?, offset(entry, 1)?, name))).collect();
     tensors.sort_unstable();
     for (place, (start, end, name)) in tensors.into_iter().enumerate() {
         if sum_at(1 + place) != data.get(start..end).map(crc32c::crc32c) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::identity::differences;
 use super::stage::{About, Found, StageFiles};
 use super::writer::{Job, Modeller, Writer};
-use super::{Checkpoints, Error, Result};
+use super::{Checkpoints, Error, OnDivergence, Result};
 use crate::snapshot::{Cursor, Snapshot};
 
 /// The largest state that is copied, and written beside training.
@@ -76,7 +76,8 @@ impl Keeping {
             wrong.into_iter().map(|message| (format!("{message}; it is left as it is"), true)).collect();
         let Some(found) = found else {
             let folder = self.files.folder.display();
-            notes.push((format!("there is no checkpoint of this stage in {folder}: it starts at the beginning"), false));
+            notes
+                .push((format!("there is no checkpoint of this stage in {folder}: it starts at the beginning"), false));
             return Ok((None, notes));
         };
         let mut changes = Vec::new();
@@ -111,6 +112,17 @@ impl Keeping {
         Ok((Some(found), notes))
     }
 
+    /// What a run does that diverges.
+    pub(crate) fn on_divergence(&self) -> OnDivergence {
+        self.checkpoints.shared.options.on_divergence
+    }
+
+    /// The newest checkpoint of this run, when it is written.
+    pub(crate) fn last_good(&mut self) -> Option<Found> {
+        self.is_free(true);
+        self.files.newest().0.filter(|found| found.about.number <= self.number && found.about.identity == self.identity)
+    }
+
     pub(crate) fn stage(&self) -> &str {
         &self.stage
     }
@@ -128,9 +140,7 @@ impl Keeping {
     pub(crate) fn after_epoch(&mut self, part_ends: bool) -> bool {
         self.epochs += 1;
         let options = &self.checkpoints.shared.options;
-        part_ends
-            || options.epochs.is_some_and(|epochs| self.epochs >= epochs)
-            || self.since.elapsed() >= options.every
+        part_ends || options.epochs.is_some_and(|epochs| self.epochs >= epochs) || self.since.elapsed() >= options.every
     }
 
     /// Whether the run has moved since the last checkpoint.

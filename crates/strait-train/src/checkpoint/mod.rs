@@ -32,12 +32,30 @@ pub struct CheckpointOptions {
     pub resume: bool,
     /// Whether it goes on even where its recipe or its data are others.
     pub allow_changes: bool,
+    /// What a run does that diverges.
+    pub on_divergence: OnDivergence,
+}
+
+/// What a run does that diverges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnDivergence {
+    /// It ends with an error.
+    #[default]
+    Stop,
+    /// It goes back to its last checkpoint and on with half the learning rate, at most three times.
+    HalveRate,
 }
 
 impl Default for CheckpointOptions {
     /// A checkpoint every 10 minutes, from the beginning.
     fn default() -> Self {
-        Self { every: Duration::from_secs(600), epochs: None, resume: false, allow_changes: false }
+        Self {
+            every: Duration::from_secs(600),
+            epochs: None,
+            resume: false,
+            allow_changes: false,
+            on_divergence: OnDivergence::Stop,
+        }
     }
 }
 
@@ -128,16 +146,16 @@ impl Checkpoints {
         let lock = lock.map_err(|cause| wrong(&path, cause))?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                let message = "another run keeps its checkpoints there; wait until it has ended, or choose another folder";
+                let message =
+                    "another run keeps its checkpoints there; wait until it has ended, or choose another folder";
                 return Err(Error::Checkpoint { path: parent.to_owned(), message: message.to_owned() });
             }
             // Some file systems on other machines know no locks.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let files = storage.list(&folder).map_err(|cause| wrong(&folder, cause))?;
-        let is_temporary = |path: &Path| {
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains(TEMPORARY))
-        };
+        let is_temporary =
+            |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains(TEMPORARY));
         let (left, kept): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| is_temporary(path));
         for path in left {
             // What a process left that died while it wrote.

@@ -153,6 +153,7 @@ type Parsed = (About, Vec<(String, Vec<f32>)>);
 
 fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let state = RunState::read(bytes).map_err(|error| error.to_string())?;
-    let about = serde_json::from_str(&state.about).map_err(|error| format!("what it says of its run cannot be read ({error})"))?;
+    let about = serde_json::from_str(&state.about)
+        .map_err(|error| format!("what it says of its run cannot be read ({error})"))?;
     Ok((about, state.tensors))
 }

@@ -240,8 +240,8 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
         Ok(part)
     }
 
-    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, cost }: Epoch) -> UpDownEpoch {
-        UpDownEpoch { epoch, error: outcome.error, seconds, cost }
+    fn record(&self, _: usize, Epoch { epoch, outcome, seconds, rate_factor, cost }: Epoch) -> UpDownEpoch {
+        UpDownEpoch { epoch, error: outcome.error, seconds, rate_factor, cost }
     }
 
     fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
