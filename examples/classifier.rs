@@ -133,14 +133,14 @@ impl Recipe {
             Start::Rbms => {
                 let rbms = Pretrain { seed, ..self.rbms.clone() };
                 let stack = rbms.run(device, &sizes, digits.images)?;
-                let stack = run.keep("pretraining", stack).observe(show()).train()?.stack.unroll();
+                let stack = run.keep_with("pretraining", stack, show()).train()?.stack.unroll();
                 Classifier::on(&stack.layers[..stack.encoder], digits.classes, seed)?
             }
             Start::Denoising => {
                 let tuning = FineTune { seed, ..self.denoising.tuning.clone() };
                 let training = MemberRecipe { tuning, ..self.denoising.clone() };
                 let stack = Stacked { hidden: hidden.to_vec(), training };
-                let layers = run.keep("stack", stack.run(device, digits.images)?).observe(show()).train()?.layers;
+                let layers = run.keep_with("stack", stack.run(device, digits.images)?, show()).train()?.layers;
                 Classifier::on(&layers, digits.classes, seed)?
             }
         };
@@ -149,7 +149,7 @@ impl Recipe {
         let output = FineTune { epochs: self.output_epochs, frozen: depth, ..all.clone() };
         let mut tune = |recipe: FineTune| -> Result<FineTuned> {
             let tuning = recipe.run(device, &mut net, digits.labelled)?.test(digits.labelled_test)?;
-            Ok(run.keep("training", tuning).observe(show()).train()?)
+            Ok(run.keep_with("training", tuning, show()).train()?)
         };
         if start != Start::Random && self.output_epochs > 0 && !stopping() {
             tune(output)?;

@@ -14,11 +14,12 @@ use serde::Serialize;
 use strait::data::{ByteValues, Format};
 use strait::experiment::{Common, DataArgs, Sets, keep_recipe, prepare};
 use strait::hinton2006::{PUBLISHED, Recipe};
+use strait::metrics::Metrics;
 use strait::models::write_atomically;
 use strait::picture::{Map, encoder_filters, labelled_rows, maps};
 use strait::prelude::*;
 use strait::terminal::stop_on_signals;
-use strait::train::{Checkpoints, FineTuneEpoch, FineTuned, PretrainEpoch};
+use strait::train::{Checkpoints, FineTuneEpoch, FineTuned, Plan, PretrainEpoch, Run};
 
 #[derive(Parser)]
 #[command(
@@ -115,7 +116,7 @@ fn run(options: &Options) -> Result<()> {
     }
     prepare(&options.common.out)?;
     stop_on_signals()?;
-    let checkpoints = options.common.checkpoints()?;
+    let kept = options.common.keep()?;
     let device = Device::named(&options.common.device)?;
     let recipe = in_precision(recipe, options, &device)?;
     say!("{}, {}", device.describe(), recipe.finetune.precision.name());
@@ -128,7 +129,7 @@ fn run(options: &Options) -> Result<()> {
     keep_recipe(&options.common.out, &recipe)?;
 
     let pretrained = options.common.out.join("pretrained.safetensors");
-    let deep = Deep { device: &device, recipe: &recipe, train, test, checkpoints: &checkpoints };
+    let deep = Deep { device: &device, recipe: &recipe, train, test, kept: &kept };
     let Trained { net, pretrain, tuned, unrolled_error } = deep.train("", &sizes, Some(&pretrained))?;
     if stopping() {
         // Whoever asked for the end may not wait for what comes below.
@@ -204,8 +205,19 @@ fn run(options: &Options) -> Result<()> {
     if let Some([_, width]) = picture {
         encoder_filters(&out.join("filters.png"), &net.layers[0], width)?;
     }
+    let mut metrics = kept.1.run("fine-tuning");
+    let events = metrics.event_file()?;
+    let epochs = results.finetune.len();
+    events.layers("fine-tuning", epochs, &net.layers)?;
+    for picture in ["reconstructions", "filters"] {
+        let path = out.join(picture).with_extension("png");
+        if path.exists() {
+            events.picture(&format!("fine-tuning/{picture}"), epochs, &path)?;
+        }
+    }
+    events.flush()?;
     if options.map && !stopping() {
-        let deep = Deep { device: &device, recipe: &results.recipe, train, test, checkpoints: &checkpoints };
+        let deep = Deep { device: &device, recipe: &results.recipe, train, test, kept: &kept };
         draw_map(&out.join("codes2d.png"), &deep, &sizes, &sets)?;
     }
     dump_wgsl(&device, options.dump_wgsl.as_deref())?;
@@ -307,21 +319,20 @@ struct Deep<'a> {
     recipe: &'a Recipe,
     train: Rows<'a>,
     test: Rows<'a>,
-    checkpoints: &'a Checkpoints,
+    kept: &'a (Checkpoints, Metrics),
 }
 
 impl Deep<'_> {
     /// Pretrains, unrolls and fine-tunes a net of these sizes; the unrolled net is kept in a file where one is named. The names of the
     /// checkpoints begin with `name`.
     fn train(&self, name: &str, sizes: &[usize], keep: Option<&Path>) -> Result<Trained> {
-        let Self { device, recipe, train, test, checkpoints } = *self;
+        let Self { device, recipe, train, test, .. } = *self;
         // Drivers take seconds to compile what fine-tuning needs: in that time the machines are trained. Should it fail,
         // fine-tuning compiles for itself, and tells.
         let alike = Autoencoder::glorot(sizes, recipe.finetune.seed)?;
         let pretrained = std::thread::scope(|scope| {
             scope.spawn(|| recipe.finetune.prepare(device, &alike, train, Some(test)));
-            let run = recipe.pretrain.run(device, sizes, train)?.observe(progress());
-            run.checkpoints(checkpoints, &format!("{name}pretraining")).train()
+            self.keep(&format!("{name}pretraining"), recipe.pretrain.run(device, sizes, train)?).train()
         })?;
         let mut net = pretrained.stack.unroll();
         if pretrained.stopped {
@@ -337,10 +348,14 @@ impl Deep<'_> {
         Ok(Trained { net, pretrain: pretrained.layers, tuned, unrolled_error: Some(unrolled_error) })
     }
 
+    fn keep<'r, P: Plan<'r>>(&self, name: &str, run: Run<'r, P>) -> Run<'r, P> {
+        let (checkpoints, metrics) = self.kept;
+        run.observe(metrics.run(name).and(progress())).checkpoints(checkpoints, name)
+    }
+
     fn fine_tune(&self, name: &str, recipe: &FineTune, net: &mut Autoencoder) -> Result<FineTuned> {
         let start = Instant::now();
-        let run = recipe.run(self.device, net, self.train)?.test(self.test)?.observe(progress());
-        let tuned = run.checkpoints(self.checkpoints, name).train()?;
+        let tuned = self.keep(name, recipe.run(self.device, net, self.train)?.test(self.test)?).train()?;
         say!("{:?}: {} epochs in {:.1} s", net.sizes(), tuned.epochs.len(), start.elapsed().as_secs_f64());
         Ok(tuned)
     }

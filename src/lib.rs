@@ -27,6 +27,8 @@ pub mod experiment;
 #[cfg(feature = "pictures")]
 pub mod faces;
 pub mod hinton2006;
+#[cfg(feature = "experiment")]
+pub mod metrics;
 #[cfg(feature = "pictures")]
 pub mod picture;
 #[cfg(feature = "plots")]

@@ -94,9 +94,23 @@ impl Terminal {
                 let rest = if total == 0 { String::new() } else { format!("{speed:.0} images/s, {left:.0} s left") };
                 self.bar.set_message(format!("epoch {epoch}/{epochs}{}  {rest}", self.last_error));
             }
-            Event::Epoch { stage, epoch, epochs, error, test_error, free_energy_gap, seconds, rows } => {
+            Event::Epoch {
+                stage,
+                epoch,
+                epochs,
+                error,
+                test_error,
+                validation_error,
+                free_energy_gap,
+                seconds,
+                rows,
+                ..
+            } => {
                 self.begin(stage, epochs.saturating_mul(*rows));
                 let test = test_error.map(|error| format!(", test error {}", shown(error))).unwrap_or_default();
+                let validation =
+                    validation_error.map(|error| format!(", validation error {}", shown(error))).unwrap_or_default();
+                let test = test + &validation;
                 let gap = free_energy_gap.map(|gap| format!(", free energy gap {gap:.3}")).unwrap_or_default();
                 let error = shown(*error);
                 self.last_error = format!("  error {error}{test}");
@@ -109,6 +123,7 @@ impl Terminal {
                     self.finish();
                 }
             }
+            Event::Begun { .. } => {}
             Event::Note { stage, message, warning } => {
                 self.say(if *warning { format!("warning: {stage}: {message}") } else { format!("{stage}: {message}") });
             }

@@ -8,6 +8,7 @@ use clap::Args;
 use super::recipe::each;
 use super::{Error, Experiment, Recipe, Result, keep_recipe, prepare};
 use crate::compute::Operands;
+use crate::metrics::Metrics;
 use crate::terminal::stop_on_signals;
 use crate::train::{self, CheckpointOptions, Checkpoints};
 use crate::{Device, Mnist, Precision, Rows};
@@ -105,11 +106,11 @@ fn out() -> PathBuf {
 }
 
 impl Common {
-    /// The checkpoints in `--out`; says where those of an earlier run went.
+    /// The checkpoints and the metrics in `--out`; says where checkpoints of an earlier run went.
     ///
     /// # Errors
     /// As [`Checkpoints::open`].
-    pub fn checkpoints(&self) -> Result<Checkpoints> {
+    pub fn keep(&self) -> Result<(Checkpoints, Metrics)> {
         let KeepingOptions { resume, allow_changes, checkpoint_minutes, checkpoint_epochs, on_divergence } =
             self.keeping;
         let every = Duration::try_from_secs_f64(60.0 * checkpoint_minutes).unwrap_or(Duration::MAX);
@@ -125,7 +126,9 @@ impl Common {
             let moved = moved.display();
             say!("the checkpoints of an earlier run are in {moved} now; --resume would have gone on from them");
         }
-        Ok(super::watched(kept))
+        let metrics = Metrics::open(&self.out, resume);
+        let metrics = metrics.map_err(|cause| Error::Out { folder: self.out.clone(), cause })?;
+        Ok((super::watched(kept), metrics))
     }
 
     /// The training images, as many as are wanted, and the test images.
@@ -230,7 +233,7 @@ impl MemberOptions {
         let out = &self.common.out;
         prepare(out)?;
         stop_on_signals().map_err(Error::Signals)?;
-        let checkpoints = self.common.checkpoints()?;
+        let kept = self.common.keep()?;
         let device = Device::named(&self.common.device)?;
         let from_file = self.recipe_file.is_some() && self.named::<R>().is_none();
         let said = recipe.trainings().first_mut().map(|training| *training.settings().2).filter(|_| from_file);
@@ -241,7 +244,7 @@ impl MemberOptions {
         })?;
         say!("{}, {}", device.describe(), precision.name());
         keep_recipe(out, recipe)?;
-        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, checkpoints);
+        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, kept);
         Ok((device, experiment))
     }
 }

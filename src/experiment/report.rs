@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{Error, Result};
+use crate::metrics::Metrics;
 use crate::models::write_atomically;
 use crate::say;
 use crate::terminal::{progress, stopping};
-use crate::train::{Checkpoints, FineTuneEpoch, Plan, PretrainEpoch, Run};
+use crate::train::{Checkpoints, Event, FineTuneEpoch, Plan, PretrainEpoch, Run};
 use crate::{Device, FineTune, Member, Precision, Pretrain, Rows, Stack};
 
 /// A result, with the published one where there is one.
@@ -52,6 +54,8 @@ pub struct Experiment<R> {
     out: PathBuf,
     #[serde(skip)]
     checkpoints: Checkpoints,
+    #[serde(skip)]
+    metrics: Metrics,
     /// How many runs have had a name so far.
     #[serde(skip)]
     runs: RefCell<BTreeMap<String, usize>>,
@@ -82,12 +86,13 @@ impl<R: Serialize> Experiment<R> {
         out: &Path,
         recipe: R,
         train_images: usize,
-        checkpoints: Checkpoints,
+        (checkpoints, metrics): (Checkpoints, Metrics),
     ) -> Self {
         Self {
             on: device.clone(),
             out: out.to_owned(),
             checkpoints,
+            metrics,
             runs: RefCell::default(),
             device: device.describe(),
             precision,
@@ -106,13 +111,24 @@ impl<R: Serialize> Experiment<R> {
         self.out.join(file)
     }
 
-    /// A run that shows how it goes and keeps checkpoints by this name; a further run of the same name has a number behind it.
+    /// A run that shows how it goes, keeps checkpoints by this name and writes its metrics; a further run of the same name has a number
+    /// behind it.
     pub fn keep<'a, P: Plan<'a>>(&self, name: &str, run: Run<'a, P>) -> Run<'a, P> {
+        self.keep_with(name, run, progress())
+    }
+
+    /// The same with another way to show how it goes.
+    pub fn keep_with<'a, P: Plan<'a>>(
+        &self,
+        name: &str,
+        run: Run<'a, P>,
+        show: impl FnMut(&Event) -> ControlFlow<()> + 'a,
+    ) -> Run<'a, P> {
         let mut runs = self.runs.borrow_mut();
         let number = runs.entry(name.to_owned()).or_default();
         *number += 1;
         let name = if *number > 1 { format!("{name}-{number}") } else { name.to_owned() };
-        run.observe(progress()).checkpoints(&self.checkpoints, &name)
+        run.observe(self.metrics.run(&name).and(show)).checkpoints(&self.checkpoints, &name)
     }
 
     /// Trains a model, shows how it goes and reports its epochs. After a signal it does nothing.
@@ -122,6 +138,11 @@ impl<R: Serialize> Experiment<R> {
     pub fn train(&mut self, recipe: &FineTune, model: &mut dyn Member, rows: Rows<'_>, test: Rows<'_>) -> Result<()> {
         if !stopping() {
             let tuned = self.keep("training", recipe.run(&self.on, model, rows)?.test(test)?).train()?;
+            let mut metrics = self.metrics.run("training");
+            let told = metrics
+                .event_file()
+                .and_then(|events| events.layers(model.stage(), tuned.epochs.len(), model.layers()));
+            told.map_err(|cause| Error::Out { folder: self.out.clone(), cause })?;
             self.add_epochs(tuned.epochs);
         }
         Ok(())

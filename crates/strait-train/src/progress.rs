@@ -1,5 +1,6 @@
 //! What a trainer tells while it works.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// What an epoch cost the host; zeros where the device is the CPU itself.
@@ -50,12 +51,23 @@ pub enum Event {
         error: f64,
         /// The error on the test set, where there is one.
         test_error: Option<f64>,
+        /// The error on the rows held out for validation, where there are any.
+        validation_error: Option<f64>,
         /// The mean free energy of rows held out less that of rows trained on, where it is watched.
         free_energy_gap: Option<f64>,
+        /// What the learning rate was multiplied by beside its schedule.
+        rate_factor: f32,
         /// Seconds of training, with the watching of free energies.
         seconds: f64,
         /// Rows of an epoch.
         rows: usize,
+    },
+    /// A run that keeps checkpoints begins, goes on from one, or goes back to one: what was told of later epochs no longer counts.
+    Begun {
+        /// The stage of the run, as its checkpoints are named.
+        run: String,
+        /// The epochs that are done, by what is trained.
+        epochs: BTreeMap<String, usize>,
     },
     /// Something that a user should know: where a run goes on, how checkpoints are written, or that one could not be.
     Note {

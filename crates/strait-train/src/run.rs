@@ -8,7 +8,7 @@ use strait_compute::philox::Stream;
 use strait_compute::{Device, Role, Step, Tensor};
 use strait_models::minibatches;
 
-use crate::checkpoint::{Checkpoints, Job, Keeping, OnDivergence, Tensors};
+use crate::checkpoint::{Checkpoints, Job, Keeping, Notes, OnDivergence, Tensors};
 use crate::divergence::{GUARDED, HALVINGS, LOOKED_FOR, Seen, first_not_finite};
 use crate::method::{Method, Outcome, Part, Place, Tally, Visits};
 use crate::monitor::Monitor;
@@ -361,7 +361,22 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let test_error = outcome.test.map(|(error, _)| error);
         let (error, free_energy_gap) = (outcome.error, outcome.free_energy_gap);
         self.error = Some(test_error.unwrap_or(error));
-        let event = Event::Epoch { stage, epoch: told, epochs, error, test_error, free_energy_gap, seconds, rows };
+        if let Some(keeping) = &mut self.keeping {
+            keeping.told_epoch(&stage, told);
+        }
+        let (validation_error, rate_factor) = (outcome.validation, self.monitor.factor);
+        let event = Event::Epoch {
+            stage,
+            epoch: told,
+            epochs,
+            error,
+            test_error,
+            validation_error,
+            free_energy_gap,
+            rate_factor,
+            seconds,
+            rows,
+        };
         self.ended = (self.observer)(&event).is_break();
         self.judge(told, &outcome)?;
         Ok(Came::Epoch)
@@ -377,12 +392,17 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let minimises = self.part.as_ref().is_some_and(|part| part.method.minimises());
         let good =
             keeping.as_mut().and_then(|keeping| keeping.last_good()).filter(|found| found.about.cursor.part == at.part);
+        let good_told = good.as_ref().map(|found| found.about.state["told"].clone());
         let good = good.map(|found| Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors));
         let good = good.transpose()?.filter(|good| good.monitor.halved <= halved);
         let went_back =
             if wanted && halved < HALVINGS && !minimises { self.restart(at.part, good.as_ref()) } else { Ok(()) };
         let stage = keeping.as_ref().map(|keeping| keeping.stage().to_owned()).unwrap_or_default();
         if wanted && halved < HALVINGS && !minimises {
+            if let Some(keeping) = &mut keeping {
+                keeping.go_back(good_told);
+                self.begun(keeping);
+            }
             self.keeping = keeping;
             went_back?;
             self.monitor.halved = halved + 1;
@@ -501,11 +521,17 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             let snapshot = Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors);
             snapshot.and_then(|snapshot| self.restore(&snapshot)).map_err(unfit)?;
         }
+        self.begun(&keeping);
         for (message, warning) in notes {
             self.note(keeping.stage().to_owned(), message, warning);
         }
         self.keeping = Some(keeping);
         Ok(())
+    }
+
+    fn begun(&mut self, keeping: &Keeping) {
+        let (run, epochs) = (keeping.stage().to_owned(), keeping.epochs_told().clone());
+        self.ended |= (self.observer)(&Event::Begun { run, epochs }).is_break();
     }
 
     fn note(&mut self, stage: String, message: String, warning: bool) {
@@ -527,9 +553,9 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         Ok(())
     }
 
-    fn keep(&mut self, keeping: &mut Keeping, wait: bool) -> Result<Vec<(String, bool)>> {
+    fn keep(&mut self, keeping: &mut Keeping, wait: bool) -> Result<Notes> {
         let (free, failed) = keeping.is_free(wait);
-        let mut notes: Vec<(String, bool)> = failed.into_iter().map(|message| (message, true)).collect();
+        let mut notes: Notes = failed.into_iter().map(|message| (message, true)).collect();
         if !free {
             keeping.postpone();
             return Ok(notes);

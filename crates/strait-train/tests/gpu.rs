@@ -4,6 +4,7 @@
 mod adapter;
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use adapter::open;
 
@@ -13,8 +14,8 @@ use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::{Annealing, Autoencoder, Classifier, Dbn, Rbm, Units, Vae};
 use strait_train::{
-    Chain, Error, Event, FineTune, Inference, Member, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, UpDown,
+    Chain, CheckpointOptions, Checkpoints, Error, Event, FineTune, Inference, Member, Objective, Optimizer, Penalty,
+    PredictiveSparse, Pretrain, SparsityTarget, UpDown,
 };
 
 fn device(gpu: &strait_device::Gpu) -> Device {
@@ -293,6 +294,54 @@ fn a_device_destroyed_in_the_middle_of_an_epoch_is_an_error_and_a_fresh_one_give
     let fresh = open(Options::default()).expect("it opened before");
     let (again, _) = train(&device(&fresh), rows).expect("the fresh device learns");
     assert_eq!(bits(&again), bits(&expected));
+}
+
+#[test]
+fn a_run_whose_device_is_lost_goes_on_from_its_checkpoint_on_a_fresh_one() {
+    let Some(gpu) = open(Options::default()) else {
+        return;
+    };
+    let pixels = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let (pretrain, tune) =
+        (Pretrain { epochs: 3, batch: 20, ..Pretrain::default() }, FineTune { epochs: 4, ..FineTune::default() });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Trains with a checkpoint after each epoch; the device may be destroyed at a moment.
+    let train = |gpu: &strait_device::Gpu, resume: bool, doomed: Option<usize>| -> Result<Autoencoder, Error> {
+        let options =
+            CheckpointOptions { every: Duration::MAX, epochs: Some(1), resume, ..CheckpointOptions::default() };
+        let kept = Checkpoints::open(folder.path(), options)?;
+        let seen = std::cell::Cell::new(0);
+        let destroy = |event: &Event| {
+            if Some(seen.get()) == doomed {
+                gpu.destroy();
+            }
+            seen.set(seen.get() + usize::from(matches!(event, Event::Rows { .. } | Event::Epoch { .. })));
+            ControlFlow::Continue(())
+        };
+        let run = pretrain.run(&device(gpu), &[WIDTH, 24, 6], rows)?.observe(destroy);
+        let mut net = run.checkpoints(&kept, "pretraining").train()?.stack.unroll();
+        let run = tune.run(&device(gpu), &mut net, rows)?.test(rows)?.observe(destroy);
+        run.checkpoints(&kept, "fine-tuning").train()?;
+        Ok(net)
+    };
+    let expected = train(&gpu, false, None).expect("the GPU learns");
+    // At each fifth of the first 20 moments, or at all of them.
+    let every = if std::env::var_os("STRAIT_KILLS").is_some() { 1 } else { 5 };
+    let (mut lost, mut runs) = (0, 0);
+    for moment in (0..20).step_by(every) {
+        runs += 1;
+        let doomed = open(Options::default()).expect("it opened before");
+        if let Err(error) = train(&doomed, false, Some(moment)) {
+            assert!(matches!(gpu_error(error), GpuError::Lost { .. }), "moment {moment}");
+            lost += 1;
+        }
+        let fresh = open(Options::default()).expect("it opened before");
+        let net = train(&fresh, true, None).expect("a fresh device goes on");
+        assert_eq!(bits(&net), bits(&expected), "lost at moment {moment}");
+    }
+    println!("the device was lost in {lost} of {runs} runs, all of which went on to the same bits");
+    assert!(4 * lost >= 3 * runs, "the device was lost in {lost} of {runs} runs");
 }
 
 #[test]

@@ -194,6 +194,12 @@ impl Inode {
     }
 }
 
+/// The files of a disk.
+type Image = BTreeMap<PathBuf, Vec<u8>>;
+
+/// What is left of a file.
+type Left<'f> = &'f dyn Fn(&Inode) -> Vec<u8>;
+
 /// A disk in memory that knows what a power cut would leave.
 #[derive(Clone, Default)]
 struct Memory {
@@ -202,7 +208,7 @@ struct Memory {
     names: BTreeMap<PathBuf, usize>,
     safe: BTreeMap<PathBuf, usize>,
     /// The disk after each operation.
-    history: Vec<(String, Vec<BTreeMap<PathBuf, Vec<u8>>>)>,
+    history: Vec<(String, Vec<Image>)>,
 }
 
 impl Memory {
@@ -229,7 +235,7 @@ impl Memory {
             inode.with(&pending)
         };
         let all = |inode: &Inode| inode.with(&inode.pending);
-        let contents: [&dyn Fn(&Inode) -> Vec<u8>; 5] = [&dropped, &half, &late, &torn, &all];
+        let contents: [Left<'_>; 5] = [&dropped, &half, &late, &torn, &all];
         let images =
             [&self.safe, &self.names].into_iter().flat_map(|names| contents.map(|contents| image(names, contents)));
         let images = images.collect();

@@ -1,5 +1,6 @@
 //! How a run keeps itself: when a checkpoint is due, and what goes into it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +13,9 @@ use crate::snapshot::{Cursor, Snapshot};
 
 /// The largest state that is copied, and written beside training.
 const COPIED: usize = 256 << 20;
+
+/// What a user should know, and whether something is not as it should be.
+pub(crate) type Notes = Vec<(String, bool)>;
 
 /// The checkpoints of a run.
 pub(crate) struct Keeping {
@@ -33,6 +37,8 @@ pub(crate) struct Keeping {
     modelled: Option<usize>,
     /// Whether it was told how checkpoints are written.
     told: bool,
+    /// The epochs that were told of, by what is trained.
+    epochs_told: BTreeMap<String, usize>,
 }
 
 impl Keeping {
@@ -51,7 +57,22 @@ impl Keeping {
             best: None,
             modelled: None,
             told: false,
+            epochs_told: BTreeMap::new(),
         }
+    }
+
+    pub(crate) fn told_epoch(&mut self, stage: &str, epoch: usize) {
+        self.epochs_told.insert(stage.to_owned(), epoch);
+    }
+
+    pub(crate) fn epochs_told(&self) -> &BTreeMap<String, usize> {
+        &self.epochs_told
+    }
+
+    /// Takes back what was told since a checkpoint, or since the beginning.
+    pub(crate) fn go_back(&mut self, told: Option<Value>) {
+        self.epochs_told = told.and_then(|told| serde_json::from_value(told).ok()).unwrap_or_default();
+        self.saved = None;
     }
 
     /// The checkpoint to go on from, if the run is to go on from one. `explain` says more of a field that differs, and whether it may
@@ -64,7 +85,7 @@ impl Keeping {
         identity: Value,
         device: &str,
         explain: &dyn Fn(&str, &Value, Cursor) -> Difference,
-    ) -> Result<(Option<Found>, Vec<(String, bool)>)> {
+    ) -> Result<(Option<Found>, Notes)> {
         self.identity = identity;
         self.since = Instant::now();
         let options = self.checkpoints.shared.options;
@@ -72,7 +93,7 @@ impl Keeping {
             return Ok((None, Vec::new()));
         }
         let (found, wrong) = self.files.newest();
-        let mut notes: Vec<(String, bool)> =
+        let mut notes: Notes =
             wrong.into_iter().map(|message| (format!("{message}; it is left as it is"), true)).collect();
         let Some(found) = found else {
             let folder = self.files.folder.display();
@@ -109,6 +130,7 @@ impl Keeping {
         self.number = found.about.number;
         self.saved = Some(found.about.cursor);
         self.best = found.about.state["best"].as_f64().map(|best| (part, best));
+        self.epochs_told = serde_json::from_value(found.about.state["told"].clone()).unwrap_or_default();
         Ok((Some(found), notes))
     }
 
@@ -175,6 +197,7 @@ impl Keeping {
         self.best = best.or(before).map(|best| (part, best));
         self.number += 1;
         let mut state = snapshot.described();
+        state["told"] = serde_json::json!(self.epochs_told);
         state["best"] = self.best.map(|(_, best)| best).into();
         let about = About {
             version: env!("CARGO_PKG_VERSION").to_owned(),

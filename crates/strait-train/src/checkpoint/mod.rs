@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(crate) use identity::{of_layers, of_machines, of_rows};
-pub(crate) use keeping::{Difference, Keeping};
+pub(crate) use keeping::{Difference, Keeping, Notes};
 pub(crate) use stage::Tensors;
 use stage::{StageFiles, TEMPORARY};
 pub use storage::{Disk, Storage, StoredFile};
