@@ -95,10 +95,17 @@ impl Numbers<'_> {
     }
 
     /// The bytes that a file stores, or the first number that is not finite in that precision.
-    fn pack(&self, dtype: Dtype) -> std::result::Result<Vec<u8>, f64> {
-        match self {
-            Self::Single(values) => pack(values, self.stored(dtype)),
-            Self::Double(values) => pack(values, self.stored(dtype)),
+    fn pack(&self, dtype: Dtype) -> std::result::Result<Cow<'_, [u8]>, f64> {
+        match (self, self.stored(dtype)) {
+            // As they lie in memory.
+            (Self::Single(values), tensor::Dtype::F32) if cfg!(target_endian = "little") => {
+                match values.iter().find(|x| !x.is_finite()) {
+                    Some(&x) => Err(x.into()),
+                    None => Ok(Cow::Borrowed(bytemuck::cast_slice(values))),
+                }
+            }
+            (Self::Single(values), stored) => pack(values, stored).map(Cow::Owned),
+            (Self::Double(values), stored) => pack(values, stored).map(Cow::Owned),
         }
     }
 }
@@ -172,7 +179,7 @@ impl<'a> Contents<'a> {
     }
 
     /// The bytes of a tensor.
-    pub(crate) fn pack(&self, number: usize, dtype: Dtype) -> Result<Vec<u8>> {
+    pub(crate) fn pack(&self, number: usize, dtype: Dtype) -> Result<Cow<'_, [u8]>> {
         let Named { name, values, .. } = &self.tensors[number];
         values.pack(dtype).map_err(|x| Error::Shape(format!("`{name}` holds {x}, which {dtype:?} cannot keep")))
     }

@@ -86,7 +86,7 @@ impl RunState {
             None => fetch(number).map(bytes_of),
             Some(number) => {
                 let Some(contents) = &contents else { unreachable!("only a model has further tensors") };
-                contents.pack(number, options.dtype).map(Cow::Owned)
+                contents.pack(number, options.dtype)
             }
         })
     }

@@ -81,6 +81,18 @@ impl Rbm {
 /// assert_eq!(strait_models::transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 /// ```
 pub fn transpose(matrix: &[f32], cols: usize) -> Vec<f32> {
+    /// Rows and columns of a block, whose lines stay in the cache on either side.
+    const BLOCK: usize = 16;
     let rows = matrix.len() / cols;
-    (0..matrix.len()).map(|i| matrix[i % rows * cols + i / rows]).collect()
+    let mut turned = vec![0.0; matrix.len()];
+    for first in (0..rows).step_by(BLOCK) {
+        let count = BLOCK.min(rows - first);
+        for start in (0..cols).step_by(BLOCK) {
+            for col in start..(start + BLOCK).min(cols) {
+                let out = &mut turned[col * rows + first..][..count];
+                out.iter_mut().enumerate().for_each(|(row, out)| *out = matrix[(first + row) * cols + col]);
+            }
+        }
+    }
+    turned
 }

@@ -175,6 +175,49 @@ fn whichever_operation_fails_training_goes_on_and_nothing_is_lost() {
     println!("{cases} failing operations, no checkpoint lost");
 }
 
+/// A disk that refuses the files of one run.
+struct Refusing;
+
+impl Storage for Refusing {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        if path.to_string_lossy().contains("first") { Err(ErrorKind::StorageFull.into()) } else { Disk.create(path) }
+    }
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        Disk.read(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.link(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        Disk.list(folder)
+    }
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        Disk.sync_folder(folder)
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_missing_is_not_forgotten_when_another_run_writes_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kept = Checkpoints::open_in(folder.path(), EACH, Arc::new(Refusing)).expect("the probe is written");
+    let pixels: Vec<u8> = (0..20 * WIDTH).map(|i| (i * i % 251) as u8).collect();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let device = Device::new(Cpu::with_threads(1).expect("threads start"));
+    for name in ["first", "second"] {
+        let mut net = Autoencoder::glorot(&[WIDTH, 3], 1).expect("sizes make sense");
+        let run = FineTune { epochs: 1, ..FineTune::default() }.run(&device, &mut net, rows).expect("it fits");
+        run.checkpoints(&kept, name).train().expect("training goes on");
+        let failed = kept.failed().expect("that of the first is missing");
+        assert!(failed.contains("first.safetensors"), "{failed}");
+    }
+}
+
 /// A file as a disk has it: what is safe, and what was written since.
 #[derive(Clone, Default)]
 struct Inode {

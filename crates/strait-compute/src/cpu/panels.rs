@@ -101,6 +101,9 @@ pub(super) struct Panels {
     pub(super) cols: usize,
 }
 
+/// Rows that are read together: what they are made into stays in the cache while panel after panel is put there.
+pub(super) const READ: usize = 32;
+
 impl Panels {
     pub(super) fn new(rows: usize, cols: usize, tensor: &str) -> Result<Self> {
         Ok(Self { lanes: Shared::new(Lanes::ZERO, (rows | 1) * cols.div_ceil(WIDTH), tensor)?, rows, cols })
@@ -198,34 +201,32 @@ impl Panels {
     /// # Safety
     /// Nobody writes the matrix meanwhile.
     pub(super) unsafe fn read(&self) -> Vec<f32> {
-        let mut values = Vec::new();
-        // SAFETY: the caller's promise.
-        unsafe { self.read_into(&mut values) };
+        let mut values = vec![0.0; self.rows * self.cols];
+        for (number, rows) in values.chunks_mut((READ * self.cols).max(1)).enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { self.read_rows(number * READ, rows) };
+        }
         values
     }
 
-    /// Gives row-major values in memory that may have been used before.
+    /// Gives the values of some rows, row by row.
     ///
     /// # Safety
     /// Nobody writes the matrix meanwhile.
-    pub(super) unsafe fn read_into(&self, values: &mut Vec<f32>) {
-        /// Rows whose values stay in the cache while panel after panel is put into them.
-        const ROWS: usize = 32;
-        values.resize(self.rows * self.cols, 0.0);
-        for (number, rows) in values.chunks_mut((ROWS * self.cols).max(1)).enumerate() {
-            let first = number * ROWS;
-            for panel in 0..self.count() {
-                let width = self.width(panel);
-                // SAFETY: the caller's promise.
-                let lanes = unsafe { self.panel(panel, first..first + rows.len() / self.cols) };
-                if width == WIDTH {
-                    for (lanes, row) in lanes.iter().zip(rows.chunks_exact_mut(self.cols)) {
-                        row[panel * WIDTH..][..WIDTH].copy_from_slice(&lanes.0);
-                    }
-                } else {
-                    for (lanes, row) in lanes.iter().zip(rows.chunks_exact_mut(self.cols)) {
-                        row[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
-                    }
+    pub(super) unsafe fn read_rows(&self, first: usize, values: &mut [f32]) {
+        let count = values.len() / self.cols;
+        for panel in 0..self.count() {
+            let width = self.width(panel);
+            // SAFETY: the caller's promise.
+            let lanes = unsafe { self.panel(panel, first..first + count) };
+            if width == WIDTH {
+                // A whole line at a time.
+                for (lanes, row) in lanes.iter().zip(values.chunks_exact_mut(self.cols)) {
+                    row[panel * WIDTH..][..WIDTH].copy_from_slice(&lanes.0);
+                }
+            } else {
+                for (lanes, row) in lanes.iter().zip(values.chunks_exact_mut(self.cols)) {
+                    row[panel * WIDTH..][..width].copy_from_slice(&lanes.0[..width]);
                 }
             }
         }

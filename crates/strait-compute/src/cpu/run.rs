@@ -1,10 +1,11 @@
 //! The CPU as a back end: programs in memory, and runs of their routines.
 
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::isa::Isa;
-use super::panels::{Panels, Shared, StepMetrics};
+use super::panels::{Panels, READ, Shared, StepMetrics};
 use super::plan::{Plan, Work, copies};
 use super::storage::{Data, Storage, Values};
 use super::workers::{Counters, Taking, Workers};
@@ -224,17 +225,26 @@ impl Execution for Run {
     fn read_into(&mut self, tensors: &[Tensor], values: &mut Vec<Vec<f32>>) -> Result<()> {
         tensors.iter().try_for_each(|tensor| check_read(&self.program, *tensor))?;
         values.resize_with(tensors.len(), Vec::new);
-        for (tensor, values) in tensors.iter().zip(values) {
-            let pause = self.workers.pause();
-            match &*self.storage[tensor.id] {
-                // SAFETY: the pause keeps jobs away.
-                Storage::Values(source) => unsafe { source.panels.read_into(values) },
-                _ => {
-                    drop(pause);
-                    *values = self.read(*tensor)?;
-                }
-            }
+        let is_data = |tensor: &Tensor| !matches!(&*self.storage[tensor.id], Storage::Values(_));
+        if tensors.iter().any(is_data) {
+            *values = tensors.iter().map(|tensor| self.read(*tensor)).collect::<Result<_>>()?;
+            return Ok(());
         }
+        let mut parts = Vec::new();
+        for (tensor, values) in tensors.iter().zip(values) {
+            let Storage::Values(source) = &*self.storage[tensor.id] else { unreachable!("that was looked at") };
+            values.resize(tensor.len(), 0.0);
+            let rows = values.chunks_mut((READ * tensor.cols).max(1)).enumerate();
+            parts.extend(rows.map(|(number, rows)| (source, number * READ, Mutex::new(rows))));
+        }
+        let next = AtomicUsize::new(0);
+        self.workers.run(&|_| {
+            while let Some((source, first, rows)) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+                // SAFETY: this is the job that runs, and it writes no matrix.
+                unsafe { source.panels.read_rows(*first, &mut rows) };
+            }
+        });
         Ok(())
     }
 

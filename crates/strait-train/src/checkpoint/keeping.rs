@@ -233,7 +233,7 @@ impl Keeping {
             self.saved = None;
             format!("{}: the checkpoint could not be written ({error}); training goes on", path.display())
         });
-        self.checkpoints.set_failed(failed.clone());
+        self.checkpoints.set_failed(&self.stage, failed.clone());
         failed
     }
 

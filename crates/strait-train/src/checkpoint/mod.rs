@@ -6,6 +6,7 @@ mod stage;
 mod storage;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,8 +112,8 @@ struct Shared {
     storage: Arc<dyn Storage>,
     /// Held as long as this lives.
     _lock: File,
-    /// Why the last checkpoint of a run could not be written.
-    failed: Mutex<Option<String>>,
+    /// Why the last checkpoint of a run could not be written, by the run's name.
+    failed: Mutex<BTreeMap<String, String>>,
     /// The folder to which checkpoints of an earlier run were moved.
     moved: Option<PathBuf>,
 }
@@ -169,7 +170,7 @@ impl Checkpoints {
         let probe = folder.join(format!("probe{TEMPORARY}{}", std::process::id()));
         drop(storage.create(&probe).map_err(|cause| wrong(&folder, cause))?);
         storage.remove(&probe).map_err(|cause| wrong(&probe, cause))?;
-        let failed = Mutex::new(None);
+        let failed = Mutex::default();
         Ok(Self { shared: Arc::new(Shared { folder, options, storage, _lock: lock, failed, moved }) })
     }
 
@@ -181,11 +182,15 @@ impl Checkpoints {
     /// Why the last checkpoint of some run could not be written, if it could not. Training went on, but what it learned after the
     /// checkpoint before that is in memory alone.
     pub fn failed(&self) -> Option<String> {
-        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
     }
 
-    fn set_failed(&self, failed: Option<String>) {
-        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+    fn set_failed(&self, run: &str, failed: Option<String>) {
+        let mut all = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match failed {
+            Some(failed) => all.insert(run.to_owned(), failed),
+            None => all.remove(run),
+        };
     }
 
     fn files(&self, stage: &str) -> StageFiles {
