@@ -2,23 +2,19 @@
 
 use std::ops::ControlFlow;
 
-use faer::{Mat, Side};
-use strait_compute::{Device, Execution, Factors, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on};
+use faer::Mat;
+use strait_compute::Device;
 use strait_data::{Data, Rows};
 
-use crate::network::declare_rows;
-use crate::{Affine, Error, Result, fill, minibatches, upload};
+use crate::{Affine, Error, Result};
 
+mod moments;
 mod truncated;
+
+use moments::Moments;
 
 /// Rows that are brought to the device at a time.
 const WINDOW: usize = 8192;
-
-/// Rows whose products are summed on the device, in single precision.
-const SUMMED: usize = 2048;
-
-/// Columns of a block of products. The products are symmetric, so those of the blocks on one side of the diagonal are enough.
-const BLOCK: usize = 208;
 
 /// The largest side of a matrix that is decomposed as a whole.
 const LARGEST: usize = 4096;
@@ -37,7 +33,7 @@ pub struct Pca {
 impl Pca {
     /// The first `components` principal components of these rows.
     ///
-    /// The smaller side is decomposed: the covariance of the columns, whose products are formed on the device, or, of fewer rows than
+    /// The smaller side is decomposed: the covariance of the columns, whose products a GPU forms where the device is one, or, of fewer rows than
     /// columns, the products of the rows. Where both sides are longer than 4096, the components are found by subspace iteration.
     ///
     /// # Errors
@@ -281,106 +277,4 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
-}
-
-/// Sums of (x − s)(x − s)ᵀ and of x over all rows, in double precision. s is near the mean: it is taken off on the device, since
-/// single precision would lose the variance of data far from zero.
-struct Moments {
-    execution: Box<dyn Execution>,
-    routine: RoutineId,
-    data: Tensor,
-    /// The products of two blocks of columns, with the first columns of both.
-    products: Vec<(usize, usize, Tensor)>,
-    /// Rows of a minibatch.
-    batch: usize,
-    /// s.
-    shift: Vec<f32>,
-    sums: Vec<f64>,
-    /// On and above the diagonal.
-    squares: Mat<f64>,
-    count: usize,
-}
-
-impl Moments {
-    /// A program for windows of this kind and at most this many rows, whose mean is s.
-    fn load(device: &Device, first: &Rows<'_>) -> Result<Self> {
-        let shift: Vec<f32> = first.mean().iter().map(|&mean| mean as f32).collect();
-        let mut program = Program::default();
-        let data = declare_rows(&mut program, "data", first);
-        let batch = SUMMED.min(first.count);
-        let mut routine = Routine::new("covariance");
-        let (mut means, mut centred) = (Vec::new(), Vec::new());
-        let blocks = first.width.div_ceil(BLOCK);
-        for (number, start) in (0..blocks).map(|block| (block, first.width * block / blocks)) {
-            let cols = first.width * (number + 1) / blocks - start;
-            let x = program.value(format!("x.{number}"), batch, cols);
-            let mean = program.data(format!("means.{number}"), batch, cols, Kind::Values);
-            let out = program.value(format!("x.{number}.centred"), batch, cols);
-            routine.push(Op::Gather { data, index: None, first: start, shift: None, out: x })?;
-            routine.push(Op::Combine { x, y: mean, factors: Factors::Step, out })?;
-            means.push((mean, shift[start..start + cols].repeat(batch)));
-            centred.push((start, out));
-        }
-        let mut products = Vec::new();
-        for (number, &(left, x)) in centred.iter().enumerate() {
-            for &(right, y) in &centred[..=number] {
-                let gradient = program.value(format!("moments.{left}.{right}"), x.cols, y.cols);
-                routine.push(Op::gradient((x, y), Update::Store { gradient }))?;
-                products.push((left, right, gradient));
-            }
-        }
-        let routine = program.add(routine);
-        let mut execution = device.load(program)?;
-        means.iter().try_for_each(|(tensor, values)| execution.write(*tensor, values))?;
-        let (sums, squares) = (vec![0.0; first.width], Mat::zeros(first.width, first.width));
-        Ok(Self { execution, routine, data, products, batch, shift, sums, squares, count: 0 })
-    }
-
-    fn add(&mut self, rows: Rows<'_>) -> Result<()> {
-        if rows.count == self.data.rows {
-            upload(&mut *self.execution, self.data, &rows)?;
-        } else {
-            fill(&self.execution.uploader(self.data)?, &rows)?;
-        }
-        let tensors: Vec<Tensor> = self.products.iter().map(|&(.., tensor)| tensor).collect();
-        for (offset, used) in minibatches(rows.count, self.batch) {
-            let step = Step { offset, rows: used, alpha: 1.0, beta: -1.0, ..Default::default() };
-            self.execution.run(self.routine, &[step], &mut go_on)?;
-            let blocks = self.execution.read_many(&tensors)?;
-            for (&(left, right, tensor), values) in self.products.iter().zip(&blocks) {
-                for (row, values) in values.chunks_exact(tensor.cols).enumerate() {
-                    // A gradient is the mean over the minibatch.
-                    let sums = self.squares.col_mut(left + row).subrows_mut(right, tensor.cols).iter_mut();
-                    sums.zip(values).for_each(|(sum, &value)| *sum += f64::from(used) * f64::from(value));
-                }
-            }
-        }
-        rows.each_row(|row| self.sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x)));
-        self.count += rows.count;
-        Ok(())
-    }
-
-    /// The eigenvectors of the covariance.
-    fn decompose(self, components: usize) -> Result<Pca> {
-        let (width, count) = (self.sums.len(), self.count as f64);
-        let mean: Vec<f64> = self.sums.iter().map(|sum| sum / count).collect();
-        let rest: Vec<f64> = mean.iter().zip(&self.shift).map(|(mean, &shift)| mean - f64::from(shift)).collect();
-        let square = |i: usize, j: usize| self.squares[(i.min(j), i.max(j))];
-        let covariance = Mat::from_fn(width, width, |i, j| square(i, j) / count - rest[i] * rest[j]);
-        if (0..width).any(|i| !covariance[(i, i)].is_finite()) {
-            let message = "the covariance of the data is not finite; scale the data down".to_owned();
-            return Err(Error::Shape(message));
-        }
-        let eigen = covariance
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|error| Error::Shape(format!("the covariance cannot be decomposed ({error:?})")))?;
-        // Eigenvalues ascend.
-        let chosen = (0..width).rev().take(components);
-        let (vectors, values) = (eigen.U(), eigen.S().column_vector());
-        Ok(Pca {
-            mean,
-            components: chosen.clone().map(|i| vectors.col(i).iter().copied().collect()).collect(),
-            variances: chosen.map(|i| values[i]).collect(),
-        })
-    }
 }
