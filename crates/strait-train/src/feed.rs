@@ -176,9 +176,10 @@ impl Feed {
         };
         let uploaders = self.places.iter().map(|place| execution.uploader(*place));
         let uploaders: Vec<Uploader> = uploaders.collect::<strait_compute::Result<_>>()?;
-        // Steps may start in the middle of an epoch.
+        // Steps may start and end in the middle of an epoch.
         let begin = begin.offset as usize;
-        let parts = self.parts(&order[begin..]);
+        let end = steps.last().map_or(begin, |last| (last.offset + last.rows) as usize);
+        let parts = self.parts(&order[begin..end]);
         let mut start = 0;
         fill_in_order(&uploaders[0], rows, parts[0])?;
         let mut metrics = Metrics::default();

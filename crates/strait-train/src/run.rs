@@ -163,7 +163,11 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// # Errors
     /// If the device fails, or an error is not finite.
     pub fn epoch(&mut self) -> Result<Option<P::Record>> {
+        let begins = !self.resumed;
         self.resume()?;
+        if begins && self.ended {
+            return Ok(None);
+        }
         match self.advance()? {
             Came::Epoch => Ok(self.records.last().and_then(|part| part.last()).cloned()),
             Came::Stopped | Came::Due | Came::End => Ok(None),
@@ -176,11 +180,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// As [`Run::epoch`]. What was to be trained is then as it was before.
     pub fn train(mut self) -> Result<P::Output> {
         self.resume()?;
-        while let Came::Epoch = self.advance()? {
-            if self.ended {
-                break;
-            }
-        }
+        // The observer may end it before the first step.
+        while !self.ended && matches!(self.advance()?, Came::Epoch) {}
         self.stop()
     }
 
