@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde::Serialize;
 use strait::data::{ByteValues, Format};
-use strait::experiment::{Common, DataArgs, Sets, keep_recipe, prepare};
+use strait::experiment::{Common, DataArgs, Sets, keep_recipe, prepare, write_recipe};
 use strait::hinton2006::{PUBLISHED, Recipe};
 use strait::metrics::Metrics;
 use strait::models::write_atomically;
@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<()> {
         }
         None => say!("{} training and {} test rows of {} numbers", train.count, test.count, train.width),
     }
-    keep_recipe(&options.common.out, &recipe)?;
+    keep_recipe(&options.common.out, &recipe, options.common.keeping.resume)?;
 
     let pretrained = options.common.out.join("pretrained.safetensors");
     let deep = Deep { device: &device, recipe: &recipe, train, test, kept: &kept };
@@ -191,6 +191,7 @@ fn run(options: &Options) -> Result<()> {
 
     let out = &options.common.out;
     write_atomically(&out.join("results.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
+    write_recipe(out, &results.recipe)?;
     if let (Some(pca), Some(shape)) = (compared, picture) {
         let examples = sets.examples()?;
         let examples = Rows::numbers(&examples, train.width)?;

@@ -124,12 +124,25 @@ pub fn prepare(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints the recipe, and writes it into `recipe.toml` beside the results.
+/// Prints the recipe, and writes it into `recipe.toml` beside the results. That of a run that may go on is left as it is, since this one
+/// may be refused; [`write_recipe`] writes it in the end.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn keep_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
+pub fn keep_recipe(out: &Path, recipe: &impl Serialize, resume: bool) -> Result<()> {
     let toml = toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))?;
     say!("\n{toml}");
-    Ok(write_atomically(&out.join("recipe.toml"), toml.as_bytes())?)
+    if resume && out.join(RECIPE).exists() { Ok(()) } else { write_recipe(out, recipe) }
 }
+
+/// Writes the recipe into `recipe.toml` beside the results.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
+    let toml = toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))?;
+    Ok(write_atomically(&out.join(RECIPE), toml.as_bytes())?)
+}
+
+/// The recipe beside the results.
+const RECIPE: &str = "recipe.toml";

@@ -21,8 +21,15 @@ const SIGNALS: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIG
 #[cfg(not(unix))]
 const SIGNALS: [i32; 2] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
 
+/// The signals that the process was started to ignore, as by `nohup` or in the background of a script: a bit for each. Linux tells.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// From now on the first SIGINT (Ctrl-C), SIGTERM or SIGHUP makes [`progress`] break, so that a trainer ends at its next slice of work
-/// and hands out what it has; a second one ends the process at once. [`stop_code`] is the exit code that shells expect.
+/// and hands out what it has; a second one ends the process at once. Signals that the process was started to ignore stay ignored. [`stop_code`] is the exit code that shells expect.
 ///
 /// # Errors
 /// If the system does not let them be handled.
@@ -30,7 +37,8 @@ pub fn stop_on_signals() -> std::io::Result<()> {
     let (signal, mut registered) = (Arc::new(AtomicUsize::new(0)), Ok(()));
     SIGNAL.get_or_init(|| {
         let again = Arc::new(AtomicBool::new(false));
-        for number in SIGNALS {
+        let ignored = ignored();
+        for number in SIGNALS.into_iter().filter(|number| ignored >> (number - 1) & 1 == 0) {
             let ended = 128 + number;
             // They are called in this order, so that only a second signal finds the flag set.
             registered = flag::register_conditional_shutdown(number, ended, again.clone())

@@ -243,7 +243,7 @@ impl MemberOptions {
             Ok::<(), Error>(())
         })?;
         say!("{}, {}", device.describe(), precision.name());
-        keep_recipe(out, recipe)?;
+        keep_recipe(out, recipe, self.common.keeping.resume)?;
         let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, kept);
         Ok((device, experiment))
     }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Error, Result};
+use super::{Error, Result, write_recipe};
 use crate::metrics::Metrics;
 use crate::models::write_atomically;
-use crate::say;
 use crate::terminal::{progress, stopping};
 use crate::train::{Checkpoints, Event, FineTuneEpoch, Plan, PretrainEpoch, Run};
 use crate::{Device, FineTune, Member, Precision, Pretrain, Rows, Stack};
+use crate::{say, warn};
 
 /// A result, with the published one where there is one.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -142,7 +142,9 @@ impl<R: Serialize> Experiment<R> {
             let told = metrics
                 .event_file()
                 .and_then(|events| events.layers(model.stage(), tuned.epochs.len(), model.layers()));
-            told.map_err(|cause| Error::Out { folder: self.out.clone(), cause })?;
+            if let Err(error) = told {
+                warn!("warning: {}: the distributions of the weights cannot be written ({error})", self.out.display());
+            }
             self.add_epochs(tuned.epochs);
         }
         Ok(())
@@ -239,6 +241,7 @@ impl<R: Serialize> Experiment<R> {
         }
         let json = serde_json::to_string_pretty(&self).map_err(|error| Error::Unwritten(error.to_string()))?;
         write_atomically(&self.path("results.json"), json.as_bytes())?;
+        write_recipe(&self.out, &self.recipe)?;
         if self.stopped {
             say!("stopped by a signal; the results are those of the model as it was then, and --resume goes on");
         }

@@ -150,6 +150,10 @@ impl<'a> Contents<'a> {
         Ok(Self { kind, tensors, architecture })
     }
 
+    pub(crate) fn into_architecture(self) -> String {
+        self.architecture
+    }
+
     /// The metadata of a file with this model.
     pub(crate) fn metadata(
         &self,

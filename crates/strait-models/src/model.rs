@@ -199,6 +199,21 @@ impl Model {
         }
     }
 
+    /// What it is made of, as files describe it: sizes, activations, and what it is trained with beside a recipe (noise, penalties, ties).
+    /// JSON.
+    ///
+    /// ```
+    /// let net = strait_models::Autoencoder::glorot(&[4, 2], 1)?;
+    /// assert!(strait_models::Model::from(net).architecture()?.contains("\"encoder\""));
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the model is not whole.
+    pub fn architecture(&self) -> Result<String> {
+        Ok(self.contents()?.into_architecture())
+    }
+
     /// The layers of a net, to be replaced by others of the same shapes; nothing for models without layers.
     pub fn layers_mut(&mut self) -> Option<&mut [Affine]> {
         match self {

@@ -12,6 +12,7 @@ use crate::free_energy_gap::{Watch, Watched};
 use crate::machine_tensors::{MachineTensors, Recording, squared_error, write_states};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::optimizer::{gradient_of, momentum};
+use crate::plan::numbered;
 use crate::pretrain::{Pretrain, SparsityTarget};
 use crate::statistics::{gradient, record_sparsity};
 
@@ -26,6 +27,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) watched: Option<&'a Watched>,
     /// Whether it was trained before, and its biases are those without offsets.
     pub(crate) trained: bool,
+    /// How many machines before it have its sizes.
+    pub(crate) alike: usize,
 }
 
 /// Where everything is in the program of a machine.
@@ -132,7 +135,7 @@ pub(crate) fn load<'a>(
     rbm: &Rbm,
     source: Source<'a>,
 ) -> Result<(Part<'a>, Learned)> {
-    let Setup { recipe, number, rows, watched, trained } = setup;
+    let Setup { recipe, number, rows, watched, trained, alike } = setup;
     let (program, places) = record(device, setup, rbm, source.on_host().as_ref())?;
     let Places { feed, steps, learned, watch, negative } = places;
     let Learned { machine, precision } = learned;
@@ -192,7 +195,7 @@ pub(crate) fn load<'a>(
         write_states(&mut *execution, chain, &mut stream)?;
     }
     let method = Machine {
-        stage: format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len()),
+        stage: numbered(format!("RBM {}-{}", rbm.visible_bias.len(), rbm.hidden_bias.len()), alike),
         rate: recipe.rate_of(rbm),
         recipe: recipe.clone(),
         number,

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::method::Tally;
 use crate::monitor::Monitor;
 
-/// Steps after which the losses of all of them are looked at. They come from the device together.
+/// The most steps after which the losses of all of them are looked at. They come from the device together.
 pub(crate) const GUARDED: usize = 1000;
 
 /// How often a run goes back with half the rate.
@@ -29,18 +29,19 @@ impl Seen {
         Self { losses: lengths(&tally.metrics.losses), errors: lengths(&tally.metrics.errors) }
     }
 
-    /// The step and its loss, if a loss of these steps is not finite, or they have exploded.
+    /// The step and its loss, if a loss of these steps is not finite, or has exploded. `whole` is the first row of a part of the epoch that
+    /// is complete with them: parts are compared as a whole, so that it plays no role where a run was interrupted.
     pub(crate) fn wrong(
         &self,
         tally: &Tally,
         (from, to): (usize, usize),
+        whole: Option<usize>,
         monitor: &mut Monitor,
     ) -> Option<(usize, f64)> {
         let steps = to - from;
         let metrics = &tally.metrics;
         let mut first: Option<(usize, f64)> = None;
-        let mut sum = 0.0;
-        let mut rows = 0;
+        let (mut sum, mut rows) = (0.0, 0);
         for (columns, seen) in [(&metrics.losses, &self.losses), (&metrics.errors, &self.errors)] {
             for (number, column) in columns.iter().enumerate() {
                 let new = &column[seen.get(number).copied().unwrap_or(0)..];
@@ -50,8 +51,10 @@ impl Seen {
                         first = Some((step, f64::from(new[row])));
                     }
                 }
-                sum += new.iter().map(|&x| f64::from(x)).sum::<f64>();
-                rows = rows.max(new.len());
+                if let Some(part) = whole.and_then(|whole| column.get(whole..)) {
+                    sum += part.iter().map(|&x| f64::from(x)).sum::<f64>();
+                    rows = rows.max(part.len());
+                }
             }
         }
         if first.is_some() {
@@ -64,6 +67,13 @@ impl Seen {
         let mean = sum / rows as f64;
         (rows > 0 && monitor.explodes(mean)).then_some((to.saturating_sub(1), mean))
     }
+}
+
+/// First and last step of the part of an epoch that this step is in: of so many parts, of equal length.
+pub(crate) fn guarded_part(step: usize, steps: usize, parts: usize) -> [usize; 2] {
+    let begin = |part: usize| steps * part / parts;
+    let part = (0..parts).rfind(|&part| begin(part) <= step).unwrap_or(0);
+    [begin(part), begin(part + 1)]
 }
 
 /// The first operation of a routine whose output is not finite after a step, with the name of the output.

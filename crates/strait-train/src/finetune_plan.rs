@@ -494,8 +494,11 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     }
 
     fn identity(&self) -> serde_json::Value {
+        let architecture = self.net.to_model().and_then(|model| model.architecture().ok());
+        let architecture = architecture.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
         serde_json::json!({
             "recipe": self.recipe,
+            "model": architecture,
             "start": of_layers(self.net.layers()),
             "training-set": of_rows(&self.rows),
             "test-set": self.held_out.test.as_ref().map(of_rows),

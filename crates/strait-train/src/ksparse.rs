@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device};
-use strait_data::{Kept, Rows, Standard};
+use strait_data::{Kept, Rows, Standard, Values};
 use strait_models::{Affine, Autoencoder, Network};
 
 use crate::checkpoint::{Modeller, of_rows};
@@ -130,8 +130,6 @@ pub struct KSparsePlan {
     /// First and last epoch of the rounds, counted from the start.
     rounds: Vec<(usize, usize)>,
     standard: Standard,
-    /// What the rows are told apart by.
-    data: serde_json::Value,
     /// The rows with mean 0 and variance 1.
     scaled: Arc<Kept>,
     looked_at: Vec<f32>,
@@ -163,8 +161,7 @@ impl KSparsePlan {
         let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
         let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
         let scaled = Arc::new(Kept::memory(scaled, rows.width));
-        let (network, dead, data) = (None, Vec::new(), of_rows(&rows));
-        Ok(Self { recipe, rounds, standard, data, scaled, looked_at, stream, net, network, dead })
+        Ok(Self { recipe, rounds, standard, scaled, looked_at, stream, net, network: None, dead: Vec::new() })
     }
 
     /// The training of a round. All but the last one run at a constant learning rate.
@@ -244,12 +241,24 @@ impl<'a> Plan<'a> for KSparsePlan {
         Ok(KSparseTrained { net: self.net, epochs: records.concat(), dead: self.dead, stopped })
     }
 
+    fn rewind(&mut self, _: usize) -> bool {
+        // What a round starts from is gone once it was taken over.
+        false
+    }
+
     fn watching(&self) -> Watching {
         self.recipe.training.watching()
     }
 
     fn identity(&self) -> serde_json::Value {
-        serde_json::json!({"recipe": self.recipe, "training-set": self.data})
+        let Standard { mean, deviation } = &self.standard;
+        let means = Rows { count: 1, width: mean.len(), values: Values::Numbers(mean) };
+        serde_json::json!({
+            "recipe": self.recipe,
+            "training-set": of_rows(&self.scaled.rows()),
+            "mean": of_rows(&means),
+            "deviation": deviation,
+        })
     }
 
     fn modeller(&self, _: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {

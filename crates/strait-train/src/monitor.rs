@@ -30,7 +30,8 @@ pub struct EarlyStopping {
     pub patience: usize,
     /// What an improvement must be more than; of the gap of free energies, which grows when a machine overfits, how much it may grow.
     pub min_delta: f64,
-    /// Whether the parameters of the best epoch are given out, instead of those of the last.
+    /// Whether the parameters of the best epoch are given out, instead of those of the last. Judged by the gap of free energies, which is
+    /// lowest before anything was learned, that is the last epoch within `min_delta` of the lowest.
     pub restore_best: bool,
 }
 
@@ -190,9 +191,15 @@ impl Monitor {
     /// Judges an epoch, counted from 1.
     pub(crate) fn judge(&mut self, watching: &Watching, judged: Judged, epoch: usize) -> Verdict {
         let value = judged.value();
-        let mut verdict = Verdict { best: self.best.is_none_or(|(best, _)| value < best), notes: Vec::new() };
+        let tolerated = watching.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
+        let is_best = |(best, _): (f64, usize)| match judged {
+            Judged::Error(_) => value < best,
+            // It is lowest before anything was learned: the last epoch counts in which it is tolerated.
+            Judged::Gap(_) => value <= best + tolerated,
+        };
+        let mut verdict = Verdict { best: self.best.is_none_or(is_best), notes: Vec::new() };
         if verdict.best {
-            self.best = Some((value, epoch));
+            self.best = Some((self.best.map_or(value, |(best, _)| best.min(value)), epoch));
         }
         let (best, at) = self.best.unwrap_or((value, epoch));
         if let Some(ReduceOnPlateau { factor, patience, min_delta, min_factor }) = watching.plateau
@@ -277,5 +284,8 @@ mod tests {
             monitor.ended
         };
         assert_eq!([0.1, 0.5, 0.6, 0.61].map(&mut ended), [false, false, false, true]);
+        let mut monitor = Monitor::default();
+        let best = [0.1, 0.5, 0.7, 0.6, 0.8].map(|gap| monitor.judge(&watching, Judged::Gap(gap), 1).best);
+        assert_eq!(best, [true, true, false, true, false], "the last one within the tolerance is given out");
     }
 }

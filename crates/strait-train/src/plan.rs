@@ -33,6 +33,11 @@ pub(crate) fn is_whole(factor: &f32) -> bool {
     *factor == 1.0
 }
 
+/// The name of a part of which so many before it have the same.
+pub(crate) fn numbered(name: String, alike: usize) -> String {
+    if alike == 0 { name } else { format!("{name} ({})", alike + 1) }
+}
+
 pub(crate) fn nothing_to_judge(expected: &'static str) -> Error {
     let (setting, value) = ("early-stopping or reduce-on-plateau", "set".to_owned());
     Error::Setting { setting, value, expected }
@@ -91,6 +96,18 @@ pub trait Plan<'a> {
     /// Takes over what a part has learned so far.
     #[doc(hidden)]
     fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()>;
+
+    /// Takes back what a part has learned, so that [`Plan::start`] loads it as it began. Tells whether it can.
+    #[doc(hidden)]
+    fn rewind(&mut self, _part: usize) -> bool {
+        true
+    }
+
+    /// Whether all rates follow the step's learning rate, so that they can be lowered.
+    #[doc(hidden)]
+    fn rates_follow(&self) -> bool {
+        true
+    }
 
     /// Ends a part: what was learned has been taken over. `goes_on` tells whether another one follows.
     #[doc(hidden)]

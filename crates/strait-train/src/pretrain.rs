@@ -163,6 +163,13 @@ impl Pretrain {
         admissible(self.visible, rows)
     }
 
+    /// Whether all rates follow that of the steps.
+    pub(crate) fn rates_follow(&self) -> bool {
+        self.absolute_cost == 0.0
+            && self.deviation_rate.is_none()
+            && !matches!(self.chain, Chain::FastPersistent { .. })
+    }
+
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
     ///
     /// # Errors
@@ -170,6 +177,12 @@ impl Pretrain {
     pub fn check(&self) -> Result<()> {
         let Self { early_stopping, reduce_on_plateau: plateau, .. } = *self;
         Watching { early_stopping, plateau }.check()?;
+        if plateau.is_some() && !self.rates_follow() {
+            let (setting, value) = ("reduce-on-plateau", "set".to_owned());
+            let expected =
+                "absolute-cost, deviation-rate and fast weights have rates of their own, which would not fall";
+            return Err(Error::Setting { setting, value, expected });
+        }
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
         gibbs_steps(self.cd_steps)?;

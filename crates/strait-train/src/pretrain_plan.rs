@@ -114,7 +114,7 @@ impl Pretrain {
         let order: Vec<u32> = (0..rows.count as u32).collect();
         let units = [(rows.width, Units::Bernoulli), (hidden, Units::Bernoulli)];
         let rbm = Rbm::new(units[0], units[1], &mut Stream::new(self.seed, streams::MACHINES))?;
-        let setup = Setup { recipe: self, number: 0, rows: rows.count, watched: None, trained: false };
+        let setup = Setup { recipe: self, number: 0, rows: rows.count, watched: None, trained: false, alike: 0 };
         let (mut part, _) = contrastive_divergence::load(device, setup, &rbm, Source::Host(rows))?;
         let execution = &mut *part.execution;
         part.feed.upload(execution, &rows)?;
@@ -143,7 +143,9 @@ impl<'a> PretrainPlan<'a> {
 
     fn setup(&self, number: usize) -> Setup<'_> {
         let watched = self.watched.as_ref();
-        Setup { recipe: &self.recipe, number, rows: self.rows.count, watched, trained: self.trained }
+        let sizes = |rbm: &Rbm| (rbm.visible_bias.len(), rbm.hidden_bias.len());
+        let alike = self.rbms[..number].iter().filter(|other| sizes(other) == sizes(&self.rbms[number])).count();
+        Setup { recipe: &self.recipe, number, rows: self.rows.count, watched, trained: self.trained, alike }
     }
 
     /// The order in which a machine visits its rows.
@@ -282,6 +284,15 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
     fn output(mut self, records: Vec<Vec<PretrainEpoch>>, stopped: bool) -> Result<Pretrained> {
         self.rbms.truncate(records.len());
         Ok(Pretrained { stack: Stack { rbms: self.rbms }, layers: records, stopped })
+    }
+
+    fn rewind(&mut self, part: usize) -> bool {
+        self.rbms[part].clone_from(&self.starts[part]);
+        true
+    }
+
+    fn rates_follow(&self) -> bool {
+        self.recipe.rates_follow()
     }
 
     fn watching(&self) -> Watching {

@@ -9,7 +9,7 @@ use strait_compute::{Device, Role, Step, Tensor};
 use strait_models::minibatches;
 
 use crate::checkpoint::{Checkpoints, Job, Keeping, Notes, OnDivergence, Tensors};
-use crate::divergence::{GUARDED, HALVINGS, LOOKED_FOR, Seen, first_not_finite};
+use crate::divergence::{GUARDED, HALVINGS, LOOKED_FOR, Seen, first_not_finite, guarded_part};
 use crate::method::{Method, Outcome, Part, Place, Tally, Visits};
 use crate::monitor::Monitor;
 use crate::plan::{Epoch, Plan};
@@ -319,8 +319,10 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         };
         self.error = None;
         let mut done = first;
+        let parts = batches.len().div_ceil(GUARDED);
         while done < batches.len() {
-            let end = (done + GUARDED).min(batches.len());
+            // Of equal length, and where they are in a run that was not interrupted.
+            let [begin, end] = guarded_part(done, batches.len(), parts);
             let seen = Seen::of(&self.tally);
             let guarded = &steps[done - first..end - first];
             let ran = train(part, guarded, done, order, &mut self.tally, &mut tell);
@@ -329,13 +331,13 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
                 let (cause, done) = (Box::new(cause), (done * batch).min(rows));
                 Error::BrokeOff { stage: stage.clone(), epoch: told, epochs, done, rows, cause }
             })?;
-            if let Some((step, error)) = seen.wrong(&self.tally, (done, now), &mut self.monitor) {
+            let whole = (now == end).then_some(begin * batch);
+            if let Some((step, error)) = seen.wrong(&self.tally, (done, now), whole, &mut self.monitor) {
                 self.cursor.minibatch = done;
                 return Err(diverged(&*part.method, told, Some(step + 1), self.monitor.factor, error));
             }
-            let whole = now == end;
             done = now;
-            if !whole {
+            if whole.is_none() {
                 break;
             }
         }
@@ -387,46 +389,48 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// operation that did it.
     fn go_back(&mut self, error: Error) -> Result<()> {
         let at = self.cursor;
+        let halved = self.monitor.halved;
         let mut keeping = self.keeping.take();
         let wanted = keeping.as_ref().is_some_and(|keeping| keeping.on_divergence() == OnDivergence::HalveRate);
-        let halved = self.monitor.halved;
         let minimises = self.part.as_ref().is_some_and(|part| part.method.minimises());
-        let good =
-            keeping.as_mut().and_then(|keeping| keeping.last_good()).filter(|found| found.about.cursor.part == at.part);
-        let good_told = good.as_ref().map(|found| found.about.state["told"].clone());
+        let halves = wanted && halved < HALVINGS && !minimises && self.plan.rates_follow();
+        let good = keeping.as_mut().and_then(|keeping| keeping.last_good());
+        let good = good.filter(|found| found.about.cursor.part == at.part);
+        let told = good.as_ref().map(|found| found.about.state["told"].clone());
         let good = good.map(|found| Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors));
         let good = good.transpose()?.filter(|good| good.monitor.halved <= halved);
-        let went_back =
-            if wanted && halved < HALVINGS && !minimises { self.restart(at.part, good.as_ref()) } else { Ok(()) };
-        let stage = keeping.as_ref().map(|keeping| keeping.stage().to_owned()).unwrap_or_default();
-        if wanted && halved < HALVINGS && !minimises {
-            if let Some(keeping) = &mut keeping {
-                keeping.go_back(good_told);
-                self.begun(keeping);
-            }
+        let there = good.is_some() || self.plan.rewind(at.part);
+        let restarted = if there { self.restart(at.part, good.as_ref()) } else { Ok(()) };
+        if !(halves && there) {
+            let found = restarted.and_then(|()| if there { self.look_for(at) } else { Ok(None) });
             self.keeping = keeping;
-            went_back?;
-            self.monitor.halved = halved + 1;
-            self.monitor.factor *= 0.5_f32.powi((halved + 1 - good.map_or(0, |good| good.monitor.halved)) as i32);
-            let Cursor { epoch, minibatch, .. } = self.cursor;
-            let factor = self.monitor.factor;
-            let from = if minibatch == 0 { format!("after epoch {epoch}") } else { format!("in epoch {}", epoch + 1) };
-            let message = format!(
-                "{error}; it goes back to its state {from} and on with a learning rate of {factor} of the recipe's ({} of {HALVINGS})",
-                halved + 1
-            );
-            self.note(stage, message, true);
-            return Ok(());
+            return Err(match error {
+                Error::Diverged { stage, epoch, step, rate, error, .. } => {
+                    // A search that fails leaves the error as it is.
+                    Error::Diverged { stage, epoch, step, rate, error, operation: found.unwrap_or(None) }
+                }
+                other => other,
+            });
         }
-        let found = self.restart(at.part, good.as_ref()).and_then(|()| self.look_for(at));
+        let mut run = String::new();
+        if let Some(keeping) = &mut keeping {
+            let stage = if let Error::Diverged { stage, .. } = &error { stage } else { "" };
+            keeping.go_back(told, stage);
+            self.begun(keeping);
+            keeping.stage().clone_into(&mut run);
+        }
         self.keeping = keeping;
-        match error {
-            Error::Diverged { stage, epoch, step, rate, error, .. } => {
-                // A search that fails leaves the error as it is.
-                Err(Error::Diverged { stage, epoch, step, rate, error, operation: found.unwrap_or(None) })
-            }
-            other => Err(other),
-        }
+        restarted?;
+        self.monitor.halved = halved + 1;
+        self.monitor.factor *= 0.5_f32.powi((halved + 1 - good.map_or(0, |good| good.monitor.halved)) as i32);
+        let (Cursor { epoch, minibatch, .. }, factor) = (self.cursor, self.monitor.factor);
+        let from = if minibatch == 0 { format!("after epoch {epoch}") } else { format!("in epoch {}", epoch + 1) };
+        let message = format!(
+            "{error}; it goes back to its state {from} and on with a learning rate of {factor} of the recipe's ({} of {HALVINGS})",
+            halved + 1
+        );
+        self.note(run, message, true);
+        Ok(())
     }
 
     /// Goes back to a snapshot of this part, or to the part's beginning.

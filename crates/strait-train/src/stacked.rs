@@ -11,7 +11,7 @@ use crate::checkpoint::{Modeller, of_layers, of_rows};
 use crate::finetune_plan::{self, HeldOut, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan};
+use crate::plan::{Epoch, Plan, numbered};
 use crate::{Error, FineTune, FineTuneEpoch, MemberRecipe, Result, Run};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
@@ -159,7 +159,9 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         if let Some(rows) = self.source.on_host() {
             recipe.check_model(net, &rows, None)?;
         }
-        let stage = format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs);
+        let sizes = |net: &Autoencoder| (net.layers[0].inputs, net.layers[0].outputs);
+        let alike = self.nets[..part].iter().filter(|other| sizes(other) == sizes(net)).count();
+        let stage = numbered(format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs), alike);
         let (loaded, network) =
             finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
         self.network = Some(network);
@@ -188,6 +190,11 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
     fn output(self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<StackedLayers> {
         let layers = self.nets.into_iter().take(records.len()).map(|mut net| net.layers.swap_remove(0)).collect();
         Ok(StackedLayers { layers, epochs: records, stopped })
+    }
+
+    fn rewind(&mut self, part: usize) -> bool {
+        self.nets[part].clone_from(&self.starts[part]);
+        true
     }
 
     fn watching(&self) -> Watching {

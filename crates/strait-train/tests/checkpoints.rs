@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use strait_compute::philox::Stream;
-use strait_compute::{Cpu, Device};
+use strait_compute::{Cpu, Device, Noise};
 use strait_data::{Labelled, Rows};
 use strait_models::{Autoencoder, Dbn, Model, Rbm, RunState, Stack, Units};
 use strait_train::{
@@ -178,6 +178,17 @@ fn a_changed_recipe_is_told_field_by_field() {
     {
         assert!(refused.contains(part), "{part}: {refused}");
     }
+    // What a model is trained with is its own.
+    let noisy = {
+        let pixels = pixels();
+        let rows = rows(&pixels);
+        let mut net = Autoencoder::glorot(&[WIDTH, 8, 5], 1).expect("sizes make sense");
+        net.corruption = Some(Noise::Masking(0.25));
+        let kept = Checkpoints::open(folder, RESUME).expect("the folder is free");
+        let run = recipe.run(&device(1), &mut net, rows).expect("the settings make sense").checkpoints(&kept, "net");
+        run.train().expect_err("the noise is new").to_string()
+    };
+    assert!(noisy.contains("model.training") && noisy.contains("corruption"), "{noisy}");
     // A rate may be changed if that is what is wanted.
     let slower = FineTune { optimizer: Optimizer::adam(1e-4), ..recipe.clone() };
     let allowed = CheckpointOptions { allow_changes: true, ..RESUME };

@@ -473,4 +473,9 @@ fn every_flip_and_every_cut_of_a_checkpoint_is_found() {
     std::fs::write(&path, &bytes).expect("the folder is writable");
     let (net, _) = train(folder.path(), RESUME, Arc::new(Disk)).expect("the one before is whole");
     assert_eq!(net, expected);
+    let read = |name: &str| std::fs::read(folder.path().join("checkpoints").join(name)).expect("it is there");
+    assert!(read("net.damaged.safetensors") == bytes, "the damaged one is kept, but not as the one before");
+    for name in ["net.previous.safetensors", "net.safetensors"] {
+        RunState::read(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Keeping {
     saved: Option<Cursor>,
     /// The lowest error of a checkpoint of this part, with the part.
     best: Option<(usize, f64)>,
+    /// The same as it will be when the checkpoint under way is written.
+    pending: Option<(usize, f64)>,
     /// The part whose model the writer makes.
     modelled: Option<usize>,
     /// Whether it was told how checkpoints are written.
@@ -55,6 +57,7 @@ impl Keeping {
             epochs: 0,
             saved: None,
             best: None,
+            pending: None,
             modelled: None,
             told: false,
             epochs_told: BTreeMap::new(),
@@ -69,9 +72,12 @@ impl Keeping {
         &self.epochs_told
     }
 
-    /// Takes back what was told since a checkpoint, or since the beginning.
-    pub(crate) fn go_back(&mut self, told: Option<Value>) {
-        self.epochs_told = told.and_then(|told| serde_json::from_value(told).ok()).unwrap_or_default();
+    /// Takes back what was told since a checkpoint, or since the beginning of what is trained.
+    pub(crate) fn go_back(&mut self, told: Option<Value>, stage: &str) {
+        match told.and_then(|told| serde_json::from_value(told).ok()) {
+            Some(told) => self.epochs_told = told,
+            None => drop(self.epochs_told.remove(stage)),
+        }
         self.saved = None;
     }
 
@@ -142,7 +148,8 @@ impl Keeping {
     /// The newest checkpoint of this run, when it is written.
     pub(crate) fn last_good(&mut self) -> Option<Found> {
         self.is_free(true);
-        self.files.newest().0.filter(|found| found.about.number <= self.number && found.about.identity == self.identity)
+        // Those of other runs were moved away when this one began.
+        self.files.newest().0
     }
 
     pub(crate) fn stage(&self) -> &str {
@@ -193,12 +200,12 @@ impl Keeping {
     pub(crate) fn about(&mut self, snapshot: &Snapshot, device: String, error: Option<f64>) -> (About, bool) {
         let part = snapshot.cursor.part;
         let before = self.best.filter(|(known, _)| *known == part).map(|(_, best)| best);
-        let best = error.filter(|error| before.is_none_or(|before| *error < before));
-        self.best = best.or(before).map(|best| (part, best));
+        let best = error.filter(|error| error.is_finite() && before.is_none_or(|before| *error < before));
+        self.pending = best.or(before).map(|best| (part, best));
         self.number += 1;
         let mut state = snapshot.described();
         state["told"] = serde_json::json!(self.epochs_told);
-        state["best"] = self.best.map(|(_, best)| best).into();
+        state["best"] = self.pending.map(|(_, best)| best).into();
         let about = About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             stage: self.stage.clone(),
@@ -227,6 +234,9 @@ impl Keeping {
 
     /// Takes note of what became of a checkpoint, and gives what to tell of it.
     pub(crate) fn outcome(&mut self, result: strait_models::Result<()>) -> Option<String> {
+        if result.is_ok() {
+            self.best = self.pending;
+        }
         let failed = result.err().map(|error| {
             let path = self.files.path(super::stage::Which::Last);
             // It is tried again when the next one is due.

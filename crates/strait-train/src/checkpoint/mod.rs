@@ -196,7 +196,8 @@ impl Checkpoints {
     fn files(&self, stage: &str) -> StageFiles {
         let name: String =
             stage.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-        StageFiles { storage: self.shared.storage.clone(), folder: self.shared.folder.clone(), name }
+        let (storage, folder) = (self.shared.storage.clone(), self.shared.folder.clone());
+        StageFiles { storage, folder, name, damaged: Arc::default() }
     }
 }
 

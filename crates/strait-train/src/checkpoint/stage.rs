@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use strait_models::{Model, RunState};
@@ -44,6 +45,8 @@ pub(crate) struct StageFiles {
     pub(crate) folder: PathBuf,
     /// As a file name.
     pub(crate) name: String,
+    /// Whether the last checkpoint was found to be damaged: it must not take the place of the one before.
+    pub(crate) damaged: Arc<AtomicBool>,
 }
 
 /// A checkpoint that was read.
@@ -109,9 +112,13 @@ impl StageFiles {
 
     fn turn(&self, temporary: &Path, best: bool) -> io::Result<()> {
         let last = self.path(Which::Last);
-        match self.storage.rename(&last, &self.path(Which::Previous)) {
+        let aside = match self.damaged.load(Ordering::Relaxed) {
+            true => self.folder.join(format!("{}.damaged.safetensors", self.name)),
+            false => self.path(Which::Previous),
+        };
+        match self.storage.rename(&last, &aside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            _ => self.damaged.store(false, Ordering::Relaxed),
         }
         self.storage.rename(temporary, &last)?;
         if best {
@@ -139,7 +146,12 @@ impl StageFiles {
                         newest = Some(Found { path, about, tensors });
                     }
                 }
-                Err(message) => wrong.push(format!("{}: {message}", path.display())),
+                Err(message) => {
+                    wrong.push(format!("{}: {message}", path.display()));
+                    if which == Which::Last {
+                        self.damaged.store(true, Ordering::Relaxed);
+                    }
+                }
             }
         }
         (newest, wrong)

@@ -85,11 +85,18 @@ impl Storage for Disk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        match std::fs::remove_file(to) {
+        let mut name = to.as_os_str().to_owned();
+        name.push(format!("{}{}", super::TEMPORARY, std::process::id()));
+        let temporary = PathBuf::from(name);
+        match std::fs::remove_file(&temporary) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(|_| ()))
+        std::fs::hard_link(from, &temporary).or_else(|_| std::fs::copy(from, &temporary).map(|_| ()))?;
+        // Two names of one file are left as they are by a rename: the first is to go in any case.
+        let renamed = std::fs::rename(&temporary, to);
+        let _ = std::fs::remove_file(&temporary);
+        renamed
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
