@@ -51,7 +51,7 @@ expect "a limit of 800 KiB to files" 1 "the checkpoint could not be written"
 
 (
     while [ ! -e "$folder/gone/checkpoints/pretraining.safetensors" ]; do sleep 0.05; done
-    rm -rf "$folder/gone/checkpoints"
+    mv "$folder/gone/checkpoints" "$folder/gone/away"
 ) &
 said=$(job --out "$folder/gone" --epochs 30)
 code=$?
