@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench checkpoints -- [--device NAME] [--epochs N]
 //!
-//! Handing the state to the thread that writes it, beside a copy of as many bytes in memory; and epochs of fine-tuning at batch 1000 on
-//! MNIST with a checkpoint after each, beside epochs without, in turn.
+//! Compares handing the state to the writer thread with a memory copy of the same size, and epochs of fine-tuning on MNIST at batch 1000
+//! with a checkpoint after each with epochs without, in turn.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn hand_over(device: &Device) -> Result<()> {
         }
     }
     let mut execution = device.load(program)?;
-    // Memory that was never written is no memory yet.
+    // Pages are mapped when they are first written.
     for tensor in &tensors {
         execution.write(*tensor, &vec![0.5; tensor.len()])?;
     }

@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<()> {
         }
         None => say!("{} training and {} test rows of {} numbers", train.count, test.count, train.width),
     }
-    keep_recipe(&options.common.out, &recipe, options.common.keeping.resume)?;
+    keep_recipe(&options.common.out, &recipe, options.common.checkpoints.resume)?;
 
     let pretrained = options.common.out.join("pretrained.safetensors");
     let deep = Deep { device: &device, recipe: &recipe, train, test, kept: &kept };

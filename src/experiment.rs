@@ -58,7 +58,7 @@ use crate::{say, warn};
 pub use std::process::ExitCode;
 
 pub use error::{Error, Result};
-pub use options::{Common, KeepingOptions, MemberOptions};
+pub use options::{Common, MemberOptions};
 pub use recipe::{Recipe, Training};
 pub use report::{Experiment, Measured};
 pub use sets::Sets;
@@ -130,8 +130,7 @@ pub fn prepare(out: &Path) -> Result<()> {
 /// # Errors
 /// If it cannot be written.
 pub fn keep_recipe(out: &Path, recipe: &impl Serialize, resume: bool) -> Result<()> {
-    let toml = toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))?;
-    say!("\n{toml}");
+    say!("\n{}", text_of(recipe)?);
     if resume && out.join(RECIPE).exists() { Ok(()) } else { write_recipe(out, recipe) }
 }
 
@@ -140,8 +139,11 @@ pub fn keep_recipe(out: &Path, recipe: &impl Serialize, resume: bool) -> Result<
 /// # Errors
 /// If it cannot be written.
 pub fn write_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
-    let toml = toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))?;
-    Ok(write_atomically(&out.join(RECIPE), toml.as_bytes())?)
+    Ok(write_atomically(&out.join(RECIPE), text_of(recipe)?.as_bytes())?)
+}
+
+fn text_of(recipe: &impl Serialize) -> Result<String> {
+    toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))
 }
 
 /// The recipe beside the results.

@@ -39,10 +39,15 @@ impl Job {
         self.folder.path().join(name)
     }
 
+    fn arguments(&self) -> Vec<String> {
+        let recipe = self.recipe.display().to_string();
+        let arguments = ["--device", "cpu:1", "--data", &self.data, "--checkpoint-minutes", "0", "--recipe", &recipe];
+        arguments.map(str::to_owned).to_vec()
+    }
+
     fn command(&self, out: &Path, more: &[&str]) -> Command {
         let mut command = Command::new(common::example("hinton2006"));
-        command.args(["--device", "cpu:1", "--data", &self.data, "--checkpoint-minutes", "0"]);
-        command.arg("--recipe").arg(&self.recipe).arg("--out").arg(out).args(more);
+        command.args(self.arguments()).arg("--out").arg(out).args(more);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -53,7 +58,9 @@ impl Job {
 
     /// Goes on to the end.
     fn finish(&self, out: &Path) -> Output {
-        self.command(out, &["--resume"]).stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("it runs")
+        let mut command = vec!["--out".to_owned(), out.display().to_string(), "--resume".to_owned()];
+        command.extend(self.arguments());
+        common::run("hinton2006", &command.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
 

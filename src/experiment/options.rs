@@ -1,7 +1,6 @@
 //! The options of experiments.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 
@@ -10,7 +9,7 @@ use super::{Error, Experiment, Recipe, Result, keep_recipe, prepare};
 use crate::compute::Operands;
 use crate::metrics::Metrics;
 use crate::terminal::stop_on_signals;
-use crate::train::{self, CheckpointOptions, Checkpoints};
+use crate::train::{CheckpointOptions, Checkpoints};
 use crate::{Device, Mnist, Precision, Rows};
 use crate::{say, warn};
 
@@ -40,54 +39,9 @@ pub struct Common {
     /// Where the results and the checkpoints go
     #[arg(long, default_value_os_t = out())]
     pub out: PathBuf,
-    /// How the run keeps itself.
+    /// When checkpoints are written, and whether the run goes on from one.
     #[command(flatten)]
-    pub keeping: KeepingOptions,
-}
-
-/// How a run keeps itself.
-#[derive(Args, Debug)]
-pub struct KeepingOptions {
-    /// Go on from the last checkpoint in --out; from the beginning where there is none
-    #[arg(long)]
-    pub resume: bool,
-    /// Go on although recipe or data are others than the checkpoint's
-    #[arg(long, requires = "resume")]
-    pub allow_changes: bool,
-    /// Minutes between two checkpoints
-    #[arg(long, value_name = "MINUTES", default_value_t = 10.0, value_parser = minutes)]
-    pub checkpoint_minutes: f64,
-    /// Epochs between two checkpoints, beside the minutes
-    #[arg(long, value_name = "EPOCHS", value_parser = positive)]
-    pub checkpoint_epochs: Option<usize>,
-    /// What to do if training diverges: stop, or go back to the last checkpoint and on with half the rate, at most three times
-    #[arg(long, value_enum, default_value_t)]
-    pub on_divergence: OnDivergence,
-}
-
-/// What to do if training diverges.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
-pub enum OnDivergence {
-    /// Ends with an error, exit code 3.
-    #[default]
-    Stop,
-    /// Goes back to the last checkpoint.
-    HalveRate,
-}
-
-impl From<OnDivergence> for train::OnDivergence {
-    fn from(choice: OnDivergence) -> Self {
-        match choice {
-            OnDivergence::Stop => Self::Stop,
-            OnDivergence::HalveRate => Self::HalveRate,
-        }
-    }
-}
-
-/// A time that the clock can measure.
-fn minutes(text: &str) -> std::result::Result<f64, String> {
-    let known = |minutes: &f64| Duration::try_from_secs_f64(60.0 * minutes).is_ok();
-    text.parse().ok().filter(known).ok_or_else(|| "expected a number of minutes from 0 on".to_owned())
+    pub checkpoints: CheckpointOptions,
 }
 
 /// A number from 1 on.
@@ -111,22 +65,12 @@ impl Common {
     /// # Errors
     /// As [`Checkpoints::open`].
     pub fn keep(&self) -> Result<(Checkpoints, Metrics)> {
-        let KeepingOptions { resume, allow_changes, checkpoint_minutes, checkpoint_epochs, on_divergence } =
-            self.keeping;
-        let every = Duration::try_from_secs_f64(60.0 * checkpoint_minutes).unwrap_or(Duration::MAX);
-        let options = CheckpointOptions {
-            every,
-            epochs: checkpoint_epochs,
-            resume,
-            allow_changes,
-            on_divergence: on_divergence.into(),
-        };
-        let kept = Checkpoints::open(&self.out, options)?;
+        let kept = Checkpoints::open(&self.out, self.checkpoints)?;
         if let Some(moved) = kept.moved() {
             let moved = moved.display();
             say!("the checkpoints of an earlier run are in {moved} now; --resume would have gone on from them");
         }
-        let metrics = Metrics::open(&self.out, resume);
+        let metrics = Metrics::open(&self.out, self.checkpoints.resume);
         let metrics = metrics.map_err(|cause| Error::Out { folder: self.out.clone(), cause })?;
         Ok((super::watched(kept), metrics))
     }
@@ -243,7 +187,7 @@ impl MemberOptions {
             Ok::<(), Error>(())
         })?;
         say!("{}, {}", device.describe(), precision.name());
-        keep_recipe(out, recipe, self.common.keeping.resume)?;
+        keep_recipe(out, recipe, self.common.checkpoints.resume)?;
         let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, kept);
         Ok((device, experiment))
     }

@@ -111,8 +111,15 @@ impl<R: Serialize> Experiment<R> {
         self.out.join(file)
     }
 
-    /// A run that shows how it goes, keeps checkpoints by this name and writes its metrics; a further run of the same name has a number
-    /// behind it.
+    /// A name for a run that no other run of this experiment has: further runs of the same name have a number behind it.
+    fn unique(&self, name: &str) -> String {
+        let mut runs = self.runs.borrow_mut();
+        let number = runs.entry(name.to_owned()).or_default();
+        *number += 1;
+        if *number > 1 { format!("{name}-{number}") } else { name.to_owned() }
+    }
+
+    /// A run that shows progress, keeps checkpoints and writes its metrics under this name, which is made unique.
     pub fn keep<'a, P: Plan<'a>>(&self, name: &str, run: Run<'a, P>) -> Run<'a, P> {
         self.keep_with(name, run, progress())
     }
@@ -124,11 +131,16 @@ impl<R: Serialize> Experiment<R> {
         run: Run<'a, P>,
         show: impl FnMut(&Event) -> ControlFlow<()> + 'a,
     ) -> Run<'a, P> {
-        let mut runs = self.runs.borrow_mut();
-        let number = runs.entry(name.to_owned()).or_default();
-        *number += 1;
-        let name = if *number > 1 { format!("{name}-{number}") } else { name.to_owned() };
-        run.observe(self.metrics.run(&name).and(show)).checkpoints(&self.checkpoints, &name)
+        self.keep_as(&self.unique(name), run, show)
+    }
+
+    fn keep_as<'a, P: Plan<'a>>(
+        &self,
+        name: &str,
+        run: Run<'a, P>,
+        show: impl FnMut(&Event) -> ControlFlow<()> + 'a,
+    ) -> Run<'a, P> {
+        run.observe(self.metrics.run(name).and(show)).checkpoints(&self.checkpoints, name)
     }
 
     /// Trains a model, shows how it goes and reports its epochs. After a signal it does nothing.
@@ -137,8 +149,9 @@ impl<R: Serialize> Experiment<R> {
     /// Those of [`FineTune::run`].
     pub fn train(&mut self, recipe: &FineTune, model: &mut dyn Member, rows: Rows<'_>, test: Rows<'_>) -> Result<()> {
         if !stopping() {
-            let tuned = self.keep("training", recipe.run(&self.on, model, rows)?.test(test)?).train()?;
-            let mut metrics = self.metrics.run("training");
+            let name = self.unique("training");
+            let tuned = self.keep_as(&name, recipe.run(&self.on, model, rows)?.test(test)?, progress()).train()?;
+            let mut metrics = self.metrics.run(&name);
             let told = metrics
                 .event_file()
                 .and_then(|events| events.layers(model.stage(), tuned.epochs.len(), model.layers()));

@@ -11,7 +11,6 @@ pub(crate) fn example(name: &str) -> PathBuf {
 }
 
 /// Runs an example to its end.
-#[allow(dead_code)] // not every test waits for one
 pub(crate) fn run(name: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(example(name));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().expect("the example has been built")

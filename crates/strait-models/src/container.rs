@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::io::BufWriter;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -19,9 +18,9 @@ use crate::{Error, ModelKind, Result};
 mod atomic;
 mod layout;
 
-pub use atomic::write_atomically;
 use atomic::write_atomically_with;
-use layout::{CHECKSUMS, verify};
+pub use atomic::{sync, write_atomically};
+use layout::{CHECKSUMS, header, verify};
 pub(crate) use layout::{Entry, Layout, verify_present};
 
 /// How a file stores numbers.
@@ -204,12 +203,6 @@ impl<'a> Contents<'a> {
         let read = std::fs::read(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
         verify(&read).map_err(|message| Error::File { path: path.to_owned(), message })
     }
-}
-
-/// Where the header lies in a file that the crate has believed.
-fn header(bytes: &[u8]) -> Range<usize> {
-    let length = bytes[..8].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-    8..8 + length
 }
 
 /// A file that was read, of which nothing is believed yet but that it is a safetensors file of strait's.

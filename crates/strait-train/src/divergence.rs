@@ -69,7 +69,7 @@ impl Seen {
     }
 }
 
-/// First and last step of the part of an epoch that this step is in: of so many parts, of equal length.
+/// The range of steps of the chunk that contains `step`: the epoch's `steps` are split evenly into `parts` chunks.
 pub(crate) fn guarded_part(step: usize, steps: usize, parts: usize) -> [usize; 2] {
     let begin = |part: usize| steps * part / parts;
     let part = (0..parts).rfind(|&part| begin(part) <= step).unwrap_or(0);

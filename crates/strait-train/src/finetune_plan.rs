@@ -1,21 +1,17 @@
-//! Training by back-propagation: a model on a device, with what trains it, and the plan of a run.
+//! Runs of fine-tuning, and what else a recipe does with a model.
 
-use strait_compute::philox::streams;
-use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor, go_on};
+use strait_compute::{Device, Program, Routine, Step, go_on};
 use strait_data::Rows;
 use strait_models::{Affine, Model, Network};
 
+use crate::backpropagation::{HeldOut, load, record};
 use crate::checkpoint::{Difference, Modeller, of_layers, of_rows};
-use crate::feed::Feed;
-use crate::finetune::ImageShift;
-use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
-use crate::minibatch::{Minibatch, Part as Columns};
+use crate::method::{Part, Source};
+use crate::minibatch::Minibatch;
 use crate::monitor::Watching;
-use crate::net_problem::{GRADIENT, Memory, NetProblem, declare_vectors};
 use crate::optimizer::gradient_of;
 use crate::plan::{Epoch, Plan, nothing_to_judge};
 use crate::snapshot::Cursor;
-use crate::test_set::TestSet;
 use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run, Schedule};
 
 impl FineTune {
@@ -189,176 +185,6 @@ impl FineTune {
             true => Network::declare_tied(program, "layers", net.layers()),
             false => Network::declare(program, "layers", net.layers()),
         }
-    }
-}
-
-/// Where everything is in the program of a model and of what trains it.
-pub(crate) struct Places<'a> {
-    network: Network,
-    feed: Feed,
-    batch: usize,
-    /// For each place of the feed, one step of Adam or momentum, or the gathering of a minibatch for a minimiser.
-    steps: Vec<RoutineId>,
-    minimiser: Option<Memory>,
-    held_out: Measured<'a>,
-}
-
-/// Rows held out of training whose errors are measured.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct HeldOut<'a> {
-    pub(crate) test: Option<Rows<'a>>,
-    /// Those that early stopping is judged on.
-    pub(crate) validation: Option<Rows<'a>>,
-}
-
-/// The same on a device.
-struct Measured<'a> {
-    test: Option<TestSet<'a>>,
-    validation: Option<TestSet<'a>>,
-}
-
-impl<'a> Measured<'a> {
-    fn sets(&self) -> impl Iterator<Item = &TestSet<'a>> {
-        self.test.iter().chain(&self.validation)
-    }
-}
-
-/// The program of a model and of what trains it.
-pub(crate) fn record<'a>(
-    recipe: &FineTune,
-    device: &Device,
-    net: &dyn Member,
-    train: Rows<'_>,
-    held_out: HeldOut<'a>,
-) -> Result<(Program, Places<'a>)> {
-    let mut program = Program::default();
-    let batch = recipe.batch.min(train.count);
-    let feed = Feed::of(&mut program, device, &train, 0, batch);
-    let minibatch = Minibatch::declare(&mut program, "", batch, net);
-    let network = recipe.declare(&mut program, net);
-    let mut learn = Routine::new("fine-tuning step");
-    let optimizer = recipe.optimizer;
-    let at_once = optimizer.vectors() == 0;
-    let parameters = Network { layers: network.layers[recipe.frozen..].to_vec() }.parameters();
-    let vectors = declare_vectors(&mut program, &parameters, optimizer.vectors());
-    // Of a minimiser, the gradient is one of its vectors.
-    let place = |program: &mut Program, parameter: Tensor| {
-        let number = parameters.iter().position(|known| *known == parameter);
-        let vector = vectors.get(GRADIENT.0 - 1).zip(number).map(|(vector, number)| vector[number]);
-        vector.unwrap_or_else(|| gradient_of(program, parameter))
-    };
-    let slopes = minibatch.learn((&mut program, &mut learn), (net, &network), recipe, place)?;
-    slopes.follow((&mut program, &mut learn), |program, parameter| optimizer.rule(program, parameter))?;
-    let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: streams::SHIFT });
-    let mut steps = Vec::new();
-    for place in 0..feed.places() {
-        let name = if at_once { "fine-tuning step" } else { "gather" };
-        let mut step = Routine::new(name).in_precision(recipe.precision);
-        for Columns { first, shift, out } in minibatch.parts(shift) {
-            feed.gather(place, &mut step, first, shift, out)?;
-        }
-        if at_once {
-            learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
-        }
-        steps.push(program.add(step));
-    }
-    let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, learn));
-    let mut set = |name: &str, rows: Option<Rows<'a>>| {
-        rows.map(|rows| TestSet::record(device, &mut program, name, (net, &network), rows, recipe)).transpose()
-    };
-    let held_out = Measured { test: set("test", held_out.test)?, validation: set("validation", held_out.validation)? };
-    Ok((program, Places { network, feed, batch, steps, minimiser, held_out }))
-}
-
-/// Loads a model with what trains it on rows of the host; also gives its parameters' tensors.
-pub(crate) fn load<'a>(
-    recipe: &FineTune,
-    device: &Device,
-    net: &dyn Member,
-    source: Source<'a>,
-    held_out: HeldOut<'a>,
-) -> Result<(Part<'a>, Network)> {
-    load_as(net.stage().to_owned(), recipe, device, net, source, held_out)
-}
-
-/// The same by another name of its stage.
-pub(crate) fn load_as<'a>(
-    stage: String,
-    recipe: &FineTune,
-    device: &Device,
-    net: &dyn Member,
-    source: Source<'a>,
-    held_out: HeldOut<'a>,
-) -> Result<(Part<'a>, Network)> {
-    let Some(rows) = source.on_host() else { unreachable!("rows of a model are on the host") };
-    let (program, places) = record(recipe, device, net, rows, held_out)?;
-    let Places { network, feed, batch, steps, minimiser, held_out } = places;
-    let mut execution = device.load(program)?;
-    network.write(&mut *execution, net.layers())?;
-    held_out.sets().try_for_each(|set| set.upload(&mut *execution))?;
-    let method = BackPropagation { recipe: recipe.clone(), stage, batch, steps, minimiser, held_out };
-    Ok((Part { execution, feed, source, method: Box::new(method) }, network))
-}
-
-/// The training of a model by back-propagation.
-struct BackPropagation<'a> {
-    recipe: FineTune,
-    stage: String,
-    batch: usize,
-    steps: Vec<RoutineId>,
-    minimiser: Option<Memory>,
-    held_out: Measured<'a>,
-}
-
-impl Method for BackPropagation<'_> {
-    fn stage(&self) -> &str {
-        &self.stage
-    }
-
-    fn epochs(&self) -> usize {
-        self.recipe.epochs
-    }
-
-    fn batch(&self) -> usize {
-        self.batch
-    }
-
-    fn rate(&self) -> f64 {
-        f64::from(self.recipe.optimizer.rate().unwrap_or(f32::NAN))
-    }
-
-    fn visits(&self) -> Visits {
-        Visits::Shuffled { seed: self.recipe.seed, stream: streams::EPOCH_ORDER }
-    }
-
-    fn routines(&self) -> &[RoutineId] {
-        &self.steps
-    }
-
-    fn step(&self, place: Place, minibatch: (u32, u32)) -> Step {
-        let (recipe, number) = (&self.recipe, place.number());
-        let factor = recipe.schedule.factor(number, place.minibatches, recipe.epochs);
-        recipe.optimizer.at(recipe.step(number, minibatch), number, factor)
-    }
-
-    fn minimises(&self) -> bool {
-        self.minimiser.is_some()
-    }
-
-    fn minimise(&mut self, execution: &mut dyn Execution, step: &Step) -> strait_compute::Result<f64> {
-        let Some(memory) = &mut self.minimiser else { unreachable!("it minimises") };
-        self.recipe.optimizer.minimize(&mut NetProblem::new(execution, memory, step.rows))
-    }
-
-    fn outcome(&mut self, execution: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {
-        let error = if self.minimises() { tally.minimised / rows as f64 } else { tally.metrics.mean_loss() };
-        if !error.is_finite() {
-            return Ok(Outcome { error, ..Outcome::default() });
-        }
-        let Measured { test, validation } = &self.held_out;
-        let mut measure = |set: &Option<TestSet<'_>>| set.as_ref().map(|set| set.measure(execution)).transpose();
-        let (test, validation) = (measure(test)?, measure(validation)?.map(|(error, _)| error));
-        Ok(Outcome { error, test, validation, free_energy_gap: None })
     }
 }
 

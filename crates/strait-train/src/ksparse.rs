@@ -8,9 +8,10 @@ use strait_compute::{Activation, Device};
 use strait_data::{Kept, Rows, Standard, Values};
 use strait_models::{Affine, Autoencoder, Network};
 
+use crate::backpropagation::{self, HeldOut};
 use crate::checkpoint::{Modeller, of_rows};
 use crate::error::positive;
-use crate::finetune_plan::{self, HeldOut, not_finite, record_of};
+use crate::finetune_plan::{not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
 use crate::plan::{Epoch, Plan};
@@ -201,7 +202,7 @@ impl<'a> Plan<'a> for KSparsePlan {
         let source = Source::Made(self.scaled.clone());
         let recipe = self.round(part);
         recipe.check_model(&self.net, &self.scaled.rows(), None)?;
-        let (loaded, network) = finetune_plan::load(&recipe, device, &self.net, source, HeldOut::default())?;
+        let (loaded, network) = backpropagation::load(&recipe, device, &self.net, source, HeldOut::default())?;
         self.network = Some(network);
         Ok(loaded)
     }

@@ -11,6 +11,7 @@
 //! * [`Tape`]: what such a model is recorded on;
 //! * [`minimize`]: conjugate gradients and L-BFGS for any differentiable function.
 
+mod backpropagation;
 mod chain;
 mod checkpoint;
 mod contrastive_divergence;

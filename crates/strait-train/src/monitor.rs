@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::error::{below, positive};
 
-/// Ends the training of a part of a run (a machine, a round, or all of it) when what is judged has not improved for so many epochs.
+/// Stops training a part of a run (a machine, a round, or the whole net) once the monitored value has not improved for `patience` epochs.
 ///
-/// Judged is, after each epoch, the error on rows held out of training: those for validation, else those for testing, whose error is
-/// then no longer that of unseen rows; of machines the gap of free energies. The names are those of Keras and PyTorch Lightning.
+/// The monitored value is the validation error, or the test error if there are no validation rows; the test error is then no longer an
+/// estimate for unseen rows. For machines it is the free-energy gap. The names are those of Keras and PyTorch Lightning.
 ///
 /// ```
 /// use strait_models::Autoencoder;
@@ -28,10 +28,10 @@ use crate::error::{below, positive};
 pub struct EarlyStopping {
     /// Epochs without an improvement after which training ends.
     pub patience: usize,
-    /// What an improvement must be more than; of the gap of free energies, which grows when a machine overfits, how much it may grow.
+    /// The smallest change that counts as an improvement. For the free-energy gap, which grows when a machine overfits: how much it may grow.
     pub min_delta: f64,
-    /// Whether the parameters of the best epoch are given out, instead of those of the last. Judged by the gap of free energies, which is
-    /// lowest before anything was learned, that is the last epoch within `min_delta` of the lowest.
+    /// Whether to return the parameters of the best epoch instead of the last. By the free-energy gap, which is lowest before anything was
+    /// learned, the best epoch is the last one within `min_delta` of the lowest gap.
     pub restore_best: bool,
 }
 
@@ -41,7 +41,7 @@ impl Default for EarlyStopping {
     }
 }
 
-/// Lowers the learning rate when what is judged, as by [`EarlyStopping`], has not improved for so many epochs.
+/// Lowers the learning rate once the value that [`EarlyStopping`] monitors has not improved for `patience` epochs.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ReduceOnPlateau {
@@ -121,15 +121,6 @@ pub(crate) struct Monitor {
 /// How many times its best a loss is that explodes.
 const EXPLODES: f64 = 10.0;
 
-impl Monitor {
-    /// Whether the mean loss of some steps has exploded: it is far above the lowest so far, and above that of the first steps.
-    pub(crate) fn explodes(&mut self, loss: f64) -> bool {
-        let (first, lowest) = self.losses.unwrap_or((loss, loss));
-        self.losses = Some((first, lowest.min(loss)));
-        lowest > 0.0 && loss > EXPLODES * lowest && loss > first
-    }
-}
-
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
 struct Progress {
     best: Option<f64>,
@@ -139,13 +130,8 @@ struct Progress {
 impl Progress {
     /// Epochs without an improvement, this one among them.
     fn wait(&mut self, judged: Judged, min_delta: f64) -> usize {
-        let improved = match (judged, self.best) {
-            (_, None) => true,
-            (Judged::Error(value), Some(best)) => value < best - min_delta,
-            (Judged::Gap(value), Some(best)) => value <= best + min_delta,
-        };
         let value = judged.value();
-        if improved {
+        if self.best.is_none_or(|best| judged.improves(best, min_delta)) {
             // A gap may come back, but does not count as the lowest for being within the tolerance.
             self.best = Some(self.best.map_or(value, |best| best.min(value)));
             self.waited = 0;
@@ -157,6 +143,15 @@ impl Progress {
 }
 
 impl Judged {
+    /// Whether it is better than the best so far: an error that is lower by more than `min_delta`, or a gap that is no more than that above
+    /// the lowest.
+    fn improves(self, best: f64, min_delta: f64) -> bool {
+        match self {
+            Self::Error(value) => value < best - min_delta,
+            Self::Gap(value) => value <= best + min_delta,
+        }
+    }
+
     fn value(self) -> f64 {
         match self {
             Self::Error(value) | Self::Gap(value) => value,
@@ -188,16 +183,23 @@ pub(crate) struct Verdict {
 }
 
 impl Monitor {
+    /// Whether the mean loss of some steps has exploded: it is far above the lowest so far, and above that of the first steps.
+    pub(crate) fn explodes(&mut self, loss: f64) -> bool {
+        let (first, lowest) = self.losses.unwrap_or((loss, loss));
+        self.losses = Some((first, lowest.min(loss)));
+        lowest > 0.0 && loss > EXPLODES * lowest && loss > first
+    }
+
     /// Judges an epoch, counted from 1.
     pub(crate) fn judge(&mut self, watching: &Watching, judged: Judged, epoch: usize) -> Verdict {
         let value = judged.value();
-        let tolerated = watching.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
-        let is_best = |(best, _): (f64, usize)| match judged {
-            Judged::Error(_) => value < best,
-            // It is lowest before anything was learned: the last epoch counts in which it is tolerated.
-            Judged::Gap(_) => value <= best + tolerated,
+        let tolerated = match (judged, watching.early_stopping) {
+            // A gap is lowest before anything was learned: the last epoch in which it is tolerated is the best.
+            (Judged::Gap(_), Some(stopping)) => stopping.min_delta,
+            _ => 0.0,
         };
-        let mut verdict = Verdict { best: self.best.is_none_or(is_best), notes: Vec::new() };
+        let best = self.best.is_none_or(|(best, _)| judged.improves(best, tolerated));
+        let mut verdict = Verdict { best, notes: Vec::new() };
         if verdict.best {
             self.best = Some((self.best.map_or(value, |(best, _)| best.min(value)), epoch));
         }

@@ -33,7 +33,7 @@ pub(crate) fn is_whole(factor: &f32) -> bool {
     *factor == 1.0
 }
 
-/// The name of a part of which so many before it have the same.
+/// Appends a number to the name of a part if `alike` earlier parts have the same name.
 pub(crate) fn numbered(name: String, alike: usize) -> String {
     if alike == 0 { name } else { format!("{name} ({})", alike + 1) }
 }

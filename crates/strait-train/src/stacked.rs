@@ -7,8 +7,9 @@ use strait_compute::{Activation, Device, Noise};
 use strait_data::{Kept, Rows};
 use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
+use crate::backpropagation::{self, HeldOut};
 use crate::checkpoint::{Modeller, of_layers, of_rows};
-use crate::finetune_plan::{self, HeldOut, not_finite, record_of};
+use crate::finetune_plan::{modeller, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
 use crate::plan::{Epoch, Plan, numbered};
@@ -163,7 +164,7 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         let alike = self.nets[..part].iter().filter(|other| sizes(other) == sizes(net)).count();
         let stage = numbered(format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs), alike);
         let (loaded, network) =
-            finetune_plan::load_as(stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
+            backpropagation::load_as(stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
         self.network = Some(network);
         Ok(loaded)
     }
@@ -212,7 +213,7 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
 
     fn modeller(&self, part: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {
         let net = self.nets[part].clone();
-        Ok(self.network.clone().map(|network| finetune_plan::modeller(network, net.into())))
+        Ok(self.network.clone().map(|network| modeller(network, net.into())))
     }
 
     fn save(&self) -> (Vec<(String, Vec<f32>)>, ()) {

@@ -9,9 +9,9 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
-/// Writes a file as a whole: to a temporary file beside it, synced, then renamed over it, so that an interruption or a
+/// Writes a file atomically: to a temporary file in the same folder, synced, then renamed over it, so that an interruption or a
 /// full disk leaves the earlier file as it was. Where that file cannot be replaced, because another program has it open, the new one
-/// stays beside it.
+/// stays in the same folder.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Kept`] with the path.
@@ -36,8 +36,11 @@ pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut File) -
     Ok(())
 }
 
-/// Syncs a file, where its file system can: some that lie on other machines cannot.
-fn sync(file: &std::fs::File) -> std::io::Result<()> {
+/// Syncs a file, if its file system can: some network file systems cannot.
+///
+/// # Errors
+/// The system's own.
+pub fn sync(file: &File) -> std::io::Result<()> {
     match file.sync_all() {
         Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => Ok(()),
         synced => synced,

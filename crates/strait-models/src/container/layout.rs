@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::Range;
 
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
@@ -97,13 +98,18 @@ fn place_of_digits(header: &[u8]) -> Option<usize> {
     found.map(|start| start + key.len())
 }
 
+/// Where the header lies in a file that the crate safetensors has checked.
+pub(crate) fn header(bytes: &[u8]) -> Range<usize> {
+    let length = bytes[..START].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    START..START + length
+}
+
 /// Compares a file with its checksums, which it must have. The header must have been checked.
 ///
 /// # Errors
 /// With what is damaged.
 pub(crate) fn verify_present(bytes: &[u8]) -> Result<(), String> {
-    let header = bytes.get(START..).unwrap_or_default();
-    place_of_digits(header).ok_or_else(|| format!("its metadata have no `{CHECKSUMS}`"))?;
+    place_of_digits(&bytes[header(bytes)]).ok_or_else(|| format!("its metadata have no `{CHECKSUMS}`"))?;
     verify(bytes)
 }
 
@@ -112,9 +118,8 @@ pub(crate) fn verify_present(bytes: &[u8]) -> Result<(), String> {
 /// # Errors
 /// With what is damaged.
 pub(crate) fn verify(bytes: &[u8]) -> Result<(), String> {
-    let (length, rest) = bytes.split_at(START);
-    let length = length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
-    let (header, data) = rest.split_at(length);
+    let place = header(bytes);
+    let (header, data) = (&bytes[place.clone()], &bytes[place.end..]);
     let Some(digits) = place_of_digits(header) else {
         return Ok(());
     };

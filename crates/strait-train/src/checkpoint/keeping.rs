@@ -11,7 +11,7 @@ use super::writer::{Job, Modeller, Writer};
 use super::{Checkpoints, Error, OnDivergence, Result};
 use crate::snapshot::{Cursor, Snapshot};
 
-/// The largest state that is copied, and written beside training.
+/// The largest state, in bytes, that is copied and written in the background.
 const COPIED: usize = 256 << 20;
 
 /// What a user should know, and whether something is not as it should be.
@@ -103,8 +103,7 @@ impl Keeping {
             wrong.into_iter().map(|message| (format!("{message}; it is left as it is"), true)).collect();
         let Some(found) = found else {
             let folder = self.files.folder.display();
-            notes
-                .push((format!("there is no checkpoint of this stage in {folder}: it starts at the beginning"), false));
+            notes.push((format!("no checkpoint of this stage in {folder}, so it starts at the beginning"), false));
             return Ok((None, notes));
         };
         let mut changes = Vec::new();
@@ -187,7 +186,7 @@ impl Keeping {
         self.writer.part(modeller);
     }
 
-    /// Whether a state of so many numbers is copied, and written beside training.
+    /// Whether a state of this many numbers is copied and written in the background.
     pub(crate) fn is_copied(numbers: usize) -> bool {
         4 * numbers <= COPIED
     }

@@ -21,30 +21,55 @@ pub(crate) use writer::{Job, Modeller};
 
 use crate::{Error, Result};
 
-/// When checkpoints are written, and what happens to those that are there.
+/// When checkpoints are written, and what happens to those that are there. With the feature `args`, options of a command line.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "args", derive(clap::Args))]
 pub struct CheckpointOptions {
-    /// The time between two checkpoints.
+    /// Minutes between two checkpoints
+    #[cfg_attr(feature = "args", arg(
+        id = "checkpoint-minutes", long, value_name = "MINUTES", default_value = "10", value_parser = args::minutes
+    ))]
     pub every: Duration,
-    /// Epochs between two checkpoints, beside the time.
+    /// Also write a checkpoint after every so many epochs
+    #[cfg_attr(feature = "args", arg(
+        id = "checkpoint-epochs", long, value_name = "EPOCHS", value_parser = args::epochs
+    ))]
     pub epochs: Option<usize>,
-    /// Whether a run goes on from the newest checkpoint in the folder, if there is one. Else the checkpoints of an earlier run are moved
-    /// away.
+    /// Go on from the newest checkpoint, if there is one; without it, checkpoints of an earlier run are moved away
+    #[cfg_attr(feature = "args", arg(long))]
     pub resume: bool,
-    /// Whether it goes on even where its recipe or its data are others.
+    /// Go on although the recipe or the data differ from the checkpoint's
+    #[cfg_attr(feature = "args", arg(long, requires = "resume"))]
     pub allow_changes: bool,
-    /// What a run does that diverges.
+    /// What to do if training diverges
+    #[cfg_attr(feature = "args", arg(long, value_enum, default_value_t))]
     pub on_divergence: OnDivergence,
 }
 
-/// What a run does that diverges.
+/// What a run does if it diverges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum OnDivergence {
-    /// It ends with an error.
+    /// Stop with an error
     #[default]
     Stop,
-    /// It goes back to its last checkpoint and on with half the learning rate, at most three times.
+    /// Go back to the last checkpoint and on with half the learning rate, at most three times
     HalveRate,
+}
+
+/// Values of options.
+#[cfg(feature = "args")]
+mod args {
+    use std::time::Duration;
+
+    pub(super) fn minutes(text: &str) -> Result<Duration, String> {
+        let time = text.parse().ok().and_then(|minutes: f64| Duration::try_from_secs_f64(60.0 * minutes).ok());
+        time.ok_or_else(|| "expected a number of minutes from 0 on".to_owned())
+    }
+
+    pub(super) fn epochs(text: &str) -> Result<usize, String> {
+        text.parse().ok().filter(|epochs| *epochs > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
+    }
 }
 
 impl Default for CheckpointOptions {
@@ -64,12 +89,12 @@ impl Default for CheckpointOptions {
 ///
 /// A run is named, and each has three files there: `NAME.safetensors` is its last checkpoint, `NAME.previous.safetensors` the one
 /// before, and `NAME.best.safetensors` that with the lowest test error, or training error where there is no test set. A checkpoint is
-/// written every so many minutes or epochs, at the end of each part of a run (a machine, a round), and when the observer ends the
+/// written at a fixed interval of minutes or epochs, at the end of each part of a run (a machine, a round), and when the observer ends the
 /// run. It holds everything: parameters, the optimiser's state, place, records, recipe, the hash of the data. Each is complete or not
 /// there at all, whatever happens to the process or the power, and has checksums. [`Model::open`](strait_models::Model::open) reads
 /// what was learned so far.
 ///
-/// Up to 256 MB of state are copied, and written by a thread beside training. Larger states are written tensor by tensor while
+/// Up to 256 MB of state are copied, and written by a background thread. Larger states are written tensor by tensor while
 /// training waits.
 ///
 /// The folder is locked: a second run that wants to keep itself there is refused. The lock goes with the process, however it ends.

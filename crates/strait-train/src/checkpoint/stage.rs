@@ -105,7 +105,15 @@ impl StageFiles {
     ) -> strait_models::Result<()> {
         let about = serde_json::to_string(about).map_err(io::Error::from)?;
         let mut file = BufWriter::with_capacity(1 << 20, self.storage.create(path)?);
-        RunState::write_streamed(&mut file, model, &about, tensors.lengths, |number| (tensors.fetch)(number))?;
+        RunState::write_streamed(&mut file, model, &about, tensors.lengths, |number| {
+            let values = (tensors.fetch)(number)?;
+            // Resuming from NaN or infinity would be of no use: the earlier checkpoint stays.
+            if values.iter().all(|x| x.is_finite()) {
+                return Ok(values);
+            }
+            let name = tensors.lengths[number].0;
+            Err(strait_models::Error::Shape(format!("a value of `{name}` is not finite")))
+        })?;
         let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(file.sync()?)
     }

@@ -63,11 +63,7 @@ pub struct Disk;
 
 impl StoredFile for File {
     fn sync(&mut self) -> io::Result<()> {
-        match self.sync_all() {
-            // Some file systems on other machines cannot.
-            Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => Ok(()),
-            synced => synced,
-        }
+        strait_models::sync(self)
     }
 }
 

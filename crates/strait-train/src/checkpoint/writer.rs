@@ -130,12 +130,6 @@ impl Drop for Writer {
 }
 
 fn write(files: &StageFiles, modeller: Option<&mut Modeller>, job: &Job) -> Result<()> {
-    // What is not finite is no state to go back to.
-    let wrong = |values: &Vec<f32>| values.iter().any(|x| !x.is_finite());
-    if let Some(place) = job.values.iter().position(wrong) {
-        let name = &job.names[place].1;
-        return Err(strait_models::Error::Shape(format!("a value of `{name}` is not finite")));
-    }
     let model = modeller.map(|make| {
         let places: HashMap<Tensor, usize> =
             job.names.iter().enumerate().map(|(place, (tensor, _))| (*tensor, place)).collect();
