@@ -87,7 +87,7 @@ fn run(options: &Options) -> Result<()> {
 
 fn source(options: &Options, device: &Device, seed: u64) -> Result<Source> {
     if let Some(file) = &options.rows {
-        let sets = Sets::open(file, &options.read.options(), seed)?.scaled(options.read.scale)?;
+        let sets = Sets::open(file, &options.read.options(), seed)?.scaled(options.read.scale().unwrap_or_default())?;
         let (train, test) = sets.rows(None)?;
         if test.count < 2 {
             let count = train.count + test.count;

@@ -238,7 +238,7 @@ fn sets(options: &Options, seed: u64) -> Result<Sets> {
     if read.bytes == ByteValues::Guess {
         read.bytes = ByteValues::Pixels;
     }
-    Ok(Sets::open(&options.common.data, &read, seed)?.scaled(options.read.scale)?)
+    Ok(Sets::open(&options.common.data, &read, seed)?.scaled(options.read.scale().unwrap_or_default())?)
 }
 
 /// The recipe that the options name, with their changes to it.

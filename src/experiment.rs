@@ -50,10 +50,12 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
+use crate::compute::Operands;
+use crate::metrics::Metrics;
 use crate::models::write_atomically;
 use crate::terminal::stop_code;
-use crate::train::Checkpoints;
-use crate::{say, warn};
+use crate::train::{CheckpointOptions, Checkpoints};
+use crate::{Device, Precision, say, warn};
 
 pub use std::process::ExitCode;
 
@@ -84,7 +86,15 @@ where
     O: clap::Parser,
     E: Display + AsRef<dyn std::error::Error + 'static>,
 {
-    match run(&O::parse()) {
+    exit_code(run(&O::parse()))
+}
+
+/// The exit code of a program with this result, whose error is printed in one sentence; see [`main`].
+pub fn exit_code<E>(result: std::result::Result<(), E>) -> ExitCode
+where
+    E: Display + AsRef<dyn std::error::Error + 'static>,
+{
+    match result {
         Ok(()) => {
             if let Some(failed) = CHECKPOINTS.get().and_then(Checkpoints::failed) {
                 warn!("Error: {failed}");
@@ -113,6 +123,40 @@ fn diverged(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(is)
 }
 
+/// The checkpoints and the metrics in a folder; says where checkpoints of an earlier run went.
+///
+/// # Errors
+/// As [`Checkpoints::open`].
+pub fn keep(out: &Path, options: CheckpointOptions) -> Result<(Checkpoints, Metrics)> {
+    let kept = Checkpoints::open(out, options)?;
+    if let Some(moved) = kept.moved() {
+        let moved = moved.display();
+        say!("the checkpoints of an earlier run are in {moved} now; --resume would have gone on from them");
+    }
+    let metrics = Metrics::open(out, options.resume);
+    let metrics = metrics.map_err(|cause| Error::Out { folder: out.to_owned(), cause })?;
+    Ok((watched(kept), metrics))
+}
+
+/// The precision of that name on a device, `auto` without one. A device that multiplies in f32 only trains in f32, and says so.
+///
+/// # Errors
+/// [`Error::Precision`] if there is none of that name.
+pub fn precision(device: &Device, name: Option<&str>, said: Option<Precision>) -> Result<Precision> {
+    let precision = match (name, said) {
+        (None, Some(precision)) => precision,
+        (name, _) => {
+            let name = name.unwrap_or("auto");
+            device.precision(name).ok_or_else(|| Error::Precision(name.to_owned()))?
+        }
+    };
+    if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
+        warn!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
+        return Ok(Precision::F32);
+    }
+    Ok(precision)
+}
+
 /// Makes the folder for the results, and finds out before training whether files can be written there.
 ///
 /// # Errors
@@ -139,11 +183,15 @@ pub fn keep_recipe(out: &Path, recipe: &impl Serialize, resume: bool) -> Result<
 /// # Errors
 /// If it cannot be written.
 pub fn write_recipe(out: &Path, recipe: &impl Serialize) -> Result<()> {
-    Ok(write_atomically(&out.join(RECIPE), text_of(recipe)?.as_bytes())?)
+    write_as(out, RECIPE, recipe)
+}
+
+pub(crate) fn write_as(out: &Path, file: &str, recipe: &impl Serialize) -> Result<()> {
+    Ok(write_atomically(&out.join(file), text_of(recipe)?.as_bytes())?)
 }
 
 fn text_of(recipe: &impl Serialize) -> Result<String> {
-    toml::to_string_pretty(recipe).map_err(|error| Error::Unwritten(error.to_string()))
+    toml::to_string(recipe).map_err(|error| Error::Unwritten(error.to_string()))
 }
 
 /// The recipe beside the results.

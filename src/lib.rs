@@ -28,6 +28,8 @@ pub mod experiment;
 pub mod faces;
 pub mod hinton2006;
 #[cfg(feature = "experiment")]
+pub mod job;
+#[cfg(feature = "experiment")]
 pub mod metrics;
 #[cfg(feature = "pictures")]
 pub mod picture;

@@ -99,7 +99,7 @@ impl Terminal {
                 let speed = total as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
                 let left = (epochs.saturating_mul(*rows) - total) as f64 / speed.max(1e-6);
                 self.bar.set_position(total as u64);
-                let rest = if total == 0 { String::new() } else { format!("{speed:.0} images/s, {left:.0} s left") };
+                let rest = if total == 0 { String::new() } else { format!("{speed:.0} rows/s, {left:.0} s left") };
                 self.bar.set_message(format!("epoch {epoch}/{epochs}{}  {rest}", self.last_error));
             }
             Event::Epoch {
@@ -124,7 +124,7 @@ impl Terminal {
                 self.last_error = format!("  error {error}{test}");
                 let speed = *rows as f64 / seconds;
                 let line = format!(
-                    "{stage}  epoch {epoch}/{epochs}  error {error}{test}{gap}  {seconds:.1} s  {speed:.0} images/s"
+                    "{stage}  epoch {epoch}/{epochs}  error {error}{test}{gap}  {seconds:.1} s  {speed:.0} rows/s"
                 );
                 self.say(line);
                 if epoch == epochs {

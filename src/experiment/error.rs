@@ -25,6 +25,9 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// A job cannot be read, or asks for what cannot be.
+    #[error("{0}")]
+    Job(String),
     /// A recipe or the results do not fit their format.
     #[error("the results cannot be written: {0}")]
     Unwritten(String),

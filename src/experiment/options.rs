@@ -6,12 +6,11 @@ use clap::Args;
 
 use super::recipe::each;
 use super::{Error, Experiment, Recipe, Result, keep_recipe, prepare};
-use crate::compute::Operands;
 use crate::metrics::Metrics;
+use crate::say;
 use crate::terminal::stop_on_signals;
 use crate::train::{CheckpointOptions, Checkpoints};
 use crate::{Device, Mnist, Precision, Rows};
-use crate::{say, warn};
 
 /// The options of every experiment.
 #[derive(Args, Debug)]
@@ -65,14 +64,7 @@ impl Common {
     /// # Errors
     /// As [`Checkpoints::open`].
     pub fn keep(&self) -> Result<(Checkpoints, Metrics)> {
-        let kept = Checkpoints::open(&self.out, self.checkpoints)?;
-        if let Some(moved) = kept.moved() {
-            let moved = moved.display();
-            say!("the checkpoints of an earlier run are in {moved} now; --resume would have gone on from them");
-        }
-        let metrics = Metrics::open(&self.out, self.checkpoints.resume);
-        let metrics = metrics.map_err(|cause| Error::Out { folder: self.out.clone(), cause })?;
-        Ok((super::watched(kept), metrics))
+        super::keep(&self.out, self.checkpoints)
     }
 
     /// The training images, as many as are wanted, and the test images.
@@ -85,18 +77,7 @@ impl Common {
     /// # Errors
     /// [`Error::Precision`] if there is none of that name.
     pub fn precision(&self, device: &Device, recipe: Option<Precision>) -> Result<Precision> {
-        let precision = match (self.precision.as_deref(), recipe) {
-            (None, Some(precision)) => precision,
-            (name, _) => {
-                let name = name.unwrap_or("auto");
-                device.precision(name).ok_or_else(|| Error::Precision(name.to_owned()))?
-            }
-        };
-        if precision != Precision::F32 && device.operands(precision) == Operands::F32 {
-            warn!("{} multiplies in f32 only, so --precision {} is f32 there", device.describe(), precision.name());
-            return Ok(Precision::F32);
-        }
-        Ok(precision)
+        super::precision(device, self.precision.as_deref(), recipe)
     }
 }
 
@@ -188,7 +169,7 @@ impl MemberOptions {
         })?;
         say!("{}, {}", device.describe(), precision.name());
         keep_recipe(out, recipe, self.common.checkpoints.resume)?;
-        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, kept);
+        let experiment = Experiment::new(&device, precision, out, recipe.clone(), train_images, Some(kept));
         Ok((device, experiment))
     }
 }

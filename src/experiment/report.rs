@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Error, Result, write_recipe};
+use super::{Error, Result, write_as};
 use crate::metrics::Metrics;
 use crate::models::write_atomically;
 use crate::terminal::{progress, stopping};
-use crate::train::{Checkpoints, Event, FineTuneEpoch, Plan, PretrainEpoch, Run};
+use crate::train::{CheckpointOptions, Checkpoints, Event, FineTuneEpoch, Plan, PretrainEpoch, Run};
 use crate::{Device, FineTune, Member, Precision, Pretrain, Rows, Stack};
 use crate::{say, warn};
 
@@ -52,10 +52,12 @@ pub struct Experiment<R> {
     on: Device,
     #[serde(skip)]
     out: PathBuf,
+    /// Where runs keep themselves and write their metrics; nothing where a run is only tried.
     #[serde(skip)]
-    checkpoints: Checkpoints,
+    kept: Option<(Checkpoints, Metrics)>,
+    /// The file beside the results that says what the run depends on.
     #[serde(skip)]
-    metrics: Metrics,
+    recipe_file: &'static str,
     /// How many runs have had a name so far.
     #[serde(skip)]
     runs: RefCell<BTreeMap<String, usize>>,
@@ -79,20 +81,51 @@ pub struct Experiment<R> {
     pub epochs: Vec<FineTuneEpoch>,
 }
 
+impl Experiment<crate::job::Job> {
+    /// The experiment of a job, with its results in a folder.
+    ///
+    /// # Errors
+    /// If no file can be written there.
+    pub fn of_job(
+        device: &Device,
+        resolved: &crate::job::Resolved,
+        out: &Path,
+        rows: usize,
+        checkpoints: CheckpointOptions,
+    ) -> Result<Self> {
+        let kept = super::keep(out, checkpoints)?;
+        let precision = crate::job::Resolved::precision_of(&resolved.job)?.unwrap_or_default();
+        let job = resolved.job.clone();
+        let experiment = Self::new(device, precision, out, job, rows, Some(kept)).named(crate::job::FILE);
+        let path = experiment.path(crate::job::FILE);
+        if !(checkpoints.resume && path.exists()) {
+            write_as(out, crate::job::FILE, &resolved.job)?;
+        }
+        Ok(experiment)
+    }
+}
+
+impl Experiment<crate::job::Job> {
+    /// An experiment that leaves no trace: it shows nothing and writes nothing.
+    pub(crate) fn tried(device: &Device, job: &crate::job::Job) -> Self {
+        Self::new(device, Precision::F32, Path::new(""), job.clone(), 0, None)
+    }
+}
+
 impl<R: Serialize> Experiment<R> {
-    pub(super) fn new(
+    pub(crate) fn new(
         device: &Device,
         precision: Precision,
         out: &Path,
         recipe: R,
         train_images: usize,
-        (checkpoints, metrics): (Checkpoints, Metrics),
+        kept: Option<(Checkpoints, Metrics)>,
     ) -> Self {
         Self {
             on: device.clone(),
             out: out.to_owned(),
-            checkpoints,
-            metrics,
+            kept,
+            recipe_file: super::RECIPE,
             runs: RefCell::default(),
             device: device.describe(),
             precision,
@@ -104,6 +137,17 @@ impl<R: Serialize> Experiment<R> {
             measured: Vec::new(),
             epochs: Vec::new(),
         }
+    }
+
+    /// The same with the recipe in a file of another name.
+    pub(crate) fn named(mut self, recipe_file: &'static str) -> Self {
+        self.recipe_file = recipe_file;
+        self
+    }
+
+    /// What was measured so far.
+    pub fn measured(&self) -> &[Measured] {
+        &self.measured
     }
 
     /// The path of a file among the results.
@@ -140,7 +184,10 @@ impl<R: Serialize> Experiment<R> {
         run: Run<'a, P>,
         show: impl FnMut(&Event) -> ControlFlow<()> + 'a,
     ) -> Run<'a, P> {
-        run.observe(self.metrics.run(name).and(show)).checkpoints(&self.checkpoints, name)
+        match &self.kept {
+            Some((checkpoints, metrics)) => run.observe(metrics.run(name).and(show)).checkpoints(checkpoints, name),
+            None => run.observe(|_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }),
+        }
     }
 
     /// Trains a model, shows how it goes and reports its epochs. After a signal it does nothing.
@@ -151,12 +198,17 @@ impl<R: Serialize> Experiment<R> {
         if !stopping() {
             let name = self.unique("training");
             let tuned = self.keep_as(&name, recipe.run(&self.on, model, rows)?.test(test)?, progress()).train()?;
-            let mut metrics = self.metrics.run(&name);
-            let told = metrics
-                .event_file()
-                .and_then(|events| events.layers(model.stage(), tuned.epochs.len(), model.layers()));
-            if let Err(error) = told {
-                warn!("warning: {}: the distributions of the weights cannot be written ({error})", self.out.display());
+            if let Some((_, metrics)) = &self.kept {
+                let mut metrics = metrics.run(&name);
+                let told = metrics
+                    .event_file()
+                    .and_then(|events| events.layers(model.stage(), tuned.epochs.len(), model.layers()));
+                if let Err(error) = told {
+                    warn!(
+                        "warning: {}: the distributions of the weights cannot be written ({error})",
+                        self.out.display()
+                    );
+                }
             }
             self.add_epochs(tuned.epochs);
         }
@@ -203,7 +255,9 @@ impl<R: Serialize> Experiment<R> {
         self.seconds_train += trained.layers.iter().flatten().map(seconds).sum::<f64>();
         if stopping() {
             // Nothing may come after it that would save a model.
-            trained.stack.unroll().save(self.path("model.safetensors"))?;
+            if self.kept.is_some() {
+                trained.stack.unroll().save(self.path("model.safetensors"))?;
+            }
         }
         Ok(trained.stack)
     }
@@ -238,9 +292,11 @@ impl<R: Serialize> Experiment<R> {
     pub fn finish(&mut self) -> Result<()> {
         self.stopped = stopping();
         let widest = self.measured.iter().map(|result| result.what.chars().count()).max().unwrap_or(0);
-        say!("\n{:<widest$}{:>12}{:>12}", "", "this run", "published");
+        let compared = self.measured.iter().any(|result| result.published.is_some());
+        say!("\n{:<widest$}{:>12}{:>12}", "", "this run", if compared { "published" } else { "" });
         for Measured { what, value, published, undefined, .. } in &self.measured {
-            let published = published.map_or("-".to_owned(), |published| match published {
+            let none = if compared { "-" } else { "" };
+            let published = published.map_or(none.to_owned(), |published| match published {
                 published if published.abs() < 1.0 => format!("{published:.3}"),
                 published => format!("{published:.2}"),
             });
@@ -254,11 +310,11 @@ impl<R: Serialize> Experiment<R> {
         }
         let json = serde_json::to_string_pretty(&self).map_err(|error| Error::Unwritten(error.to_string()))?;
         write_atomically(&self.path("results.json"), json.as_bytes())?;
-        write_recipe(&self.out, &self.recipe)?;
+        write_as(&self.out, self.recipe_file, &self.recipe)?;
         if self.stopped {
             say!("stopped by a signal; the results are those of the model as it was then, and --resume goes on");
         }
-        say!("\nresults.json, recipe.toml and what else there is are in {}", self.out.display());
+        say!("\nresults.json, {} and what else there is are in {}", self.recipe_file, self.out.display());
         Ok(())
     }
 }

@@ -30,30 +30,43 @@ impl Sets {
     /// # Errors
     /// If the data cannot be read, or there are too few rows to hold some out.
     pub fn open(path: &Path, options: &Options, seed: u64) -> Result<Self> {
+        Self::open_with(path, options, None, seed)
+    }
+
+    /// The same with another share of the rows held out.
+    ///
+    /// # Errors
+    /// As [`Sets::open`].
+    pub fn open_with(path: &Path, options: &Options, share: Option<f64>, seed: u64) -> Result<Self> {
         let mut data = open(path, options)?;
-        for note in &data.notes {
-            say!("{}: {note}", data.name());
-        }
-        for warning in data.warnings()? {
-            warn!("warning: {}: {warning}", data.name());
-        }
         if let Some(test) = data.test.take() {
-            return Ok(Self { train: data, test: *test, preparation: None });
+            return Self::of(data, *test);
         }
-        let share = TEST_SHARE.min(MOST_TEST_ROWS / data.count() as f64);
+        tell(&data)?;
+        let share = share.unwrap_or_else(|| TEST_SHARE.min(MOST_TEST_ROWS / data.count() as f64));
         let (train, test) = hold_out(&data, share, seed)?;
         Ok(Self { train, test, preparation: None })
     }
 
-    /// Both sets scaled, by what is fitted on the training set alone. A model that is trained on them is saved with this preparation.
+    /// Two sets of the same columns. Prints what a user should know of the first.
+    ///
+    /// # Errors
+    /// If the values cannot be read.
+    pub fn of(train: Data, test: Data) -> Result<Self> {
+        tell(&train)?;
+        Ok(Self { train, test, preparation: None })
+    }
+
+    /// Both sets scaled, by what is fitted on the training set alone. A model that is trained on them is saved with this preparation,
+    /// which also holds the names of the columns and what stands for missing values.
     ///
     /// # Errors
     /// If the data cannot be read, or a value is missing or not finite.
     pub fn scaled(self, scale: Scale) -> Result<Self> {
-        if scale == Scale::None {
-            return Ok(self);
-        }
         let preparation = Preparation::fit(&self.train, scale)?;
+        if preparation.changes_nothing() {
+            return Ok(Self { preparation: Some(preparation).filter(|preparation| !preparation.is_none()), ..self });
+        }
         let (train, test) = (self.train.prepared(&preparation)?, self.test.prepared(&preparation)?);
         Ok(Self { train, test, preparation: Some(preparation) })
     }
@@ -81,4 +94,15 @@ impl Sets {
         };
         Ok(places.into_iter().flat_map(|place| rows.range(place..place + 1).to_numbers()).collect())
     }
+}
+
+/// Prints what a user should know of a data set.
+fn tell(data: &Data) -> Result<()> {
+    for note in &data.notes {
+        say!("{}: {note}", data.name());
+    }
+    for warning in data.warnings()? {
+        warn!("warning: {}: {warning}", data.name());
+    }
+    Ok(())
 }

@@ -1,15 +1,15 @@
-//! `strait inspect`: what a data file is.
+//! `strait inspect`: what a data file or a model is.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 use strait_data::{Data, DataArgs, Found, Labels, Summary, WordBase, survey};
 
+use crate::inspect_model::{describe as describe_model, is_model};
 use crate::table::{number, table};
 
 /// How many columns, entries and classes are listed.
@@ -18,10 +18,11 @@ const LISTED: usize = 20;
 /// How many rows and columns of the data are shown.
 const SHOWN: [usize; 2] = [5, 12];
 
-/// Describes a data file.
+/// Describes a data file, a model or a checkpoint.
 #[derive(Args)]
 pub(crate) struct Inspect {
-    /// The file, a folder of pictures or of MNIST's four files, or - for the standard input
+    /// A data file, a folder of pictures or of MNIST's four files, - for the standard input, a model, a checkpoint, or the folder of a
+    /// run
     file: PathBuf,
     #[command(flatten)]
     data: DataArgs,
@@ -34,7 +35,13 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) fn run(&self) -> Result<ExitCode> {
+    /// Tells whether there was nothing to refuse.
+    pub(crate) fn run(&self) -> Result<bool> {
+        if is_model(&self.file) {
+            let text = describe_model(&self.file, self.json)?;
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            return Ok(true);
+        }
         let data = survey(&self.file, &self.data.options())?;
         let values = data.is_dense();
         let summary = if values { Some(data.summary()?) } else { None };
@@ -61,7 +68,7 @@ impl Inspect {
         };
         // A reader that has seen enough closes the pipe.
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
-        Ok(if self.check && !check.refused.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(!self.check || check.refused.is_empty())
     }
 }
 

@@ -1,17 +1,31 @@
 //! The program `strait`.
 //!
-//! Exit codes: 0 success, 1 failure, 2 wrong usage.
+//! Exit codes: 0 success, 1 failure, 2 wrong usage, 3 training diverged; 130, 143 and 129 after SIGINT, SIGTERM and SIGHUP.
 
+mod apply;
+mod devices;
+mod evaluate;
+mod init;
 mod inspect;
+mod inspect_model;
+#[cfg(feature = "pictures")]
+mod map;
+mod nearest;
+mod opened;
+mod sample;
+mod shell;
 mod table;
+mod target;
+mod train;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use strait::experiment::exit_code;
 
-/// Deep autoencoders and Boltzmann machines.
+/// Deep autoencoders and Boltzmann machines: train, encode, score, sample.
 #[derive(Parser)]
-#[command(name = "strait", version, about)]
+#[command(name = "strait", version, about, allow_negative_numbers = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,17 +33,62 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Describe a data file: its format, rows, columns, values and labels
-    Inspect(inspect::Inspect),
+    /// Train a model by a job or by flags
+    Train(Box<train::Train>),
+    /// Print a commented job to begin with
+    Init(init::Init),
+    /// Write the codes of rows
+    Encode(apply::Encode),
+    /// Write the rows that codes stand for
+    Decode(apply::Decode),
+    /// Write the reconstructions of rows
+    Reconstruct(apply::Reconstruct),
+    /// Write how strange each row is to a model, and which are anomalies
+    Score(apply::Score),
+    /// Write the class of each row
+    Classify(apply::Classify),
+    /// Write rows that are drawn from a model
+    Sample(sample::Sample),
+    /// Write the rows of a data set whose codes are nearest to those of others
+    Nearest(nearest::Nearest),
+    /// Measure a model on a data set
+    Eval(evaluate::Evaluate),
+    /// Draw the codes of a data set as a map
+    #[cfg(feature = "pictures")]
+    Map(map::Map),
+    /// Describe a data file, a model or a checkpoint
+    Inspect(Box<inspect::Inspect>),
+    /// List the devices that can train
+    Devices(devices::Devices),
+    /// Print a script that completes commands in a shell
+    Completions(shell::Completions),
+    /// Write the manual pages
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
-    let Command::Inspect(inspect) = Cli::parse().command;
-    match inspect.run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("strait: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = match Cli::parse().command {
+        Command::Train(train) => train.run(),
+        Command::Init(init) => init.run(),
+        Command::Encode(encode) => encode.run(),
+        Command::Decode(decode) => decode.run(),
+        Command::Reconstruct(reconstruct) => reconstruct.run(),
+        Command::Score(score) => score.run(),
+        Command::Classify(classify) => classify.run(),
+        Command::Sample(sample) => sample.run(),
+        Command::Nearest(nearest) => nearest.run(),
+        Command::Eval(evaluate) => evaluate.run(),
+        #[cfg(feature = "pictures")]
+        Command::Map(map) => map.run(),
+        Command::Inspect(inspect) => match inspect.run() {
+            Ok(true) => Ok(()),
+            // It has said what is wrong.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
+        Command::Devices(devices) => devices.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    };
+    exit_code(result)
 }

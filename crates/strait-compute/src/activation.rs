@@ -1,7 +1,8 @@
 //! Activation functions and kinds of stochastic units.
 
 /// The function that a layer applies to its total input.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// y = x
     #[default]

@@ -21,6 +21,7 @@ mod op;
 mod oracle;
 mod passes;
 pub mod philox;
+mod planner;
 mod precision;
 mod program;
 mod roles;
@@ -42,6 +43,7 @@ pub use op::{
     Addend, Draw, EveryRow, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Update,
 };
 pub use oracle::Oracle;
+pub use planner::Planner;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};
 pub use roles::Role;

@@ -222,7 +222,7 @@ impl Program {
 
     /// Bytes of all tensors: what the program needs on a device, without padding.
     pub fn bytes(&self) -> usize {
-        self.tensors.iter().map(|declared| declared.tensor.bytes()).sum()
+        self.tensors.iter().filter(|declared| !declared.absent).map(|declared| declared.tensor.bytes()).sum()
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crate::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, Scale, WordBase};
 use clap::Args;
 
+use crate::options::parse_separator;
+
 /// Options of the command line that say how a data file is read.
 #[derive(Args, Debug, Default)]
 pub struct DataArgs {
@@ -28,23 +30,23 @@ pub struct DataArgs {
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Option<Vec<String>>,
     /// What becomes of missing values
-    #[arg(long, value_enum, default_value_t)]
-    missing: Missing,
+    #[arg(long, value_enum)]
+    missing: Option<Missing>,
     /// What becomes of columns that are text
-    #[arg(long, value_enum, default_value_t)]
-    categories: Categories,
+    #[arg(long, value_enum)]
+    categories: Option<Categories>,
     /// Whether a table of text has a header; without it the first rows tell
     #[arg(long, value_name = "yes|no", value_parser = yes)]
     header: Option<bool>,
     /// What separates the cells of a table of text: a character, `tab` or `blank`
-    #[arg(long, value_name = "SEPARATOR", value_parser = separator)]
+    #[arg(long, value_name = "SEPARATOR", value_parser = parse_separator)]
     separator: Option<u8>,
     /// What becomes of several ratings of an item by a user
-    #[arg(long, value_enum, default_value_t)]
-    repeated: Repeated,
+    #[arg(long, value_enum)]
+    repeated: Option<Repeated>,
     /// What unsigned bytes stand for: pixels from 0 to 1 or numbers from 0 to 255
-    #[arg(long, value_enum, default_value_t)]
-    bytes: ByteValues,
+    #[arg(long, value_enum)]
+    bytes: Option<ByteValues>,
     /// Height and width to which pictures are scaled
     #[arg(long, value_name = "HEIGHTxWIDTH", value_parser = size)]
     size: Option<[u32; 2]>,
@@ -58,11 +60,11 @@ pub struct DataArgs {
     #[arg(long)]
     skip_bad: bool,
     /// How columns are scaled before a model sees them, in double precision
-    #[arg(long, value_enum, default_value_t)]
-    pub scale: Scale,
-    /// The most bytes that a packed file may unpack to
-    #[arg(long, value_name = "BYTES", default_value_t = crate::MAX_BYTES)]
-    max_bytes: u64,
+    #[arg(long, value_enum)]
+    scale: Option<Scale>,
+    /// The most bytes that a packed file may unpack to; 4 GiB without it
+    #[arg(long, value_name = "BYTES")]
+    max_bytes: Option<u64>,
 }
 
 /// Reads the numbering of words from an option.
@@ -85,15 +87,6 @@ fn yes(text: &str) -> Result<bool, String> {
     }
 }
 
-fn separator(text: &str) -> Result<u8, String> {
-    match (text, text.as_bytes()) {
-        ("tab" | "\\t", _) => Ok(b'\t'),
-        ("blank", _) => Ok(b' '),
-        (_, [byte]) if byte.is_ascii() && !byte.is_ascii_alphanumeric() => Ok(*byte),
-        _ => Err("expected one character, `tab` or `blank`".to_owned()),
-    }
-}
-
 fn size(text: &str) -> Result<[u32; 2], String> {
     let sides = text.split_once('x').and_then(|(height, width)| Some([height.parse().ok()?, width.parse().ok()?]));
     sides
@@ -104,24 +97,35 @@ fn size(text: &str) -> Result<[u32; 2], String> {
 impl DataArgs {
     /// The options as the library takes them.
     pub fn options(&self) -> Options {
+        self.over(&Options::default())
+    }
+
+    /// Other options with what the command line says in their place.
+    pub fn over(&self, base: &Options) -> Options {
+        let base = base.clone();
         Options {
-            format: self.format,
-            array: self.tensor.clone(),
-            word_base: self.word_base,
-            labels: self.labels.clone(),
-            labels_file: self.labels_file.clone(),
-            columns: self.columns.clone(),
-            missing: self.missing,
-            categories: self.categories,
-            header: self.header,
-            separator: self.separator,
-            repeated: self.repeated,
-            bytes: self.bytes,
-            size: self.size,
-            fit: if self.crop { Fit::Crop } else { Fit::Stretch },
-            color: self.color,
-            skip_bad: self.skip_bad,
-            max_bytes: self.max_bytes,
+            format: self.format.or(base.format),
+            array: self.tensor.clone().or(base.array),
+            word_base: self.word_base.or(base.word_base),
+            labels: self.labels.clone().or(base.labels),
+            labels_file: self.labels_file.clone().or(base.labels_file),
+            columns: self.columns.clone().or(base.columns),
+            missing: self.missing.unwrap_or(base.missing),
+            categories: self.categories.unwrap_or(base.categories),
+            header: self.header.or(base.header),
+            separator: self.separator.or(base.separator),
+            repeated: self.repeated.unwrap_or(base.repeated),
+            bytes: self.bytes.unwrap_or(base.bytes),
+            size: self.size.or(base.size),
+            fit: if self.crop { Fit::Crop } else { base.fit },
+            color: self.color || base.color,
+            skip_bad: self.skip_bad || base.skip_bad,
+            max_bytes: self.max_bytes.unwrap_or(base.max_bytes),
         }
+    }
+
+    /// How columns are scaled, where the command line says so.
+    pub fn scale(&self) -> Option<Scale> {
+        self.scale
     }
 }

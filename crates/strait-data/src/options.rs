@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::packing::MAX_BYTES;
 
 /// The format of a file or folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Format {
     /// IDX, as MNIST's files.
@@ -77,7 +80,8 @@ impl FromStr for Format {
 }
 
 /// From what number the columns of SVMlight's files are numbered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WordBase {
     /// From 0, as scikit-learn writes by default.
     Zero,
@@ -86,7 +90,8 @@ pub enum WordBase {
 }
 
 /// What becomes of missing values and of NaN.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Missing {
     /// An error names the first.
@@ -97,7 +102,8 @@ pub enum Missing {
 }
 
 /// What becomes of columns that are text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Categories {
     /// An error names the first.
@@ -110,7 +116,8 @@ pub enum Categories {
 }
 
 /// What becomes of several ratings of an item by a user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum Repeated {
     /// An error names the first.
@@ -123,7 +130,8 @@ pub enum Repeated {
 }
 
 /// How a picture is brought to another size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fit {
     /// Height and width are scaled each for itself.
     #[default]
@@ -133,7 +141,8 @@ pub enum Fit {
 }
 
 /// What unsigned bytes stand for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "args", derive(clap::ValueEnum))]
 pub enum ByteValues {
     /// Pixels in pictures, in IDX files, and in arrays of three and more dimensions; numbers in tables.
@@ -146,42 +155,104 @@ pub enum ByteValues {
 }
 
 /// How a file is read. The defaults suit most files.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Options {
     /// The format, where the content does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// The array, tensor or variable of a file that has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "tensor")]
     pub array: Option<String>,
     /// How SVMlight's columns are numbered; the whole file tells by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub word_base: Option<WordBase>,
     /// The name of the column that holds the labels, or its number from 0 where columns have no names.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
     /// A file of labels: an array of one dimension, or text with one on each line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels_file: Option<PathBuf>,
     /// The columns that are used, by name or number; all by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// What becomes of missing values.
+    #[serde(skip_serializing_if = "is_default")]
     pub missing: Missing,
     /// What becomes of columns that are text.
+    #[serde(skip_serializing_if = "is_default")]
     pub categories: Categories,
     /// Whether a table of text has a header; the first rows tell by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
     /// What separates the cells of a table of text, a blank for any number of them; the first rows tell by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "separator")]
     pub separator: Option<u8>,
     /// What becomes of several ratings of an item by a user.
+    #[serde(skip_serializing_if = "is_default")]
     pub repeated: Repeated,
     /// What unsigned bytes stand for.
+    #[serde(skip_serializing_if = "is_default")]
     pub bytes: ByteValues,
     /// Height and width of pictures; without it all must have one size.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[u32; 2]>,
     /// How pictures are brought to that size.
+    #[serde(skip_serializing_if = "is_default")]
     pub fit: Fit,
     /// Whether pictures keep their colours, as three numbers a pixel.
+    #[serde(skip_serializing_if = "is_default")]
     pub color: bool,
     /// Whether pictures that cannot be read are left out, counted and named.
+    #[serde(skip_serializing_if = "is_default")]
     pub skip_bad: bool,
     /// The most bytes that a packed file may unpack to.
+    #[serde(skip_serializing_if = "is_most")]
     pub max_bytes: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn is_most(bytes: &u64) -> bool {
+    *bytes == MAX_BYTES
+}
+
+/// Reads a separator as options and files name it: a character, `tab` or `blank`.
+///
+/// # Errors
+/// With what is expected, if it is none.
+pub(crate) fn parse_separator(text: &str) -> Result<u8, String> {
+    match (text, text.as_bytes()) {
+        ("tab" | "\\t", _) => Ok(b'\t'),
+        ("blank", _) => Ok(b' '),
+        (_, [byte]) if byte.is_ascii() && !byte.is_ascii_alphanumeric() => Ok(*byte),
+        _ => Err("expected one character, `tab` or `blank`".to_owned()),
+    }
+}
+
+/// A separator by its name.
+mod separator {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    #[expect(clippy::ref_option, reason = "serde asks for it")]
+    pub(super) fn serialize<S: Serializer>(separator: &Option<u8>, to: S) -> Result<S::Ok, S::Error> {
+        match separator {
+            None => to.serialize_none(),
+            Some(b'\t') => to.serialize_str("tab"),
+            Some(b' ') => to.serialize_str("blank"),
+            Some(byte) => to.serialize_str(&char::from(*byte).to_string()),
+        }
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        super::parse_separator(&text).map(Some).map_err(D::Error::custom)
+    }
 }
 
 impl Default for Options {

@@ -59,17 +59,25 @@ pub struct Preparation {
     /// The names of the columns, where they have some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What stands for missing values, column by column, where some may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<Vec<f64>>,
 }
 
 impl Preparation {
+    /// The one that leaves rows as they are.
+    pub fn none() -> Self {
+        Self { scale: Scale::None, shift: Vec::new(), divisor: Vec::new(), columns: None, fill: None }
+    }
+
     /// The scaling of these rows; a column that never changes is shifted, but not divided.
     ///
     /// # Errors
     /// If the data cannot be read, or a value is missing or not finite.
     pub fn fit(data: &Data, scale: Scale) -> Result<Self> {
-        let columns = data.names.clone();
+        let (columns, fill) = (data.names.clone(), data.fill.as_ref().map(|fill| fill.to_vec()));
         if matches!(scale, Scale::None | Scale::UnitNorm) {
-            return Ok(Self { scale, shift: Vec::new(), divisor: Vec::new(), columns });
+            return Ok(Self { scale, columns, fill, ..Self::none() });
         }
         data.usable()?;
         let summary = data.summary()?;
@@ -87,11 +95,16 @@ impl Preparation {
             }
             _ => summary.columns.iter().map(|c| (c.mean, whole(c.deviation()))).unzip(),
         };
-        Ok(Self { scale, shift, divisor, columns })
+        Ok(Self { scale, shift, divisor, columns, fill })
     }
 
-    /// Whether rows stay as they are.
+    /// Whether it does nothing with rows and knows nothing of them.
     pub fn is_none(&self) -> bool {
+        self.changes_nothing() && self.columns.is_none() && self.fill.is_none()
+    }
+
+    /// Whether rows without gaps stay as they are.
+    pub fn changes_nothing(&self) -> bool {
         self.scale == Scale::None
     }
 
@@ -101,7 +114,8 @@ impl Preparation {
         let numbers = self.shift.len() == columns && self.divisor.len() == columns;
         let named = self.columns.as_ref().is_none_or(|names| names.len() == width);
         let sound = self.shift.iter().all(|x| x.is_finite()) && self.divisor.iter().all(|x| x.is_finite() && *x > 0.0);
-        numbers && named && sound
+        let fills = self.fill.as_ref().is_none_or(|fill| fill.len() == width && fill.iter().all(|x| x.is_finite()));
+        numbers && named && sound && fills
     }
 
     /// Prepares rows of this width, one after the other.
@@ -120,6 +134,9 @@ impl Preparation {
 
     /// The rows as the model sees them.
     pub fn applied(&self, rows: Rows<'_>) -> Vec<f32> {
+        if self.changes_nothing() {
+            return rows.to_numbers();
+        }
         let mut wide: Vec<f64> = rows.to_numbers().into_iter().map(f64::from).collect();
         self.apply(&mut wide, rows.width);
         wide.into_iter().map(|x| x as f32).collect()
@@ -197,8 +214,11 @@ impl Data {
             return Err(Error::format(self.path(), message));
         }
         self.usable()?;
+        if preparation.changes_nothing() {
+            return Ok(self.derived(self.source(), self.count()));
+        }
         let prepared = Prepared { source: self.source(), preparation: preparation.clone(), width: self.width() };
-        let mut data = self.derived(prepared, self.count());
+        let mut data = self.derived(Arc::new(prepared), self.count());
         (data.element, data.types) = (Some(Element::F64), Vec::new());
         Ok(data)
     }

@@ -1,5 +1,7 @@
 //! Rows held out of training.
 
+use std::sync::Arc;
+
 use crate::data::Data;
 use crate::view::{Column, Columns, Picked};
 use crate::{Error, Result};
@@ -59,7 +61,8 @@ impl Data {
     fn picked(&self, rows: Vec<u32>) -> Self {
         let labels = self.labels.as_ref().map(|labels| labels.select(&rows));
         let count = rows.len();
-        let mut data = self.derived(Picked { source: self.source(), width: self.width(), rows: rows.into() }, count);
+        let mut data =
+            self.derived(Arc::new(Picked { source: self.source(), width: self.width(), rows: rows.into() }), count);
         data.labels = labels;
         data
     }
@@ -69,8 +72,9 @@ impl Data {
         let kept: Vec<usize> = (0..self.width()).filter(|&other| other != column).collect();
         let columns = kept.iter().map(|&column| Column::Number(column)).collect();
         let source = Columns { source: self.source(), width: self.width(), columns };
-        let mut data = self.derived(source, self.count());
+        let mut data = self.derived(Arc::new(source), self.count());
         data.shape = vec![kept.len()];
+        data.fill = self.fill.as_ref().map(|fill| kept.iter().map(|&column| fill[column]).collect());
         data.types = kept.iter().map(|&column| self.type_of(column)).collect();
         data.names = self.names.as_ref().map(|names| kept.iter().map(|&column| names[column].clone()).collect());
         data

@@ -12,6 +12,8 @@ pub(crate) enum Column {
     Number(usize),
     /// 1 where the row is of this class, else 0.
     Class(Arc<Labels>, u32),
+    /// 0 in each row.
+    Zero,
 }
 
 /// Columns of a source, in any order.
@@ -31,6 +33,7 @@ impl Source for Columns {
                 *out = match column {
                     Column::Number(column) => row[*column],
                     Column::Class(labels, class) => f64::from(u8::from(labels.classes[first + i] == *class)),
+                    Column::Zero => 0.0,
                 };
             }
         }

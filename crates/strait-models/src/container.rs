@@ -19,7 +19,7 @@ mod atomic;
 mod layout;
 
 use atomic::write_atomically_with;
-pub use atomic::{sync, write_atomically};
+pub use atomic::{AtomicFile, sync, write_atomically};
 use layout::{CHECKSUMS, header, verify};
 pub(crate) use layout::{Entry, Layout, verify_present};
 
@@ -253,14 +253,14 @@ impl Container {
     /// Refuses a model whose rows are prepared, which would be forgotten.
     pub(crate) fn unprepared(self) -> Result<Self> {
         match &self.preparation {
-            Some(preparation) => {
+            Some(preparation) if !preparation.changes_nothing() => {
                 let message = format!(
                     "its rows are scaled before it sees them ({:?}); open it by Model::open",
                     preparation.scale
                 );
                 Err(self.wrong(message))
             }
-            None => Ok(self),
+            _ => Ok(self),
         }
     }
 

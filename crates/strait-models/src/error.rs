@@ -53,7 +53,7 @@ pub enum Error {
         /// Why: part of the message, and so no source, which would be printed once more.
         cause: std::io::Error,
     },
-    /// A checkpoint cannot be written.
+    /// A stream cannot be written.
     #[error("{0}")]
     Stream(#[from] std::io::Error),
     /// The bytes of a checkpoint are not what was written.

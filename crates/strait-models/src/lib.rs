@@ -49,7 +49,7 @@ pub use affine::{Affine, Convolution};
 pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
 pub use classifier::Classifier;
-pub use container::{Dtype, SaveOptions, sync, write_atomically};
+pub use container::{AtomicFile, Dtype, SaveOptions, sync, write_atomically};
 pub use dbn::{Dbn, mistakes};
 pub use error::{Error, Result};
 pub use hashing::{BinaryCodes, medians};

@@ -94,6 +94,25 @@ impl<'a> LoadedModel<'a> {
         self.windows(data, |model, rows| each(&model.score_prepared(rows)?))
     }
 
+    /// The reconstructions of all rows of a data set, as [`LoadedModel::encode_data`].
+    ///
+    /// # Errors
+    /// As [`LoadedModel::reconstruct`], and if the data cannot be read or `each` fails.
+    pub fn reconstruct_data(&mut self, data: &Data, mut each: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        self.windows(data, |model, rows| {
+            let made = model.reconstruct_prepared(rows)?;
+            each(&model.undone(made))
+        })
+    }
+
+    /// The classes of all rows of a data set, as [`LoadedModel::encode_data`].
+    ///
+    /// # Errors
+    /// As [`LoadedModel::predict`], and if the data cannot be read or `each` fails.
+    pub fn predict_data(&mut self, data: &Data, mut each: impl FnMut(&[usize]) -> Result<()>) -> Result<()> {
+        self.windows(data, |model, rows| each(&model.predict_prepared(rows)?))
+    }
+
     /// Calls `each` with windows of the rows as the model sees them.
     fn windows(&mut self, data: &Data, mut each: impl FnMut(&mut Self, Rows<'_>) -> Result<()>) -> Result<()> {
         /// Rows that are read while others are computed: enough for a few minibatches.
@@ -107,6 +126,9 @@ impl<'a> LoadedModel<'a> {
         let Some(preparation) = &self.preparation else { return Ok(rows) };
         if rows.width != self.model.inputs() {
             return Err(Error::Width { expected: self.model.inputs(), found: rows.width });
+        }
+        if preparation.changes_nothing() {
+            return Ok(rows);
         }
         *room = preparation.applied(rows);
         Ok(Rows::numbers(room, rows.width)?)
@@ -272,6 +294,10 @@ impl<'a> LoadedModel<'a> {
     pub fn predict(&mut self, rows: Rows<'_>) -> Result<Vec<usize>> {
         let room = &mut Vec::new();
         let rows = self.prepared(rows, room)?;
+        self.predict_prepared(rows)
+    }
+
+    fn predict_prepared(&mut self, rows: Rows<'_>) -> Result<Vec<usize>> {
         let parts = &mut self.parts;
         let (values, classes) = match &*self.model {
             Model::Classifier(net) => (parts.outputs(Part::Classes, rows, || (&net.layers[..]).into())?, net.classes()),

@@ -74,7 +74,7 @@ pub enum Model {
 /// use strait_models::{Autoencoder, Model};
 /// let device = strait_compute::Device::cpu()?;
 /// let (shift, divisor) = (vec![10.0, 20.0], vec![5.0, 2.0]);
-/// let preparation = Preparation { scale: Scale::Standard, shift, divisor, columns: None };
+/// let preparation = Preparation { scale: Scale::Standard, shift, divisor, ..Preparation::none() };
 /// let net = Model::from(Autoencoder::glorot(&[2, 1], 1)?);
 /// let model = net.clone().with(preparation)?;
 /// let codes = model.encode(&device, Rows::numbers(&[15.0, 18.0], 2)?)?;

@@ -9,6 +9,8 @@
 pub const PRETRAINING_ORDER: u32 = 1;
 /// Weights of the machines of a stack: one for each machine from here on.
 pub const MACHINES: u32 = 2;
+/// The weights of a belief net's top machine.
+pub const TOP_MACHINE: u32 = 110;
 /// Weights of autoencoders.
 pub const AUTOENCODER: u32 = 100;
 /// Weights of variational autoencoders.

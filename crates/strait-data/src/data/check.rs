@@ -119,14 +119,16 @@ impl Data {
             return Ok(self);
         }
         let summary = self.summary()?;
-        if summary.missing.count + summary.nan.count == 0 {
-            return Ok(self);
-        }
-        if let Some(message) = self.unfillable(&summary) {
+        let gaps = summary.missing.count + summary.nan.count > 0;
+        if let Some(message) = self.unfillable(&summary).filter(|_| gaps) {
             return Err(Error::format(&self.path, message));
         }
-        let means = summary.columns.iter().map(|column| column.mean).collect();
+        let means: Vec<f64> = summary.columns.iter().map(|column| column.mean).collect();
         let mut data = self;
+        data.fill = Some(means.as_slice().into());
+        if !gaps {
+            return Ok(data);
+        }
         data.notes.push(format!(
             "{} missing values are filled with the means of their columns",
             summary.missing.count + summary.nan.count

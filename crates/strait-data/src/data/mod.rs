@@ -2,6 +2,7 @@
 
 mod bags;
 mod check;
+mod matched;
 mod read;
 mod table;
 
@@ -50,6 +51,8 @@ pub struct Data {
     pub(crate) refusal: Option<String>,
     /// Whether the options fill gaps.
     pub(crate) fills: bool,
+    /// What gaps were filled with, column by column.
+    pub(crate) fill: Option<Arc<[f64]>>,
     pub(crate) element: Option<Element>,
     pub(crate) types: Vec<&'static str>,
     texts: BTreeMap<usize, Text>,
@@ -82,6 +85,7 @@ impl Data {
             word_base: None,
             refusal: None,
             fills: false,
+            fill: None,
             element: None,
             types: Vec::new(),
             texts: BTreeMap::new(),
@@ -159,6 +163,11 @@ impl Data {
         matches!(self.source.direct(), Some(Values::Bytes(_)))
     }
 
+    /// Whether the rows lie in a file or in memory as training takes them, so that they need no room of their own.
+    pub fn is_mapped(&self) -> bool {
+        self.source.direct().is_some()
+    }
+
     /// Whether a column is text.
     pub fn is_text(&self, column: usize) -> bool {
         self.texts.contains_key(&column)
@@ -188,10 +197,10 @@ impl Data {
     }
 
     /// As many rows of the same columns that another source gives.
-    pub(crate) fn derived(&self, source: impl Source + 'static, count: usize) -> Self {
-        let mut data = Self::new(&self.path, self.format, Arc::new(source), count, self.shape.clone());
+    pub(crate) fn derived(&self, source: Arc<dyn Source>, count: usize) -> Self {
+        let mut data = Self::new(&self.path, self.format, source, count, self.shape.clone());
         (data.names, data.labels) = (self.names.clone(), self.labels.clone());
-        (data.types, data.element) = (self.types.clone(), self.element);
+        (data.types, data.element, data.fill) = (self.types.clone(), self.element, self.fill.clone());
         data
     }
 

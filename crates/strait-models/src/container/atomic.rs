@@ -21,19 +21,62 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The same with contents that `write` writes.
 pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
-    let io = |cause| Error::Io { path: path.to_owned(), cause };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let mut file = temporary(&folder).map_err(io)?;
-    write(file.as_file_mut()).map_err(io)?;
-    sync(file.as_file()).map_err(io)?;
-    persist(file, path)?;
-    // The folder's entry too should survive a power cut; not every system can sync a folder, and the file is there in any case.
-    #[cfg(unix)]
-    let _ = std::fs::File::open(&folder).and_then(|folder| folder.sync_all());
-    Ok(())
+    let mut file = AtomicFile::create(path)?;
+    write(file.file_mut()).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
+    file.commit()
+}
+
+/// A file that takes its name only when it is complete, as [`write_atomically`] does; until then it is a temporary one in the same folder,
+/// which goes when this is dropped.
+///
+/// ```
+/// use std::io::Write;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("codes.csv");
+/// let mut file = strait_models::AtomicFile::create(&path)?;
+/// file.file_mut().write_all(b"1,2\n")?;
+/// assert!(!path.exists());
+/// file.commit()?;
+/// assert!(path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AtomicFile {
+    path: PathBuf,
+    folder: PathBuf,
+    file: NamedTempFile,
+}
+
+impl AtomicFile {
+    /// Begins the file of this path.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with the path.
+    pub fn create(path: &Path) -> Result<Self> {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let file = temporary(&folder).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
+        Ok(Self { path: path.to_owned(), folder, file })
+    }
+
+    /// What is written to.
+    pub fn file_mut(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Syncs the file and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Kept`] with the path.
+    pub fn commit(self) -> Result<()> {
+        sync(self.file.as_file()).map_err(|cause| Error::Io { path: self.path.clone(), cause })?;
+        persist(self.file, &self.path)?;
+        // The folder's entry too should survive a power cut; not every system can sync a folder, and the file is there in any case.
+        #[cfg(unix)]
+        let _ = std::fs::File::open(&self.folder).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
 }
 
 /// Syncs a file, if its file system can: some network file systems cannot.

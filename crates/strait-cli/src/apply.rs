@@ -1,0 +1,233 @@
+//! `strait encode`, `decode`, `reconstruct`, `score` and `classify`: a model applied to files of any size, window by window.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use strait::data::{Data, DataArgs, open_together};
+use strait::{LoadedModel, Model};
+use strait_data::{ColumnKind, OutputColumn, TableWriter};
+
+use crate::opened::{ModelArgs, Opened};
+use crate::target::Target;
+
+/// Codes that are read while others are decoded.
+const WINDOW: usize = 8000;
+
+/// The options of a command that applies a model to rows.
+#[derive(Args)]
+struct Applied {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Files or folders of rows of any format; - for the standard input
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    read: DataArgs,
+}
+
+/// A model and the files that it is applied to.
+struct Work {
+    opened: Opened,
+    files: Vec<Data>,
+    count: usize,
+    device: strait::Device,
+}
+
+impl Applied {
+    fn open(&self) -> Result<Work> {
+        let (opened, device) = self.model.open()?;
+        let files: Vec<Data> = self.data.iter().map(|path| opened.data(path, &self.read)).collect::<Result<_>>()?;
+        let count = files.iter().map(Data::count).sum();
+        Ok(Work { opened, files, count, device })
+    }
+}
+
+impl Work {
+    /// Writes what `each` makes of the loaded model and each file.
+    fn write(
+        &self,
+        target: &Target,
+        columns: &[OutputColumn],
+        mut each: impl FnMut(&mut LoadedModel<'_>, &Data, &mut TableWriter<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut loaded = self.opened.model.on(&self.device)?;
+        target.write(columns, self.count, |table| self.files.iter().try_for_each(|data| each(&mut loaded, data, table)))
+    }
+
+    /// The names of the columns of a row, or their numbers.
+    fn row_columns(&self) -> Vec<OutputColumn> {
+        match self.opened.columns() {
+            Some(names) => names.iter().map(|name| OutputColumn::new(name, ColumnKind::Single)).collect(),
+            None => OutputColumn::numbered("x", self.opened.model.inputs()),
+        }
+    }
+}
+
+/// Single precision as the table takes it.
+fn wide(numbers: &[f32], room: &mut Vec<f64>) {
+    room.clear();
+    room.extend(numbers.iter().map(|&x| f64::from(x)));
+}
+
+/// Writes the code of each row.
+#[derive(Args)]
+pub(crate) struct Encode {
+    #[command(flatten)]
+    applied: Applied,
+}
+
+impl Encode {
+    pub(crate) fn run(&self) -> Result<()> {
+        let work = self.applied.open()?;
+        let columns = OutputColumn::numbered("z", work.opened.model.code_size());
+        work.write(&self.applied.target, &columns, |loaded, data, table| {
+            let mut room = Vec::new();
+            Ok(loaded.encode_data(data, |codes| {
+                wide(codes, &mut room);
+                Ok(table.push(&room)?)
+            })?)
+        })
+    }
+}
+
+/// Writes the reconstruction of each row.
+#[derive(Args)]
+pub(crate) struct Reconstruct {
+    #[command(flatten)]
+    applied: Applied,
+}
+
+impl Reconstruct {
+    pub(crate) fn run(&self) -> Result<()> {
+        let work = self.applied.open()?;
+        let columns = work.row_columns();
+        work.write(&self.applied.target, &columns, |loaded, data, table| {
+            let mut room = Vec::new();
+            Ok(loaded.reconstruct_data(data, |rows| {
+                wide(rows, &mut room);
+                Ok(table.push(&room)?)
+            })?)
+        })
+    }
+}
+
+/// Writes the row that each code stands for.
+#[derive(Args)]
+pub(crate) struct Decode {
+    #[command(flatten)]
+    applied: Applied,
+}
+
+impl Decode {
+    pub(crate) fn run(&self) -> Result<()> {
+        let Applied { model, data, target, read } = &self.applied;
+        let (opened, device) = model.open()?;
+        let files = open_together(data, &read.options())?;
+        let size = opened.model.code_size();
+        for file in &files {
+            if file.width() != size {
+                bail!(
+                    "{}: its rows have {} numbers, but codes of the model {size}",
+                    file.path().display(),
+                    file.width()
+                );
+            }
+        }
+        let count = files.iter().map(Data::count).sum();
+        let work = Work { opened, files, count, device };
+        let columns = work.row_columns();
+        work.write(target, &columns, |loaded, data, table| {
+            let mut room = Vec::new();
+            data.windows(WINDOW, |_, codes| -> Result<()> {
+                wide(&loaded.decode(codes)?, &mut room);
+                Ok(table.push(&room)?)
+            })
+        })
+    }
+}
+
+/// Writes each row's number and score (higher is stranger), and whether it is an anomaly.
+#[derive(Args)]
+pub(crate) struct Score {
+    #[command(flatten)]
+    applied: Applied,
+    /// The score above which a row is an anomaly; without it the one of the model's file, a quantile of the scores of rows held out of
+    /// training
+    #[arg(long)]
+    threshold: Option<f64>,
+}
+
+impl Score {
+    pub(crate) fn run(&self) -> Result<()> {
+        let work = self.applied.open()?;
+        let threshold = self.threshold.or(work.opened.threshold());
+        let mut columns =
+            vec![OutputColumn::new("row", ColumnKind::Whole), OutputColumn::new("score", ColumnKind::Double)];
+        if threshold.is_some() {
+            columns.push(OutputColumn::new("anomaly", ColumnKind::Boolean));
+        } else {
+            strait::warn!(
+                "the model's file has no threshold, so that the column `anomaly` is left out; --threshold sets one"
+            );
+        }
+        let (mut row, mut anomalies) = (0u32, 0u32);
+        work.write(&self.applied.target, &columns, |loaded, data, table| {
+            let mut room = Vec::new();
+            Ok(loaded.score_data(data, |scores| {
+                room.clear();
+                for &score in scores {
+                    room.extend([f64::from(row), score]);
+                    if let Some(threshold) = threshold {
+                        let anomaly = score > threshold;
+                        anomalies += u32::from(anomaly);
+                        room.push(f64::from(u8::from(anomaly)));
+                    }
+                    row += 1;
+                }
+                Ok(table.push(&room)?)
+            })?)
+        })?;
+        if let Some(threshold) = threshold {
+            strait::warn!("{anomalies} of {row} rows score above {threshold}");
+        }
+        Ok(())
+    }
+}
+
+/// Writes each row's number and class.
+#[derive(Args)]
+pub(crate) struct Classify {
+    #[command(flatten)]
+    applied: Applied,
+}
+
+impl Classify {
+    pub(crate) fn run(&self) -> Result<()> {
+        let work = self.applied.open()?;
+        let kind = work.opened.classes().map_or(ColumnKind::Whole, ColumnKind::Named);
+        let columns = [OutputColumn::new("row", ColumnKind::Whole), OutputColumn::new("class", kind)];
+        // Said before a file is begun.
+        if !matches!(work.opened.model.inner(), Model::Classifier(_) | Model::Dbn(_)) {
+            let kind = work.opened.model.kind();
+            bail!(
+                "{}: a model of the kind {kind} has no classes; classifiers and belief nets have",
+                work.opened.path.display()
+            );
+        }
+        let mut row = 0u32;
+        work.write(&self.applied.target, &columns, |loaded, data, table| {
+            let mut room = Vec::new();
+            Ok(loaded.predict_data(data, |classes| {
+                room.clear();
+                for &class in classes {
+                    room.extend([f64::from(row), class as f64]);
+                    row += 1;
+                }
+                Ok(table.push(&room)?)
+            })?)
+        })
+    }
+}

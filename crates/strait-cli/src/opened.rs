@@ -1,0 +1,107 @@
+//! Models as commands open them: a file, or the folder of a run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use strait::data::{Data, DataArgs, Options, Rows};
+use strait::job::Job;
+use strait::{Device, LoadedModel, Model};
+
+/// The file of a run's folder that holds its model.
+const MODEL: &str = "model.safetensors";
+
+/// A model with what its file knows of its data.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) model: Model,
+    notes: BTreeMap<String, String>,
+}
+
+/// The model and the device of a command.
+#[derive(Args)]
+pub(crate) struct ModelArgs {
+    /// A model's file, or the folder of a run
+    pub(crate) model: PathBuf,
+    /// auto (a GPU if there is one, else the CPU), cpu, cpu:N, gpu, or the number or a part of the name of an adapter
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+impl ModelArgs {
+    pub(crate) fn open(&self) -> Result<(Opened, Device)> {
+        Ok((Opened::open(&self.model)?, Device::named(&self.device)?))
+    }
+}
+
+impl Opened {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let path = if path.is_dir() { path.join(MODEL) } else { path.to_owned() };
+        if !path.exists() && path.ends_with(MODEL) {
+            bail!("{}: there is no model; a run writes it at its end, and a checkpoint is one, too", path.display());
+        }
+        let (model, notes) = Model::open_with_notes(&path)?;
+        Ok(Self { path, model, notes })
+    }
+
+    fn note(&self, name: &str) -> Option<&str> {
+        self.notes.get(&format!("strait.{name}")).map(String::as_str)
+    }
+
+    /// The job that it was trained by, where it was one.
+    pub(crate) fn job(&self) -> Result<Option<Job>> {
+        let place = || format!("{}: its job", self.path.display());
+        self.note("job").map(|text| text.parse().with_context(place)).transpose()
+    }
+
+    /// The score above which rows are anomalies.
+    pub(crate) fn threshold(&self) -> Option<f64> {
+        self.note("threshold").and_then(|text| text.parse().ok())
+    }
+
+    /// The names of the classes.
+    pub(crate) fn classes(&self) -> Option<Vec<String>> {
+        self.note("classes").and_then(|text| serde_json::from_str(text).ok())
+    }
+
+    /// The names of the columns, where they have some.
+    pub(crate) fn columns(&self) -> Option<&[String]> {
+        self.model.preparation().and_then(|preparation| preparation.columns.as_deref())
+    }
+
+    /// How files are read: as those that it was trained on, but for what the command line says.
+    pub(crate) fn options(&self, data: &DataArgs) -> Result<Options> {
+        let read = self.job()?.map(|job| job.read).unwrap_or_default();
+        // Another file may have another format, and need have no labels; columns are found by their names.
+        let named = self.columns().is_some();
+        let columns = read.columns.filter(|_| !named);
+        let labels = read.labels.filter(|_| !named);
+        Ok(data.over(&Options { format: None, labels, columns, ..read }))
+    }
+
+    /// Opens a file of rows for the model, and tells what a user should know of it.
+    pub(crate) fn data(&self, path: &Path, data: &DataArgs) -> Result<Data> {
+        let options = self.options(data)?;
+        let data = Data::open_for(path, &options, self.model.inputs(), self.model.preparation())?;
+        for note in &data.notes {
+            strait::warn!("{}: {note}", data.name());
+        }
+        Ok(data)
+    }
+}
+
+/// The codes of all rows of a data set.
+pub(crate) fn codes(loaded: &mut LoadedModel<'_>, data: &Data) -> Result<Vec<f32>> {
+    let mut codes = Vec::new();
+    loaded.encode_data(data, |some| {
+        codes.extend_from_slice(some);
+        Ok(())
+    })?;
+    Ok(codes)
+}
+
+/// Numbers as rows of this width.
+pub(crate) fn rows(numbers: &[f32], width: usize) -> Result<Rows<'_>> {
+    Ok(Rows::numbers(numbers, width)?)
+}

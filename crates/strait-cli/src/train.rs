@@ -1,0 +1,154 @@
+//! `strait train`: any member of the family, on any data.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use strait::data::DataArgs;
+use strait::experiment::{Experiment, Sets, precision, prepare};
+use strait::job::{FILE, Job, Kind, Needs, Resolved};
+use strait::terminal::{stop_on_signals, stopping};
+use strait::train::CheckpointOptions;
+use strait::{Device, say};
+
+/// Trains a model by a job or by flags, which come before what the job says. What neither says is chosen by the data.
+#[derive(Args)]
+pub(crate) struct Train {
+    /// A job, as `strait init` writes one
+    job: Option<PathBuf>,
+    /// Without a job: autoencoder, vae, convolutional, dictionary, pca, rbm, stack, dbn or classifier
+    #[arg(long, conflicts_with = "job")]
+    kind: Option<Kind>,
+    /// The training data: a file or folder of any format that strait reads
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// A file of rows held out of training; without it a tenth of the rows
+    #[arg(long, value_name = "DATA")]
+    test_data: Option<PathBuf>,
+    /// Where the model, the results and the checkpoints go
+    #[arg(long, short, default_value = "run")]
+    out: PathBuf,
+    /// The sizes of the hidden layers, the code last, as 64,8
+    #[arg(long, value_delimiter = ',', value_name = "SIZES")]
+    hidden: Option<Vec<usize>>,
+    /// Epochs of training; of pretraining, where there is nothing else
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Rows of a minibatch
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Train on the first N rows only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Seed of all that is drawn
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Any setting of a job, as `training.weight-cost=1e-4`
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// auto (a GPU if there is one, else the CPU), cpu, cpu:N, gpu, or the number or a part of the name of an adapter
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// auto (the fastest that costs no accuracy on the device), f32, mixed or split
+    #[arg(long)]
+    precision: Option<String>,
+    /// Only print what would be trained, the memory that it takes, and an estimate of the time
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    checkpoints: CheckpointOptions,
+    #[command(flatten)]
+    read: DataArgs,
+}
+
+impl Train {
+    pub(crate) fn run(&self) -> Result<()> {
+        let job = self.job()?;
+        let Some(path) = job.data.clone() else {
+            bail!("no data are named: neither by --data nor in the job");
+        };
+        let sets = job.open(&path)?;
+        let mut resolved = job.resolve(&sets)?;
+        resolved.check(sets.train.labels.as_ref().map_or(0, |labels| labels.names.len()))?;
+        let device = Device::named(&self.device)?;
+        let chosen = precision(&device, self.precision.as_deref(), Resolved::precision_of(&job)?)?;
+        resolved = resolved.in_precision(chosen)?;
+        let sets = sets.scaled(resolved.job.scale.unwrap_or_default())?;
+        let rows = sets.train.count().min(job.limit.unwrap_or(usize::MAX));
+        say!("{}, {}", device.describe(), chosen.name());
+        say!("{rows} rows of {} numbers for training, {} held out\n", sets.train.width(), sets.test.count());
+        say!("{}", resolved.job);
+        let needs = resolved.needs(&sets, &device)?;
+        say!("{needs}");
+        if self.dry_run {
+            return dry_run(&resolved, &sets, &device, &needs);
+        }
+        needs.check()?;
+        prepare(&self.out)?;
+        stop_on_signals()?;
+        let mut run = Experiment::of_job(&device, &resolved, &self.out, rows, self.checkpoints)?;
+        let trained = resolved.train(&sets, &device, &mut run)?;
+        let saved = resolved.save_options(&sets, trained.threshold)?;
+        trained.model.save_with(run.path("model.safetensors"), &saved)?;
+        #[cfg(feature = "pictures")]
+        if !stopping() {
+            strait::job::draw(&trained.model, &sets, &device, &self.out)?;
+        }
+        Ok(run.finish()?)
+    }
+
+    /// The job with the flags in their places.
+    fn job(&self) -> Result<Job> {
+        let earlier = self.out.join(FILE);
+        let mut job = match (&self.job, self.kind) {
+            (Some(path), _) => Job::read(path)?,
+            (None, Some(kind)) => Job::new(kind),
+            (None, None) if self.checkpoints.resume && earlier.exists() => Job::read(&earlier)?,
+            (None, None) => bail!("name a job, as `strait init` writes one, or what to train by --kind"),
+        };
+        let machines = matches!(job.kind, Kind::Rbm | Kind::Stack | Kind::Dbn);
+        let table = if machines { "pretrain" } else { "training" };
+        let mut set = |name: &str, value: String| -> Result<()> {
+            job = job.with(name, &value)?;
+            Ok(())
+        };
+        if let Some(epochs) = self.epochs {
+            set(&format!("{table}.epochs"), epochs.to_string())?;
+        }
+        if let Some(batch) = self.batch {
+            set(&format!("{table}.batch"), batch.to_string())?;
+        }
+        for setting in &self.set {
+            let (name, value) =
+                setting.split_once('=').with_context(|| format!("--set {setting}: expected NAME=VALUE"))?;
+            set(name.trim(), value.trim().to_owned()).with_context(|| format!("--set {setting}"))?;
+        }
+        job.data = self.data.clone().or(job.data);
+        job.test_data = self.test_data.clone().or(job.test_data);
+        job.hidden = self.hidden.clone().or(job.hidden);
+        job.limit = self.limit.or(job.limit);
+        job.seed = self.seed.unwrap_or(job.seed);
+        job.scale = self.read.scale().or(job.scale);
+        job.read = self.read.over(&job.read);
+        Ok(job)
+    }
+}
+
+/// Prints what would be trained, and how long it would take.
+fn dry_run(resolved: &Resolved, sets: &Sets, device: &Device, needs: &Needs) -> Result<()> {
+    let mut shown = Vec::new();
+    for program in &needs.programs {
+        let text = program.to_string();
+        if !shown.contains(&text) {
+            say!("\n{}", text.trim_end());
+            shown.push(text);
+        }
+    }
+    if let Err(error) = needs.check() {
+        strait::warn!("warning: {error}");
+        return Ok(());
+    }
+    let tried = resolved.tried(sets, device)?;
+    say!("\nabout {:.0} s, by what {} rows took", tried.seconds.ceil(), tried.rows);
+    Ok(())
+}

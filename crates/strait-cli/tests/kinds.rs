@@ -1,0 +1,98 @@
+//! Every kind of job, on a few pictures of digits and on a table, and every job that comes with strait.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::Folder;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Pictures of 8 x 8 with a bar that stands or lies, and the class of each.
+fn pictures(folder: &Folder) {
+    let mut text: String = (0..64).map(|pixel| format!("p{pixel},")).collect();
+    text.push_str("bar\n");
+    for i in 0..ROWS {
+        let (place, lies) = (i / 2 % 8, i % 2 == 0);
+        for pixel in 0..64 {
+            let on = if lies { pixel / 8 == place } else { pixel % 8 == place };
+            text.push_str(if on { "1," } else { "0.1," });
+        }
+        text.push_str(if lies { "lies\n" } else { "stands\n" });
+    }
+    folder.write("bars.csv", &text);
+}
+
+const ROWS: usize = 200;
+
+#[test]
+fn every_kind_trains_on_pictures_and_is_used() {
+    let folder = Folder::new();
+    pictures(&folder);
+    for (kind, more, uses) in [
+        ("autoencoder", "--hidden 32,8", &["encode", "reconstruct", "score"][..]),
+        ("vae", "--hidden 32,4", &["encode", "reconstruct", "score", "sample"]),
+        ("convolutional", "--hidden 4,2", &["encode", "reconstruct", "score"]),
+        ("dictionary", "--hidden 40 --set top-k=4 --set rounds=2", &["encode", "reconstruct", "score"]),
+        ("pca", "--hidden 5", &["encode", "reconstruct", "score"]),
+        ("rbm", "--hidden 16", &["encode", "reconstruct", "score", "sample"]),
+        ("stack", "--hidden 32,8", &["encode", "reconstruct", "score"]),
+        ("dbn", "--hidden 32,16 --set up-down.epochs=1", &["encode", "classify", "score", "sample"]),
+        ("classifier", "--hidden 32", &["encode", "classify"]),
+    ] {
+        let epochs = if kind == "pca" { "" } else { "--epochs 2" };
+        let (read, precision) = ("--data bars.csv --labels bar", "--device cpu --precision f32");
+        folder.run(&format!("train --kind {kind} {read} --out {kind} {more} {epochs} {precision}"));
+        for file in ["model.safetensors", "results.json", "job.toml", "filters.png"] {
+            // Components, and windows, are no filters of pixels.
+            let drawn = file != "filters.png" || !["pca", "convolutional"].contains(&kind);
+            assert_eq!(folder.path(kind).join(file).exists(), drawn, "{kind}: {file}");
+        }
+        for command in uses {
+            let (data, rows) = if *command == "sample" { ("-n 3", 3) } else { ("bars.csv", ROWS) };
+            folder.run(&format!("{command} {kind} {data} --device cpu --out {command}.csv"));
+            assert_eq!(folder.read(&format!("{command}.csv")).lines().count(), 1 + rows, "{kind} {command}");
+        }
+        if uses.contains(&"classify") {
+            let classes = folder.read("classify.csv");
+            assert!(classes.contains(",lies\n") || classes.contains(",stands\n"), "classes are written by their names");
+        }
+        // The job beside the results trains the same model.
+        folder.run(&format!("train {kind}/job.toml --out again {precision}"));
+        let model = |run: &str| std::fs::read(folder.path(run).join("model.safetensors")).expect("a model");
+        assert!(model(kind) == model("again"), "{kind}: the job that was kept trains another model");
+    }
+}
+
+#[test]
+fn commented_jobs_are_jobs() {
+    let folder = Folder::new();
+    folder.sensors("own.csv", 200);
+    let listed = folder.run("init").stdout;
+    let names: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names.len(), 14);
+    for name in names {
+        folder.write("job.toml", &folder.run(&format!("init {name}")).stdout);
+        let epochs = if name == "pca" { "" } else { "--epochs 1" };
+        let outcome =
+            folder.call(&format!("train job.toml --data own.csv --labels state --dry-run {epochs} --device cpu"));
+        // Tables are no pictures.
+        let wanted = if name == "convolutional" { 1 } else { 0 };
+        assert_eq!(outcome.code, Some(wanted), "{name}: {}", outcome.text());
+    }
+}
+
+#[test]
+fn the_jobs_that_come_with_strait_are_jobs() {
+    let mut found = 0;
+    for entry in std::fs::read_dir(root().join("examples/jobs")).expect("the jobs") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a job");
+        let job: Result<strait::job::Job, _> = text.parse();
+        assert!(job.is_ok(), "{}: {:?}", path.display(), job.err());
+        found += 1;
+    }
+    assert!(found > 10, "{found} jobs");
+}

@@ -1,0 +1,71 @@
+//! What is measured of a trained model, on the rows held out.
+
+use super::train::Parts;
+use super::{Job, Kind, Resolved};
+use crate::experiment::{Experiment, Result};
+use crate::models::{knn_accuracy, mean, mistakes, threshold};
+use crate::{Device, Model, Rows};
+
+/// The most rows that neighbours are looked for among.
+const MOST_NEIGHBOURS: usize = 60_000;
+
+/// Neighbours that vote on the label of a code.
+const NEIGHBOURS: usize = 5;
+
+impl Resolved {
+    /// Measures the model; gives the threshold of anomalies.
+    pub(super) fn measure(
+        &self,
+        model: &Model,
+        parts: &Parts<'_>,
+        device: &Device,
+        run: &mut Experiment<Job>,
+    ) -> Result<Option<f64>> {
+        let mut loaded = model.on(device)?;
+        let &Parts { train, test, .. } = parts;
+        let found = match self.job.kind {
+            Kind::Classifier | Kind::Dbn => Some(loaded.predict(test)?),
+            _ => None,
+        };
+        if let (Some(found), Some([_, labels])) = (&found, &parts.labels) {
+            run.lower("test error, per cent", 100.0 * mistakes(found, labels)?);
+        }
+        let scores = match self.job.kind {
+            Kind::Classifier => None,
+            _ => Some(loaded.score(test)?),
+        };
+        let reconstructs = matches!(
+            self.job.kind,
+            Kind::Autoencoder | Kind::Convolutional | Kind::Dictionary | Kind::Pca | Kind::Stack
+        );
+        if let Some(scores) = &scores {
+            let mean = mean(scores);
+            match self.job.kind {
+                Kind::Vae => drop(run.higher("evidence lower bound per test row, nats", -mean)),
+                Kind::Rbm | Kind::Dbn => drop(run.lower("free energy per test row, nats", mean)),
+                _ => drop(run.lower("squared error per test row", mean)),
+            }
+            if reconstructs {
+                let variance = test.variance();
+                let explained = 1.0 - mean / variance;
+                run.higher("explained variance of the test rows", explained).because("the test rows do not vary");
+            }
+        }
+        if let (Model::Autoencoder(net), Kind::Dictionary) = (model, self.job.kind) {
+            let codes = net.encode(device, test)?;
+            let used = |unit: usize| codes.iter().skip(unit).step_by(net.code_size()).any(|&y| y != 0.0);
+            let dead = (0..net.code_size()).filter(|&unit| !used(unit)).count();
+            run.lower("units that no test row uses, per cent", 100.0 * dead as f64 / net.code_size() as f64);
+        }
+        if let (Some([train_labels, test_labels]), false) = (&parts.labels, self.job.kind == Kind::Dbn) {
+            let known = train.first(MOST_NEIGHBOURS);
+            let size = model.code_size();
+            let codes = [loaded.encode(known)?, loaded.encode(test)?];
+            let rows = [Rows::numbers(&codes[0], size)?, Rows::numbers(&codes[1], size)?];
+            let accuracy = knn_accuracy(device, rows, [&train_labels[..known.count], test_labels], NEIGHBOURS)?;
+            run.higher(format!("{NEIGHBOURS}-NN accuracy of the codes, per cent"), 100.0 * accuracy);
+        }
+        let narrow = |scores: Vec<f64>| scores.into_iter().map(|score| score as f32).collect::<Vec<_>>();
+        Ok(scores.map(|scores| threshold(&narrow(scores), 1.0 - self.job.quantile)).transpose()?.map(f64::from))
+    }
+}

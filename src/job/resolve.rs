@@ -1,0 +1,327 @@
+//! What a job leaves open, chosen by the data.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::Table;
+
+use super::{Job, Kind};
+use crate::data::{Data, Format, Scale, Summary};
+use crate::experiment::{Error, Result, Sets};
+use crate::{
+    Activation, FineTune, Groups, KSparse, MemberRecipe, Objective, Optimizer, Precision, Pretrain, Schedule, Stacked,
+    Units, UpDown,
+};
+
+/// A job in which nothing is open, with the recipes that its tables stand for.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The job with all that was chosen.
+    pub job: Job,
+    /// The sizes of the layers, from the rows to the code.
+    pub sizes: Vec<usize>,
+    /// Pretraining by contrastive divergence.
+    pub pretrain: Option<Pretrain>,
+    /// Pretraining by denoising autoencoders.
+    pub denoising: Option<Stacked>,
+    /// Fine-tuning of a belief net.
+    pub up_down: Option<UpDown>,
+    /// Training by back-propagation.
+    pub training: Option<MemberRecipe>,
+    /// Training of a dictionary.
+    pub dictionary: Option<KSparse>,
+}
+
+/// What the values of a data set are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Values {
+    /// From 0 to 1.
+    Probabilities,
+    /// Counts of words.
+    Counts,
+    /// Any numbers.
+    Real,
+}
+
+impl Values {
+    fn of(data: &Data, scale: Option<Scale>) -> Result<Self> {
+        match scale {
+            Some(Scale::Unit) => return Ok(Self::Probabilities),
+            Some(Scale::Standard | Scale::Robust | Scale::UnitNorm) => return Ok(Self::Real),
+            Some(Scale::None) | None => {}
+        }
+        if data.is_pixels() {
+            return Ok(Self::Probabilities);
+        }
+        let Summary { columns, .. } = data.summary()?;
+        let within =
+            |least: f64, most: f64| columns.iter().all(|c| c.finite == 0 || (c.minimum >= least && c.maximum <= most));
+        let words = matches!(data.format, Format::Svmlight | Format::LdaC | Format::Uci);
+        Ok(if within(0.0, 1.0) {
+            Self::Probabilities
+        } else if words && within(0.0, 1e6) && columns.iter().all(|c| c.whole) {
+            Self::Counts
+        } else {
+            Self::Real
+        })
+    }
+}
+
+impl Job {
+    /// Chooses what the job leaves open by the data: real values are standardised, and reconstructed by linear units that minimise the
+    /// squared error; values from 0 to 1 stay, and are reconstructed by logistic units that minimise the cross-entropy; counts of words
+    /// by a softmax.
+    ///
+    /// # Errors
+    /// If a setting makes no sense, is none of the kind, or the data do not suit it.
+    pub fn resolve(&self, sets: &Sets) -> Result<Resolved> {
+        self.check()?;
+        let (data, width) = (&sets.train, sets.train.width());
+        if self.kind.needs_labels() && data.labels.is_none() {
+            return Err(Error::Job(format!(
+                "a job of the kind {} needs labels: name their column by --labels, or a file of them by --labels-file",
+                self.kind
+            )));
+        }
+        let values = Values::of(data, self.scale)?;
+        let mut job = self.clone();
+        // A belief net's units are binary, and a stack of denoising autoencoders has logistic outputs.
+        let logistic = self.kind == Kind::Dbn || self.denoising.is_some();
+        let binary = logistic && values == Values::Real && self.scale.is_none();
+        let values = if binary { Values::Probabilities } else { values };
+        let scale = match values {
+            _ if binary => Scale::Unit,
+            _ if self.kind == Kind::Dictionary => Scale::None,
+            Values::Real if self.kind != Kind::Pca => Scale::Standard,
+            _ => Scale::None,
+        };
+        job.scale.get_or_insert(scale);
+        let wide = (4 * width).clamp(32, 500);
+        let code = (width as f64).sqrt().ceil().clamp(1.0, 30.0) as usize;
+        let hidden = job.hidden.get_or_insert_with(|| match self.kind {
+            Kind::Autoencoder | Kind::Vae | Kind::Stack => vec![wide, code],
+            Kind::Convolutional => vec![16, 8, 8],
+            Kind::Dictionary => vec![(8 * width).clamp(16, 2048)],
+            Kind::Pca => vec![code.min(width)],
+            Kind::Rbm => vec![wide],
+            Kind::Dbn => vec![wide, wide],
+            Kind::Classifier => vec![wide],
+        });
+        if hidden.is_empty() || hidden.contains(&0) {
+            return Err(Error::Job(format!(
+                "hidden = {hidden:?}: there must be at least one layer, and none of size 0"
+            )));
+        }
+        let sizes = [&[width], &hidden[..]].concat();
+        let mut resolved =
+            Resolved { sizes, pretrain: None, denoising: None, up_down: None, training: None, dictionary: None, job };
+        resolved.recipes(values, sets)?;
+        Ok(resolved)
+    }
+
+    /// Whether the settings are those of the kind, and make sense for themselves.
+    fn check(&self) -> Result<()> {
+        let settings = [
+            ("activation", self.activation.is_some()),
+            ("code-activation", self.code_activation.is_some()),
+            ("output", self.output.is_some()),
+            ("top-k", self.top_k.is_some()),
+            ("rounds", self.rounds.is_some()),
+            ("kernel", self.kernel.is_some()),
+            ("pretrain", self.pretrain.is_some()),
+            ("denoising", self.denoising.is_some()),
+            ("up-down", self.up_down.is_some()),
+            ("training", self.training.is_some()),
+        ];
+        let taken = self.kind.settings();
+        if let Some((name, _)) = settings.iter().find(|(name, set)| *set && !taken.contains(name)) {
+            return Err(Error::Job(format!("`{name}` is no setting of the kind {}", self.kind)));
+        }
+        if !(0.0 < self.quantile && self.quantile < 1.0) {
+            return Err(Error::Job(format!("quantile = {}: it must lie between 0 and 1", self.quantile)));
+        }
+        if self.limit == Some(0) {
+            return Err(Error::Job("limit = 0: there must be at least 1 row".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Resolved {
+    fn recipes(&mut self, values: Values, sets: &Sets) -> Result<()> {
+        let seed = self.job.seed;
+        let kind = self.job.kind;
+        let bernoulli_codes = matches!(kind, Kind::Rbm | Kind::Stack | Kind::Dbn | Kind::Classifier);
+        let visible = match values {
+            Values::Probabilities => Units::Bernoulli,
+            Values::Counts => Units::Softmax(Groups::one(self.sizes[0])),
+            Values::Real => Units::Gaussian,
+        };
+        let code = if bernoulli_codes { Units::Bernoulli } else { Units::Gaussian };
+        // Few rows in large minibatches are too few steps.
+        let rows = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
+        let batch = (rows / 100).clamp(10, 100);
+        let pretrain = Pretrain { visible, code, seed, batch, ..Pretrain::default() };
+        let always = matches!(kind, Kind::Rbm | Kind::Stack | Kind::Dbn);
+        if always && self.job.pretrain.is_none() {
+            self.job.pretrain = Some(Table::new());
+        }
+        self.pretrain = table("pretrain", &mut self.job.pretrain, &pretrain)?;
+        if kind == Kind::Dbn {
+            self.job.up_down.get_or_insert_default();
+            let up_down =
+                UpDown { batch, epochs: 6, rate: 0.1, momentum: 0.9, discriminative: 1.0, seed, ..UpDown::default() };
+            self.up_down = table("up-down", &mut self.job.up_down, &up_down)?;
+        }
+        if self.pretrain.is_some() && self.job.denoising.is_some() {
+            return Err(Error::Job("a job is pretrained by `pretrain` or by `denoising`, not by both".to_owned()));
+        }
+        let hidden = self.sizes[1..].to_vec();
+        let stacked = Stacked::default().training;
+        let stacked = MemberRecipe { tuning: FineTune { seed, epochs: 5, batch, ..stacked.tuning }, ..stacked };
+        let stacked = table("denoising", &mut self.job.denoising, &stacked)?;
+        self.denoising = stacked.map(|training| Stacked { hidden, training });
+        self.activations(values);
+        let trained =
+            matches!(kind, Kind::Autoencoder | Kind::Vae | Kind::Convolutional | Kind::Dictionary | Kind::Classifier);
+        if !trained {
+            return Ok(());
+        }
+        let objective = match (kind, values, self.job.output) {
+            (Kind::Dictionary, ..) => Objective::SquaredError,
+            (_, Values::Counts, Some(Activation::Linear)) => Objective::SoftmaxCrossEntropy,
+            (_, _, None | Some(Activation::Logistic)) => Objective::CrossEntropy,
+            _ => Objective::SquaredError,
+        };
+        let training = match kind {
+            Kind::Dictionary => FineTune { batch: 5 * batch, ..KSparse::default().training },
+            Kind::Vae => FineTune { batch, schedule: Schedule::Constant, ..FineTune::default() },
+            Kind::Convolutional => {
+                FineTune { epochs: 12, batch, optimizer: Optimizer::adam(2e-3), ..FineTune::default() }
+            }
+            _ => FineTune { batch, ..FineTune::default() },
+        };
+        let training = MemberRecipe::from(FineTune { objective, seed, ..training });
+        self.job.training.get_or_insert_default();
+        self.training = table("training", &mut self.job.training, &training)?;
+        if kind == Kind::Convolutional {
+            self.job.kernel.get_or_insert(3);
+            let shape = sets.train.picture_shape();
+            shape.ok_or_else(|| Error::Job(format!("rows of {} numbers are no pictures", self.sizes[0])))?;
+            if values != Values::Probabilities {
+                return Err(Error::Job("a convolutional net takes pixels from 0 to 1: use --scale unit".to_owned()));
+            }
+        }
+        if let (Kind::Dictionary, Some(training)) = (kind, &self.training) {
+            let units = self.sizes[1];
+            let top_k = *self.job.top_k.get_or_insert((units / 64).max(1));
+            let rounds = *self.job.rounds.get_or_insert(KSparse::default().rounds);
+            if training.corruption.is_some() || training.penalty.is_some() || training.tied {
+                let message = "a dictionary is trained without noise, penalties and tied weights".to_owned();
+                return Err(Error::Job(message));
+            }
+            self.dictionary = Some(KSparse { units, top_k, rounds, training: training.tuning.clone() });
+        }
+        Ok(())
+    }
+
+    /// The activations that the data and the kind ask for.
+    fn activations(&mut self, values: Values) {
+        let job = &mut self.job;
+        let takes = |name: &str| job.kind.settings().contains(&name);
+        let (takes_activation, takes_code, takes_output) =
+            (takes("activation"), takes("code-activation"), takes("output"));
+        // A machine's units are logistic, and so are those of a net that is made of machines.
+        let made = self.pretrain.is_some() || self.denoising.is_some();
+        if takes_activation && !made {
+            job.activation.get_or_insert(Activation::Relu);
+        }
+        if takes_code && !made {
+            let sparse = job.top_k.is_some();
+            job.code_activation.get_or_insert(if sparse { Activation::Relu } else { Activation::Linear });
+        }
+        if takes_output {
+            let logistic = values == Values::Probabilities;
+            job.output.get_or_insert(if logistic { Activation::Logistic } else { Activation::Linear });
+        }
+    }
+
+    /// Sets the precision of all training.
+    ///
+    /// # Errors
+    /// If a recipe cannot be written.
+    pub fn in_precision(mut self, precision: Precision) -> Result<Self> {
+        if let Some(pretrain) = &mut self.pretrain {
+            pretrain.precision = precision;
+            self.job.pretrain = Some(written("pretrain", pretrain)?);
+        }
+        if let Some(denoising) = &mut self.denoising {
+            denoising.training.tuning.precision = precision;
+            self.job.denoising = Some(written("denoising", &denoising.training)?);
+        }
+        if let Some(up_down) = &mut self.up_down {
+            up_down.precision = precision;
+            self.job.up_down = Some(written("up-down", up_down)?);
+        }
+        if let Some(training) = &mut self.training {
+            training.tuning.precision = precision;
+            self.job.training = Some(written("training", training)?);
+        }
+        if let Some(dictionary) = &mut self.dictionary {
+            dictionary.training.precision = precision;
+        }
+        Ok(self)
+    }
+
+    /// The precision that the job names, where it names one.
+    ///
+    /// # Errors
+    /// If it names none that there is.
+    pub fn precision_of(job: &Job) -> Result<Option<Precision>> {
+        let tables = [&job.training, &job.pretrain, &job.up_down, &job.denoising];
+        let named = tables.into_iter().flatten().find_map(|table| table.get("precision"));
+        let wrong = |error: toml::de::Error| Error::Job(format!("precision: {}", error.message()));
+        named.map(|value| value.clone().try_into().map_err(wrong)).transpose()
+    }
+}
+
+fn written(name: &str, recipe: &impl Serialize) -> Result<Table> {
+    let mut table = Table::try_from(recipe).map_err(|error| Error::Job(format!("[{name}]: {error}")))?;
+    table.iter_mut().for_each(|(_, value)| shorten(value));
+    Ok(table)
+}
+
+/// Gives numbers of single precision the fewest digits that read as the same number: 0.001 and not 0.0010000000474974513.
+fn shorten(value: &mut toml::Value) {
+    match value {
+        toml::Value::Float(x) if f64::from(*x as f32) == *x => *x = format!("{}", *x as f32).parse().unwrap_or(*x),
+        toml::Value::Array(values) => values.iter_mut().for_each(shorten),
+        toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| shorten(value)),
+        _ => {}
+    }
+}
+
+/// The recipe that a table stands for, which says what differs from `defaults`. All settings are written into the table.
+fn table<R: Serialize + DeserializeOwned>(name: &str, table: &mut Option<Table>, defaults: &R) -> Result<Option<R>> {
+    let Some(given) = table else { return Ok(None) };
+    let mut whole = written(name, defaults)?;
+    overlay(&mut whole, given);
+    let wrong = |error: toml::de::Error| Error::Job(format!("[{name}]: {}", error.message().trim_end()));
+    let recipe: R = whole.try_into().map_err(wrong)?;
+    *given = written(name, &recipe)?;
+    Ok(Some(recipe))
+}
+
+/// Puts what is given in the place of defaults. Of a choice with settings, as an optimiser, those that are not given stay, if it is the
+/// same choice.
+fn overlay(defaults: &mut Table, given: &Table) {
+    for (name, value) in given {
+        match (defaults.get_mut(name).and_then(toml::Value::as_table_mut), value) {
+            (Some(inner), toml::Value::Table(value)) if value.keys().all(|key| inner.contains_key(key)) => {
+                overlay(inner, value);
+            }
+            _ => {
+                defaults.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}

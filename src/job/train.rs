@@ -1,0 +1,314 @@
+//! Training what a job asks for.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::{Job, Kind, Resolved};
+use crate::compute::philox::{Stream, streams};
+use crate::data::Labels;
+use crate::experiment::{Error, Experiment, Result, Sets};
+use crate::models::{SaveOptions, forward};
+use crate::terminal::stopping;
+use crate::{
+    Activation, Autoencoder, Classifier, Dbn, Device, Groups, Labelled, Model, Pca, Pretrain, Rows, Units, Vae,
+};
+
+/// What came of a job.
+pub struct Trained {
+    /// The model, without its preparation; as it was when a signal ended training.
+    pub model: Model,
+    /// The score above which a row is an anomaly: that of the job's quantile of the rows held out, where the kind has scores.
+    pub threshold: Option<f64>,
+}
+
+/// The rows and labels of a training and a test set.
+pub(super) struct Parts<'a> {
+    pub(super) train: Rows<'a>,
+    pub(super) test: Rows<'a>,
+    pub(super) labels: Option<[Vec<u32>; 2]>,
+    pub(super) classes: usize,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(sets: &'a Sets, limit: Option<usize>) -> Result<Self> {
+        let (train, test) = sets.rows(limit)?;
+        let (Some(known), Some(held_out)) = (&sets.train.labels, &sets.test.labels) else {
+            return Ok(Self { train, test, labels: None, classes: 0 });
+        };
+        let labels = [known.classes[..train.count].to_vec(), as_known(known, held_out)?];
+        Ok(Self { train, test, labels: Some(labels), classes: known.names.len() })
+    }
+
+    /// The rows with their labels behind them.
+    fn labelled(&self) -> Result<[Labelled; 2]> {
+        let [train, test] = self.labels.as_ref().ok_or_else(|| Error::Job("the test set has no labels".to_owned()))?;
+        Ok([Labelled::new(self.train, train, self.classes)?, Labelled::new(self.test, test, self.classes)?])
+    }
+}
+
+/// The classes of other labels as numbers of the known ones.
+fn as_known(known: &Labels, other: &Labels) -> Result<Vec<u32>> {
+    let place = |name: &String| {
+        let place = known.names.iter().position(|known| known == name);
+        place.ok_or_else(|| Error::Job(format!("the test set has the class `{name}`, which the training set lacks")))
+    };
+    // Classes that do not occur in the test set need no place.
+    let places: Vec<Result<usize>> = other.names.iter().map(place).collect();
+    other
+        .classes
+        .iter()
+        .map(|&class| match &places[class as usize] {
+            Ok(place) => Ok(*place as u32),
+            Err(_) => Err(place(&other.names[class as usize]).err().unwrap_or_else(|| Error::Job(String::new()))),
+        })
+        .collect()
+}
+
+impl Resolved {
+    /// Whether training can begin: settings that make no sense for the model are an error now, and not after hours of pretraining.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub fn check(&self, classes: usize) -> Result<()> {
+        self.pretrain.as_ref().map_or(Ok(()), Pretrain::check)?;
+        self.denoising.as_ref().map_or(Ok(()), |stacked| stacked.check(self.sizes[0]))?;
+        self.up_down.as_ref().map_or(Ok(()), crate::UpDown::check)?;
+        self.dictionary.as_ref().map_or(Ok(()), crate::KSparse::check)?;
+        crate::models::check_sizes(&self.sizes)?;
+        let code = self.sizes[self.sizes.len() - 1];
+        if self.job.kind == Kind::Pca && code > self.sizes[0] {
+            return Err(Error::Job(format!("{code} components are more than the {} columns", self.sizes[0])));
+        }
+        if self.job.kind == Kind::Rbm && self.sizes.len() != 2 {
+            return Err(Error::Job("one machine has one hidden layer: several are the kind `stack`".to_owned()));
+        }
+        if self.job.kind == Kind::Dictionary && self.sizes.len() != 2 {
+            return Err(Error::Job("a dictionary has one hidden layer".to_owned()));
+        }
+        if self.job.kind == Kind::Dbn && self.sizes.len() < 3 {
+            return Err(Error::Job("a belief net has two hidden layers or more".to_owned()));
+        }
+        let Some(training) = self.training.as_ref().filter(|_| self.dictionary.is_none()) else { return Ok(()) };
+        match self.job.kind {
+            Kind::Vae => training.tuning.check_for(&self.vae()?)?,
+            Kind::Classifier => {
+                let sizes = [&self.sizes[..], &[classes]].concat();
+                training.tuning.check_for(&Classifier::glorot(&sizes, Activation::Logistic, 1)?)?;
+            }
+            Kind::Autoencoder if self.pretrain.is_some() => {
+                let pretrain = self.pretrain.clone().unwrap_or_default();
+                let mut net = pretrain.untrained(&self.sizes)?;
+                self.finish_net(&mut net)?;
+                training.tuning.check_for(&net)?;
+            }
+            Kind::Autoencoder => training.tuning.check_for(&self.autoencoder()?)?,
+            _ => training.tuning.check()?,
+        }
+        Ok(())
+    }
+
+    /// Trains the model on these sets, which are [scaled](Sets::scaled) as the job says; measures it on the rows held out. After a
+    /// signal the model is what it was then, and nothing is measured.
+    ///
+    /// # Errors
+    /// If the settings make no sense, the data do not suit them, or training fails.
+    pub fn train(&self, sets: &Sets, device: &Device, run: &mut Experiment<Job>) -> Result<Trained> {
+        let parts = Parts::of(sets, self.job.limit)?;
+        let model = self.model(&parts, sets, device, run)?;
+        if stopping() {
+            return Ok(Trained { model, threshold: None });
+        }
+        let threshold = self.measure(&model, &parts, device, run)?;
+        Ok(Trained { model, threshold })
+    }
+
+    pub(super) fn model(
+        &self,
+        parts: &Parts<'_>,
+        sets: &Sets,
+        device: &Device,
+        run: &mut Experiment<Job>,
+    ) -> Result<Model> {
+        let &Parts { train, test, .. } = parts;
+        let seed = self.job.seed;
+        Ok(match self.job.kind {
+            Kind::Autoencoder => {
+                let mut net = match &self.pretrain {
+                    Some(pretrain) => run.pretrain(pretrain, &self.sizes, train, None)?.unroll(),
+                    None => self.autoencoder()?,
+                };
+                if !stopping() {
+                    self.finish_net(&mut net)?;
+                }
+                self.tune(&mut net, [train, test], run)?;
+                net.into()
+            }
+            Kind::Convolutional => {
+                let shape = sets.train.picture_shape().unwrap_or([1, self.sizes[0]]);
+                let channels = self.sizes[0] / (shape[0] * shape[1]);
+                let kernel = self.job.kernel.unwrap_or(3);
+                let shape = [shape[0], shape[1], channels];
+                let mut net = Autoencoder::convolutional(shape, &self.sizes[1..], kernel, seed)?;
+                self.finish_net(&mut net)?;
+                self.tune(&mut net, [train, test], run)?;
+                net.into()
+            }
+            Kind::Vae => {
+                let mut vae = self.vae()?;
+                self.tune(&mut vae, [train, test], run)?;
+                vae.into()
+            }
+            Kind::Dictionary => {
+                let recipe = self.dictionary.clone().unwrap_or_default();
+                let trained = run.keep("dictionary", recipe.run(device, train)?).train()?;
+                run.add_epochs(trained.epochs);
+                trained.net.into()
+            }
+            Kind::Pca => {
+                let heard = |_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                let pca = Pca::fit_observed(device, train, self.sizes[1], heard)?;
+                let stopped = || Error::Job("stopped by a signal before the components were found".to_owned());
+                pca.ok_or_else(stopped)?.into()
+            }
+            Kind::Rbm | Kind::Stack => {
+                let pretrain = self.pretrain.clone().unwrap_or_default();
+                // Free energies are those of one machine.
+                let watched = (self.job.kind == Kind::Rbm).then_some(test);
+                let mut stack = run.pretrain(&pretrain, &self.sizes, train, watched)?;
+                match self.job.kind {
+                    Kind::Rbm if !stack.rbms.is_empty() => stack.rbms.swap_remove(0).into(),
+                    _ => stack.into(),
+                }
+            }
+            Kind::Dbn => self.belief_net(parts, device, run)?,
+            Kind::Classifier => {
+                let [labelled, labelled_test] = parts.labelled()?;
+                let mut net = self.classifier(parts, device, run)?;
+                self.tune(&mut net, [labelled.rows(), labelled_test.rows()], run)?;
+                net.into()
+            }
+        })
+    }
+
+    fn tune(
+        &self,
+        model: &mut dyn crate::Member,
+        [train, test]: [Rows<'_>; 2],
+        run: &mut Experiment<Job>,
+    ) -> Result<()> {
+        let training = self.training.clone().unwrap_or_default();
+        run.train(&training.tuning, model, train, test)
+    }
+
+    /// An autoencoder with random weights.
+    fn autoencoder(&self) -> Result<Autoencoder> {
+        let mut net = Autoencoder::glorot(&self.sizes, self.job.seed)?;
+        let last = net.layers.len() - 1;
+        let encoder = net.encoder;
+        for (i, layer) in net.layers.iter_mut().enumerate() {
+            let chosen = match i {
+                _ if i + 1 == encoder => self.job.code_activation,
+                _ if i == last => self.job.output,
+                _ => self.job.activation,
+            };
+            layer.activation = chosen.unwrap_or(layer.activation);
+        }
+        self.finish_net(&mut net)?;
+        Ok(net)
+    }
+
+    /// Noise, penalty, ties and the numbers of a code that stay.
+    fn finish_net(&self, net: &mut Autoencoder) -> Result<()> {
+        net.top_k = self.job.top_k;
+        if let Some(training) = &self.training {
+            training.set(net);
+            if training.tied {
+                net.tie()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn vae(&self) -> Result<Vae> {
+        let hidden = self.job.activation.unwrap_or(Activation::Relu);
+        let mut vae = Vae::glorot(&self.sizes, hidden, self.job.seed)?;
+        if let Some((last, output)) = vae.layers.last_mut().zip(self.job.output) {
+            last.activation = output;
+        }
+        if let Some(training) = &self.training {
+            training.set_vae(&mut vae);
+        }
+        Ok(vae)
+    }
+
+    fn classifier(&self, parts: &Parts<'_>, device: &Device, run: &mut Experiment<Job>) -> Result<Classifier> {
+        let seed = self.job.seed;
+        let mut net = if let Some(pretrain) = &self.pretrain {
+            let net = run.pretrain(pretrain, &self.sizes, parts.train, None)?.unroll();
+            Classifier::on(&net.layers[..net.encoder], parts.classes, seed)?
+        } else if let Some(stacked) = &self.denoising {
+            let stack = run.keep("stack", stacked.run(device, parts.train)?).train()?;
+            run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
+            Classifier::on(&stack.layers, parts.classes, seed)?
+        } else {
+            let sizes = [&self.sizes[..], &[parts.classes]].concat();
+            Classifier::glorot(&sizes, self.job.activation.unwrap_or(Activation::Relu), seed)?
+        };
+        if let Some(training) = &self.training {
+            training.set_classifier(&mut net);
+        }
+        Ok(net)
+    }
+
+    /// A belief net: machines below, a machine of their features and the labels on top, and the up-down algorithm.
+    fn belief_net(&self, parts: &Parts<'_>, device: &Device, run: &mut Experiment<Job>) -> Result<Model> {
+        let (pretrain, classes) = (self.pretrain.clone().unwrap_or_default(), parts.classes);
+        let [labelled, _] = parts.labelled()?;
+        let below = run.pretrain(&pretrain, &self.sizes[..self.sizes.len() - 1], parts.train, None)?;
+        if stopping() {
+            return Ok(below.into());
+        }
+        let (features, top) = (self.sizes[self.sizes.len() - 2], self.sizes[self.sizes.len() - 1]);
+        let mut net = Dbn::on(&below, classes, top, &mut Stream::new(self.job.seed, streams::TOP_MACHINE))?;
+        let up: Vec<_> = below.rbms.iter().map(crate::Rbm::up).collect();
+        let values = forward(device, &up, None, &parts.train)?;
+        let labels = parts.labels.as_ref().map(|[train, _]| &train[..]).unwrap_or_default();
+        let rows = Labelled::new(Rows::numbers(&values, features)?, labels, classes)?;
+        let visible = Units::Softmax(Groups { first: features, classes });
+        let greedy = Pretrain { visible, ..pretrain };
+        let mut machines = run.pretrain(&greedy, &[features + classes, top], rows.rows(), None)?.rbms;
+        if let Some(machine) = machines.pop() {
+            net.top = machine;
+        }
+        drop(values);
+        if let Some(up_down) = self.up_down.as_ref().filter(|_| !stopping()) {
+            let tuned = run.keep("up-down", up_down.run(device, &mut net, labelled.rows())?).train()?;
+            run.seconds_train += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+        }
+        Ok(net.into())
+    }
+
+    /// How the model is saved: with its preparation, and with what commands need to know of its data. Paths are left out, so that
+    /// equal models are equal files.
+    ///
+    /// # Errors
+    /// If the job cannot be written.
+    pub fn save_options(&self, sets: &Sets, threshold: Option<f64>) -> Result<SaveOptions> {
+        let mut job = Job { data: None, test_data: None, ..self.job.clone() };
+        job.read.labels_file = None;
+        let mut notes = BTreeMap::new();
+        let mut note = |name: &str, value: String| notes.insert(format!("strait.{name}"), value);
+        note("job", job.to_string());
+        if let Some(threshold) = threshold {
+            note("threshold", threshold.to_string());
+        }
+        if let Some([height, width]) = sets.train.picture_shape().filter(|_| sets.train.shape.len() > 1) {
+            note("picture", format!("{height}x{width}"));
+        }
+        if let Some(labels) = &sets.train.labels {
+            let names = serde_json::to_string(&labels.names);
+            note("classes", names.map_err(|error| Error::Unwritten(error.to_string()))?);
+        }
+        Ok(SaveOptions { notes, preparation: sets.preparation.clone(), ..SaveOptions::default() })
+    }
+}
