@@ -31,10 +31,14 @@ pub mod hinton2006;
 pub mod job;
 #[cfg(feature = "experiment")]
 pub mod metrics;
+#[cfg(feature = "experiment")]
+pub mod onnx;
 #[cfg(feature = "pictures")]
 pub mod picture;
 #[cfg(feature = "plots")]
 pub mod plot;
+#[cfg(feature = "experiment")]
+pub mod report;
 mod say;
 pub mod tastes;
 #[cfg(feature = "terminal")]

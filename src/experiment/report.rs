@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -185,7 +186,10 @@ impl<R: Serialize> Experiment<R> {
         show: impl FnMut(&Event) -> ControlFlow<()> + 'a,
     ) -> Run<'a, P> {
         match &self.kept {
-            Some((checkpoints, metrics)) => run.observe(metrics.run(name).and(show)).checkpoints(checkpoints, name),
+            Some((checkpoints, metrics)) => {
+                let page = Page { of_job: self.recipe_file == crate::job::FILE, out: self.out.clone(), written: None };
+                run.observe(metrics.run(name).and(page.and(show))).checkpoints(checkpoints, name)
+            }
             None => run.observe(|_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }),
         }
     }
@@ -316,5 +320,30 @@ impl<R: Serialize> Experiment<R> {
         }
         say!("\nresults.json, {} and what else there is are in {}", self.recipe_file, self.out.display());
         Ok(())
+    }
+}
+
+/// The page of a job's run, which is written again while it trains.
+struct Page {
+    of_job: bool,
+    out: PathBuf,
+    written: Option<Instant>,
+}
+
+impl Page {
+    /// The time between two pages at least.
+    const EVERY: Duration = Duration::from_secs(30);
+
+    /// An observer that writes the page after epochs, and shows events in another way, too.
+    fn and(mut self, mut show: impl FnMut(&Event) -> ControlFlow<()>) -> impl FnMut(&Event) -> ControlFlow<()> {
+        move |event| {
+            let due = self.written.is_none_or(|written| written.elapsed() >= Self::EVERY);
+            if self.of_job && due && matches!(event, Event::Epoch { .. }) {
+                self.written = Some(Instant::now());
+                // Training is worth more than a page that cannot be written; the last one will say so.
+                let _ = crate::report::write(&[&self.out], &self.out.join(crate::report::FILE));
+            }
+            show(event)
+        }
     }
 }

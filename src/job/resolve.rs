@@ -45,8 +45,9 @@ pub(super) enum Values {
 impl Values {
     fn of(data: &Data, scale: Option<Scale>) -> Result<Self> {
         match scale {
-            Some(Scale::Unit) => return Ok(Self::Probabilities),
-            Some(Scale::Standard | Scale::Robust | Scale::UnitNorm) => return Ok(Self::Real),
+            Some(Scale::Clipped) => return Ok(Self::Probabilities),
+            // Rows that it was not fitted on may lie beyond 0 and 1.
+            Some(Scale::Unit | Scale::Standard | Scale::Robust | Scale::UnitNorm) => return Ok(Self::Real),
             Some(Scale::None) | None => {}
         }
         if data.is_pixels() {
@@ -89,7 +90,7 @@ impl Job {
         let binary = logistic && values == Values::Real && self.scale.is_none();
         let values = if binary { Values::Probabilities } else { values };
         let scale = match values {
-            _ if binary => Scale::Unit,
+            _ if binary => Scale::Clipped,
             _ if self.kind == Kind::Dictionary => Scale::None,
             Values::Real if self.kind != Kind::Pca => Scale::Standard,
             _ => Scale::None,
@@ -208,7 +209,7 @@ impl Resolved {
             let shape = sets.train.picture_shape();
             shape.ok_or_else(|| Error::Job(format!("rows of {} numbers are no pictures", self.sizes[0])))?;
             if values != Values::Probabilities {
-                return Err(Error::Job("a convolutional net takes pixels from 0 to 1: use --scale unit".to_owned()));
+                return Err(Error::Job("a convolutional net takes pixels from 0 to 1: use --scale clipped".to_owned()));
             }
         }
         if let (Kind::Dictionary, Some(training)) = (kind, &self.training) {

@@ -186,7 +186,7 @@ pub fn template(name: &str) -> Option<String> {
     }
     text.push_str(template.settings);
     text.push_str(
-        "# none, unit (0 to 1), standard (mean 0, variance 1), robust or unit-norm.\n# scale = \"standard\"\n\
+        "# none, unit (0 to 1), clipped (the same, cut to 0 to 1), standard (mean 0, variance 1), robust or unit-norm.\n# scale = \"standard\"\n\
          # The share of the rows that is held out of training.\n# test-share = 0.1\n\
          # The share of held-out rows whose score lies below the threshold of anomalies.\nquantile = 0.99\n\
          # Seed of all that is drawn.\nseed = 2006\n",

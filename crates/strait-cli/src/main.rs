@@ -5,6 +5,7 @@
 mod apply;
 mod devices;
 mod evaluate;
+mod export;
 mod init;
 mod inspect;
 mod inspect_model;
@@ -12,6 +13,7 @@ mod inspect_model;
 mod map;
 mod nearest;
 mod opened;
+mod report;
 mod sample;
 mod shell;
 mod table;
@@ -58,8 +60,12 @@ enum Command {
     Map(map::Map),
     /// Describe a data file, a model or a checkpoint
     Inspect(Box<inspect::Inspect>),
+    /// Write a model in a format of other programs
+    Export(export::Export),
     /// List the devices that can train
     Devices(devices::Devices),
+    /// Write a page that shows runs side by side
+    Report(report::Report),
     /// Print a script that completes commands in a shell
     Completions(shell::Completions),
     /// Write the manual pages
@@ -86,7 +92,9 @@ fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Command::Export(export) => export.run(),
         Command::Devices(devices) => devices.run(),
+        Command::Report(report) => report.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     };

@@ -94,7 +94,11 @@ impl Train {
         if !stopping() {
             strait::job::draw(&trained.model, &sets, &device, &self.out)?;
         }
-        Ok(run.finish()?)
+        if !stopping() {
+            strait::report::write_map(&trained.model, &sets, &device, &self.out)?;
+        }
+        run.finish()?;
+        Ok(strait::report::write(&[&self.out], &run.path(strait::report::FILE))?)
     }
 
     /// The job with the flags in their places.

@@ -19,6 +19,8 @@ pub enum Scale {
     None,
     /// From the column's smallest value to its largest, to 0..1.
     Unit,
+    /// The same, with values beyond that range, of rows that it was not fitted on, cut to 0 and 1: for models that take nothing else.
+    Clipped,
     /// To mean 0 and variance 1.
     Standard,
     /// To median 0 and an interquartile range of 1, so that outliers have no say.
@@ -89,7 +91,9 @@ impl Preparation {
         }
         let whole = |divisor: f64| if divisor > 0.0 && divisor.is_finite() { divisor } else { 1.0 };
         let (shift, divisor) = match scale {
-            Scale::Unit => summary.columns.iter().map(|c| (c.minimum, whole(c.maximum - c.minimum))).unzip(),
+            Scale::Unit | Scale::Clipped => {
+                summary.columns.iter().map(|c| (c.minimum, whole(c.maximum - c.minimum))).unzip()
+            }
             Scale::Robust => {
                 quartiles(data)?.into_iter().map(|[low, middle, high]| (middle, whole(high - low))).unzip()
             }
@@ -129,6 +133,9 @@ impl Preparation {
             }
             let columns = self.shift.iter().zip(&self.divisor);
             row.iter_mut().zip(columns).for_each(|(x, (shift, divisor))| *x = (*x - shift) / divisor);
+            if self.scale == Scale::Clipped {
+                row.iter_mut().for_each(|x| *x = x.clamp(0.0, 1.0));
+            }
         }
     }
 

@@ -127,7 +127,7 @@ pub(crate) fn probabilities(rows: &strait_data::Rows<'_>) -> Result<()> {
         return Err(Error::Setting {
             setting: "the range of the data",
             value: format!("{low} to {high}"),
-            expected: "binary units and the cross-entropy take values from 0 to 1; scale the data, or use Gaussian visible \
+            expected: "binary units and the cross-entropy take values from 0 to 1; scale the data by --scale clipped, or use Gaussian visible \
                        units and the squared error",
         });
     }
