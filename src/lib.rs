@@ -23,6 +23,8 @@
 pub mod corpus;
 pub mod curves;
 #[cfg(feature = "experiment")]
+pub mod exchange;
+#[cfg(feature = "experiment")]
 pub mod experiment;
 #[cfg(feature = "pictures")]
 pub mod faces;
@@ -44,6 +46,7 @@ pub mod tastes;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
+pub use say::{is_quiet, set_quiet};
 pub use strait_compute as compute;
 pub use strait_compute::{Activation, Device, Groups, Missing, Noise, Operands, Precision, Program, Window};
 pub use strait_data as data;

@@ -98,8 +98,7 @@ fn show(map: &mut Value, data: &Data, rows: Rows<'_>, sets: &Sets) {
     let shown = rows.width.min(MOST[1]);
     let name = |column: usize| data.names.as_ref().map_or(format!("x{column}"), |names| names[column].clone());
     map["columns"] = json!((0..shown).map(name).collect::<Vec<_>>());
-    // Six digits are enough to look at.
-    let cell = |x: &f32| format!("{x:.6}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let cell = |x: &f32| curves::short(f64::from(*x));
     map["values"] = json!(
         numbers.chunks_exact(rows.width).map(|row| row[..shown].iter().map(cell).collect()).collect::<Vec<Vec<_>>>()
     );

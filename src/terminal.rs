@@ -166,7 +166,7 @@ impl Terminal {
         stage.clone_into(&mut self.stage);
         self.started = Instant::now();
         self.last_error.clear();
-        self.bar = ProgressBar::new(total as u64);
+        self.bar = if crate::is_quiet() { ProgressBar::hidden() } else { ProgressBar::new(total as u64) };
         let style = ProgressStyle::with_template("{prefix} {bar:16} {msg}");
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.bar.set_prefix(self.stage.clone());

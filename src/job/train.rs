@@ -118,7 +118,7 @@ impl Resolved {
         if stopping() {
             return Ok(Trained { model, threshold: None });
         }
-        let threshold = self.measure(&model, &parts, device, run)?;
+        let threshold = self.measure(&model, &parts, sets, device, run)?;
         Ok(Trained { model, threshold })
     }
 

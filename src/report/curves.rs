@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> Vec<(String, BTreeMap<&'static str, Vec<(f64, 
         else {
             continue;
         };
-        let name = if run.is_empty() { stage.to_owned() } else { format!("{run}: {stage}") };
+        let name = if run == stage { stage.to_owned() } else { format!("{run}: {stage}") };
         let place = stages.iter().position(|(other, _)| *other == name).unwrap_or_else(|| {
             stages.push((name, BTreeMap::new()));
             stages.len() - 1
@@ -100,14 +100,15 @@ pub(super) fn plot(curves: &[Curve]) -> String {
     svg.push_str("</svg><div class=\"legend\">");
     for curve in curves {
         let name = super::page::escaped(&curve.name);
-        let _ = write!(svg, "<span><i style=\"background:var(--c{})\"></i>{name}</span>", curve.colour % 8);
+        let class = if curve.dashed { " class=\"dashed\"" } else { "" };
+        let _ = write!(svg, "<span><i{class} style=\"border-color:var(--c{})\"></i>{name}</span>", curve.colour % 8);
     }
     svg.push_str("</div>");
     svg
 }
 
 /// A number in few digits.
-fn short(x: f64) -> String {
+pub(super) fn short(x: f64) -> String {
     match x.abs() {
         0.0 => "0".to_owned(),
         size if size >= 1e5 || size < 1e-3 => format!("{x:.1e}"),

@@ -74,6 +74,12 @@ pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// A figure without zeros behind its last digit.
+fn figure(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// The page of these runs.
 pub(super) fn page(runs: &[Folder]) -> String {
     let title = runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -138,7 +144,7 @@ fn figures(html: &mut String, runs: &[Folder]) {
         let _ = write!(html, "<tr><td>{}</td>", escaped(name));
         for figures in &all {
             let value = figures.iter().find(|(other, ..)| other == name).and_then(|(_, value, _)| *value);
-            let _ = write!(html, "<td>{}</td>", value.map_or("-".to_owned(), |value| format!("{value:.4}")));
+            let _ = write!(html, "<td>{}</td>", value.map_or("-".to_owned(), figure));
         }
         if compared {
             let _ = write!(html, "<td>{}</td>", published(name).map_or("-".to_owned(), |value| format!("{value}")));
@@ -169,7 +175,7 @@ fn curves(html: &mut String, runs: &[Folder]) {
                 for (place, column) in columns.iter().enumerate() {
                     let Some(points) = values.get(column) else { continue };
                     let what = match *column {
-                        "error" => "training",
+                        "error" => "training error",
                         "test_error" => "test error",
                         "validation_error" => "validation error",
                         _ => "free-energy gap",

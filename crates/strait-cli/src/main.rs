@@ -6,6 +6,7 @@ mod apply;
 mod devices;
 mod evaluate;
 mod export;
+mod import;
 mod init;
 mod inspect;
 mod inspect_model;
@@ -62,6 +63,8 @@ enum Command {
     Inspect(Box<inspect::Inspect>),
     /// Write a model in a format of other programs
     Export(export::Export),
+    /// Make a model from another program's
+    Import(import::Import),
     /// List the devices that can train
     Devices(devices::Devices),
     /// Write a page that shows runs side by side
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
         Command::Devices(devices) => devices.run(),
         Command::Report(report) => report.run(),
         Command::Completions(completions) => completions.run(),

@@ -9,7 +9,7 @@ use strait::experiment::{Experiment, Sets, precision, prepare};
 use strait::job::{FILE, Job, Kind, Needs, Resolved};
 use strait::terminal::{stop_on_signals, stopping};
 use strait::train::CheckpointOptions;
-use strait::{Device, say};
+use strait::{Device, say, set_quiet};
 
 /// Trains a model by a job or by flags, which come before what the job says. What neither says is chosen by the data.
 #[derive(Args)]
@@ -55,6 +55,12 @@ pub(crate) struct Train {
     /// Only print what would be trained, the memory that it takes, and an estimate of the time
     #[arg(long)]
     dry_run: bool,
+    /// Print nothing but warnings and errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the results as one JSON object, and nothing else
+    #[arg(long, conflicts_with = "dry_run")]
+    json: bool,
     #[command(flatten)]
     checkpoints: CheckpointOptions,
     #[command(flatten)]
@@ -63,6 +69,7 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn run(&self) -> Result<()> {
+        set_quiet(self.quiet || self.json);
         let job = self.job()?;
         let Some(path) = job.data.clone() else {
             bail!("no data are named: neither by --data nor in the job");
@@ -98,6 +105,10 @@ impl Train {
             strait::report::write_map(&trained.model, &sets, &device, &self.out)?;
         }
         run.finish()?;
+        if self.json {
+            set_quiet(false);
+            say!("{}", std::fs::read_to_string(run.path("results.json"))?.trim_end());
+        }
         Ok(strait::report::write(&[&self.out], &run.path(strait::report::FILE))?)
     }
 

@@ -46,7 +46,7 @@ pub use labels::Labels;
 pub use open::open_pictures;
 pub use open::{Entry, open, open_together, survey};
 pub use options::{ByteValues, Categories, Fit, Format, Missing, Options, Repeated, WordBase};
-pub use output::{ColumnKind, OutputColumn, OutputFormat, TableWriter};
+pub use output::{ColumnKind, NamedArray, OutputColumn, OutputFormat, TableWriter, write_arrays};
 pub use packing::{MAX_BYTES, Packing};
 pub use preparation::{Preparation, Scale};
 pub use rows::{ROUNDING, Rows, Values};

@@ -1,5 +1,6 @@
 //! Tables as files: rows are written as they come, so that no more than a window of them is in memory.
 
+mod arrays;
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -9,6 +10,8 @@ mod text;
 use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
+
+pub use arrays::{NamedArray, write_arrays};
 
 /// The format of a table that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

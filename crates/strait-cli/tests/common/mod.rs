@@ -1,6 +1,6 @@
-//! Running the program as a user does.
+//! Running the program as a user does. Each test uses a part of this.
+#![allow(dead_code, reason = "no test uses all of it")]
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -71,21 +71,30 @@ impl Folder {
 
     /// A table of a machine's sensors: four columns that two hidden causes move, and a class.
     pub(crate) fn sensors(&self, name: &str, rows: usize) -> PathBuf {
-        let mut text = "machine,temperature,pressure,speed,current,state\n".to_owned();
-        for i in 0..rows {
+        let line = |i: usize| {
             let (a, b) = ((i as f64 * 0.7).sin(), (i as f64 * 0.31).cos());
             let state = if a > 0.0 { "on" } else { "off" };
-            writeln!(
-                text,
-                "{},{:.3},{:.3},{:.3},{:.3},{state}",
-                i % 7,
-                20.0 + 3.0 * a,
-                1e5 + 100.0 * b,
-                50.0 + 4.0 * a - b,
-                a * b
-            )
-            .expect("a string is writable");
-        }
-        self.write(name, &text)
+            let [temperature, pressure, speed, current] = [20.0 + 3.0 * a, 1e5 + 100.0 * b, 50.0 + 4.0 * a - b, a * b];
+            format!("{},{temperature:.3},{pressure:.3},{speed:.3},{current:.3},{state}\n", i % 7)
+        };
+        let text: String = (0..rows).map(line).collect();
+        self.write(name, &format!("machine,temperature,pressure,speed,current,state\n{text}"))
+    }
+
+    /// A table of plants' measures, and perhaps their species.
+    pub(crate) fn table(&self, name: &str, rows: usize, species: bool) -> PathBuf {
+        let line = |i: usize| {
+            let (a, b) = ((i as f64 * 0.7).sin(), (i as f64 * 0.31).cos());
+            let label = if !species {
+                ""
+            } else if a > 0.0 {
+                ",rose"
+            } else {
+                ",oak"
+            };
+            format!("{:.3},{:.3},{:.3}{label}\n", 5.0 + a, 3.0 + b, 1.0 + a * b)
+        };
+        let text: String = (0..rows).map(line).collect();
+        self.write(name, &format!("length,width,height{}\n{text}", if species { ",species" } else { "" }))
     }
 }

@@ -1,0 +1,141 @@
+"""Models that come from PyTorch, SAELens, sparsify and scikit-learn and go there: what strait computes is what they compute.
+
+    python3 tests/outside/exchange.py target/release/strait
+
+Needs numpy, torch, safetensors, sae-lens, eai-sparsify and scikit-learn. Differences are told as parts of the largest absolute output; at most
+1e-5 is allowed.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+STRAIT = Path(sys.argv[1]).resolve()
+ALLOWED = 1e-5
+WIDTH, UNITS, K, ROWS = 24, 96, 5, 500
+found = {}
+
+
+def strait(folder, *arguments):
+    run = subprocess.run([STRAIT, *map(str, arguments)], cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, f"strait {' '.join(map(str, arguments))}: {run.stderr}"
+    return run.stdout
+
+
+def compare(name, ours, theirs):
+    theirs = np.asarray(theirs, np.float64)
+    found[name] = float(np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs)))
+    print(f"{name:44} {found[name]:.1e}")
+
+
+def apply(folder, command, model, file="rows.npy"):
+    strait(folder, command, model, file, "--out", "found.npy", "--device", "cpu")
+    return np.load(folder / "found.npy")
+
+
+def linear_layers(folder, rows):
+    torch.manual_seed(1)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(WIDTH, 32), torch.nn.Tanh(), torch.nn.Linear(32, 6), torch.nn.Linear(6, 32), torch.nn.Softplus(), torch.nn.Linear(32, WIDTH)
+    )
+    save_file(net.state_dict(), folder / "net.safetensors")
+    strait(folder, "import", "torch", "net.safetensors", "--activations", "tanh,linear,softplus,linear", "--encoder", "2", "--out", "net.strait")
+    with torch.no_grad():
+        compare("torch: codes", apply(folder, "encode", "net.strait"), net[:3](rows))
+        compare("torch: reconstructions", apply(folder, "reconstruct", "net.strait"), net(rows))
+    # And back: the model's file is what load_state_dict takes.
+    ours = torch.nn.Sequential()
+    ours.add_module("encoder", torch.nn.Sequential(*net[:3]))
+    ours.add_module("decoder", torch.nn.Sequential(*net[3:]))
+    before = {name: value.clone() for name, value in ours.state_dict().items()}
+    ours.load_state_dict(load_file(folder / "net.strait"))
+    assert all(torch.equal(before[name], value) for name, value in ours.state_dict().items()), "round trip"
+
+
+def saelens(folder, rows):
+    from sae_lens import SAE, TopKTrainingSAE, TopKTrainingSAEConfig
+
+    torch.manual_seed(2)
+    for rescale in (True, False):
+        sae = TopKTrainingSAE(TopKTrainingSAEConfig(d_in=WIDTH, d_sae=UNITS, k=K, rescale_acts_by_decoder_norm=rescale))
+        with torch.no_grad():
+            sae.W_enc.normal_(std=0.3)
+            sae.b_enc.normal_(std=0.1)
+            sae.W_dec.normal_(std=0.2)
+            sae.b_dec.normal_(std=0.5)
+        for save in ("save_model", "save_inference_model"):
+            name = f"saelens-{save}-{rescale}"
+            (folder / name).mkdir()
+            getattr(sae, save)(str(folder / name))
+            theirs = SAE.load_from_disk(str(folder / name))
+            strait(folder, "import", "saelens", name, "--out", f"{name}.strait")
+            with torch.no_grad():
+                codes = theirs.encode(rows)
+                codes = codes.to_dense() if codes.is_sparse else codes
+                compare(f"{name}: reconstructions", apply(folder, "reconstruct", f"{name}.strait"), theirs.decode(codes))
+                compare(f"{name}: codes", apply(folder, "encode", f"{name}.strait"), codes)
+    strait(folder, "export", f"{name}.strait", "--saelens", "back")
+    theirs = SAE.load_from_disk(str(folder / "back"))
+    with torch.no_grad():
+        codes = theirs.encode(rows)
+        compare("to saelens: codes", apply(folder, "encode", f"{name}.strait"), codes.to_dense() if codes.is_sparse else codes)
+
+
+def sparsify_coder(folder, rows):
+    from sparsify import SparseCoder, SparseCoderConfig
+
+    torch.manual_seed(3)
+    coder = SparseCoder(WIDTH, SparseCoderConfig(num_latents=UNITS, k=K))
+    with torch.no_grad():
+        coder.encoder.bias.normal_(std=0.1)
+        coder.b_dec.normal_(std=0.5)
+
+    def dense(coder):
+        out = coder.encode(rows)
+        return torch.zeros(ROWS, UNITS).scatter_(1, out.top_indices, out.top_acts)
+
+    coder.save_to_disk(str(folder / "sparsify"))
+    strait(folder, "import", "sparsify", "sparsify", "--out", "sparsify.strait")
+    with torch.no_grad():
+        out = coder.encode(rows)
+        compare("sparsify: codes", apply(folder, "encode", "sparsify.strait"), dense(coder))
+        decoded = coder.decode(out.top_acts, out.top_indices)
+        compare("sparsify: reconstructions", apply(folder, "reconstruct", "sparsify.strait"), decoded)
+        strait(folder, "export", "sparsify.strait", "--sparsify", "again")
+        again = SparseCoder.load_from_disk(str(folder / "again"))
+        compare("to sparsify: codes", apply(folder, "encode", "sparsify.strait"), dense(again))
+
+
+def scikit_learn(folder, rows):
+    from sklearn.neural_network import BernoulliRBM
+
+    binary = (rows.numpy() > 0).astype(np.float32)
+    np.save(folder / "binary.npy", binary)
+    rbm = BernoulliRBM(n_components=12, n_iter=3, random_state=0).fit(binary)
+    arrays = {name: getattr(rbm, name) for name in ("components_", "intercept_hidden_", "intercept_visible_")}
+    np.savez(folder / "rbm.npz", **arrays)
+    strait(folder, "import", "scikit-learn", "rbm.npz", "--out", "rbm.strait")
+    compare("scikit-learn: hidden means", apply(folder, "encode", "rbm.strait", "binary.npy"), rbm.transform(binary))
+    strait(folder, "score", "rbm.strait", "binary.npy", "--out", "scores.npy", "--device", "cpu")
+    compare("scikit-learn: free energies", np.load(folder / "scores.npy")[:, 1], rbm._free_energy(binary))
+    strait(folder, "export", "rbm.strait", "--scikit-learn", "back.npz")
+    back = np.load(folder / "back.npz")
+    for name, array in arrays.items():
+        compare(f"to scikit-learn: {name}", back[name], array)
+
+
+with tempfile.TemporaryDirectory() as work:
+    work = Path(work)
+    table = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)
+    np.save(work / "rows.npy", table)
+    for part in (linear_layers, saelens, sparsify_coder, scikit_learn):
+        part(work, torch.from_numpy(table))
+assert max(found.values()) <= ALLOWED, "some outputs differ by more"
