@@ -11,7 +11,7 @@
 //! let rbm = Rbm::new((6, Units::Bernoulli), (4, Units::Bernoulli), stream)?;
 //! exchange::to_scikit_learn(&rbm, &path)?; // components_, intercept_hidden_, intercept_visible_
 //! assert_eq!(exchange::from_scikit_learn(&path)?, rbm);
-//! # Ok::<(), strait::experiment::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod dictionary;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Result;
-use crate::data::{Data, Options, Preparation, Rows, Scale, open};
+use super::{Error, Result};
+use crate::data::{Data, Missing, Options, Preparation, Rows, Scale, open};
 use crate::train::hold_out;
 use crate::{say, warn};
 
@@ -30,31 +30,64 @@ impl Sets {
     /// # Errors
     /// If the data cannot be read, or there are too few rows to hold some out.
     pub fn open(path: &Path, options: &Options, seed: u64) -> Result<Self> {
-        Self::open_with(path, options, None, seed)
+        let sets = Self::open_with(path, options, None, seed)?;
+        sets.warn()?;
+        Ok(sets)
     }
 
-    /// The same with another share of the rows held out.
+    /// The same with another share of the rows held out, and without warnings.
     ///
     /// # Errors
     /// As [`Sets::open`].
     pub fn open_with(path: &Path, options: &Options, share: Option<f64>, seed: u64) -> Result<Self> {
-        let mut data = open(path, options)?;
+        // Gaps are filled when it is known which rows are trained on.
+        let mut data = open(path, &Options { missing: Missing::Refuse, ..options.clone() })?;
         if let Some(test) = data.test.take() {
-            return Self::of(data, *test);
+            return Self::of(data, *test, options.missing);
         }
-        tell(&data)?;
+        if options.missing == Missing::Refuse && !data.is_mapped() {
+            // Said before rows are drawn, by their numbers in the file.
+            if let Some(refused) = data.check()?.refused.into_iter().next() {
+                return Err(Error::Job(format!("{}: {refused}", data.path().display())));
+            }
+        }
         let share = share.unwrap_or_else(|| TEST_SHARE.min(MOST_TEST_ROWS / data.count() as f64));
+        if !(0.0 < share && share < 1.0) {
+            return Err(Error::Job(format!("test-share = {share}: it must lie between 0 and 1")));
+        }
+        let notes = std::mem::take(&mut data.notes);
+        notes.iter().for_each(|note| say!("{}: {note}", data.name()));
         let (train, test) = hold_out(&data, share, seed)?;
-        Ok(Self { train, test, preparation: None })
+        Self::of(train, test, options.missing)
     }
 
-    /// Two sets of the same columns. Prints what a user should know of the first.
+    /// Two sets of the same columns. Missing values of both are filled with the means of the first, if they are to be filled. Prints what a user
+    /// should know of how the first was read.
     ///
     /// # Errors
     /// If the values cannot be read.
-    pub fn of(train: Data, test: Data) -> Result<Self> {
-        tell(&train)?;
+    pub fn of(train: Data, test: Data, missing: Missing) -> Result<Self> {
+        train.notes.iter().for_each(|note| say!("{}: {note}", train.name()));
+        let (train, test) = match missing {
+            Missing::Refuse => (train, test),
+            Missing::Mean => {
+                let train = train.with_means()?;
+                let test = test.filled_as(&train);
+                (train, test)
+            }
+        };
         Ok(Self { train, test, preparation: None })
+    }
+
+    /// Warns of columns that never change, and of those whose differences single precision loses.
+    ///
+    /// # Errors
+    /// If the values cannot be read.
+    pub fn warn(&self) -> Result<()> {
+        for warning in self.train.warnings()? {
+            warn!("warning: {}: {warning}", self.train.name());
+        }
+        Ok(())
     }
 
     /// Both sets scaled, by what is fitted on the training set alone. A model that is trained on them is saved with this preparation,
@@ -94,15 +127,4 @@ impl Sets {
         };
         Ok(places.into_iter().flat_map(|place| rows.range(place..place + 1).to_numbers()).collect())
     }
-}
-
-/// Prints what a user should know of a data set.
-fn tell(data: &Data) -> Result<()> {
-    for note in &data.notes {
-        say!("{}: {note}", data.name());
-    }
-    for warning in data.warnings()? {
-        warn!("warning: {}: {warning}", data.name());
-    }
-    Ok(())
 }

@@ -13,7 +13,7 @@
 //! let plan = job.resolve(&sets)?;
 //! assert_eq!(plan.sizes, [3, 2]);
 //! assert_eq!(plan.job.output, Some(strait::Activation::Linear)); // by the data
-//! # Ok::<(), strait::experiment::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! `strait init KIND` writes one with all settings and what they mean, `strait train JOB.toml` runs it.
@@ -202,20 +202,22 @@ impl Job {
     /// # Errors
     /// If the data cannot be read, or there are too few rows to hold some out.
     pub fn open(&self, path: &Path) -> Result<Sets> {
+        // Gaps are filled when it is known which rows are trained on.
+        let read = data::Options { missing: data::Missing::Refuse, ..self.read.clone() };
         let (train, test) = match (&self.test_data, &self.test_column) {
             (Some(test), _) => {
-                let mut all = data::open_together(&[path.to_owned(), test.clone()], &self.read)?;
+                let mut all = data::open_together(&[path.to_owned(), test.clone()], &read)?;
                 let test = all.pop();
                 (all.pop(), test)
             }
             (None, Some(column)) => {
-                let (train, test) = data::open(path, &self.read)?.hold_out_by(column)?;
+                let (train, test) = data::open(path, &read)?.hold_out_by(column)?;
                 (Some(train), Some(test))
             }
             (None, None) => return Sets::open_with(path, &self.read, self.test_share, self.seed),
         };
         match (train, test) {
-            (Some(train), Some(test)) => Sets::of(train, test),
+            (Some(train), Some(test)) => Sets::of(train, test, self.read.missing),
             _ => Err(Error::Job("a training and a test set are needed".to_owned())),
         }
     }

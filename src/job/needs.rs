@@ -7,6 +7,7 @@ use super::{Kind, Resolved};
 use crate::Device;
 use crate::compute::{Hardware, Planner, Program, Role};
 use crate::experiment::{Error, Experiment, Result, Sets};
+use crate::models::EVALUATION_BATCH;
 
 /// What a job needs on a device.
 #[derive(Clone, Debug)]
@@ -46,6 +47,23 @@ fn available() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
+/// Refuses layers whose weights alone, with their gradients and the state of an optimiser, are more than there is memory for: before any is made.
+pub(super) fn check_sizes(sizes: &[usize]) -> Result<()> {
+    /// Numbers for each weight: itself, its gradient, two of an optimiser.
+    const KEPT: f64 = 4.0;
+    let weights: f64 = sizes.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64).sum();
+    let bytes = KEPT * 4.0 * weights;
+    match available() {
+        Some(available) if bytes > available as f64 => Err(Error::Job(format!(
+            "layers of the sizes {sizes:?} have {weights:.0} weights, which take {:.1} GB while they are trained, but {:.1} GB are available; make them \
+             smaller",
+            bytes / 1e9,
+            available as f64 / 1e9
+        ))),
+        _ => Ok(()),
+    }
+}
+
 impl Resolved {
     /// The memory that training takes, found by going through it on a [`Planner`], where all numbers are 0.
     ///
@@ -63,10 +81,16 @@ impl Resolved {
             return Ok(self.needs_of_components(sets, device));
         }
         let trained = once.model(&parts, sets, &planned, &mut Experiment::tried(&planned, &once.job));
-        let programs = planner.programs();
-        if let (Err(error), true) = (trained, programs.is_empty()) {
-            return Err(error);
+        if let (Err(error), true) = (&trained, planner.programs().is_empty()) {
+            return Err(Error::Job(error.to_string()));
         }
+        // What is measured afterwards takes memory, too.
+        if let Ok(model) = trained
+            && self.job.kind != Kind::Classifier
+        {
+            let _ = model.score(&planned, parts.train.first(EVALUATION_BATCH));
+        }
+        let programs = planner.programs();
         let most = device.most_at_once() as usize;
         let bytes = |program: &&Program| {
             let data = program.tensors().filter(|(tensor, _, role)| *role == Role::Data && tensor.rows == few);

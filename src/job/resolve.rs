@@ -161,6 +161,10 @@ impl Resolved {
         // Few rows in large minibatches are too few steps.
         let rows = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
         let batch = (rows / 100).clamp(10, 100);
+        if kind == Kind::Dbn && visible != Units::Bernoulli {
+            let message = "a belief net takes values from 0 to 1: use --scale clipped";
+            return Err(Error::Job(message.to_owned()));
+        }
         let pretrain = Pretrain { visible, code, seed, batch, ..Pretrain::default() };
         let always = matches!(kind, Kind::Rbm | Kind::Stack | Kind::Dbn);
         if always && self.job.pretrain.is_none() {
@@ -212,15 +216,30 @@ impl Resolved {
                 return Err(Error::Job("a convolutional net takes pixels from 0 to 1: use --scale clipped".to_owned()));
             }
         }
+        self.refuse_idle_settings()?;
         if let (Kind::Dictionary, Some(training)) = (kind, &self.training) {
             let units = self.sizes[1];
             let top_k = *self.job.top_k.get_or_insert((units / 64).max(1));
             let rounds = *self.job.rounds.get_or_insert(KSparse::default().rounds);
-            if training.corruption.is_some() || training.penalty.is_some() || training.tied {
-                let message = "a dictionary is trained without noise, penalties and tied weights".to_owned();
-                return Err(Error::Job(message));
-            }
             self.dictionary = Some(KSparse { units, top_k, rounds, training: training.tuning.clone() });
+        }
+        Ok(())
+    }
+
+    /// Refuses settings of the training that would do nothing.
+    fn refuse_idle_settings(&self) -> Result<()> {
+        let Some(training) = &self.training else { return Ok(()) };
+        let kind = self.job.kind;
+        let nets = matches!(kind, Kind::Autoencoder | Kind::Convolutional);
+        for (name, set, taken) in [
+            ("kl-weight", training.kl_weight != 1.0, kind == Kind::Vae),
+            ("tied", training.tied, kind == Kind::Autoencoder),
+            ("penalty", training.penalty.is_some(), nets),
+            ("corruption", training.corruption.is_some(), kind != Kind::Dictionary),
+        ] {
+            if set && !taken {
+                return Err(Error::Job(format!("`training.{name}` does nothing for the kind {kind}")));
+            }
         }
         Ok(())
     }

@@ -76,6 +76,10 @@ impl Resolved {
         self.dictionary.as_ref().map_or(Ok(()), crate::KSparse::check)?;
         crate::models::check_sizes(&self.sizes)?;
         let code = self.sizes[self.sizes.len() - 1];
+        super::needs::check_sizes(&self.sizes)?;
+        if self.job.kind == Kind::Pca && self.sizes.len() != 2 {
+            return Err(Error::Job("PCA has one number of components".to_owned()));
+        }
         if self.job.kind == Kind::Pca && code > self.sizes[0] {
             return Err(Error::Job(format!("{code} components are more than the {} columns", self.sizes[0])));
         }

@@ -19,11 +19,14 @@ pub(super) struct Curve {
     pub(super) points: Vec<(f64, f64)>,
 }
 
+/// The curves of a stage: values by epoch, by the column that they are from.
+pub(super) type Columns = BTreeMap<&'static str, Vec<(f64, f64)>>;
+
 /// The curves of `metrics.csv`, by stage and then by column, in the order of the file.
-pub(super) fn read(text: &str) -> Vec<(String, BTreeMap<&'static str, Vec<(f64, f64)>>)> {
+pub(super) fn read(text: &str) -> Vec<(String, Columns)> {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let mut stages: Vec<(String, BTreeMap<&'static str, Vec<(f64, f64)>>)> = Vec::new();
+    let mut stages: Vec<(String, Columns)> = Vec::new();
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
         let cell =
@@ -111,7 +114,7 @@ pub(super) fn plot(curves: &[Curve]) -> String {
 pub(super) fn short(x: f64) -> String {
     match x.abs() {
         0.0 => "0".to_owned(),
-        size if size >= 1e5 || size < 1e-3 => format!("{x:.1e}"),
+        size if !(1e-3..1e5).contains(&size) => format!("{x:.1e}"),
         size if size >= 100.0 => format!("{x:.0}"),
         size if size >= 1.0 => format!("{x:.2}"),
         _ => format!("{x:.3}"),

@@ -204,9 +204,9 @@ fn pictures(html: &mut String, runs: &[Folder]) {
         for run in runs {
             if let Ok(bytes) = std::fs::read(run.path.join(file)) {
                 let caption = if runs.len() > 1 { escaped(&run.name) } else { String::new() };
-                let _ = write!(
+                let _ = writeln!(
                     figures,
-                    "<figure><figcaption>{caption}</figcaption><img alt=\"{what}\" src=\"data:image/png;base64,{}\"></figure>\n",
+                    "<figure><figcaption>{caption}</figcaption><img alt=\"{what}\" src=\"data:image/png;base64,{}\"></figure>",
                     BASE64_STANDARD.encode(&bytes)
                 );
             }

@@ -11,9 +11,6 @@ use strait_data::{ColumnKind, OutputColumn, TableWriter};
 use crate::opened::{ModelArgs, Opened};
 use crate::target::Target;
 
-/// Codes that are read while others are decoded.
-const WINDOW: usize = 8000;
-
 /// The options of a command that applies a model to rows.
 #[derive(Args)]
 struct Applied {
@@ -39,6 +36,7 @@ struct Work {
 impl Applied {
     fn open(&self) -> Result<Work> {
         let (opened, device) = self.model.open()?;
+        self.target.apart(&self.data)?;
         let files: Vec<Data> = self.data.iter().map(|path| opened.data(path, &self.read)).collect::<Result<_>>()?;
         let count = files.iter().map(Data::count).sum();
         Ok(Work { opened, files, count, device })
@@ -59,10 +57,7 @@ impl Work {
 
     /// The names of the columns of a row, or their numbers.
     fn row_columns(&self) -> Vec<OutputColumn> {
-        match self.opened.columns() {
-            Some(names) => names.iter().map(|name| OutputColumn::new(name, ColumnKind::Single)).collect(),
-            None => OutputColumn::numbered("x", self.opened.model.inputs()),
-        }
+        self.opened.row_columns()
     }
 }
 
@@ -105,11 +100,7 @@ impl Reconstruct {
         let work = self.applied.open()?;
         let columns = work.row_columns();
         work.write(&self.applied.target, &columns, |loaded, data, table| {
-            let mut room = Vec::new();
-            Ok(loaded.reconstruct_data(data, |rows| {
-                wide(rows, &mut room);
-                Ok(table.push(&room)?)
-            })?)
+            Ok(loaded.reconstruct_data(data, |rows| Ok(table.push(rows)?))?)
         })
     }
 }
@@ -124,6 +115,7 @@ pub(crate) struct Decode {
 impl Decode {
     pub(crate) fn run(&self) -> Result<()> {
         let Applied { model, data, target, read } = &self.applied;
+        target.apart(data)?;
         let (opened, device) = model.open()?;
         let files = open_together(data, &read.options())?;
         let size = opened.model.code_size();
@@ -139,13 +131,7 @@ impl Decode {
         let count = files.iter().map(Data::count).sum();
         let work = Work { opened, files, count, device };
         let columns = work.row_columns();
-        work.write(target, &columns, |loaded, data, table| {
-            let mut room = Vec::new();
-            data.windows(WINDOW, |_, codes| -> Result<()> {
-                wide(&loaded.decode(codes)?, &mut room);
-                Ok(table.push(&room)?)
-            })
-        })
+        work.write(target, &columns, |loaded, data, table| Ok(loaded.decode_data(data, |rows| Ok(table.push(rows)?))?))
     }
 }
 
@@ -163,6 +149,9 @@ pub(crate) struct Score {
 impl Score {
     pub(crate) fn run(&self) -> Result<()> {
         let work = self.applied.open()?;
+        if let Some(threshold) = self.threshold.filter(|threshold| !threshold.is_finite()) {
+            bail!("--threshold {threshold}: it must be a number");
+        }
         let threshold = self.threshold.or(work.opened.threshold());
         let mut columns =
             vec![OutputColumn::new("row", ColumnKind::Whole), OutputColumn::new("score", ColumnKind::Double)];

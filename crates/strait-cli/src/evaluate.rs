@@ -69,6 +69,12 @@ impl Evaluate {
             let wanted: Vec<u32> = labels.classes.iter().map(|&class| places[class as usize]).collect();
             found.push(("test error, per cent", 100.0 * mistakes(&classes, &wanted)?));
         }
+        if matches!(kind, ModelKind::Classifier | ModelKind::Dbn) && data.labels.is_none() {
+            strait::warn!(
+                "{} has no labels, so that there is no test error; name their column by --labels",
+                data.name()
+            );
+        }
         if self.json {
             let values: serde_json::Map<String, serde_json::Value> =
                 found.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use strait::data::DataArgs;
 use strait::picture::{Map as Drawn, maps};
@@ -26,6 +26,9 @@ pub(crate) struct Map {
 
 impl Map {
     pub(crate) fn run(&self) -> Result<()> {
+        if self.out.extension().is_none_or(|ending| ending != "png") {
+            bail!("--out {}: maps are PNG files; the ending must be png", self.out.display());
+        }
         let (opened, device) = self.model.open()?;
         let data = opened.data(&self.data, &self.read)?;
         let mut loaded = opened.model.on(&device)?;

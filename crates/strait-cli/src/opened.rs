@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use strait::data::{Data, DataArgs, Options, Rows};
 use strait::job::Job;
-use strait::{Device, LoadedModel, Model};
+use strait::{Activation, Device, LoadedModel, Model};
+use strait_data::{ColumnKind, OutputColumn};
 
 /// The file of a run's folder that holds its model.
 const MODEL: &str = "model.safetensors";
@@ -70,6 +71,15 @@ impl Opened {
         self.model.preparation().and_then(|preparation| preparation.columns.as_deref())
     }
 
+    /// The columns of rows in the scale of the data. Scaled columns may have differences that single precision loses.
+    pub(crate) fn row_columns(&self) -> Vec<OutputColumn> {
+        let scaled = self.model.preparation().is_some_and(|preparation| !preparation.changes_nothing());
+        let kind = if scaled { ColumnKind::Double } else { ColumnKind::Single };
+        let numbered = || (0..self.model.inputs()).map(|column| format!("x{column}")).collect();
+        let names = self.columns().map_or_else(numbered, <[String]>::to_vec);
+        names.into_iter().map(|name| OutputColumn::new(name, kind.clone())).collect()
+    }
+
     /// How files are read: as those that it was trained on, but for what the command line says.
     pub(crate) fn options(&self, data: &DataArgs) -> Result<Options> {
         let read = self.job()?.map(|job| job.read).unwrap_or_default();
@@ -80,6 +90,24 @@ impl Opened {
         Ok(data.over(&Options { format: None, labels, columns, ..read }))
     }
 
+    /// Tells of values beyond 0 and 1 where the model was trained on nothing else, such as bytes that were pixels.
+    fn warn_of_range(&self, data: &Data) -> Result<()> {
+        const LOOKED_AT: usize = 100;
+        let scaled = self.model.preparation().is_some_and(|preparation| !preparation.changes_nothing());
+        let logistic = self.job()?.is_some_and(|job| job.output == Some(Activation::Logistic));
+        if scaled || !logistic || data.is_pixels() {
+            return Ok(());
+        }
+        let largest = data.head(LOOKED_AT)?.into_iter().filter(|x| x.is_finite()).fold(0.0, f64::max);
+        if largest > 1.5 {
+            strait::warn!(
+                "warning: {}: values of {largest}, but the model was trained on values from 0 to 1; --bytes pixels reads bytes as pixels",
+                data.name()
+            );
+        }
+        Ok(())
+    }
+
     /// Opens a file of rows for the model, and tells what a user should know of it.
     pub(crate) fn data(&self, path: &Path, data: &DataArgs) -> Result<Data> {
         let options = self.options(data)?;
@@ -87,6 +115,7 @@ impl Opened {
         for note in &data.notes {
             strait::warn!("{}: {note}", data.name());
         }
+        self.warn_of_range(&data)?;
         Ok(data)
     }
 }

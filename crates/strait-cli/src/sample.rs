@@ -1,11 +1,9 @@
 //! `strait sample`: rows that are drawn from a model.
 
-use anyhow::Result;
-use clap::Args;
-use strait_data::{ColumnKind, OutputColumn};
-
 use crate::opened::ModelArgs;
 use crate::target::Target;
+use anyhow::Result;
+use clap::Args;
 
 /// Writes rows that are drawn from a model: variational autoencoders, machines and belief nets can.
 #[derive(Args)]
@@ -25,12 +23,8 @@ pub(crate) struct Sample {
 impl Sample {
     pub(crate) fn run(&self) -> Result<()> {
         let (opened, device) = self.model.open()?;
-        let drawn = opened.model.sample(&device, self.count, self.seed)?;
-        let columns = match opened.columns() {
-            Some(names) => names.iter().map(|name| OutputColumn::new(name, ColumnKind::Single)).collect(),
-            None => OutputColumn::numbered("x", opened.model.inputs()),
-        };
-        let wide: Vec<f64> = drawn.into_iter().map(f64::from).collect();
-        self.target.write(&columns, self.count, |table| Ok(table.push(&wide)?))
+        let drawn = opened.model.on(&device)?.sample_wide(self.count, self.seed)?;
+        let columns = opened.row_columns();
+        self.target.write(&columns, self.count, |table| Ok(table.push(&drawn)?))
     }
 }

@@ -17,12 +17,21 @@ pub(crate) struct Target {
     /// The file: npy, npz, safetensors, csv or parquet, by its ending; - for the standard output
     #[arg(long, short, default_value = "-")]
     out: PathBuf,
-    /// The format of the standard output: npy, npz, safetensors, csv or parquet
-    #[arg(long, default_value = "csv")]
-    to: OutputFormat,
+    /// The format, where the ending does not name it: npy, npz, safetensors, csv or parquet; csv for the standard output
+    #[arg(long)]
+    to: Option<OutputFormat>,
 }
 
 impl Target {
+    /// Refuses to write over a file that is read.
+    pub(crate) fn apart(&self, read: &[PathBuf]) -> Result<()> {
+        let Ok(out) = self.out.canonicalize() else { return Ok(()) };
+        match read.iter().find(|path| path.canonicalize().is_ok_and(|path| path == out)) {
+            Some(path) => bail!("--out {}: this is the file that is read; name another one", path.display()),
+            None => Ok(()),
+        }
+    }
+
     /// Writes a table of so many rows, which `fill` pushes. A file is there only when it is complete.
     pub(crate) fn write(
         &self,
@@ -32,13 +41,13 @@ impl Target {
     ) -> Result<()> {
         if self.out == Path::new("-") {
             let stdout = BufWriter::with_capacity(BUFFER, std::io::stdout());
-            return match written(stdout, self.to, columns, count, fill) {
+            return match written(stdout, self.to.unwrap_or(OutputFormat::Csv), columns, count, fill) {
                 // A reader that has seen enough closes the pipe.
                 Err(error) if closed(&error) => Ok(()),
                 written => written,
             };
         }
-        let format = match OutputFormat::of(&self.out) {
+        let format = match self.to.map_or_else(|| OutputFormat::of(&self.out), Ok) {
             Ok(format) => format,
             Err(message) => bail!("--out {message}"),
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use strait::data::DataArgs;
+use strait::data::{DataArgs, Scale};
 use strait::experiment::{Experiment, Sets, precision, prepare};
 use strait::job::{FILE, Job, Kind, Needs, Resolved};
 use strait::terminal::{stop_on_signals, stopping};
@@ -80,6 +80,9 @@ impl Train {
         let device = Device::named(&self.device)?;
         let chosen = precision(&device, self.precision.as_deref(), Resolved::precision_of(&job)?)?;
         resolved = resolved.in_precision(chosen)?;
+        if resolved.job.scale == Some(Scale::None) {
+            sets.warn()?;
+        }
         let sets = sets.scaled(resolved.job.scale.unwrap_or_default())?;
         let rows = sets.train.count().min(job.limit.unwrap_or(usize::MAX));
         say!("{}, {}", device.describe(), chosen.name());
@@ -119,10 +122,19 @@ impl Train {
             (Some(path), _) => Job::read(path)?,
             (None, Some(kind)) => Job::new(kind),
             (None, None) if self.checkpoints.resume && earlier.exists() => Job::read(&earlier)?,
+            (None, None) if self.checkpoints.resume => {
+                bail!(
+                    "--resume: {} holds no {FILE} of a run to go on with; name its folder by --out, or a job",
+                    self.out.display()
+                )
+            }
             (None, None) => bail!("name a job, as `strait init` writes one, or what to train by --kind"),
         };
         let machines = matches!(job.kind, Kind::Rbm | Kind::Stack | Kind::Dbn);
         let table = if machines { "pretrain" } else { "training" };
+        if job.kind == Kind::Pca && (self.epochs.is_some() || self.batch.is_some()) {
+            bail!("--epochs and --batch: principal components are not trained in epochs");
+        }
         let mut set = |name: &str, value: String| -> Result<()> {
             job = job.with(name, &value)?;
             Ok(())

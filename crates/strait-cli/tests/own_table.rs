@@ -129,6 +129,19 @@ fn gaps_are_filled_by_what_was_learned() {
 }
 
 #[test]
+fn times_come_back_with_all_their_digits() {
+    let folder = Folder::new();
+    let line = |i: usize| format!("{},{}\n", 1_600_000_000 + 3 * i, (i as f64 * 0.1).sin());
+    folder.write("times.csv", &format!("time,x\n{}", (0..400).map(line).collect::<String>()));
+    folder.run("train --kind pca --data times.csv --scale standard --hidden 2 --out run --device cpu");
+    folder.run("reconstruct run times.csv --out made.csv --device cpu");
+    for (i, row) in rows(&folder.read("made.csv")).iter().enumerate() {
+        let time = (1_600_000_000 + 3 * i) as f64;
+        assert!((row[0] - time).abs() < 0.01, "{} for {time}", row[0]);
+    }
+}
+
+#[test]
 fn wrong_input_is_one_sentence() {
     let folder = trained();
     folder.write("text.toml", "kind = \"autoencoder\"\nhiden = [3]\n");
@@ -148,6 +161,21 @@ fn wrong_input_is_one_sentence() {
         ),
         ("train --kind autoencoder --data narrow.csv --out wrong --set training.epoch=3", 1, "unknown field `epoch`"),
         ("train --kind autoencoder --data narrow.csv --out wrong --hidden 0", 1, "none of size 0"),
+        (
+            "train --kind autoencoder --data narrow.csv --out wrong --set training.kl-weight=2",
+            1,
+            "does nothing for the kind",
+        ),
+        (
+            "train --kind autoencoder --data narrow.csv --out wrong --hidden 1000000000000",
+            1,
+            "GB while they are trained",
+        ),
+        ("train --kind dbn --data own.csv --labels state --scale standard --out wrong", 1, "use --scale clipped"),
+        ("train --kind pca --data narrow.csv --epochs 3 --out wrong", 1, "not trained in epochs"),
+        ("train --resume --out wrong", 1, "holds no job.toml"),
+        ("encode run own.csv --out own.csv --device cpu", 1, "this is the file that is read"),
+        ("map run own.csv --out map.svg --device cpu", 1, "must be png"),
         ("encode nowhere own.csv", 1, "nowhere"),
         ("encode own.csv own.csv", 1, "own.csv"),
         ("encode run narrow.csv --device cpu", 1, "lacks 5 of the model's columns"),

@@ -85,8 +85,11 @@ impl Preparation {
         let summary = data.summary()?;
         let gaps = [summary.missing, summary.nan, summary.infinite];
         if let Some([row, column]) = gaps.iter().find_map(|found| found.first) {
-            let message =
-                format!("row {row}, column {}: there is no finite value to scale by", data.column_name(column));
+            let message = format!(
+                "row {row}, column {}: the value is missing or not finite{}",
+                data.column_name(column),
+                crate::data::FILLS
+            );
             return Err(Error::format(data.path(), message));
         }
         let whole = |divisor: f64| if divisor > 0.0 && divisor.is_finite() { divisor } else { 1.0 };
@@ -147,6 +150,19 @@ impl Preparation {
         let mut wide: Vec<f64> = rows.to_numbers().into_iter().map(f64::from).collect();
         self.apply(&mut wide, rows.width);
         wide.into_iter().map(|x| x as f32).collect()
+    }
+
+    /// What a model gives in the scale of the data, in double precision: columns such as times have differences that single precision loses. Of
+    /// rows of length 1 nothing can undo it.
+    pub fn undone(&self, rows: &[f32]) -> Vec<f64> {
+        let mut wide: Vec<f64> = rows.iter().map(|&x| f64::from(x)).collect();
+        if !self.shift.is_empty() {
+            for row in wide.chunks_exact_mut(self.shift.len()) {
+                let columns = self.shift.iter().zip(&self.divisor);
+                row.iter_mut().zip(columns).for_each(|(x, (shift, divisor))| *x = *x * divisor + shift);
+            }
+        }
+        wide
     }
 
     /// Brings what a model gives back to the scale of the data; of rows of length 1, nothing can.

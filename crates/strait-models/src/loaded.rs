@@ -12,6 +12,9 @@ use crate::resident::Room;
 use crate::units::log_sum_exp;
 use crate::{Autoencoder, Dbn, Error, Model, ModelKind, Rbm, Result, Units};
 
+/// Rows that are read while others are computed: enough for a few minibatches.
+const WINDOW: usize = 8000;
+
 /// The kinds that decode codes, and whose rows have scores.
 const GENERATIVE: &[ModelKind] =
     &[ModelKind::Autoencoder, ModelKind::Vae, ModelKind::Rbm, ModelKind::Stack, ModelKind::Dbn, ModelKind::Pca];
@@ -94,15 +97,35 @@ impl<'a> LoadedModel<'a> {
         self.windows(data, |model, rows| each(&model.score_prepared(rows)?))
     }
 
-    /// The reconstructions of all rows of a data set, as [`LoadedModel::encode_data`].
+    /// The reconstructions of all rows of a data set, as [`LoadedModel::encode_data`], in the scale of the data and in double precision.
     ///
     /// # Errors
     /// As [`LoadedModel::reconstruct`], and if the data cannot be read or `each` fails.
-    pub fn reconstruct_data(&mut self, data: &Data, mut each: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+    pub fn reconstruct_data(&mut self, data: &Data, mut each: impl FnMut(&[f64]) -> Result<()>) -> Result<()> {
         self.windows(data, |model, rows| {
             let made = model.reconstruct_prepared(rows)?;
-            each(&model.undone(made))
+            each(&model.undone_wide(&made))
         })
+    }
+
+    /// The rows that all codes of a data set stand for, as [`LoadedModel::reconstruct_data`].
+    ///
+    /// # Errors
+    /// As [`LoadedModel::decode`], and if the data cannot be read or `each` fails.
+    pub fn decode_data(&mut self, codes: &Data, mut each: impl FnMut(&[f64]) -> Result<()>) -> Result<()> {
+        codes.windows(WINDOW, |_, codes| {
+            let made = self.decode_prepared(codes)?;
+            each(&self.undone_wide(&made))
+        })
+    }
+
+    /// [`LoadedModel::sample`] in double precision.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::sample`].
+    pub fn sample_wide(&mut self, count: usize, seed: u64) -> Result<Vec<f64>> {
+        let made = self.sample_prepared(count, seed)?;
+        Ok(self.undone_wide(&made))
     }
 
     /// The classes of all rows of a data set, as [`LoadedModel::encode_data`].
@@ -115,8 +138,6 @@ impl<'a> LoadedModel<'a> {
 
     /// Calls `each` with windows of the rows as the model sees them.
     fn windows(&mut self, data: &Data, mut each: impl FnMut(&mut Self, Rows<'_>) -> Result<()>) -> Result<()> {
-        /// Rows that are read while others are computed: enough for a few minibatches.
-        const WINDOW: usize = 8000;
         let prepared = self.preparation.as_ref().map(|preparation| data.prepared(preparation)).transpose()?;
         prepared.as_ref().unwrap_or(data).windows(WINDOW, |_, rows| each(self, rows))
     }
@@ -132,6 +153,14 @@ impl<'a> LoadedModel<'a> {
         }
         *room = preparation.applied(rows);
         Ok(Rows::numbers(room, rows.width)?)
+    }
+
+    /// Rows that the model has made in the scale of the data, in double precision.
+    fn undone_wide(&self, rows: &[f32]) -> Vec<f64> {
+        match &self.preparation {
+            Some(preparation) => preparation.undone(rows),
+            None => rows.iter().map(|&x| f64::from(x)).collect(),
+        }
     }
 
     /// Brings rows that the model has made to the scale of the data.

@@ -10,7 +10,7 @@ use crate::view::Filled;
 use crate::{Error, Missing, Options, Result};
 
 /// The cure of missing values, at the end of a message.
-pub(super) const FILLS: &str = "; --missing mean fills such gaps";
+pub(crate) const FILLS: &str = "; --missing mean fills such gaps";
 
 /// What training would refuse of a file, and what it takes but a user should know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,6 +111,23 @@ impl Data {
     fn unfillable(&self, summary: &Summary) -> Option<String> {
         let empty = (0..self.width()).find(|&column| summary.columns[column].finite == 0 && !self.is_text(column))?;
         Some(format!("column {} has no value, and so no mean to fill its gaps", self.column_name(empty)))
+    }
+
+    /// Fills gaps with the means of their columns.
+    ///
+    /// # Errors
+    /// If a column with gaps has no value, or the file cannot be read.
+    pub fn with_means(self) -> Result<Self> {
+        self.completed(&Options { missing: Missing::Mean, ..Options::default() })
+    }
+
+    /// Fills gaps with what stands for them in other data: the means of the rows trained on.
+    pub fn filled_as(mut self, other: &Self) -> Self {
+        if let Some(fill) = other.fill.clone().filter(|fill| fill.len() == self.width()) {
+            self.source = Arc::new(Filled { source: self.source.clone(), means: fill.to_vec() });
+            self.fill = Some(fill);
+        }
+        self
     }
 
     /// Fills gaps as the options say.

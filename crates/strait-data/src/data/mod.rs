@@ -22,6 +22,7 @@ use crate::summary::Summary;
 use crate::{Error, Format, Labels, Ratings, Result, Values, WordBase};
 
 pub use check::Check;
+pub(crate) use check::FILLS;
 
 /// The most numbers of a row: sparse files may name any column.
 const MAX_WIDTH: usize = 1 << 24;
