@@ -67,7 +67,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=options.folder) as work:
         work = pathlib.Path(work)
         encoder = work / "encoder.onnx"
-        subprocess.run([options.strait, "export", options.model, "--onnx", encoder, "--part", "encoder"], check=True)
+        subprocess.run([options.strait, "export", options.model, "--onnx", encoder, "--part", "encoder"], check=True, stdout=subprocess.DEVNULL)
         for name in ("million", "dense"):
             rows = pathlib.Path(options.folder) / f"{name}.npy"
             times = {"program": [], "library": [], "onnxruntime": []}
