@@ -40,6 +40,7 @@
 
 mod error;
 mod options;
+mod page;
 mod recipe;
 mod report;
 mod sets;

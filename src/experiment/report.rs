@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::page::Page;
 use super::{Error, Result, write_as};
 use crate::metrics::Metrics;
 use crate::models::write_atomically;
@@ -59,6 +59,9 @@ pub struct Experiment<R> {
     /// The file beside the results that says what the run depends on.
     #[serde(skip)]
     recipe_file: &'static str,
+    /// Whether `report.html` is written while it trains.
+    #[serde(skip)]
+    page: bool,
     /// How many runs have had a name so far.
     #[serde(skip)]
     runs: RefCell<BTreeMap<String, usize>>,
@@ -97,16 +100,15 @@ impl Experiment<crate::job::Job> {
         let kept = super::keep(out, checkpoints)?;
         let precision = crate::job::Resolved::precision_of(&resolved.job)?.unwrap_or_default();
         let job = resolved.job.clone();
-        let experiment = Self::new(device, precision, out, job, rows, Some(kept)).named(crate::job::FILE);
+        let mut experiment = Self::new(device, precision, out, job, rows, Some(kept));
+        (experiment.recipe_file, experiment.page) = (crate::job::FILE, true);
         let path = experiment.path(crate::job::FILE);
         if !(checkpoints.resume && path.exists()) {
             write_as(out, crate::job::FILE, &resolved.job)?;
         }
         Ok(experiment)
     }
-}
 
-impl Experiment<crate::job::Job> {
     /// An experiment that leaves no trace: it shows nothing and writes nothing.
     pub(crate) fn tried(device: &Device, job: &crate::job::Job) -> Self {
         Self::new(device, Precision::F32, Path::new(""), job.clone(), 0, None)
@@ -127,6 +129,7 @@ impl<R: Serialize> Experiment<R> {
             out: out.to_owned(),
             kept,
             recipe_file: super::RECIPE,
+            page: false,
             runs: RefCell::default(),
             device: device.describe(),
             precision,
@@ -138,17 +141,6 @@ impl<R: Serialize> Experiment<R> {
             measured: Vec::new(),
             epochs: Vec::new(),
         }
-    }
-
-    /// The same with the recipe in a file of another name.
-    pub(crate) fn named(mut self, recipe_file: &'static str) -> Self {
-        self.recipe_file = recipe_file;
-        self
-    }
-
-    /// What was measured so far.
-    pub fn measured(&self) -> &[Measured] {
-        &self.measured
     }
 
     /// The path of a file among the results.
@@ -187,7 +179,7 @@ impl<R: Serialize> Experiment<R> {
     ) -> Run<'a, P> {
         match &self.kept {
             Some((checkpoints, metrics)) => {
-                let page = Page { of_job: self.recipe_file == crate::job::FILE, out: self.out.clone(), written: None };
+                let page = Page::new(self.page.then(|| self.out.clone()));
                 run.observe(metrics.run(name).and(page.and(show))).checkpoints(checkpoints, name)
             }
             None => run.observe(|_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }),
@@ -320,30 +312,5 @@ impl<R: Serialize> Experiment<R> {
         }
         say!("\nresults.json, {} and what else there is are in {}", self.recipe_file, self.out.display());
         Ok(())
-    }
-}
-
-/// The page of a job's run, which is written again while it trains.
-struct Page {
-    of_job: bool,
-    out: PathBuf,
-    written: Option<Instant>,
-}
-
-impl Page {
-    /// The time between two pages at least.
-    const EVERY: Duration = Duration::from_secs(30);
-
-    /// An observer that writes the page after epochs, and shows events in another way, too.
-    fn and(mut self, mut show: impl FnMut(&Event) -> ControlFlow<()>) -> impl FnMut(&Event) -> ControlFlow<()> {
-        move |event| {
-            let due = self.written.is_none_or(|written| written.elapsed() >= Self::EVERY);
-            if self.of_job && due && matches!(event, Event::Epoch { .. }) {
-                self.written = Some(Instant::now());
-                // Training is worth more than a page that cannot be written; the last one will say so.
-                let _ = crate::report::write(&[&self.out], &self.out.join(crate::report::FILE));
-            }
-            show(event)
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::experiment::{Result, Sets};
 use crate::picture::{decoder_filters, encoder_filters, labelled_rows};
-use crate::{Device, Model, Rows, Vae};
+use crate::{Device, Model, Rows};
 
 /// How many rows are drawn from a model.
 const DRAWN: usize = 100;
@@ -30,20 +30,12 @@ pub fn draw(model: &Model, sets: &Sets, device: &Device, out: &Path) -> Result<(
         labelled_rows(&out.join("reconstructions.png"), shape, &[("test rows", examples), ("reconstructed", made)])?;
     }
     let filters = out.join("filters.png");
-    match model {
-        Model::Autoencoder(net) if net.top_k.is_some() => {
-            decoder_filters(&filters, &net.layers[net.encoder], shape[1])?
+    match (model, model.layers().first()) {
+        // What a unit of a sparse code stands for.
+        (Model::Autoencoder(net), _) if net.top_k.is_some() => {
+            decoder_filters(&filters, &net.layers[net.encoder], shape[1])?;
         }
-        Model::Autoencoder(crate::Autoencoder { layers, .. })
-        | Model::Vae(Vae { layers, .. })
-        | Model::Classifier(crate::Classifier { layers, .. })
-            if layers[0].convolution.is_none() =>
-        {
-            encoder_filters(&filters, &layers[0], shape[1])?;
-        }
-        Model::Rbm(rbm) => encoder_filters(&filters, &rbm.up(), shape[1])?,
-        Model::Stack(stack) if !stack.rbms.is_empty() => encoder_filters(&filters, &stack.rbms[0].up(), shape[1])?,
-        Model::Dbn(net) if !net.recognition.is_empty() => encoder_filters(&filters, &net.recognition[0], shape[1])?,
+        (_, Some(first)) if first.convolution.is_none() => encoder_filters(&filters, first, shape[1])?,
         _ => {}
     }
     if matches!(model, Model::Vae(_) | Model::Rbm(_) | Model::Dbn(_)) {

@@ -177,16 +177,13 @@ impl Resolved {
         for training in [
             short.training.as_mut().map(|training| &mut training.tuning),
             short.denoising.as_mut().map(|denoising| &mut denoising.training.tuning),
-            short.dictionary.as_mut().map(|dictionary| &mut dictionary.training),
         ]
         .into_iter()
         .flatten()
         {
             (training.epochs, training.schedule) = (epochs, crate::Schedule::Constant);
         }
-        if let Some(dictionary) = &mut short.dictionary {
-            dictionary.rounds = 1;
-        }
+        short.job.rounds = short.job.rounds.map(|_| 1);
         Ok(short)
     }
 }

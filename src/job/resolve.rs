@@ -27,8 +27,6 @@ pub struct Resolved {
     pub up_down: Option<UpDown>,
     /// Training by back-propagation.
     pub training: Option<MemberRecipe>,
-    /// Training of a dictionary.
-    pub dictionary: Option<KSparse>,
 }
 
 /// What the values of a data set are.
@@ -113,8 +111,7 @@ impl Job {
             )));
         }
         let sizes = [&[width], &hidden[..]].concat();
-        let mut resolved =
-            Resolved { sizes, pretrain: None, denoising: None, up_down: None, training: None, dictionary: None, job };
+        let mut resolved = Resolved { sizes, pretrain: None, denoising: None, up_down: None, training: None, job };
         resolved.recipes(values, sets)?;
         Ok(resolved)
     }
@@ -217,13 +214,17 @@ impl Resolved {
             }
         }
         self.refuse_idle_settings()?;
-        if let (Kind::Dictionary, Some(training)) = (kind, &self.training) {
-            let units = self.sizes[1];
-            let top_k = *self.job.top_k.get_or_insert((units / 64).max(1));
-            let rounds = *self.job.rounds.get_or_insert(KSparse::default().rounds);
-            self.dictionary = Some(KSparse { units, top_k, rounds, training: training.tuning.clone() });
+        if kind == Kind::Dictionary {
+            self.job.top_k.get_or_insert((self.sizes[1] / 64).max(1));
+            self.job.rounds.get_or_insert(KSparse::default().rounds);
         }
         Ok(())
+    }
+
+    /// The recipe of a dictionary, where the job is one.
+    pub(super) fn dictionary(&self) -> Option<KSparse> {
+        let training = self.training.as_ref().filter(|_| self.job.kind == Kind::Dictionary)?.tuning.clone();
+        Some(KSparse { units: self.sizes[1], top_k: self.job.top_k?, rounds: self.job.rounds?, training })
     }
 
     /// Refuses settings of the training that would do nothing.
@@ -285,9 +286,6 @@ impl Resolved {
         if let Some(training) = &mut self.training {
             training.tuning.precision = precision;
             self.job.training = Some(written("training", training)?);
-        }
-        if let Some(dictionary) = &mut self.dictionary {
-            dictionary.training.precision = precision;
         }
         Ok(self)
     }

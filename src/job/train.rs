@@ -46,22 +46,14 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The classes of other labels as numbers of the known ones.
-fn as_known(known: &Labels, other: &Labels) -> Result<Vec<u32>> {
-    let place = |name: &String| {
-        let place = known.names.iter().position(|known| known == name);
-        place.ok_or_else(|| Error::Job(format!("the test set has the class `{name}`, which the training set lacks")))
+/// The classes of a test set by the numbers that they have in the training set.
+fn as_known(known: &Labels, test: &Labels) -> Result<Vec<u32>> {
+    let numbers = test.numbers_in(&known.names).into_iter().zip(&test.classes);
+    let unknown = |class: u32| {
+        let name = &test.names[class as usize];
+        Error::Job(format!("the test set has the class `{name}`, which the training set lacks"))
     };
-    // Classes that do not occur in the test set need no place.
-    let places: Vec<Result<usize>> = other.names.iter().map(place).collect();
-    other
-        .classes
-        .iter()
-        .map(|&class| match &places[class as usize] {
-            Ok(place) => Ok(*place as u32),
-            Err(_) => Err(place(&other.names[class as usize]).err().unwrap_or_else(|| Error::Job(String::new()))),
-        })
-        .collect()
+    numbers.map(|(number, &class)| number.ok_or_else(|| unknown(class))).collect()
 }
 
 impl Resolved {
@@ -73,7 +65,7 @@ impl Resolved {
         self.pretrain.as_ref().map_or(Ok(()), Pretrain::check)?;
         self.denoising.as_ref().map_or(Ok(()), |stacked| stacked.check(self.sizes[0]))?;
         self.up_down.as_ref().map_or(Ok(()), crate::UpDown::check)?;
-        self.dictionary.as_ref().map_or(Ok(()), crate::KSparse::check)?;
+        self.dictionary().as_ref().map_or(Ok(()), crate::KSparse::check)?;
         crate::models::check_sizes(&self.sizes)?;
         let code = self.sizes[self.sizes.len() - 1];
         super::needs::check_sizes(&self.sizes)?;
@@ -92,7 +84,9 @@ impl Resolved {
         if self.job.kind == Kind::Dbn && self.sizes.len() < 3 {
             return Err(Error::Job("a belief net has two hidden layers or more".to_owned()));
         }
-        let Some(training) = self.training.as_ref().filter(|_| self.dictionary.is_none()) else { return Ok(()) };
+        let Some(training) = self.training.as_ref().filter(|_| self.job.kind != Kind::Dictionary) else {
+            return Ok(());
+        };
         match self.job.kind {
             Kind::Vae => training.tuning.check_for(&self.vae()?)?,
             Kind::Classifier => {
@@ -163,7 +157,7 @@ impl Resolved {
                 vae.into()
             }
             Kind::Dictionary => {
-                let recipe = self.dictionary.clone().unwrap_or_default();
+                let recipe = self.dictionary().unwrap_or_default();
                 let trained = run.keep("dictionary", recipe.run(device, train)?).train()?;
                 run.add_epochs(trained.epochs);
                 trained.net.into()

@@ -54,11 +54,6 @@ impl Work {
         let mut loaded = self.opened.model.on(&self.device)?;
         target.write(columns, self.count, |table| self.files.iter().try_for_each(|data| each(&mut loaded, data, table)))
     }
-
-    /// The names of the columns of a row, or their numbers.
-    fn row_columns(&self) -> Vec<OutputColumn> {
-        self.opened.row_columns()
-    }
 }
 
 /// Single precision as the table takes it.
@@ -98,7 +93,7 @@ pub(crate) struct Reconstruct {
 impl Reconstruct {
     pub(crate) fn run(&self) -> Result<()> {
         let work = self.applied.open()?;
-        let columns = work.row_columns();
+        let columns = work.opened.row_columns();
         work.write(&self.applied.target, &columns, |loaded, data, table| {
             Ok(loaded.reconstruct_data(data, |rows| Ok(table.push(rows)?))?)
         })
@@ -130,7 +125,7 @@ impl Decode {
         }
         let count = files.iter().map(Data::count).sum();
         let work = Work { opened, files, count, device };
-        let columns = work.row_columns();
+        let columns = work.opened.row_columns();
         work.write(target, &columns, |loaded, data, table| Ok(loaded.decode_data(data, |rows| Ok(table.push(rows)?))?))
     }
 }

@@ -63,15 +63,14 @@ impl Evaluate {
             })?;
             // By name, since another file may number its classes in another way.
             let names = opened.classes().unwrap_or_else(|| labels.names.clone());
-            let place =
-                |name: &String| names.iter().position(|other| other == name).map_or(u32::MAX, |place| place as u32);
-            let places: Vec<u32> = labels.names.iter().map(place).collect();
-            let wanted: Vec<u32> = labels.classes.iter().map(|&class| places[class as usize]).collect();
+            // A class that the model does not know is never predicted.
+            let wanted: Vec<u32> =
+                labels.numbers_in(&names).into_iter().map(|number| number.unwrap_or(u32::MAX)).collect();
             found.push(("test error, per cent", 100.0 * mistakes(&classes, &wanted)?));
         }
         if matches!(kind, ModelKind::Classifier | ModelKind::Dbn) && data.labels.is_none() {
             strait::warn!(
-                "{} has no labels, so that there is no test error; name their column by --labels",
+                "warning: {}: without labels the test error is unknown; name the column of labels with --labels",
                 data.name()
             );
         }

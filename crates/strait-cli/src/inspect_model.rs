@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use strait::Affine;
 use strait::data::Scale;
-use strait::{Affine, Model};
 
 use crate::opened::Opened;
 
@@ -32,7 +32,7 @@ pub(crate) fn is_model(path: &Path) -> bool {
 /// What a model is, as text or as JSON.
 pub(crate) fn describe(path: &Path, as_json: bool) -> Result<String> {
     let opened = Opened::open(path)?;
-    let layers: Vec<String> = layers(&opened.model).iter().map(layer_of).collect();
+    let layers: Vec<String> = opened.model.layers().iter().map(layer_of).collect();
     let preparation = opened.model.preparation();
     let scale = preparation.map_or(Scale::None, |preparation| preparation.scale);
     let job = opened.job()?;
@@ -70,18 +70,6 @@ pub(crate) fn describe(path: &Path, as_json: bool) -> Result<String> {
         text.push_str(&format!("\n{job}"));
     }
     Ok(text)
-}
-
-fn layers(model: &Model) -> Vec<Affine> {
-    match model.inner() {
-        Model::Autoencoder(net) => net.layers.clone(),
-        Model::Vae(vae) => vae.layers.clone(),
-        Model::Classifier(net) => net.layers.clone(),
-        Model::Rbm(rbm) => vec![rbm.up()],
-        Model::Stack(stack) => stack.rbms.iter().map(strait::Rbm::up).collect(),
-        Model::Dbn(net) => net.recognition.iter().cloned().chain([net.top.up()]).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn layer_of(layer: &Affine) -> String {

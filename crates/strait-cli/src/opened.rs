@@ -40,7 +40,10 @@ impl Opened {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let path = if path.is_dir() { path.join(MODEL) } else { path.to_owned() };
         if !path.exists() && path.ends_with(MODEL) {
-            bail!("{}: there is no model; a run writes it at its end, and a checkpoint is one, too", path.display());
+            bail!(
+                "{}: no such file; a run writes it when it ends, and until then a file in its folder checkpoints is a model",
+                path.display()
+            );
         }
         let (model, notes) = Model::open_with_notes(&path)?;
         Ok(Self { path, model, notes })

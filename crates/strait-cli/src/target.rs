@@ -32,7 +32,7 @@ impl Target {
         }
     }
 
-    /// Writes a table of so many rows, which `fill` pushes. A file is there only when it is complete.
+    /// Writes a table with `count` rows, which `fill` pushes. The file appears only when it is complete.
     pub(crate) fn write(
         &self,
         columns: &[OutputColumn],

@@ -52,6 +52,21 @@ impl Labels {
         Self { classes, names: names.into_iter().map(|(name, _)| name).collect() }
     }
 
+    /// For each row the number that its class has among other names; nothing where it is none of them. Files number their classes each for
+    /// itself.
+    ///
+    /// ```
+    /// use strait_data::Labels;
+    /// let labels = Labels::of(["cat", "dog", "cat"]);
+    /// let names = ["ant", "cat"].map(str::to_owned);
+    /// assert_eq!(labels.numbers_in(&names), [Some(1), None, Some(1)]);
+    /// ```
+    pub fn numbers_in(&self, names: &[String]) -> Vec<Option<u32>> {
+        let number = |name: &String| names.iter().position(|other| other == name).map(|place| place as u32);
+        let numbers: Vec<Option<u32>> = self.names.iter().map(number).collect();
+        self.classes.iter().map(|&class| numbers[class as usize]).collect()
+    }
+
     /// The labels of these rows alone; the classes keep their numbers.
     pub(crate) fn select(&self, rows: &[u32]) -> Self {
         Self { classes: rows.iter().map(|&row| self.classes[row as usize]).collect(), names: self.names.clone() }

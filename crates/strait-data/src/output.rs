@@ -93,7 +93,7 @@ impl OutputColumn {
         Self { name: name.into(), kind }
     }
 
-    /// So many columns of single precision: `stem0`, `stem1`, ...
+    /// `count` columns of single precision: `stem0`, `stem1`, ...
     pub fn numbered(stem: &str, count: usize) -> Vec<Self> {
         (0..count).map(|number| Self::new(format!("{stem}{number}"), ColumnKind::Single)).collect()
     }
@@ -108,7 +108,7 @@ trait Rows {
     fn finish(self: Box<Self>) -> std::io::Result<()>;
 }
 
-/// Writes a table of so many rows, some rows at a time.
+/// Writes a table batch by batch. The number of rows is fixed at the start.
 ///
 /// ```
 /// use strait_data::{ColumnKind, OutputColumn, OutputFormat, TableWriter};
@@ -129,7 +129,7 @@ pub struct TableWriter<'a> {
 }
 
 impl<'a> TableWriter<'a> {
-    /// A table of these columns and so many rows, in this format. A file goes behind what is written, so buffer it and sync it.
+    /// Starts a table with these columns and `count` rows. Output is not buffered: pass a `BufWriter` for a file.
     ///
     /// # Errors
     /// If it cannot be written.

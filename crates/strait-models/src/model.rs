@@ -214,6 +214,26 @@ impl Model {
         Ok(self.contents()?.into_architecture())
     }
 
+    /// The layers that rows pass, from the first one on: all of a net; of machines those that give the means of hidden units; of a PCA none.
+    ///
+    /// ```
+    /// let net = strait_models::Autoencoder::glorot(&[4, 2], 1)?;
+    /// assert_eq!(strait_models::Model::from(net).layers().len(), 2);
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    pub fn layers(&self) -> Vec<Affine> {
+        match self {
+            Self::Autoencoder(Autoencoder { layers, .. })
+            | Self::Vae(Vae { layers, .. })
+            | Self::Classifier(Classifier { layers, .. }) => layers.clone(),
+            Self::Rbm(rbm) => vec![rbm.up()],
+            Self::Stack(stack) => stack.rbms.iter().map(Rbm::up).collect(),
+            Self::Dbn(net) => net.recognition.iter().cloned().chain([net.top.up()]).collect(),
+            Self::Pca(_) => Vec::new(),
+            Self::Prepared(prepared) => prepared.model.layers(),
+        }
+    }
+
     /// The layers of a net, to be replaced by others of the same shapes; nothing for models without layers.
     pub fn layers_mut(&mut self) -> Option<&mut [Affine]> {
         match self {

@@ -67,7 +67,7 @@ impl Data {
         if let Some(matrix) = self.sparse.take() {
             let matrix = Arc::new(Sparse::clone(&matrix).widened(columns));
             self.shape = vec![matrix.columns()];
-            self.source = matrix.clone();
+            self.set_source(matrix.clone());
             self.sparse = Some(matrix);
             self.names = vocabulary(&self.path, columns);
             self.refuse_width();

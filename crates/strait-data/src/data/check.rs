@@ -124,7 +124,7 @@ impl Data {
     /// Fills gaps with what stands for them in other data: the means of the rows trained on.
     pub fn filled_as(mut self, other: &Self) -> Self {
         if let Some(fill) = other.fill.clone().filter(|fill| fill.len() == self.width()) {
-            self.source = Arc::new(Filled { source: self.source.clone(), means: fill.to_vec() });
+            self.set_source(Arc::new(Filled { source: self.source.clone(), means: fill.to_vec() }));
             self.fill = Some(fill);
         }
         self
@@ -150,7 +150,7 @@ impl Data {
             "{} missing values are filled with the means of their columns",
             summary.missing.count + summary.nan.count
         ));
-        data.source = Arc::new(Filled { source: data.source, means });
+        data.set_source(Arc::new(Filled { source: data.source.clone(), means }));
         Ok(data)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Data;
 use crate::view::{Column, Columns, Filled};
@@ -54,7 +55,7 @@ impl Data {
             return Err(Error::format(path, message));
         }
         match preparation.and_then(|preparation| preparation.fill.clone()) {
-            Some(means) => data.source = std::sync::Arc::new(Filled { source: data.source(), means }),
+            Some(means) => data.set_source(Arc::new(Filled { source: data.source(), means })),
             None => data = data.completed(options)?,
         }
         Ok(data)
@@ -91,7 +92,7 @@ impl Data {
         let mut texts = self.texts;
         let source = Columns { source: self.source.clone(), width: names.len(), columns };
         let types = known.iter().map(|name| place(name).and_then(|place| self.types.get(place).copied())).collect();
-        let mut data = Self::new(&self.path, self.format, std::sync::Arc::new(source), self.count, vec![known.len()]);
+        let mut data = Self::new(&self.path, self.format, Arc::new(source), self.count, vec![known.len()]);
         (data.packing, data.labels, data.refusal, data.fills) = (self.packing, self.labels, self.refusal, self.fills);
         (data.element, data.notes) = (self.element, self.notes);
         data.types = Option::unwrap_or_default(types);

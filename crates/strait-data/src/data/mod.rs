@@ -61,6 +61,8 @@ pub struct Data {
     source: Arc<dyn Source>,
     sparse: Option<Arc<Sparse>>,
     ratings: Option<Ratings>,
+    /// What the columns hold, once it was asked for.
+    summary: OnceLock<Summary>,
     /// The rows as training takes them, once they were asked for; nothing where they lie in the file as such.
     kept: OnceLock<Option<Kept>>,
 }
@@ -94,6 +96,7 @@ impl Data {
             source,
             sparse: None,
             ratings: None,
+            summary: OnceLock::new(),
             kept: OnceLock::new(),
         }
     }
@@ -121,12 +124,21 @@ impl Data {
         self
     }
 
-    /// What the columns hold, from one pass over all rows.
+    /// What the columns hold, from one pass over all rows, however often it is asked for.
     ///
     /// # Errors
     /// If the file cannot be read to its end.
     pub fn summary(&self) -> Result<Summary> {
-        Summary::of(self)
+        if let Some(summary) = self.summary.get() {
+            return Ok(summary.clone());
+        }
+        let summary = Summary::of(self)?;
+        Ok(self.summary.get_or_init(|| summary).clone())
+    }
+
+    /// Takes the rows from elsewhere; what was known of the earlier ones is forgotten.
+    pub(crate) fn set_source(&mut self, source: Arc<dyn Source>) {
+        (self.source, self.summary, self.kept) = (source, OnceLock::new(), OnceLock::new());
     }
 
     /// The file.

@@ -14,7 +14,7 @@ pub(super) struct Npy<W> {
     bytes: Vec<u8>,
 }
 
-/// The header of an array of so many rows.
+/// The header of an array with `count` rows.
 fn header(columns: &[OutputColumn], count: usize) -> std::io::Result<Vec<u8>> {
     let mut header = Vec::new();
     let shape = [count as u64, columns.len() as u64];

@@ -30,7 +30,7 @@ pub struct CheckpointOptions {
         id = "checkpoint-minutes", long, value_name = "MINUTES", default_value = "10", value_parser = args::minutes
     ))]
     pub every: Duration,
-    /// Also write a checkpoint after every so many epochs
+    /// Also write a checkpoint after every N epochs
     #[cfg_attr(feature = "args", arg(
         id = "checkpoint-epochs", long, value_name = "EPOCHS", value_parser = args::epochs
     ))]

@@ -1,8 +1,6 @@
 //! From a table of one's own to codes, scores and reconstructions, by the commands of the README.
 
-mod common;
-
-use common::Folder;
+use crate::folder::Folder;
 
 const TRAIN: &str = "train job.toml --data own.csv --labels state --device cpu --precision f32";
 

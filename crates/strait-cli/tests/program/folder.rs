@@ -1,5 +1,4 @@
-//! Running the program as a user does. Each test uses a part of this.
-#![allow(dead_code, reason = "no test uses all of it")]
+//! Running the program as a user does.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

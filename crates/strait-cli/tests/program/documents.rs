@@ -1,10 +1,8 @@
 //! The commands of the documents, as they stand there, in the order in which they stand there.
 
-mod common;
-
 use std::path::Path;
 
-use common::Folder;
+use crate::folder::Folder;
 
 /// The lines of blocks of commands that begin with the program's name.
 fn commands(document: &str) -> Vec<String> {

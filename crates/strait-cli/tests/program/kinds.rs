@@ -1,10 +1,8 @@
 //! Every kind of job, on a few pictures of digits and on a table, and every job that comes with strait.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::Folder;
+use crate::folder::Folder;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -46,7 +44,7 @@ fn every_kind_trains_on_pictures_and_is_used() {
         let (read, precision) = ("--data bars.csv --labels bar", "--device cpu --precision f32");
         folder.run(&format!("train --kind {kind} {read} --out {kind} {more} {epochs} {precision}"));
         for file in ["model.safetensors", "results.json", "job.toml", "filters.png"] {
-            // Components, and windows, are no filters of pixels.
+            // PCA and convolutional nets have no filter picture.
             let drawn = file != "filters.png" || !["pca", "convolutional"].contains(&kind);
             assert_eq!(folder.path(kind).join(file).exists(), drawn, "{kind}: {file}");
         }
@@ -59,7 +57,7 @@ fn every_kind_trains_on_pictures_and_is_used() {
             let classes = folder.read("classify.csv");
             assert!(classes.contains(",lies\n") || classes.contains(",stands\n"), "classes are written by their names");
         }
-        // The job beside the results trains the same model.
+        // The saved job.toml trains the same model.
         folder.run(&format!("train {kind}/job.toml --out again {precision}"));
         let model = |run: &str| std::fs::read(folder.path(run).join("model.safetensors")).expect("a model");
         assert!(model(kind) == model("again"), "{kind}: the job that was kept trains another model");
@@ -78,7 +76,7 @@ fn commented_jobs_are_jobs() {
         let epochs = if name == "pca" { "" } else { "--epochs 1" };
         let outcome =
             folder.call(&format!("train job.toml --data own.csv --labels state --dry-run {epochs} --device cpu"));
-        // Tables are no pictures.
+        // A convolutional net needs pictures.
         let wanted = if name == "convolutional" { 1 } else { 0 };
         assert_eq!(outcome.code, Some(wanted), "{name}: {}", outcome.text());
     }
