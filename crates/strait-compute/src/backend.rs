@@ -349,6 +349,7 @@ pub(crate) fn check_routines(program: &Program) -> Result<()> {
         let rounds = routine.precision() != Precision::F32;
         for access in routine.accesses() {
             computed.extend(access.writes.iter().filter(|write| !write.renews()).map(|write| write.tensor()));
+            copied.extend(access.turned());
             for product in access.matmuls() {
                 match *product {
                     Matmul::Layer { weight, transposed, .. } if transposed || rounds => copied.push(weight),

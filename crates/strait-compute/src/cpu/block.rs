@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::isa::Target;
 use super::lanes::{ALL_LANES, Lanes, WIDTH, transpose_four};
+use super::panels::Panels;
 use super::tiling::{Tiled, for_each_tile};
 
 /// A block of rows laid down tile by tile, the numbers of a term side by side. Each is broadcast to a register, and those of
@@ -41,13 +42,18 @@ impl Block {
         self.counts.resize(self.counts.len().max(rows), 0);
     }
 
-    /// Packs these rows of the panels of a matrix, each `stride` lanes after the one before.
+    /// Packs the first columns, as many as there are terms, of these rows of a matrix.
+    ///
+    /// # Safety
+    /// Nobody writes these rows meanwhile.
     #[inline(always)]
-    pub(super) fn pack<T: Target>(&mut self, lanes: &[Lanes], stride: usize, rows: Range<usize>, terms: usize) {
+    pub(super) unsafe fn pack<T: Target>(&mut self, matrix: &Panels, rows: Range<usize>, terms: usize) {
         (self.first, self.terms) = (rows.start, terms);
         self.counts[..rows.len()].fill(0);
         // Panel by panel, so that memory is read line after line.
-        for (panel, from) in lanes.chunks_exact(stride).zip((0..terms).step_by(WIDTH)) {
+        for from in (0..terms).step_by(WIDTH) {
+            // SAFETY: the caller's promise.
+            let panel = unsafe { matrix.panel(from / WIDTH, rows.clone()) };
             for_each_tile::<T>(rows.clone(), &mut Packing { panel, from, block: self });
         }
     }
@@ -73,6 +79,7 @@ impl Block {
 
 /// What [`Block::pack`] does with a panel.
 struct Packing<'a> {
+    /// The block's rows of it.
     panel: &'a [Lanes],
     /// The first of its terms.
     from: usize,
@@ -82,7 +89,7 @@ struct Packing<'a> {
 impl Tiled for Packing<'_> {
     #[inline(always)]
     fn tile<T: Target, const M: usize>(&mut self, row: usize) {
-        let x = &self.panel[row..row + M];
+        let x = &self.panel[row - self.block.first..][..M];
         let width = WIDTH.min(self.block.terms - self.from);
         let block = &mut *self.block;
         let mut nonzero = 0;

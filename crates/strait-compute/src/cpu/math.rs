@@ -87,6 +87,12 @@ pub(super) fn logistic<T: Target>(x: f32) -> f32 {
     1.0 / (1.0 + exp::<T>(-x))
 }
 
+/// tanh x
+#[inline(always)]
+pub(super) fn tanh<T: Target>(x: f32) -> f32 {
+    2.0 * logistic::<T>(2.0 * x) - 1.0
+}
+
 /// ln(1 + eˣ)
 #[inline(always)]
 pub(super) fn softplus<T: Target>(x: f32) -> f32 {
@@ -101,7 +107,7 @@ pub(super) fn activate<T: Target, const N: usize>(activation: Activation, x: &mu
     match activation {
         Activation::Linear => {}
         Activation::Logistic => x.iter_mut().for_each(|x| *x = logistic::<T>(*x)),
-        Activation::Tanh => x.iter_mut().for_each(|x| *x = 2.0 * logistic::<T>(2.0 * *x) - 1.0),
+        Activation::Tanh => x.iter_mut().for_each(|x| *x = tanh::<T>(*x)),
         Activation::Relu => x.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
         Activation::Softplus => x.iter_mut().for_each(|x| *x = softplus::<T>(*x)),
     }

@@ -1,6 +1,7 @@
 //! Matrix products with the tail of the operation applied to each tile while it is in registers or the first cache.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use super::block::Block;
 use super::kernel::*;
@@ -19,7 +20,7 @@ pub(super) trait Tail {
 }
 
 /// Rows of X that stay in the second cache while the panels of W stream by.
-const BLOCK: usize = 96;
+pub(super) const BLOCK: usize = 96;
 /// Panels of 16 terms that are summed at once, chosen so that the part of W that they use stays in the L1 cache.
 const TERMS: usize = 16;
 /// Terms from which on the sums are cut into parts.
@@ -85,34 +86,71 @@ pub(super) unsafe fn rows_product<T: Target>(x: &Panels, w: &Panels, units: Shar
         let (block, group) = (unit / blocking.groups, unit % blocking.groups);
         let rows = block * blocking.rows..((block + 1) * blocking.rows).min(x.rows);
         if packs && which != Some(block) {
-            packed.pack::<T>(all, stride, rows.clone(), terms);
+            // SAFETY: the caller's promise.
+            unsafe { packed.pack::<T>(x, rows.clone(), terms) };
             which = Some(block);
         }
         let left = if packs { Left::Packed(&packed) } else { Left::Panels { lanes: all, stride } };
         let panels = group * blocking.panels..((group + 1) * blocking.panels).min(w.count());
-        if x.count() <= LONG {
-            for panel in panels {
-                // SAFETY: the caller's promise.
-                let columns = unsafe { w.panel(panel, 0..terms) };
-                for_each_tile::<T>(rows.clone(), &mut Whole { left, from: 0, columns, panel, tail });
-            }
-            continue;
-        }
-        let mut sums = [[Lanes::ZERO; BLOCK + 12]; GROUP];
-        let parts = x.count().div_ceil(TERMS);
-        for part in 0..parts {
-            let from = part * TERMS * WIDTH;
-            let of_part = from..(from + TERMS * WIDTH).min(terms);
-            for (panel, sums) in panels.clone().zip(&mut sums) {
-                // SAFETY: the caller's promise.
-                let columns = unsafe { w.panel(panel, of_part.clone()) };
-                let whole = Whole { left, from, columns, panel, tail };
-                let job = &mut Part { whole, first: rows.start, sums, last: part + 1 == parts };
-                for_each_tile::<T>(rows.clone(), job);
-            }
-        }
+        // SAFETY: the caller's promise.
+        unsafe { group_product::<T>(left, w, rows, panels, tail) };
     }
     PACKED.set(Some(packed));
+}
+
+/// The product of some rows of X, [`BLOCK`] at most, with W: the work of one worker. X may have further columns, and be written by the
+/// tail.
+///
+/// # Safety
+/// Nobody else uses these rows of X, or writes W, meanwhile; the tail's promise for these rows.
+#[inline(always)]
+pub(super) unsafe fn own_product<T: Target>(x: &Panels, w: &Panels, rows: Range<usize>, tail: &impl Tail) {
+    let mut packed = PACKED.take().unwrap_or_default();
+    packed.reserve(rows.len(), w.rows);
+    // SAFETY: the caller's promise. What is read is packed before the tail writes.
+    unsafe { packed.pack::<T>(x, rows.clone(), w.rows) };
+    for first in (0..w.count()).step_by(GROUP) {
+        let panels = first..(first + GROUP).min(w.count());
+        // SAFETY: the caller's promise.
+        unsafe { group_product::<T>(Left::Packed(&packed), w, rows.clone(), panels, tail) };
+    }
+    PACKED.set(Some(packed));
+}
+
+/// Some panels, [`GROUP`] at most where sums are long, of the product of a block of rows with W.
+///
+/// # Safety
+/// As [`rows_product`].
+#[inline(always)]
+unsafe fn group_product<T: Target>(
+    left: Left<'_>,
+    w: &Panels,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    tail: &impl Tail,
+) {
+    let terms = w.rows;
+    if terms <= LONG * WIDTH {
+        for panel in panels {
+            // SAFETY: the caller's promise.
+            let columns = unsafe { w.panel(panel, 0..terms) };
+            for_each_tile::<T>(rows.clone(), &mut Whole { left, from: 0, columns, panel, tail });
+        }
+        return;
+    }
+    let mut sums = [[Lanes::ZERO; BLOCK + 12]; GROUP];
+    let parts = terms.div_ceil(WIDTH).div_ceil(TERMS);
+    for part in 0..parts {
+        let from = part * TERMS * WIDTH;
+        let of_part = from..(from + TERMS * WIDTH).min(terms);
+        for (panel, sums) in panels.clone().zip(&mut sums) {
+            // SAFETY: the caller's promise.
+            let columns = unsafe { w.panel(panel, of_part.clone()) };
+            let whole = Whole { left, from, columns, panel, tail };
+            let job = &mut Part { whole, first: rows.start, sums, last: part + 1 == parts };
+            for_each_tile::<T>(rows.clone(), job);
+        }
+    }
 }
 
 /// A panel of the product, summed at once.

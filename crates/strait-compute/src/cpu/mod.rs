@@ -39,6 +39,7 @@ mod penalty;
 mod plan;
 mod product;
 mod random;
+mod recurrence;
 mod reparameterize;
 mod reparameterize_backward;
 mod row_sums;
@@ -71,7 +72,7 @@ use update::Destination;
 use workers::Taking;
 
 use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
-use crate::{Precision, Replica, Routine, Step, Tensor};
+use crate::{Precision, Replica, Routine, Step, Tensor, Trace};
 
 pub use isa::Isa;
 pub use run::Cpu;
@@ -105,6 +106,11 @@ impl Run {
                 Destination::Adam(self.values(parameter), self.values(first), self.values(second))
             }
         }
+    }
+
+    fn trace(&self, trace: Trace) -> recurrence::Trace<'_> {
+        let [gates, cells, previous] = [trace.gates, trace.cells, trace.previous].map(|it| self.panels(it));
+        recurrence::Trace { gates, cells, previous }
     }
 
     /// The sum of products of these copies.
@@ -289,6 +295,28 @@ impl Run {
             Op::Product { x, y, out } => product::run(isa, of(x), of(y), of(out), share),
             Op::Slope { delta, output, activation, out } => {
                 slope::run(isa, of(delta), of(output), activation, of(out), share);
+            }
+            Op::Recurrence { cell, steps, reversed, continues, inputs, weight, bias, lengths, memory, trace, out } => {
+                let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
+                let job = recurrence::Recurrence {
+                    sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
+                    continues,
+                    inputs: of(inputs),
+                    bias: of(bias),
+                    trace: trace.map(|trace| self.trace(trace)),
+                    out: out.map(of),
+                };
+                recurrence::run(isa, &job, of(weight), share.worker.count(), share);
+            }
+            Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs } => {
+                let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
+                let job = recurrence::Backward {
+                    sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
+                    delta: of(delta),
+                    trace: self.trace(trace),
+                    inputs: inputs.map(of),
+                };
+                recurrence::run_back(isa, &job, self.weight(weight, true), share.worker.count(), share);
             }
             Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics, share),
         }

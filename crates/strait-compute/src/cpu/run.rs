@@ -11,7 +11,7 @@ use super::storage::{Data, Storage, Values};
 use super::workers::{Counters, Taking, Workers};
 
 use crate::backend::{Indices, check_program, check_read, check_steps, check_tensor, check_write, foreign};
-use crate::op::access::Matmul;
+use crate::op::access::{Access, Matmul};
 use crate::{
     Backend, Buffer, Control, Error, Execution, Hardware, Kind, Metrics, Operands, Precision, Program, Result, Routine,
     RoutineId, Step, Tensor, Uploader,
@@ -164,16 +164,23 @@ impl Run {
                 }
             }
             if let Matmul::Layer { weight, transposed, .. } = product {
-                let values = self.values(weight);
-                if transposed && precision == Precision::F32 && values.transposed.get().is_none() {
-                    // Should another thread be quicker, its copy stays.
-                    let _ = values.transposed.set(Panels::new(weight.cols, weight.rows, self.program.name(weight))?);
-                }
-                let _pause = self.workers.pause();
-                // SAFETY: the pause keeps jobs from running.
-                unsafe { values.renew_all() };
+                self.keep_weight(weight, transposed && precision == Precision::F32)?;
             }
         }
+        let mut turned = routine.accesses().iter().filter_map(Access::turned);
+        turned.try_for_each(|weight| self.keep_weight(weight, true))
+    }
+
+    /// Brings the copies of a weight up to date, among them its transposed one where that is wanted.
+    fn keep_weight(&self, weight: Tensor, transposed: bool) -> Result<()> {
+        let values = self.values(weight);
+        if transposed && values.transposed.get().is_none() {
+            // Should another thread be quicker, its copy stays.
+            let _ = values.transposed.set(Panels::new(weight.cols, weight.rows, self.program.name(weight))?);
+        }
+        let _pause = self.workers.pause();
+        // SAFETY: the pause keeps jobs from running.
+        unsafe { values.renew_all() };
         Ok(())
     }
 }

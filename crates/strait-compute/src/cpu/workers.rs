@@ -24,6 +24,11 @@ impl Worker<'_> {
         Share { counter, units, workers: self.count, chunk, taken: 0..0 }
     }
 
+    /// How many workers do the job.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Waits for all workers of the job.
     pub(super) fn meet(&self) {
         self.barrier.wait(self.count);

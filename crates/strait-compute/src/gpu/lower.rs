@@ -6,6 +6,7 @@ use strait_shaders::{Part, Shape};
 use super::kernel::{
     Kernel, activation_code, bound, by_element, by_place, optional, summing, update_code, wanted, words,
 };
+use super::recurrence;
 use crate::op::access::{Access, Write};
 use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
 use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
@@ -48,6 +49,8 @@ impl Lowering<'_> {
             Op::Gradient { .. } => return self.gradient(op, None),
             // With a single process, its own values are the sum.
             Op::Reduce { .. } => return Vec::new(),
+            Op::Recurrence { .. } => return recurrence::there(op, self.tiles),
+            Op::RecurrenceBackward { .. } => return recurrence::back(op, self.tiles),
             Op::Linear { .. } => self.linear(op),
             Op::Backprop { .. } => self.backprop(op),
             Op::Gather { data, index, first, shift, out } => {

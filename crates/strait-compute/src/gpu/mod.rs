@@ -6,6 +6,7 @@
 mod kernel;
 mod lower;
 mod matmul;
+mod recurrence;
 mod trial;
 
 use std::sync::{Arc, OnceLock};

@@ -78,6 +78,8 @@ pub(crate) enum Work {
     Elements(u64),
     /// The sum of these products, which a routine's precision rounds.
     Matmuls(Vec<Matmul>),
+    /// Products with a weight one after the other, each of what the one before gave: no precision rounds them.
+    Recurrent { weight: Tensor, transposed: bool, flops: u64 },
 }
 
 /// A matrix product.
@@ -176,7 +178,15 @@ impl Access {
     pub(crate) fn matmuls(&self) -> &[Matmul] {
         match &self.work {
             Work::Matmuls(products) => products,
-            Work::Little | Work::Elements(_) => &[],
+            Work::Little | Work::Elements(_) | Work::Recurrent { .. } => &[],
+        }
+    }
+
+    /// The weight that it multiplies with transposed in single precision, whatever the routine's.
+    pub(crate) fn turned(&self) -> Option<Tensor> {
+        match self.work {
+            Work::Recurrent { weight, transposed: true, .. } => Some(weight),
+            Work::Little | Work::Elements(_) | Work::Matmuls(_) | Work::Recurrent { .. } => None,
         }
     }
 
@@ -184,7 +194,7 @@ impl Access {
     pub(crate) fn flops(&self) -> u64 {
         match &self.work {
             Work::Little => 0,
-            Work::Elements(flops) => *flops,
+            Work::Elements(flops) | Work::Recurrent { flops, .. } => *flops,
             Work::Matmuls(products) => products.iter().map(|product| product.flops()).sum(),
         }
     }

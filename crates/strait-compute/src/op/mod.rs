@@ -22,6 +22,7 @@ mod loss;
 mod max_norm;
 mod penalty;
 mod product;
+mod recurrence;
 mod reduce;
 mod reparameterize;
 mod reparameterize_backward;
@@ -45,6 +46,7 @@ pub use gradient::Addend;
 pub use linear::Sample;
 pub use loss::LossKind;
 pub use penalty::PenaltyKind;
+pub use recurrence::{Cell, Trace};
 pub use shrink::Shrinkage;
 pub use softmax::Draw;
 pub use update::Update;
@@ -425,6 +427,56 @@ pub enum Op {
         /// May be δ itself.
         out: Tensor,
     },
+    /// A recurrent layer's way through sequences of T steps, of which row b T + t holds step t of row b: what comes from below, x W + b′ for
+    /// all gates, is computed beforehand, the rest step by step.
+    Recurrence {
+        /// The cell.
+        cell: Cell,
+        /// T
+        steps: usize,
+        /// Whether the last step comes first.
+        reversed: bool,
+        /// Whether h and c start from those in the working memory; else from 0.
+        continues: bool,
+        /// x W + b′, [B T, G H], or [B, G H] where it is the same in each step; the gates' columns lie side by side.
+        inputs: Tensor,
+        /// The weights of the state, [H, G H].
+        weight: Tensor,
+        /// Their bias, [1, G H].
+        bias: Tensor,
+        /// The steps of each row, [B, 1]: h and c stay as they are behind them. Without lengths all rows have T.
+        lengths: Option<Tensor>,
+        /// Working memory, [B, H + (H) + G H]: h, the c of an LSTM, and what h adds to the gates' total inputs. Behind the last step h and c are
+        /// those of the end.
+        memory: Tensor,
+        /// What the way back needs, where there is one.
+        trace: Option<Trace>,
+        /// The h of each step, [B T, H], where they are wanted.
+        out: Option<Tensor>,
+    },
+    /// The way back through [`Op::Recurrence`]: the derivatives with respect to the gates' total inputs.
+    RecurrenceBackward {
+        /// The cell.
+        cell: Cell,
+        /// T
+        steps: usize,
+        /// Whether the last step came first.
+        reversed: bool,
+        /// The derivative with respect to each h, [B T, H], or to that of the end, [B, H].
+        delta: Tensor,
+        /// The weights of the state, [H, G H].
+        weight: Tensor,
+        /// The steps of each row, [B, 1].
+        lengths: Option<Tensor>,
+        /// Working memory, [B, G H + H + (H)]: the derivatives with respect to the gates of a step, to h, and to the c of an LSTM. Behind the first
+        /// step the latter are those with respect to the states at the start.
+        memory: Tensor,
+        /// What was left behind; the gates become their derivatives.
+        trace: Trace,
+        /// The derivatives with respect to what came from below: for a GRU, where they differ from those of the gates, or where that was the same
+        /// in each step, of which these are the sums.
+        inputs: Option<Tensor>,
+    },
     /// Σ x y goes to the metrics.
     Dot {
         /// x
@@ -503,6 +555,22 @@ impl Op {
             Self::Combine { x, y, factors, out } => combine::access(x, y, factors, out),
             Self::Product { x, y, out } => product::access(x, y, out),
             Self::Slope { delta, output, activation: _, out } => slope::access(delta, output, out),
+            Self::Recurrence {
+                cell,
+                steps,
+                reversed: _,
+                continues,
+                inputs,
+                weight,
+                bias,
+                lengths,
+                memory,
+                trace,
+                out,
+            } => recurrence::access((cell, steps), continues, inputs, weight, bias, lengths, memory, trace, out),
+            Self::RecurrenceBackward { cell, steps, reversed: _, delta, weight, lengths, memory, trace, inputs } => {
+                recurrence::back((cell, steps), delta, weight, lengths, memory, trace, inputs)
+            }
             Self::Dot { x, y } => dot::access(x, y),
         }
     }
@@ -522,7 +590,8 @@ impl Op {
             | Self::ColumnMeans { .. } | Self::Contraction { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
-            | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Dot { .. } => Vec::new(),
+            | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Recurrence { .. }
+            | Self::RecurrenceBackward { .. } | Self::Dot { .. } => Vec::new(),
         }
     }
 

@@ -21,6 +21,7 @@ mod matrix;
 mod max_norm;
 mod penalty;
 mod product;
+mod recurrence;
 mod reparameterize;
 mod reparameterize_backward;
 mod row_sums;
@@ -135,6 +136,13 @@ impl Replay<'_> {
             Op::Combine { x, y, factors, out } => combine::run(self, x, y, factors, out),
             Op::Product { x, y, out } => product::run(self, x, y, out),
             Op::Slope { delta, output, activation, out } => slope::run(self, delta, output, activation, out),
+            Op::Recurrence { cell, steps, reversed, continues, inputs, weight, bias, lengths, memory, trace, out } => {
+                let kind = (cell, steps, reversed);
+                recurrence::run(self, kind, continues, inputs, weight, bias, lengths, memory, trace, out);
+            }
+            Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs } => {
+                recurrence::back(self, (cell, steps, reversed), delta, weight, lengths, memory, trace, inputs);
+            }
             Op::Dot { x, y } => dot::run(self, x, y),
         }
     }

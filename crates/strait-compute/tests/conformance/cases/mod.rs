@@ -13,6 +13,7 @@ mod linear;
 mod loss;
 mod penalty;
 mod product;
+mod recurrence;
 mod reparameterize;
 mod row_sums;
 mod shrink;
@@ -24,8 +25,8 @@ mod top_k;
 
 pub(crate) use linear::{infinite, zeros};
 use strait_compute::{
-    Activation, Addend, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind, Replica,
-    Sample, Sampling, Shift, Shrinkage, Step, Tensor, Update, Window,
+    Activation, Addend, Cell, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind,
+    Replica, Sample, Sampling, Shift, Shrinkage, Step, Tensor, Trace, Update, Window,
 };
 
 use super::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
@@ -152,6 +153,7 @@ pub(crate) fn operations() -> Vec<Case> {
         loss::cases(),
         penalty::cases(),
         product::cases(),
+        recurrence::cases(),
         reparameterize::cases(),
         row_sums::cases(),
         slope::cases(),

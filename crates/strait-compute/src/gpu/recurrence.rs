@@ -1,0 +1,120 @@
+//! The kernels of recurrent layers.
+
+use strait_device::Access as Binding;
+use strait_shaders::Part;
+
+use super::kernel::{Kernel, groups, optional, wanted, words};
+use super::lower::Tiles;
+use crate::op::Op;
+use crate::{Cell, Tensor};
+
+/// Rows that a workgroup takes through the steps.
+const ROWS: usize = 4;
+/// Multiply-adds of a dispatch: those of more steps are cut into several, since systems end what keeps a GPU busy for seconds.
+const LARGEST: usize = 1 << 33;
+
+/// The kernels of a layer's way through sequences.
+pub(super) fn there(op: &Op, tiles: Tiles) -> Vec<Kernel> {
+    let Op::Recurrence { cell, steps, reversed, continues, inputs, weight, bias, lengths, memory, trace, out } = *op
+    else {
+        unreachable!("only recurrent layers are lowered here");
+    };
+    let mut buffers = vec![(1, Binding::Read, weight), (2, Binding::Write, memory), (3, Binding::Read, bias)];
+    let gates = trace.map(|trace| trace.gates);
+    let mut main = wanted("gates", 4, gates, &mut buffers);
+    main += &if gates == Some(inputs) {
+        // A buffer that is written must not be bound a second time.
+        "fn inputs_at(i: u32) -> f32 { return gates[i]; }\n".to_owned()
+    } else {
+        optional("inputs_at", 5, Some(inputs), "", &mut buffers)
+    };
+    main += &wanted("cells", 6, trace.map(|trace| trace.cells), &mut buffers);
+    main += &wanted("previous", 7, trace.map(|trace| trace.previous), &mut buffers);
+    main += &wanted("out", 8, out, &mut buffers);
+    main += &length_of(9, lengths, &mut buffers);
+    let choices = [reversed, inputs.rows == memory.rows, continues];
+    let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::Recurrence];
+    let kernel = || Kernel {
+        constants: constants(cell, tiles),
+        parts: parts.clone(),
+        main: main.clone(),
+        buffers: buffers.clone(),
+        ..Kernel::named(op.name())
+    };
+    dispatches(kernel, weight, memory, steps, choices)
+}
+
+/// The kernels of its way back.
+pub(super) fn back(op: &Op, tiles: Tiles) -> Vec<Kernel> {
+    let Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs } = *op else {
+        unreachable!("only the ways back of recurrent layers are lowered here");
+    };
+    let mut buffers = vec![
+        (1, Binding::Read, weight),
+        (2, Binding::Write, memory),
+        (3, Binding::Read, delta),
+        (4, Binding::Write, trace.gates),
+        (5, Binding::Read, trace.cells),
+    ];
+    let previous = (cell == Cell::Gru).then_some(trace.previous);
+    let mut main = optional("previous_at", 6, previous, "0.0", &mut buffers);
+    main += &length_of(7, lengths, &mut buffers);
+    match inputs {
+        None => main += "fn add_below(i: u32, x: f32, adds: bool) {}\n",
+        Some(inputs) => {
+            buffers.push((8, Binding::Write, inputs));
+            main += "@group(0) @binding(8) var<storage, read_write> below: array<f32>;
+fn add_below(i: u32, x: f32, adds: bool) { below[i] = x + select(0.0, below[i], adds); }
+";
+        }
+    }
+    let repeated = inputs.is_some_and(|inputs| inputs.rows == memory.rows);
+    let choices = [reversed, repeated, delta.rows == memory.rows];
+    let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::RecurrenceBackward];
+    let kernel = || Kernel {
+        constants: constants(cell, tiles),
+        parts: parts.clone(),
+        main: main.clone(),
+        buffers: buffers.clone(),
+        ..Kernel::named(op.name())
+    };
+    let mut kernels = dispatches(kernel, weight, memory, steps, choices);
+    kernels.reverse();
+    kernels
+}
+
+/// The steps of each row; without lengths more than any sequence has.
+fn length_of(binding: u32, lengths: Option<Tensor>, buffers: &mut Vec<(u32, Binding, Tensor)>) -> String {
+    optional("length_of", binding, lengths, "1e9", buffers)
+}
+
+fn constants(cell: Cell, tiles: Tiles) -> Vec<(&'static str, u32)> {
+    vec![
+        ("CELL", u32::from(cell == Cell::Gru)),
+        ("GATES", cell.gates() as u32),
+        ("STATES", cell.states() as u32),
+        ("ROWS", ROWS as u32),
+        ("LANES", if tiles == Tiles::Software { 64 } else { 256 }),
+    ]
+}
+
+/// The kernel for some steps after the other.
+fn dispatches(
+    kernel: impl Fn() -> Kernel,
+    weight: Tensor,
+    memory: Tensor,
+    steps: usize,
+    choices: [bool; 3],
+) -> Vec<Kernel> {
+    let each = (LARGEST / (memory.rows * weight.len())).clamp(1, steps);
+    let of = |first: usize| Kernel {
+        sizes: [
+            words([memory.rows, weight.rows, steps, first, (first + each).min(steps)]),
+            choices.map(u32::from).to_vec(),
+        ]
+        .concat(),
+        workgroups: [groups(memory.rows, ROWS), 1, 1],
+        ..kernel()
+    };
+    (0..steps).step_by(each).map(of).collect()
+}

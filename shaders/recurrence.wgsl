@@ -1,0 +1,68 @@
+// A recurrent layer's way through sequences.
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first_row = workgroup.x * ROWS;
+    let units = size.units;
+    let wide = GATES * units;
+    if size.first == 0u && size.edge == 0u { clear(first_row, 0u, STATES * units, lane); }
+    for (var number = size.first; number < size.end; number += 1u) {
+        let t = step_of(number);
+        storageBarrier();
+        for (var col = lane; col < wide; col += LANES) {
+            var sums = vec4<f32>(bias[col]);
+            for (var k = 0u; k < units; k += 1u) {
+                sums += weight[k * wide + col] * of_rows(first_row, k);
+            }
+            for (var r = 0u; r < ROWS; r += 1u) {
+                if first_row + r < size.rows { memory[(first_row + r) * width() + STATES * units + col] = sums[r]; }
+            }
+        }
+        storageBarrier();
+        for (var i = lane; i < ROWS * units; i += LANES) {
+            let row = first_row + i / units;
+            if row < size.rows { unit(row, i % units, t); }
+        }
+    }
+}
+
+// A unit of a row in step t.
+fn unit(row: u32, j: u32, t: u32) {
+    let units = size.units;
+    let at = row * size.steps + t;
+    let below = select(at, row, size.repeated == 1u) * GATES * units + j;
+    let own = row * width() + STATES * units + j;
+    let state = row * width() + j;
+    let before = memory[state];
+    let added = memory[own + 2u * units];
+    var gates = vec4<f32>(0.0);
+    var cell = added;
+    var h = before;
+    if CELL == 0u {
+        cell = memory[state + units];
+        if lasts(row, t) {
+            gates = vec4<f32>(
+                sigmoid(inputs_at(below) + memory[own]),
+                sigmoid(inputs_at(below + units) + memory[own + units]),
+                hyperbolic_tangent(inputs_at(below + 2u * units) + added),
+                sigmoid(inputs_at(below + 3u * units) + memory[own + (GATES - 1u) * units]),
+            );
+            cell = gates.y * cell + gates.x * gates.z;
+            h = gates.w * hyperbolic_tangent(cell);
+            memory[state + units] = cell;
+        }
+    } else if lasts(row, t) {
+        gates.x = sigmoid(inputs_at(below) + memory[own]);
+        gates.y = sigmoid(inputs_at(below + units) + memory[own + units]);
+        gates.z = hyperbolic_tangent(inputs_at(below + 2u * units) + gates.x * added);
+        h = gates.z + gates.y * (before - gates.z);
+    }
+    memory[state] = h;
+    for (var gate = 0u; gate < GATES; gate += 1u) {
+        put_gates(at * GATES * units + gate * units + j, gates[gate]);
+    }
+    put_cells(at * units + j, cell);
+    put_previous(at * units + j, before);
+    put_out(at * units + j, h);
+}
