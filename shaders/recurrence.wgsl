@@ -27,11 +27,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
 }
 
+// What comes from below, in this step and in each.
+fn below_at(inputs: u32, constant: u32) -> f32 {
+    return inputs_at(inputs) + constant_at(constant);
+}
+
 // A unit of a row in step t.
 fn unit(row: u32, j: u32, t: u32) {
     let units = size.units;
     let at = row * size.steps + t;
-    let below = select(at, row, size.repeated == 1u) * GATES * units + j;
+    let inputs = at * GATES * units + j;
+    let constant = row * GATES * units + j;
     let own = row * width() + STATES * units + j;
     let state = row * width() + j;
     let before = memory[state];
@@ -43,19 +49,19 @@ fn unit(row: u32, j: u32, t: u32) {
         cell = memory[state + units];
         if lasts(row, t) {
             gates = vec4<f32>(
-                sigmoid(inputs_at(below) + memory[own]),
-                sigmoid(inputs_at(below + units) + memory[own + units]),
-                hyperbolic_tangent(inputs_at(below + 2u * units) + added),
-                sigmoid(inputs_at(below + 3u * units) + memory[own + (GATES - 1u) * units]),
+                sigmoid(below_at(inputs, constant) + memory[own]),
+                sigmoid(below_at(inputs + units, constant + units) + memory[own + units]),
+                hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + added),
+                sigmoid(below_at(inputs + 3u * units, constant + 3u * units) + memory[own + (GATES - 1u) * units]),
             );
             cell = gates.y * cell + gates.x * gates.z;
             h = gates.w * hyperbolic_tangent(cell);
             memory[state + units] = cell;
         }
     } else if lasts(row, t) {
-        gates.x = sigmoid(inputs_at(below) + memory[own]);
-        gates.y = sigmoid(inputs_at(below + units) + memory[own + units]);
-        gates.z = hyperbolic_tangent(inputs_at(below + 2u * units) + gates.x * added);
+        gates.x = sigmoid(below_at(inputs, constant) + memory[own]);
+        gates.y = sigmoid(below_at(inputs + units, constant + units) + memory[own + units]);
+        gates.z = hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + gates.x * added);
         h = gates.z + gates.y * (before - gates.z);
     }
     memory[state] = h;

@@ -82,7 +82,7 @@ fn unit(row: u32, j: u32, number: u32) {
     for (var g = 0u; g < GATES; g += 1u) {
         memory[row * width() + g * units + j] = own[g];
         gates[gate + g * units] = own[g];
-        let to = select(at, row, size.repeated == 1u) * GATES * units + g * units + j;
-        add_below(to, below[g], size.repeated == 1u && number + 1u < size.steps);
+        put_inputs(gate + g * units, below[g]);
+        add_constant(row * GATES * units + g * units + j, below[g], number + 1u == size.steps);
     }
 }

@@ -9,8 +9,6 @@ struct Size {
     end: u32,
     // Whether the last step comes first.
     reversed: u32,
-    // Whether what comes from below is the same in each step.
-    repeated: u32,
     // On the way there, whether it starts from the states in the working memory; on the way back, whether the derivative is that with
     // respect to the state at the end, not to that of each step.
     edge: u32,

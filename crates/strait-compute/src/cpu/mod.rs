@@ -296,25 +296,49 @@ impl Run {
             Op::Slope { delta, output, activation, out } => {
                 slope::run(isa, of(delta), of(output), activation, of(out), share);
             }
-            Op::Recurrence { cell, steps, reversed, continues, inputs, weight, bias, lengths, memory, trace, out } => {
+            Op::Recurrence {
+                cell,
+                steps,
+                reversed,
+                continues,
+                inputs,
+                constant,
+                weight,
+                bias,
+                lengths,
+                memory,
+                trace,
+                out,
+            } => {
                 let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
                 let job = recurrence::Recurrence {
                     sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
                     continues,
-                    inputs: of(inputs),
+                    below: recurrence::Below { inputs: inputs.map(of), constant: constant.map(of) },
                     bias: of(bias),
                     trace: trace.map(|trace| self.trace(trace)),
                     out: out.map(of),
                 };
                 recurrence::run(isa, &job, of(weight), share.worker.count(), share);
             }
-            Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs } => {
+            Op::RecurrenceBackward {
+                cell,
+                steps,
+                reversed,
+                delta,
+                weight,
+                lengths,
+                memory,
+                trace,
+                inputs,
+                constant,
+            } => {
                 let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
                 let job = recurrence::Backward {
                     sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
                     delta: of(delta),
                     trace: self.trace(trace),
-                    inputs: inputs.map(of),
+                    below: recurrence::Below { inputs: inputs.map(of), constant: constant.map(of) },
                 };
                 recurrence::run_back(isa, &job, self.weight(weight, true), share.worker.count(), share);
             }

@@ -27,11 +27,36 @@ pub(super) struct Sequence<'a> {
     pub(super) units: usize,
 }
 
+/// What comes from below in each step, and what in all of them; or the derivatives with respect to these.
+#[derive(Clone, Copy)]
+pub(super) struct Below<'a> {
+    pub(super) inputs: Option<&'a Panels>,
+    pub(super) constant: Option<&'a Panels>,
+}
+
+impl Below<'_> {
+    /// What comes from below for a gate.
+    #[inline(always)]
+    fn take(&self, place: &Place, gate: usize) -> Lanes {
+        let Some(inputs) = self.inputs else {
+            return self.constant.map_or(Lanes::ZERO, |constant| place.take(constant, MEMORY, gate));
+        };
+        let mut below = place.take(inputs, STEP, gate);
+        if let Some(constant) = self.constant {
+            let constant = place.take(constant, MEMORY, gate);
+            for c in 0..WIDTH {
+                below.0[c] += constant.0[c];
+            }
+        }
+        below
+    }
+}
+
 /// See [`Op::Recurrence`](crate::Op::Recurrence).
 pub(super) struct Recurrence<'a> {
     pub(super) sequence: Sequence<'a>,
     pub(super) continues: bool,
-    pub(super) inputs: &'a Panels,
+    pub(super) below: Below<'a>,
     pub(super) bias: &'a Panels,
     pub(super) trace: Option<Trace<'a>>,
     pub(super) out: Option<&'a Panels>,
@@ -161,8 +186,8 @@ impl Tail for Totals<'_> {
 
 /// The places of sixteen units of a row in a step.
 struct Place {
-    /// The row of the working memory, of the step, and of what comes from below.
-    rows: [usize; 3],
+    /// The row of the working memory, and that of the step.
+    rows: [usize; 2],
     /// The first unit, and how many there are.
     first: usize,
     width: usize,
@@ -172,10 +197,8 @@ struct Place {
 impl Place {
     /// All of a row in step t.
     #[inline(always)]
-    fn all(sequence: &Sequence<'_>, inputs: Option<&Panels>, row: usize, t: usize) -> impl Iterator<Item = Self> {
-        let (units, at) = (sequence.units, row * sequence.steps + t);
-        let repeated = inputs.is_some_and(|inputs| inputs.rows == sequence.memory.rows);
-        let rows = [row, at, if repeated { row } else { at }];
+    fn all(sequence: &Sequence<'_>, row: usize, t: usize) -> impl Iterator<Item = Self> {
+        let (units, rows) = (sequence.units, [row, row * sequence.steps + t]);
         (0..units).step_by(WIDTH).map(move |first| Self { rows, first, width: WIDTH.min(units - first), units })
     }
 
@@ -194,20 +217,19 @@ impl Place {
 /// The rows of a [`Place`].
 const MEMORY: usize = 0;
 const STEP: usize = 1;
-const BELOW: usize = 2;
 
 #[inline(always)]
 fn lstm<T: Target>(job: &Recurrence<'_>, row: usize, t: usize) {
     let sequence = &job.sequence;
     let (memory, lasts) = (sequence.memory, sequence.lasts(row, t));
-    for place in Place::all(sequence, Some(job.inputs), row, t) {
+    for place in Place::all(sequence, row, t) {
         row_by_row();
         let before = place.take(memory, MEMORY, 0);
         let mut cell = place.take(memory, MEMORY, 1);
         let mut gates = [Lanes::ZERO; 4];
         for (number, gate) in gates.iter_mut().enumerate() {
             row_by_row();
-            let (below, own) = (place.take(job.inputs, BELOW, number), place.take(memory, MEMORY, 2 + number));
+            let (below, own) = (job.below.take(&place, number), place.take(memory, MEMORY, 2 + number));
             for c in 0..WIDTH {
                 let total = below.0[c] + own.0[c];
                 gate.0[c] = if number == 2 { tanh::<T>(total) } else { logistic::<T>(total) };
@@ -233,10 +255,10 @@ fn lstm<T: Target>(job: &Recurrence<'_>, row: usize, t: usize) {
 fn gru<T: Target>(job: &Recurrence<'_>, row: usize, t: usize) {
     let sequence = &job.sequence;
     let (memory, lasts) = (sequence.memory, sequence.lasts(row, t));
-    for place in Place::all(sequence, Some(job.inputs), row, t) {
+    for place in Place::all(sequence, row, t) {
         row_by_row();
         let before = place.take(memory, MEMORY, 0);
-        let [below_r, below_z, below_n] = [0, 1, 2].map(|number| place.take(job.inputs, BELOW, number));
+        let [below_r, below_z, below_n] = [0, 1, 2].map(|number| job.below.take(&place, number));
         let [own_r, own_z, own_n] = [1, 2, 3].map(|number| place.take(memory, MEMORY, number));
         let mut gates = [Lanes::ZERO; 3];
         let mut state = before;
@@ -272,7 +294,7 @@ pub(super) struct Backward<'a> {
     pub(super) sequence: Sequence<'a>,
     pub(super) delta: &'a Panels,
     pub(super) trace: Trace<'a>,
-    pub(super) inputs: Option<&'a Panels>,
+    pub(super) below: Below<'a>,
 }
 
 compile_for_each_isa!(run_back = backward(job: &Backward<'_>, turned: &Panels, workers: usize, share: Taking<'_>));
@@ -347,19 +369,21 @@ impl Backward<'_> {
             place.put(sequence.memory, MEMORY, gate, slopes);
             place.put(self.trace.gates, STEP, gate, slopes);
         }
-        let Some(inputs) = self.inputs else {
-            return;
-        };
-        let adds = inputs.rows == sequence.memory.rows && number + 1 < sequence.steps;
-        for (gate, slopes) in below.iter().enumerate() {
-            let mut slopes = *slopes;
-            if adds {
-                let known = place.take(inputs, BELOW, gate);
-                for c in 0..WIDTH {
-                    slopes.0[c] += known.0[c];
+        if let Some(inputs) = self.below.inputs {
+            below.iter().enumerate().for_each(|(gate, slopes)| place.put(inputs, STEP, gate, slopes));
+        }
+        if let Some(constant) = self.below.constant {
+            for (gate, slopes) in below.iter().enumerate() {
+                row_by_row();
+                let mut sum = *slopes;
+                if number + 1 < sequence.steps {
+                    let known = place.take(constant, MEMORY, gate);
+                    for c in 0..WIDTH {
+                        sum.0[c] += known.0[c];
+                    }
                 }
+                place.put(constant, MEMORY, gate, &sum);
             }
-            place.put(inputs, BELOW, gate, &slopes);
         }
     }
 }
@@ -369,7 +393,7 @@ fn lstm_back<T: Target>(job: &Backward<'_>, row: usize, number: usize) {
     let sequence = &job.sequence;
     let (memory, t) = (sequence.memory, sequence.step(number));
     let lasts = sequence.lasts(row, t);
-    for place in Place::all(sequence, job.inputs, row, t) {
+    for place in Place::all(sequence, row, t) {
         row_by_row();
         let mut delta = job.delta(&place, number);
         let mut slopes = [Lanes::ZERO; 4];
@@ -406,7 +430,7 @@ fn gru_back<T: Target>(job: &Backward<'_>, row: usize, number: usize) {
     let sequence = &job.sequence;
     let (memory, t) = (sequence.memory, sequence.step(number));
     let lasts = sequence.lasts(row, t);
-    for place in Place::all(sequence, job.inputs, row, t) {
+    for place in Place::all(sequence, row, t) {
         row_by_row();
         let mut delta = job.delta(&place, number);
         let (mut own, mut below) = ([Lanes::ZERO; 3], [Lanes::ZERO; 3]);

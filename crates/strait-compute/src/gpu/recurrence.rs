@@ -15,24 +15,38 @@ const LARGEST: usize = 1 << 33;
 
 /// The kernels of a layer's way through sequences.
 pub(super) fn there(op: &Op, tiles: Tiles) -> Vec<Kernel> {
-    let Op::Recurrence { cell, steps, reversed, continues, inputs, weight, bias, lengths, memory, trace, out } = *op
+    let Op::Recurrence {
+        cell,
+        steps,
+        reversed,
+        continues,
+        inputs,
+        constant,
+        weight,
+        bias,
+        lengths,
+        memory,
+        trace,
+        out,
+    } = *op
     else {
         unreachable!("only recurrent layers are lowered here");
     };
     let mut buffers = vec![(1, Binding::Read, weight), (2, Binding::Write, memory), (3, Binding::Read, bias)];
     let gates = trace.map(|trace| trace.gates);
     let mut main = wanted("gates", 4, gates, &mut buffers);
-    main += &if gates == Some(inputs) {
+    main += &if gates.is_some() && gates == inputs {
         // A buffer that is written must not be bound a second time.
         "fn inputs_at(i: u32) -> f32 { return gates[i]; }\n".to_owned()
     } else {
-        optional("inputs_at", 5, Some(inputs), "", &mut buffers)
+        optional("inputs_at", 5, inputs, "0.0", &mut buffers)
     };
     main += &wanted("cells", 6, trace.map(|trace| trace.cells), &mut buffers);
     main += &wanted("previous", 7, trace.map(|trace| trace.previous), &mut buffers);
     main += &wanted("out", 8, out, &mut buffers);
     main += &length_of(9, lengths, &mut buffers);
-    let choices = [reversed, inputs.rows == memory.rows, continues];
+    main += &optional("constant_at", 10, constant, "0.0", &mut buffers);
+    let choices = [reversed, continues];
     let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::Recurrence];
     let kernel = || Kernel {
         constants: constants(cell, tiles),
@@ -46,7 +60,8 @@ pub(super) fn there(op: &Op, tiles: Tiles) -> Vec<Kernel> {
 
 /// The kernels of its way back.
 pub(super) fn back(op: &Op, tiles: Tiles) -> Vec<Kernel> {
-    let Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs } = *op else {
+    let Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs, constant } = *op
+    else {
         unreachable!("only the ways back of recurrent layers are lowered here");
     };
     let mut buffers = vec![
@@ -59,17 +74,15 @@ pub(super) fn back(op: &Op, tiles: Tiles) -> Vec<Kernel> {
     let previous = (cell == Cell::Gru).then_some(trace.previous);
     let mut main = optional("previous_at", 6, previous, "0.0", &mut buffers);
     main += &length_of(7, lengths, &mut buffers);
-    match inputs {
-        None => main += "fn add_below(i: u32, x: f32, adds: bool) {}\n",
-        Some(inputs) => {
-            buffers.push((8, Binding::Write, inputs));
-            main += "@group(0) @binding(8) var<storage, read_write> below: array<f32>;
-fn add_below(i: u32, x: f32, adds: bool) { below[i] = x + select(0.0, below[i], adds); }
-";
+    main += &wanted("inputs", 8, inputs, &mut buffers);
+    main += &match constant {
+        None => "fn add_constant(i: u32, x: f32, first: bool) {}\n".to_owned(),
+        Some(_) => {
+            wanted("constant", 9, constant, &mut buffers)
+                + "fn add_constant(i: u32, x: f32, first: bool) { constant[i] = x + select(constant[i], 0.0, first); }\n"
         }
-    }
-    let repeated = inputs.is_some_and(|inputs| inputs.rows == memory.rows);
-    let choices = [reversed, repeated, delta.rows == memory.rows];
+    };
+    let choices = [reversed, delta.rows == memory.rows];
     let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::RecurrenceBackward];
     let kernel = || Kernel {
         constants: constants(cell, tiles),
@@ -104,7 +117,7 @@ fn dispatches(
     weight: Tensor,
     memory: Tensor,
     steps: usize,
-    choices: [bool; 3],
+    choices: [bool; 2],
 ) -> Vec<Kernel> {
     let each = (LARGEST / (memory.rows * weight.len())).clamp(1, steps);
     let of = |first: usize| Kernel {

@@ -438,8 +438,10 @@ pub enum Op {
         reversed: bool,
         /// Whether h and c start from those in the working memory; else from 0.
         continues: bool,
-        /// x W + b′, [B T, G H], or [B, G H] where it is the same in each step; the gates' columns lie side by side.
-        inputs: Tensor,
+        /// x W + b′, [B T, G H]; the gates' columns lie side by side.
+        inputs: Option<Tensor>,
+        /// What comes from below in each step, [B, G H], beside that or in its place.
+        constant: Option<Tensor>,
         /// The weights of the state, [H, G H].
         weight: Tensor,
         /// Their bias, [1, G H].
@@ -473,9 +475,10 @@ pub enum Op {
         memory: Tensor,
         /// What was left behind; the gates become their derivatives.
         trace: Trace,
-        /// The derivatives with respect to what came from below: for a GRU, where they differ from those of the gates, or where that was the same
-        /// in each step, of which these are the sums.
+        /// The derivatives with respect to what came from below in each step, [B T, G H]: those of an LSTM are those of the gates.
         inputs: Option<Tensor>,
+        /// Those with respect to what came from below in all of them, [B, G H].
+        constant: Option<Tensor>,
     },
     /// Σ x y goes to the metrics.
     Dot {
@@ -561,16 +564,29 @@ impl Op {
                 reversed: _,
                 continues,
                 inputs,
+                constant,
                 weight,
                 bias,
                 lengths,
                 memory,
                 trace,
                 out,
-            } => recurrence::access((cell, steps), continues, inputs, weight, bias, lengths, memory, trace, out),
-            Self::RecurrenceBackward { cell, steps, reversed: _, delta, weight, lengths, memory, trace, inputs } => {
-                recurrence::back((cell, steps), delta, weight, lengths, memory, trace, inputs)
+            } => {
+                let below = (inputs, constant);
+                recurrence::access((cell, steps), continues, below, weight, bias, lengths, memory, trace, out)
             }
+            Self::RecurrenceBackward {
+                cell,
+                steps,
+                reversed: _,
+                delta,
+                weight,
+                lengths,
+                memory,
+                trace,
+                inputs,
+                constant,
+            } => recurrence::back((cell, steps), delta, weight, lengths, memory, trace, (inputs, constant)),
             Self::Dot { x, y } => dot::access(x, y),
         }
     }

@@ -93,10 +93,11 @@ impl Shape {
         self.stacked("the states before each step", trace.previous, 1)
     }
 
-    /// The rows of what comes from below: one for each step, or one for all of them.
-    fn inputs(&self, inputs: Tensor) -> Fits {
-        let rows = if inputs.rows == self.batch { self.batch } else { self.batch * self.steps };
-        same("the input", inputs, rows, self.cell.gates() * self.units)
+    /// What comes from below in each step, and what in all of them.
+    fn below(&self, inputs: Option<Tensor>, constant: Option<Tensor>) -> Fits {
+        let gates = self.cell.gates();
+        inputs.map_or(Ok(()), |inputs| self.stacked("the input", inputs, gates))?;
+        constant.map_or(Ok(()), |constant| same("the constant input", constant, self.batch, gates * self.units))
     }
 }
 
@@ -111,7 +112,7 @@ fn work(steps: usize, memory: Tensor, weight: Tensor, transposed: bool) -> Work 
 pub(super) fn access(
     (cell, steps): (Cell, usize),
     continues: bool,
-    inputs: Tensor,
+    (inputs, constant): (Option<Tensor>, Option<Tensor>),
     weight: Tensor,
     bias: Tensor,
     lengths: Option<Tensor>,
@@ -121,16 +122,19 @@ pub(super) fn access(
 ) -> Access {
     let fits = || {
         let shape = Shape::of(cell, steps, memory, weight)?;
-        shape.inputs(inputs)?;
+        shape.below(inputs, constant)?;
+        if inputs.is_none() && constant.is_none() {
+            return Err("nothing comes from below".to_owned());
+        }
         same("the bias", bias, 1, weight.cols)?;
         shape.lengths(lengths)?;
         trace.map_or(Ok(()), |trace| shape.trace(trace))?;
         out.map_or(Ok(()), |out| shape.stacked("the output", out, 1))
     };
-    let within = trace.is_some_and(|trace| trace.gates == inputs);
+    let within = trace.is_some_and(|trace| inputs == Some(trace.gates));
     let inputs = if within { in_place([inputs]) } else { reads([inputs]) };
     let state = if continues { in_place([memory]) } else { Vec::new() };
-    let reads = [inputs, reads([Some(weight), Some(bias), lengths]), state].concat();
+    let reads = [inputs, reads([constant, Some(weight), Some(bias), lengths]), state].concat();
     let kept = trace.map(|Trace { gates, cells, previous }| [gates, cells, previous]);
     let writes = computed(kept.into_iter().flatten().chain(out).chain([memory]));
     let (work, fits) = (work(steps, memory, weight, false), fits());
@@ -145,7 +149,7 @@ pub(super) fn back(
     lengths: Option<Tensor>,
     memory: Tensor,
     trace: Trace,
-    inputs: Option<Tensor>,
+    (inputs, constant): (Option<Tensor>, Option<Tensor>),
 ) -> Access {
     let fits = || {
         let shape = Shape::of(cell, steps, memory, weight)?;
@@ -155,12 +159,12 @@ pub(super) fn back(
         }
         shape.lengths(lengths)?;
         shape.trace(trace)?;
-        inputs.map_or(Ok(()), |inputs| shape.inputs(inputs))
+        shape.below(inputs, constant)
     };
     let Trace { gates, cells, previous } = trace;
     let read = reads([Some(delta), Some(weight), lengths, Some(cells), Some(previous)]);
     let reads = [read, in_place([gates])].concat();
-    let writes = computed([Some(gates), inputs, Some(memory)]);
+    let writes = computed([Some(gates), inputs, constant, Some(memory)]);
     let (work, fits) = (work(steps, memory, weight, true), fits());
     Access { name: "recurrence backward", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits }
 }

@@ -136,12 +136,37 @@ impl Replay<'_> {
             Op::Combine { x, y, factors, out } => combine::run(self, x, y, factors, out),
             Op::Product { x, y, out } => product::run(self, x, y, out),
             Op::Slope { delta, output, activation, out } => slope::run(self, delta, output, activation, out),
-            Op::Recurrence { cell, steps, reversed, continues, inputs, weight, bias, lengths, memory, trace, out } => {
-                let kind = (cell, steps, reversed);
-                recurrence::run(self, kind, continues, inputs, weight, bias, lengths, memory, trace, out);
+            Op::Recurrence {
+                cell,
+                steps,
+                reversed,
+                continues,
+                inputs,
+                constant,
+                weight,
+                bias,
+                lengths,
+                memory,
+                trace,
+                out,
+            } => {
+                let (kind, below) = ((cell, steps, reversed), (inputs, constant));
+                recurrence::run(self, kind, continues, below, weight, bias, lengths, memory, trace, out);
             }
-            Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory, trace, inputs } => {
-                recurrence::back(self, (cell, steps, reversed), delta, weight, lengths, memory, trace, inputs);
+            Op::RecurrenceBackward {
+                cell,
+                steps,
+                reversed,
+                delta,
+                weight,
+                lengths,
+                memory,
+                trace,
+                inputs,
+                constant,
+            } => {
+                let (kind, below) = ((cell, steps, reversed), (inputs, constant));
+                recurrence::back(self, kind, delta, weight, lengths, memory, trace, below);
             }
             Op::Dot { x, y } => dot::run(self, x, y),
         }

@@ -23,7 +23,7 @@ pub(super) fn run(
     at: &Replay<'_>,
     (cell, steps, reversed): (Cell, usize, bool),
     continues: bool,
-    inputs: Tensor,
+    (inputs, constant): (Option<Tensor>, Option<Tensor>),
     weight: Tensor,
     bias: Tensor,
     lengths: Option<Tensor>,
@@ -31,7 +31,8 @@ pub(super) fn run(
     trace: Option<Trace>,
     out: Option<Tensor>,
 ) {
-    let (x, w, b, lengths) = (at.get(inputs), at.get(weight), at.get(bias), lengths.map(|lengths| at.get(lengths)));
+    let [x, constant, lengths] = [inputs, constant, lengths].map(|tensor| tensor.map(|tensor| at.get(tensor)));
+    let (w, b) = (at.get(weight), at.get(bias));
     let (units, batch, count) = (weight.rows, memory.rows, cell.gates());
     let before = continues.then(|| at.get(memory));
     let [mut gates, mut cells, mut previous, mut outs] =
@@ -48,7 +49,9 @@ pub(super) fn run(
             // What the state adds to each gate, and what comes from below.
             let own: Vec<f64> =
                 (0..count * units).map(|g| b.at(0, g) + (0..units).map(|k| h[k] * w.at(k, g)).sum::<f64>()).collect();
-            let below = x.row(if inputs.rows == batch { row } else { place });
+            let of =
+                |matrix: &Option<Matrix>, row: usize, g: usize| matrix.as_ref().map_or(0.0, |matrix| matrix.at(row, g));
+            let below: Vec<f64> = (0..count * units).map(|g| of(&x, place, g) + of(&constant, row, g)).collect();
             previous[place * units..][..units].copy_from_slice(&h);
             totals.clone_from(&own);
             let kept = lasts(&lengths, row, t);
@@ -101,14 +104,13 @@ pub(super) fn back(
     lengths: Option<Tensor>,
     memory: Tensor,
     trace: Trace,
-    inputs: Option<Tensor>,
+    (inputs, constant): (Option<Tensor>, Option<Tensor>),
 ) {
     let (d, w, lengths) = (at.get(delta), at.get(weight), lengths.map(|lengths| at.get(lengths)));
     let (gates, cells, previous) = (at.get(trace.gates), at.get(trace.cells), at.get(trace.previous));
     let (units, batch, count) = (weight.rows, memory.rows, cell.gates());
-    let repeated = inputs.is_some_and(|inputs| inputs.rows == batch);
     let mut own = vec![0.0; batch * steps * count * units];
-    let mut below = vec![0.0; inputs.map_or(0, |inputs| inputs.len())];
+    let (mut below, mut sums) = (own.clone(), vec![0.0; batch * count * units]);
     let mut left = vec![0.0; batch * memory.cols];
     for row in 0..batch {
         let (mut dh, mut dc) = (vec![0.0; units], vec![0.0; units]);
@@ -128,11 +130,9 @@ pub(super) fn back(
                     let mut slopes = |own: [f64; 4], from_below: f64| {
                         for (number, slope) in own.into_iter().take(count).enumerate() {
                             of_step[number * units + j] = slope;
-                            if inputs.is_some() {
-                                let to = (if repeated { row } else { place }) * count * units + number * units + j;
-                                let slope = if cell == Cell::Gru && number == 2 { from_below } else { slope };
-                                below[to] = if repeated { below[to] + slope } else { slope };
-                            }
+                            let slope = if cell == Cell::Gru && number == 2 { from_below } else { slope };
+                            below[(place * count + number) * units + j] = slope;
+                            sums[(row * count + number) * units + j] += slope;
                         }
                     };
                     match cell {
@@ -171,5 +171,8 @@ pub(super) fn back(
     at.set(memory, left);
     if let Some(inputs) = inputs {
         at.set(inputs, below);
+    }
+    if let Some(constant) = constant {
+        at.set(constant, sums);
     }
 }

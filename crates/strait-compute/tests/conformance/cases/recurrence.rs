@@ -13,12 +13,12 @@ pub(super) fn cases() -> Vec<Case> {
             // Every choice with every other over the shapes.
             for choices in [number, number + 3, 7 - number] {
                 let choice = |bit: usize| choices >> bit & 1 == 1;
-                cases.push(sequence(cell, sizes, choice(0), choice(1), choice(2)));
+                cases.push(sequence(cell, sizes, choice(0), [!choice(1) || choice(2), choice(1)], choice(2)));
             }
             cases.push(continued(cell, sizes));
         }
         // Sums that are cut in parts.
-        cases.push(sequence(cell, (2, 14, 360), false, false, false));
+        cases.push(sequence(cell, (2, 14, 360), false, [true, false], false));
     }
     cases
 }
@@ -28,18 +28,19 @@ fn sequence(
     cell: Cell,
     (steps, rows, units): (usize, usize, usize),
     reversed: bool,
-    repeated: bool,
+    [varies, repeats]: [bool; 2],
     masked: bool,
 ) -> Case {
     let mut b = Builder::new();
     let gates = cell.gates() * units;
-    let inputs = b.values("inputs", if repeated { rows } else { rows * steps }, gates);
+    let inputs = varies.then(|| b.values("inputs", rows * steps, gates));
+    let constant = repeats.then(|| b.values("constant", rows, gates));
     let weight = b.values("w", units, gates);
     let bias = b.values("b", 1, gates);
     let lengths = masked.then(|| b.values("lengths", rows, 1));
     let memory = b.values("memory", rows, cell.states() * units + gates);
     let trace = Trace {
-        gates: if repeated { b.values("gates", rows * steps, gates) } else { inputs },
+        gates: inputs.filter(|_| !repeats).unwrap_or_else(|| b.values("gates", rows * steps, gates)),
         cells: b.values("cells", rows * steps, units),
         previous: b.values("previous", rows * steps, units),
     };
@@ -47,17 +48,16 @@ fn sequence(
     // The derivative of all outputs, or of the last one.
     let delta = b.values("delta", if masked { rows } else { rows * steps }, units);
     let carried = b.values("carried", rows, cell.states() * units + gates);
-    let below = match repeated {
-        true => Some(b.values("below", rows, gates)),
-        false => (cell == Cell::Gru).then(|| b.values("below", rows * steps, gates)),
-    };
-    let (continues, trace) = (false, trace);
+    let below = varies.then(|| b.values("below", rows * steps, gates));
+    let below_all = repeats.then(|| b.values("below all", rows, gates));
+    let continues = false;
     let there = Op::Recurrence {
         cell,
         steps,
         reversed,
         continues,
         inputs,
+        constant,
         weight,
         bias,
         lengths,
@@ -65,10 +65,22 @@ fn sequence(
         trace: Some(trace),
         out,
     };
-    let back =
-        Op::RecurrenceBackward { cell, steps, reversed, delta, weight, lengths, memory: carried, trace, inputs: below };
-    let name =
-        format!("{} {steps}x{rows}x{units} reversed={reversed} repeated={repeated} masked={masked}", cell.name());
+    let back = Op::RecurrenceBackward {
+        cell,
+        steps,
+        reversed,
+        delta,
+        weight,
+        lengths,
+        memory: carried,
+        trace,
+        inputs: below,
+        constant: below_all,
+    };
+    let name = format!(
+        "{} {steps}x{rows}x{units} reversed={reversed} varies={varies} repeats={repeats} masked={masked}",
+        cell.name()
+    );
     b.finish(name, vec![there, back], vec![step(rows)])
 }
 
@@ -85,7 +97,8 @@ fn continued(cell: Cell, (steps, rows, units): (usize, usize, usize)) -> Case {
         steps,
         reversed: false,
         continues: true,
-        inputs,
+        inputs: Some(inputs),
+        constant: None,
         weight,
         bias,
         lengths: None,
