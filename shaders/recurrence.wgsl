@@ -6,7 +6,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let first_row = workgroup.x * ROWS;
     let units = size.units;
     let wide = GATES * units;
-    if size.first == 0u && size.edge == 0u { clear(first_row, 0u, STATES * units, lane); }
+    if size.first == 0u && size.edge == 0u {
+        clear(first_row, units, (STATES - 1u) * units, lane);
+        for (var i = lane; i < ROWS * units; i += LANES) {
+            let row = first_row + i / units;
+            if row < size.rows { memory[row * width() + i % units] = start_at(row * units + i % units); }
+        }
+    }
     for (var number = size.first; number < size.end; number += 1u) {
         let t = step_of(number);
         storageBarrier();

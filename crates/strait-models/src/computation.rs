@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use strait_compute::{Activation, Execution, LossKind, Op, Program, Routine, Tensor};
+use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, Tensor};
 
-use crate::network::LargestOutputs;
+use crate::network::{EVALUATION_BATCH, LargestOutputs, evaluation_batch};
 use crate::vae::record_bound;
-use crate::{Affine, Network, Rbm, Result, Tape, Vae};
+use crate::{Affine, Network, Rbm, Result, SequenceAutoencoder, Tape, Vae};
 
 /// Layers, and what follows them.
 pub(crate) struct Computation<'a> {
@@ -28,6 +28,10 @@ pub(crate) enum End<'a> {
     /// In place of outputs, both terms of the evidence lower bound of each row, with one random code. The layers are all those of
     /// this model.
     Bound(&'a Vae),
+    /// In place of outputs, the codes of sequences. The layers are all those of this model, as they are of the next.
+    Codes(&'a SequenceAutoencoder),
+    /// In place of outputs, the sequences of codes.
+    Sequences(&'a SequenceAutoencoder),
     /// The negative free energies of each row with each class. The layer gives the total inputs of a machine's hidden units.
     Classes(Label<'a>),
 }
@@ -52,6 +56,16 @@ impl<'a> Computation<'a> {
         Self { layers: layers.into(), largest: None, end: End::Outputs }
     }
 
+    /// The encoder of sequences; of codes that are drawn their means.
+    pub(crate) fn codes(net: &'a SequenceAutoencoder) -> Self {
+        Self { end: End::Codes(net), ..Self::outputs(&net.layers[..]) }
+    }
+
+    /// The decoder of sequences, which is fed with the codes.
+    pub(crate) fn sequences(net: &'a SequenceAutoencoder) -> Self {
+        Self { end: End::Sequences(net), ..Self::outputs(&net.layers[..]) }
+    }
+
     /// Of a machine with binary hidden units, whose visible units from `first` on are the label.
     pub(crate) fn classes(rbm: &'a Rbm, first: usize) -> Self {
         let (hidden, activation) = (rbm.hidden_bias.len(), Activation::Linear);
@@ -64,13 +78,29 @@ impl<'a> Computation<'a> {
 
     /// Values in a row.
     pub(crate) fn inputs(&self) -> usize {
-        self.layers[0].inputs
+        match &self.end {
+            End::Codes(net) => net.inputs(),
+            End::Sequences(net) => net.code_size(),
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => self.layers[0].inputs,
+        }
+    }
+
+    /// Rows of a minibatch.
+    pub(crate) fn batch(&self, device: &Device) -> usize {
+        match &self.end {
+            End::Codes(net) | End::Sequences(net) => net.shape.evaluation_batch(device),
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => {
+                evaluation_batch(device, &self.layers, EVALUATION_BATCH)
+            }
+        }
     }
 
     /// Values that are computed for each row.
     pub(crate) fn width(&self) -> usize {
         match &self.end {
             End::Classes(label) => label.bias.len(),
+            End::Codes(net) => net.code_size(),
+            End::Sequences(net) => net.shape.values(),
             End::Outputs | End::Sums | End::Errors | End::Bound(_) => self.layers[self.layers.len() - 1].outputs,
         }
     }
@@ -83,7 +113,7 @@ impl<'a> Computation<'a> {
                 let weight = program.parameter("label.weight", classes, weight.len() / classes);
                 Some([weight, program.parameter("label.visible_bias", 1, classes)])
             }
-            End::Outputs | End::Sums | End::Errors | End::Bound(_) => None,
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Codes(_) | End::Sequences(_) => None,
         };
         Parameters { network, label }
     }
@@ -102,6 +132,14 @@ impl<'a> Computation<'a> {
         }
         let mut tape = Tape::measuring(program, routine, input.rows);
         let x = tape.data(input);
+        match self.end {
+            End::Codes(net) => return net.record_means(&mut tape, &network.layers, x).map(Some),
+            End::Sequences(net) => {
+                let made = net.record_sequences(&mut tape, &network.layers, x, None, None, false)?;
+                return Ok(Some(tape.tensor(made)));
+            }
+            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => {}
+        }
         let last = tape.chain_keeping(x, &network.layers, self.largest)?;
         let last = tape.tensor(last);
         if let Some([weight, bias]) = *label {

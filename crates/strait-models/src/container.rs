@@ -351,6 +351,7 @@ fn kind_of(architecture: &str) -> std::result::Result<ModelKind, String> {
         machines: Option<Vec<IgnoredAny>>,
         below: Option<IgnoredAny>,
         components: Option<IgnoredAny>,
+        sequence: Option<IgnoredAny>,
     }
     let unknown = |reason: String| format!("the architecture in its metadata cannot be read ({reason})");
     let signs: Signs = serde_json::from_str(architecture).map_err(|error| unknown(error.to_string()))?;
@@ -360,6 +361,7 @@ fn kind_of(architecture: &str) -> std::result::Result<ModelKind, String> {
         Signs { machines: Some(_), .. } => Ok(ModelKind::Stack),
         Signs { encoder: Some(_), code, .. } => Ok(code.kind()),
         Signs { components: Some(_), .. } => Ok(ModelKind::Pca),
+        Signs { sequence: Some(_), .. } => Ok(ModelKind::Sequence),
         _ => Err(unknown("it is that of no model".to_owned())),
     }
 }

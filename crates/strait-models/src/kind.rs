@@ -29,12 +29,14 @@ pub enum ModelKind {
     Dbn,
     /// [`Pca`](crate::Pca): `pca`.
     Pca,
+    /// [`SequenceAutoencoder`](crate::SequenceAutoencoder): `sequence`.
+    Sequence,
 }
 
 impl ModelKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Autoencoder, Self::Vae, Self::Classifier, Self::Rbm, Self::Stack, Self::Dbn, Self::Pca];
+    pub const ALL: [Self; 8] =
+        [Self::Autoencoder, Self::Vae, Self::Classifier, Self::Rbm, Self::Stack, Self::Dbn, Self::Pca, Self::Sequence];
 
     /// Its name in files, in kebab-case.
     pub fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl ModelKind {
             Self::Stack => "stack",
             Self::Dbn => "dbn",
             Self::Pca => "pca",
+            Self::Sequence => "sequence",
         }
     }
 
@@ -64,6 +67,7 @@ impl ModelKind {
             Self::Stack => "a stack of restricted Boltzmann machines",
             Self::Dbn => "a deep belief net",
             Self::Pca => "a PCA",
+            Self::Sequence => "an autoencoder of sequences",
         }
     }
 }

@@ -10,14 +10,21 @@ use crate::dbn::largest;
 use crate::parts::{Part, Parts};
 use crate::resident::Room;
 use crate::units::log_sum_exp;
-use crate::{Autoencoder, Dbn, Error, Model, ModelKind, Rbm, Result, Units};
+use crate::{Autoencoder, Dbn, Error, Feeding, Model, ModelKind, Rbm, Result, SequenceAutoencoder, Units};
 
 /// Rows that are read while others are computed: enough for a few minibatches.
 const WINDOW: usize = 8000;
 
 /// The kinds that decode codes, and whose rows have scores.
-const GENERATIVE: &[ModelKind] =
-    &[ModelKind::Autoencoder, ModelKind::Vae, ModelKind::Rbm, ModelKind::Stack, ModelKind::Dbn, ModelKind::Pca];
+const GENERATIVE: &[ModelKind] = &[
+    ModelKind::Autoencoder,
+    ModelKind::Vae,
+    ModelKind::Rbm,
+    ModelKind::Stack,
+    ModelKind::Dbn,
+    ModelKind::Pca,
+    ModelKind::Sequence,
+];
 
 /// The kinds that random rows are drawn from.
 const SAMPLED: &[ModelKind] = &[ModelKind::Vae, ModelKind::Rbm, ModelKind::Dbn];
@@ -189,6 +196,7 @@ impl<'a> LoadedModel<'a> {
             Model::Stack(stack) => means_up(parts, &stack.rbms, rows),
             Model::Dbn(net) => features(parts, net, rows),
             Model::Pca(pca) => Ok(pca.encode(rows)?.into_iter().flatten().map(|x| x as f32).collect()),
+            Model::Sequence(net) => codes_of(parts, net, rows),
             Model::Prepared(_) => unreachable!("{WITHOUT}"),
         }
     }
@@ -217,6 +225,7 @@ impl<'a> LoadedModel<'a> {
                 let wide: Vec<f64> = numbers.into_iter().map(f64::from).collect();
                 Ok(wide.chunks_exact(codes.width).flat_map(|code| pca.decode(code)).collect())
             }
+            Model::Sequence(net) => Ok(net.completed(sequences(parts, net, codes)?, None)),
             Model::Classifier(_) => Err(self.unsupported("decode codes", GENERATIVE)),
             Model::Prepared(_) => unreachable!("{WITHOUT}"),
         }
@@ -237,6 +246,11 @@ impl<'a> LoadedModel<'a> {
         match &*self.model {
             Model::Autoencoder(net) => self.parts.get(Part::Whole, || whole(net))?.outputs(rows),
             Model::Pca(pca) => Ok(pca.encode(rows)?.iter().flat_map(|code| pca.decode(code)).collect()),
+            Model::Sequence(net) => {
+                let codes = codes_of(&mut self.parts, net, rows)?;
+                let made = sequences(&mut self.parts, net, Rows::numbers(&codes, net.code_size())?)?;
+                Ok(net.completed(made, Some(&rows)))
+            }
             Model::Classifier(_) => Err(self.unsupported("reconstruct rows", GENERATIVE)),
             Model::Prepared(_) => unreachable!("{WITHOUT}"),
             Model::Vae(_) | Model::Rbm(_) | Model::Stack(_) | Model::Dbn(_) => {
@@ -250,7 +264,7 @@ impl<'a> LoadedModel<'a> {
     ///
     /// | kind | score |
     /// | --- | --- |
-    /// | `autoencoder`, `stack`, `pca` | the squared error of the reconstruction, summed over the values of the row |
+    /// | `autoencoder`, `stack`, `pca`, `sequence` | the squared error of the reconstruction, summed over the values of the row |
     /// | `vae` | the negative evidence lower bound, in nats |
     /// | `rbm` | the [free energy](Rbm::free_energy): −ln p(row) up to a constant |
     /// | `dbn` | −ln Σ e^−F over the classes, where F is the free energy of the features and a class in the top machine |
@@ -297,6 +311,12 @@ impl<'a> LoadedModel<'a> {
             Model::Rbm(rbm) => {
                 let normalisers = hidden_normalisers(parts, rbm, rows)?;
                 rbm.energies(rows, normalisers)
+            }
+            Model::Sequence(net) => {
+                let codes = codes_of(parts, net, rows)?;
+                let made = sequences(parts, net, Rows::numbers(&codes, net.code_size())?)?;
+                let errors = net.step_errors(rows, &net.completed(made, Some(&rows)))?;
+                Ok(errors.chunks_exact(net.shape.steps).map(|steps| steps.iter().sum()).collect())
             }
             Model::Stack(_) => {
                 let reconstructions = self.reconstruct_prepared(rows)?;
@@ -385,6 +405,20 @@ fn unchanged(rows: Rows<'_>, expected: usize) -> Result<Vec<f32>> {
         return Err(Error::Width { expected, found: rows.width });
     }
     Ok(rows.to_numbers())
+}
+
+/// The codes of sequences, which must have steps.
+fn codes_of(parts: &mut Parts, net: &SequenceAutoencoder, rows: Rows<'_>) -> Result<Vec<f32>> {
+    net.check_rows(&rows)?;
+    parts.get(Part::Encoder, || Computation::codes(net))?.outputs(rows)
+}
+
+/// The values of the sequences that codes stand for.
+fn sequences(parts: &mut Parts, net: &SequenceAutoencoder, codes: Rows<'_>) -> Result<Vec<f32>> {
+    match net.shape.feeding {
+        Feeding::Code => parts.get(Part::Decoder, || Computation::sequences(net))?.outputs(codes),
+        Feeding::Previous => net.run_freely(&parts.device, codes),
+    }
 }
 
 /// The means of the highest hidden units of some machines.

@@ -1,7 +1,9 @@
 //! What the members of the family have in common.
 
-use strait_compute::{Activation, Noise};
+use strait_compute::{Activation, Device, Noise};
+use strait_data::Rows;
 
+use crate::network::evaluation_batch;
 use crate::{Affine, Error, Goal, Layer, Model, Objective, Result, Tape, Value};
 
 /// A member of the family of autoencoders: layers, and the way of a minibatch through them, which is recorded once for training and for
@@ -72,6 +74,30 @@ pub trait Member {
     /// How many values behind the inputs of each row are what is to be made of them; 0 where the inputs themselves are.
     fn targets(&self) -> usize {
         0
+    }
+
+    /// How many values a row has, without the [`Member::targets`] behind them: as many as the first layer takes, if the model does not say
+    /// otherwise.
+    fn inputs(&self) -> usize {
+        self.layers().first().map_or(0, |layer| layer.inputs)
+    }
+
+    /// Whether rows are such as the model takes, beside their width.
+    ///
+    /// # Errors
+    /// With the first row that is not.
+    fn check_rows(&self, _rows: &Rows<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The values of rows that are compared with what is made of them, if these are not all.
+    fn compared(&self, _rows: &Rows<'_>) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// Rows of a minibatch of evaluation, of which a device can hold all that is computed.
+    fn evaluation_batch(&self, device: &Device, rows: usize) -> usize {
+        evaluation_batch(device, self.layers(), rows)
     }
 
     /// Records a minibatch `x` on its way through the layers, which are those of [`Member::layers`], to its losses.

@@ -9,7 +9,8 @@ use strait_data::{Preparation, Rows};
 use crate::container::{Container, Contents};
 use crate::resident::Room;
 use crate::{
-    Affine, Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions, Stack, Vae,
+    Affine, Autoencoder, Classifier, Dbn, Error, LoadedModel, ModelKind, Pca, Rbm, Result, SaveOptions,
+    SequenceAutoencoder, Stack, Vae,
 };
 
 /// A model of any kind: what any file holds that strait has ever written.
@@ -43,6 +44,7 @@ use crate::{
 /// | `stack` | means of the highest hidden units | squared error | | |
 /// | `dbn` | features that the top machine sees | free energy of the top machine | Gibbs sampling | yes |
 /// | `pca` | coordinates along the components | squared error | | |
+/// | `sequence` | the last state, or units on it | squared error | | |
 ///
 /// Rows and codes lie row after row. PCA is computed on the host in double precision, whatever the device.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +64,8 @@ pub enum Model {
     Dbn(Dbn),
     /// Principal components.
     Pca(Pca),
+    /// An autoencoder of sequences.
+    Sequence(SequenceAutoencoder),
     /// A model of another kind whose rows are prepared before it sees them.
     Prepared(Box<Prepared>),
 }
@@ -121,6 +125,7 @@ impl Model {
             ModelKind::Stack => of(Stack::read(file)?),
             ModelKind::Dbn => of(Dbn::read(file)?),
             ModelKind::Pca => of(Pca::read(file)?),
+            ModelKind::Sequence => of(SequenceAutoencoder::read(file)?),
         };
         let wrong = |error: Error| Error::File { path: path.to_owned(), message: error.to_string() };
         let model = match preparation {
@@ -195,6 +200,7 @@ impl Model {
             Self::Stack(stack) => stack.contents(),
             Self::Dbn(net) => net.contents(),
             Self::Pca(pca) => pca.contents(),
+            Self::Sequence(net) => net.contents(),
             Self::Prepared(prepared) => prepared.model.contents(),
         }
     }
@@ -214,7 +220,8 @@ impl Model {
         Ok(self.contents()?.into_architecture())
     }
 
-    /// The layers that rows pass, from the first one on: all of a net; of machines those that give the means of hidden units; of a PCA none.
+    /// The layers that rows pass, from the first one on: all of a net; of machines those that give the means of hidden units; of a PCA and of an
+    /// autoencoder of sequences none.
     ///
     /// ```
     /// let net = strait_models::Autoencoder::glorot(&[4, 2], 1)?;
@@ -229,7 +236,7 @@ impl Model {
             Self::Rbm(rbm) => vec![rbm.up()],
             Self::Stack(stack) => stack.rbms.iter().map(Rbm::up).collect(),
             Self::Dbn(net) => net.recognition.iter().cloned().chain([net.top.up()]).collect(),
-            Self::Pca(_) => Vec::new(),
+            Self::Pca(_) | Self::Sequence(_) => Vec::new(),
             Self::Prepared(prepared) => prepared.model.layers(),
         }
     }
@@ -239,7 +246,8 @@ impl Model {
         match self {
             Self::Autoencoder(Autoencoder { layers, .. })
             | Self::Vae(Vae { layers, .. })
-            | Self::Classifier(Classifier { layers, .. }) => Some(layers),
+            | Self::Classifier(Classifier { layers, .. })
+            | Self::Sequence(SequenceAutoencoder { layers, .. }) => Some(layers),
             Self::Prepared(prepared) => prepared.model.layers_mut(),
             Self::Rbm(_) | Self::Stack(_) | Self::Dbn(_) | Self::Pca(_) => None,
         }
@@ -255,6 +263,7 @@ impl Model {
             Self::Stack(_) => ModelKind::Stack,
             Self::Dbn(_) => ModelKind::Dbn,
             Self::Pca(_) => ModelKind::Pca,
+            Self::Sequence(_) => ModelKind::Sequence,
             Self::Prepared(prepared) => prepared.model.kind(),
         }
     }
@@ -269,6 +278,7 @@ impl Model {
             Self::Stack(stack) => stack.rbms.first().map_or(0, |rbm| rbm.visible_bias.len()),
             Self::Dbn(net) => net.sizes()[0],
             Self::Pca(pca) => pca.mean.len(),
+            Self::Sequence(net) => net.inputs(),
             Self::Prepared(prepared) => prepared.model.inputs(),
         }
     }
@@ -283,6 +293,7 @@ impl Model {
             Self::Stack(stack) => stack.rbms.last().map_or(0, |rbm| rbm.hidden_bias.len()),
             Self::Dbn(net) => net.features_size(),
             Self::Pca(pca) => pca.code_size(),
+            Self::Sequence(net) => net.code_size(),
             Self::Prepared(prepared) => prepared.model.code_size(),
         }
     }
@@ -300,6 +311,7 @@ impl Model {
             Self::Stack(stack) => stack.check(),
             Self::Dbn(net) => net.check(),
             Self::Pca(pca) => pca.check(),
+            Self::Sequence(net) => net.check(),
             Self::Prepared(prepared) => prepared.model.check(),
         }
     }
@@ -425,5 +437,11 @@ impl From<Dbn> for Model {
 impl From<Pca> for Model {
     fn from(pca: Pca) -> Self {
         Self::Pca(pca)
+    }
+}
+
+impl From<SequenceAutoencoder> for Model {
+    fn from(net: SequenceAutoencoder) -> Self {
+        Self::Sequence(net)
     }
 }

@@ -6,7 +6,7 @@ use strait_compute::{Device, Execution, Kind, Metrics, Op, Program, Routine, Rou
 use strait_data::{Rows, Values};
 
 use crate::computation::Computation;
-use crate::network::{EVALUATION_BATCH, evaluation_batch, minibatches};
+use crate::network::minibatches;
 use crate::{Error, Result};
 
 /// How many rows a part has room for.
@@ -58,7 +58,7 @@ struct Place {
 impl Resident {
     pub(crate) fn load(device: &Device, computation: &Computation<'_>, room: Room) -> Result<Self> {
         let (inputs, width) = (computation.inputs(), computation.width());
-        let batch = evaluation_batch(device, &computation.layers, EVALUATION_BATCH);
+        let batch = computation.batch(device);
         let row_bytes = 4 * inputs.max(width).max(1);
         let largest = device.largest_tensor().map_or(usize::MAX, |limit| limit as usize / row_bytes);
         let mut program = Program::default();

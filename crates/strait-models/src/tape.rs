@@ -1,9 +1,11 @@
 //! One minibatch on its way through a model, recorded so that derivatives find their way back.
 
 mod compose;
+mod sequence;
 mod slopes;
 
 pub use compose::Recorder;
+pub use sequence::{Recurrent, States};
 pub use slopes::Slopes;
 
 use std::ops::Range;
@@ -471,35 +473,53 @@ impl Way<'_, '_> {
             }
             _ => {}
         }
-        let (gradient, earlier) = self.slope(weight, true);
-        let plus = if earlier { Some(Addend::Gradient(gradient)) } else { self.costs_of(weight) };
-        let (sum, known) = self.slope(layer.bias, false);
-        let bias = if known { self.tape.program.value("bias.gradient", 1, sum.cols) } else { sum };
-        let store = |gradient| Update::Store { gradient };
-        let gradient = |positive, bias, input_bias, positions| Op::Gradient {
-            positive,
-            negative: None,
-            weight: store(gradient),
-            bias,
-            input_bias,
-            plus,
-            positions,
-            scale: 1.0,
+        let Some((window, seen, turned)) = convolved else {
+            return self.learn_product(layer, output, delta);
         };
-        let steps = output.rows / self.tape.batch;
-        match convolved {
-            None if transposed => self.push(gradient((delta, output), None, Some(store(bias)), steps))?,
-            None => self.push(gradient((output, delta), Some(store(bias)), None, steps))?,
-            Some((window, seen, turned)) => {
-                let positive = if transposed { (turned, seen) } else { (seen, turned) };
-                self.push(gradient(positive, None, None, window.positions()))?;
-                self.push(Op::SharedBias { delta, bias: store(bias) })?;
-            }
+        let positive = if transposed { (turned, seen) } else { (seen, turned) };
+        self.learn_weight(layer, positive, [None; 2], window.positions())?;
+        let (bias, sum) = self.bias_slope(layer);
+        self.push(Op::SharedBias { delta, bias: Update::Store { gradient: bias } })?;
+        self.add_bias(bias, sum)
+    }
+
+    /// Records the gradients of a layer's weights and bias from what it takes and the derivative with respect to its total inputs.
+    fn learn_product(&mut self, layer: Layer, input: Tensor, delta: Tensor) -> Result<()> {
+        let (bias, sum) = self.bias_slope(layer);
+        let store = Some(Update::Store { gradient: bias });
+        let steps = input.rows / self.tape.batch;
+        match layer.transposed {
+            true => self.learn_weight(layer, (delta, input), [None, store], steps)?,
+            false => self.learn_weight(layer, (input, delta), [store, None], steps)?,
         }
-        if known {
-            self.push(Op::Combine { x: sum, y: bias, factors: Factors::Fixed(1.0, 1.0), out: sum })?;
+        self.add_bias(bias, sum)
+    }
+
+    /// Records the gradient of a layer's weights, to which each use adds its own, and those of biases in its tail.
+    fn learn_weight(
+        &mut self,
+        layer: Layer,
+        positive: (Tensor, Tensor),
+        [bias, input_bias]: [Option<Update>; 2],
+        positions: usize,
+    ) -> Result<()> {
+        let (gradient, earlier) = self.slope(layer.weight, true);
+        let plus = if earlier { Some(Addend::Gradient(gradient)) } else { self.costs_of(layer.weight) };
+        let weight = Update::Store { gradient };
+        self.push(Op::Gradient { positive, negative: None, weight, bias, input_bias, plus, positions, scale: 1.0 })
+    }
+
+    /// Where the gradient of a layer's bias goes, and the sum to which it is then added, if there is one of an earlier use.
+    fn bias_slope(&mut self, layer: Layer) -> (Tensor, Option<Tensor>) {
+        match self.slope(layer.bias, false) {
+            (sum, true) => (self.tape.program.value("bias.gradient", 1, sum.cols), Some(sum)),
+            (sum, false) => (sum, None),
         }
-        Ok(())
+    }
+
+    fn add_bias(&mut self, bias: Tensor, sum: Option<Tensor>) -> Result<()> {
+        let factors = Factors::Fixed(1.0, 1.0);
+        sum.map_or(Ok(()), |sum| self.push(Op::Combine { x: sum, y: bias, factors, out: sum }))
     }
 
     /// The costs that a penalty puts on the columns of weights.

@@ -197,13 +197,22 @@ impl FineTune {
                 return Err(Error::Setting { setting, value, expected });
             }
         }
-        let expected = net.layers()[0].inputs + net.targets();
+        let expected = net.inputs() + net.targets();
         if let Some(found) = [Some(train), test].into_iter().flatten().map(|rows| rows.width).find(|&w| w != expected) {
             return Err(strait_models::Error::Width { expected, found }.into());
         }
+        for rows in [Some(train), test].into_iter().flatten() {
+            net.check_rows(rows)?;
+        }
         // Where rows are their own targets, these are probabilities.
         if self.objective == Objective::CrossEntropy && net.targets() == 0 {
-            [Some(train), test].into_iter().flatten().try_for_each(probabilities)?;
+            for rows in [Some(train), test].into_iter().flatten() {
+                match net.compared(rows) {
+                    Some(values) if values.is_empty() => {}
+                    Some(values) => probabilities(&Rows::numbers(&values, 1)?)?,
+                    None => probabilities(rows)?,
+                }
+            }
         }
         let negative =
             |rows: &Rows<'_>| matches!(rows.values, Values::Numbers(numbers) if numbers.iter().any(|x| *x < 0.0));

@@ -23,7 +23,7 @@ pub(crate) struct Minibatch {
 
 impl Minibatch {
     pub(crate) fn declare(program: &mut Program, name: &str, rows: usize, net: &dyn Member) -> Self {
-        let input = program.value(format!("{name}x"), rows, net.layers()[0].inputs);
+        let input = program.value(format!("{name}x"), rows, net.inputs());
         let target = (net.targets() > 0).then(|| program.value(format!("{name}target"), rows, net.targets()));
         Self { input, target }
     }

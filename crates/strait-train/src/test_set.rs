@@ -2,7 +2,7 @@
 
 use strait_compute::{Device, Execution, Metrics, Program, Routine, RoutineId, Step, Tensor, go_on};
 use strait_data::Rows;
-use strait_models::{Network, declare_rows, evaluation_batch, fill, minibatches, parts, upload};
+use strait_models::{Network, declare_rows, fill, minibatches, parts, upload};
 
 use crate::minibatch::Minibatch;
 use crate::{FineTune, Member, Result};
@@ -27,7 +27,7 @@ impl<'a> TestSet<'a> {
     ) -> Result<Self> {
         let place = parts(device, rows, 0).next().unwrap_or(rows);
         let data = declare_rows(program, &format!("{name}_data"), &place);
-        let batch = evaluation_batch(device, net.layers(), rows.count);
+        let batch = net.evaluation_batch(device, rows.count);
         let minibatch = Minibatch::declare(program, &format!("{name}."), batch, net);
         let mut routine = Routine::new(format!("{name} error"));
         minibatch.gather(&mut routine, data)?;

@@ -55,6 +55,7 @@ mod threshold;
 mod tile;
 mod tiling;
 mod top_k;
+mod truncate;
 mod unfold;
 mod update;
 mod windows;
@@ -72,7 +73,7 @@ use update::Destination;
 use workers::Taking;
 
 use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
-use crate::{Precision, Replica, Routine, Step, Tensor, Trace};
+use crate::{Precision, Replica, Routine, Start, Step, Tensor, Trace};
 
 pub use isa::Isa;
 pub use run::Cpu;
@@ -226,6 +227,9 @@ impl Run {
                 corrupt::run(isa, of(input), noise, stream, of(out), step, share);
             }
             Op::TopK { input, k, out } => top_k::run(isa, of(input), k, of(out), share),
+            Op::Truncate { input, lengths, each, beyond, out } => {
+                truncate::run(isa, of(input), of(lengths), each, beyond, of(out), share);
+            }
             Op::ColumnMeans { input, times, out } => {
                 column_means::run(isa, of(input), times.map(of), of(out), step, share);
             }
@@ -300,7 +304,7 @@ impl Run {
                 cell,
                 steps,
                 reversed,
-                continues,
+                start,
                 inputs,
                 constant,
                 weight,
@@ -313,7 +317,11 @@ impl Run {
                 let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
                 let job = recurrence::Recurrence {
                     sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
-                    continues,
+                    start: match start {
+                        Start::Nothing => recurrence::Start::Nothing,
+                        Start::States(states) => recurrence::Start::States(of(states)),
+                        Start::Memory => recurrence::Start::Memory,
+                    },
                     below: recurrence::Below { inputs: inputs.map(of), constant: constant.map(of) },
                     bias: of(bias),
                     trace: trace.map(|trace| self.trace(trace)),

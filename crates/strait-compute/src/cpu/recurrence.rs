@@ -52,10 +52,18 @@ impl Below<'_> {
     }
 }
 
+/// What a layer starts from; see [`Start`](crate::Start).
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    Nothing,
+    States(&'a Panels),
+    Memory,
+}
+
 /// See [`Op::Recurrence`](crate::Op::Recurrence).
 pub(super) struct Recurrence<'a> {
     pub(super) sequence: Sequence<'a>,
-    pub(super) continues: bool,
+    pub(super) start: Start<'a>,
     pub(super) below: Below<'a>,
     pub(super) bias: &'a Panels,
     pub(super) trace: Option<Trace<'a>>,
@@ -138,8 +146,18 @@ fn kernel<T: Target>(job: &Recurrence<'_>, weight: &Panels, workers: usize, shar
     let (size, blocks) = sequence.blocks::<T>(workers);
     for block in share.of(blocks) {
         let rows = block * size..((block + 1) * size).min(sequence.memory.rows);
-        if !job.continues {
-            sequence.clear(rows.clone(), 0..states * units);
+        match job.start {
+            Start::Memory => {}
+            Start::Nothing => sequence.clear(rows.clone(), 0..states * units),
+            Start::States(given) => {
+                sequence.clear(rows.clone(), units..states * units);
+                for row in rows.clone() {
+                    for col in (0..units).step_by(WIDTH) {
+                        let width = WIDTH.min(units - col);
+                        put(sequence.memory, row, col, width, &take(given, row, col, width));
+                    }
+                }
+            }
         }
         let tail = &Totals { memory: sequence.memory, bias: job.bias, first: states * units };
         for number in 0..sequence.steps {

@@ -192,6 +192,11 @@ impl Lowering<'_> {
             Op::TopK { input, k, .. } => {
                 Kernel { ..self.by_row(name, &[Part::Row, Part::TopK], input, start, vec![("K", k as u32)]) }
             }
+            Op::Truncate { input, each, beyond, .. } => Kernel {
+                constants: vec![("EACH", each as u32), ("BEYOND", beyond.to_bits())],
+                parts: vec![Part::Prelude, Part::Truncate],
+                ..by_place(name, [input.rows, input.cols], 64)
+            },
             Op::ColumnMeans { input, times, out } => {
                 let mut buffers = bound(&[input], &[out]);
                 Kernel {

@@ -6,7 +6,7 @@ use strait_shaders::Part;
 use super::kernel::{Kernel, groups, optional, wanted, words};
 use super::lower::Tiles;
 use crate::op::Op;
-use crate::{Cell, Tensor};
+use crate::{Cell, Start, Tensor};
 
 /// Rows that a workgroup takes through the steps.
 const ROWS: usize = 4;
@@ -15,20 +15,8 @@ const LARGEST: usize = 1 << 33;
 
 /// The kernels of a layer's way through sequences.
 pub(super) fn there(op: &Op, tiles: Tiles) -> Vec<Kernel> {
-    let Op::Recurrence {
-        cell,
-        steps,
-        reversed,
-        continues,
-        inputs,
-        constant,
-        weight,
-        bias,
-        lengths,
-        memory,
-        trace,
-        out,
-    } = *op
+    let Op::Recurrence { cell, steps, reversed, start, inputs, constant, weight, bias, lengths, memory, trace, out } =
+        *op
     else {
         unreachable!("only recurrent layers are lowered here");
     };
@@ -46,7 +34,9 @@ pub(super) fn there(op: &Op, tiles: Tiles) -> Vec<Kernel> {
     main += &wanted("out", 8, out, &mut buffers);
     main += &length_of(9, lengths, &mut buffers);
     main += &optional("constant_at", 10, constant, "0.0", &mut buffers);
-    let choices = [reversed, continues];
+    let states = if let Start::States(states) = start { Some(states) } else { None };
+    main += &optional("start_at", 11, states, "0.0", &mut buffers);
+    let choices = [reversed, start == Start::Memory];
     let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::Recurrence];
     let kernel = || Kernel {
         constants: constants(cell, tiles),

@@ -35,6 +35,7 @@ mod softmax;
 mod standardize;
 mod threshold;
 mod top_k;
+mod truncate;
 mod unfold;
 mod update;
 
@@ -46,7 +47,7 @@ pub use gradient::Addend;
 pub use linear::Sample;
 pub use loss::LossKind;
 pub use penalty::PenaltyKind;
-pub use recurrence::{Cell, Trace};
+pub use recurrence::{Cell, Start, Trace};
 pub use shrink::Shrinkage;
 pub use softmax::Draw;
 pub use update::Update;
@@ -234,6 +235,20 @@ pub enum Op {
         /// k, from 1 to N.
         k: usize,
         /// [B, N]
+        out: Tensor,
+    },
+    /// Sequences of steps of `each` values side by side, up to their ends: out\[b, i] = x\[b, i] where ⌊i / each⌋ is less than the length of
+    /// row b, and `beyond` behind it, whatever stands there.
+    Truncate {
+        /// x, [B, T each].
+        input: Tensor,
+        /// The steps of each row, [B, 1].
+        lengths: Tensor,
+        /// Values of a step.
+        each: usize,
+        /// What stands behind the ends.
+        beyond: f32,
+        /// [B, T each]
         out: Tensor,
     },
     /// out = the means of the columns over the active rows, of x or of x y, element by element.
@@ -436,8 +451,8 @@ pub enum Op {
         steps: usize,
         /// Whether the last step comes first.
         reversed: bool,
-        /// Whether h and c start from those in the working memory; else from 0.
-        continues: bool,
+        /// What it starts from.
+        start: Start,
         /// x W + b′, [B T, G H]; the gates' columns lie side by side.
         inputs: Option<Tensor>,
         /// What comes from below in each step, [B, G H], beside that or in its place.
@@ -530,6 +545,7 @@ impl Op {
             Self::Loss { kind: _, input, target, output, delta } => loss::access(input, target, output, delta),
             Self::Corrupt { input, noise, stream: _, out } => corrupt::access(input, noise, out),
             Self::TopK { input, k, out } => top_k::access(input, k, out),
+            Self::Truncate { input, lengths, each, beyond: _, out } => truncate::access(input, lengths, each, out),
             Self::ColumnMeans { input, times, out } => column_means::access(input, times, out),
             Self::Contraction { weight, output, activation: _, penalty: _, squares, costs } => {
                 contraction::access(weight, output, squares, costs)
@@ -562,7 +578,7 @@ impl Op {
                 cell,
                 steps,
                 reversed: _,
-                continues,
+                start,
                 inputs,
                 constant,
                 weight,
@@ -573,7 +589,7 @@ impl Op {
                 out,
             } => {
                 let below = (inputs, constant);
-                recurrence::access((cell, steps), continues, below, weight, bias, lengths, memory, trace, out)
+                recurrence::access((cell, steps), start, below, weight, bias, lengths, memory, trace, out)
             }
             Self::RecurrenceBackward {
                 cell,
@@ -607,7 +623,7 @@ impl Op {
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
             | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Recurrence { .. }
-            | Self::RecurrenceBackward { .. } | Self::Dot { .. } => Vec::new(),
+            | Self::RecurrenceBackward { .. } | Self::Truncate { .. } | Self::Dot { .. } => Vec::new(),
         }
     }
 

@@ -47,6 +47,17 @@ impl Cell {
     }
 }
 
+/// What a recurrent layer starts from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Start {
+    /// h and c are 0.
+    Nothing,
+    /// These h, [B, H]; c is 0.
+    States(Tensor),
+    /// The h and c in its working memory.
+    Memory,
+}
+
 /// What a recurrent layer leaves behind for its way back.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Trace {
@@ -111,7 +122,7 @@ fn work(steps: usize, memory: Tensor, weight: Tensor, transposed: bool) -> Work 
 #[expect(clippy::too_many_arguments, reason = "they are the operands of one operation")]
 pub(super) fn access(
     (cell, steps): (Cell, usize),
-    continues: bool,
+    start: Start,
     (inputs, constant): (Option<Tensor>, Option<Tensor>),
     weight: Tensor,
     bias: Tensor,
@@ -128,12 +139,19 @@ pub(super) fn access(
         }
         same("the bias", bias, 1, weight.cols)?;
         shape.lengths(lengths)?;
+        if let Start::States(states) = start {
+            same("the first states", states, shape.batch, shape.units)?;
+        }
         trace.map_or(Ok(()), |trace| shape.trace(trace))?;
         out.map_or(Ok(()), |out| shape.stacked("the output", out, 1))
     };
     let within = trace.is_some_and(|trace| inputs == Some(trace.gates));
     let inputs = if within { in_place([inputs]) } else { reads([inputs]) };
-    let state = if continues { in_place([memory]) } else { Vec::new() };
+    let state = match start {
+        Start::Nothing => Vec::new(),
+        Start::States(states) => reads([states]),
+        Start::Memory => in_place([memory]),
+    };
     let reads = [inputs, reads([constant, Some(weight), Some(bias), lengths]), state].concat();
     let kept = trace.map(|Trace { gates, cells, previous }| [gates, cells, previous]);
     let writes = computed(kept.into_iter().flatten().chain(out).chain([memory]));

@@ -34,6 +34,7 @@ mod softmax;
 mod standardize;
 mod threshold;
 mod top_k;
+mod truncate;
 mod unfold;
 mod update;
 mod windows;
@@ -108,6 +109,9 @@ impl Replay<'_> {
             Op::Loss { kind, input, target, output, delta } => loss::run(self, kind, input, target, output, delta),
             Op::Corrupt { input, noise, stream, out } => corrupt::run(self, input, noise, stream, out),
             Op::TopK { input, k, out } => top_k::run(self, input, k, out),
+            Op::Truncate { input, lengths, each, beyond, out } => {
+                truncate::run(self, input, lengths, each, beyond, out)
+            }
             Op::ColumnMeans { input, times, out } => column_means::run(self, input, times, out),
             Op::Penalty { kind, output, activation, delta } => penalty::run(self, kind, output, activation, delta),
             Op::Contraction { weight, output, activation, penalty, squares, costs } => {
@@ -140,7 +144,7 @@ impl Replay<'_> {
                 cell,
                 steps,
                 reversed,
-                continues,
+                start,
                 inputs,
                 constant,
                 weight,
@@ -151,7 +155,7 @@ impl Replay<'_> {
                 out,
             } => {
                 let (kind, below) = ((cell, steps, reversed), (inputs, constant));
-                recurrence::run(self, kind, continues, below, weight, bias, lengths, memory, trace, out);
+                recurrence::run(self, kind, start, below, weight, bias, lengths, memory, trace, out);
             }
             Op::RecurrenceBackward {
                 cell,

@@ -1,7 +1,7 @@
 //! Recurrent layers, step by step.
 
 use super::*;
-use crate::{Cell, Trace};
+use crate::{Cell, Start, Trace};
 
 /// The steps of a sequence in their order, each with the row of step t of row b.
 fn order(steps: usize, reversed: bool) -> Vec<usize> {
@@ -22,7 +22,7 @@ fn logistic(x: f64) -> f64 {
 pub(super) fn run(
     at: &Replay<'_>,
     (cell, steps, reversed): (Cell, usize, bool),
-    continues: bool,
+    start: Start,
     (inputs, constant): (Option<Tensor>, Option<Tensor>),
     weight: Tensor,
     bias: Tensor,
@@ -34,14 +34,18 @@ pub(super) fn run(
     let [x, constant, lengths] = [inputs, constant, lengths].map(|tensor| tensor.map(|tensor| at.get(tensor)));
     let (w, b) = (at.get(weight), at.get(bias));
     let (units, batch, count) = (weight.rows, memory.rows, cell.gates());
-    let before = continues.then(|| at.get(memory));
+    let (states, before) = match start {
+        Start::Nothing => (None, None),
+        Start::States(states) => (Some(at.get(states)), None),
+        Start::Memory => (None, Some(at.get(memory))),
+    };
     let [mut gates, mut cells, mut previous, mut outs] =
         [count, 1, 1, 1].map(|each| vec![0.0; batch * steps * each * units]);
     let mut left = vec![0.0; batch * memory.cols];
     for row in 0..batch {
         let state =
             |first: usize| before.as_ref().map_or(vec![0.0; units], |m| m.row(row)[first..first + units].to_vec());
-        let mut h = state(0);
+        let mut h = states.as_ref().map_or_else(|| state(0), |states| states.row(row).to_vec());
         let mut c = if cell == Cell::Lstm { state(units) } else { Vec::new() };
         let mut totals = vec![0.0; count * units];
         for t in order(steps, reversed) {

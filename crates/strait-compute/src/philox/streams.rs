@@ -27,6 +27,8 @@ pub const LOGITS: u32 = 105;
 pub const PSEUDO_LIKELIHOOD: u32 = 106;
 /// States of features from which a belief net draws downwards.
 pub const ANCESTORS: u32 = 108;
+/// The weights of an autoencoder of sequences.
+pub const SEQUENCES: u32 = 111;
 /// Random starts of a machine's chains.
 pub const FANTASIES: u32 = 109;
 /// The order of the rows in fine-tuning and in the up-down algorithm, epoch by epoch.

@@ -93,7 +93,7 @@ impl<'a> Tape<'a> {
     }
 
     /// [`Tape::operation`] for a value of the shape `[rows, cols]`.
-    fn operation_of(
+    pub(super) fn operation_of(
         &mut self,
         name: &str,
         parents: &[Value],
@@ -178,6 +178,9 @@ impl<'a> Tape<'a> {
         let name = format!("{}.columns", self.program.name(input));
         let out = self.program.value(name, input.rows, count);
         self.routine.push(Op::CopyColumns { input, first, out, to: 0, columns: count })?;
+        if !self.passes(value) {
+            return Ok(self.data(out));
+        }
         let back: Back = Box::new(move |way, delta| {
             let read = |known, part| Op::CopyColumns { input: known, first, out: part, to: 0, columns: count };
             let write = |part, known| Op::CopyColumns { input: part, first: 0, out: known, to: first, columns: count };
@@ -248,7 +251,11 @@ impl<'a> Tape<'a> {
 impl Way<'_, '_> {
     /// Adds a derivative with respect to a value itself, which `record` computes, to that with respect to the total input of its
     /// units.
-    fn pass(&mut self, to: Value, record: impl FnOnce(&mut Recorder<'_, '_>, Tensor) -> Result<()>) -> Result<()> {
+    pub(super) fn pass(
+        &mut self,
+        to: Value,
+        record: impl FnOnce(&mut Recorder<'_, '_>, Tensor) -> Result<()>,
+    ) -> Result<()> {
         if !self.tape.passes(to) {
             return Ok(());
         }

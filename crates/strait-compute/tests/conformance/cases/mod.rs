@@ -22,11 +22,12 @@ mod softmax;
 mod standardize;
 mod steps;
 mod top_k;
+mod truncate;
 
 pub(crate) use linear::{infinite, zeros};
 use strait_compute::{
     Activation, Addend, Cell, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind,
-    Replica, Sample, Sampling, Shift, Shrinkage, Step, Tensor, Trace, Update, Window,
+    Replica, Sample, Sampling, Shift, Shrinkage, Start, Step, Tensor, Trace, Update, Window,
 };
 
 use super::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
@@ -160,6 +161,7 @@ pub(crate) fn operations() -> Vec<Case> {
         softmax::cases(),
         standardize::cases(),
         top_k::cases(),
+        truncate::cases(),
     ];
     cases.concat()
 }

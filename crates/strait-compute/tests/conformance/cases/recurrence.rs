@@ -50,12 +50,12 @@ fn sequence(
     let carried = b.values("carried", rows, cell.states() * units + gates);
     let below = varies.then(|| b.values("below", rows * steps, gates));
     let below_all = repeats.then(|| b.values("below all", rows, gates));
-    let continues = false;
+    let start = if masked { Start::Nothing } else { Start::States(b.values("start", rows, units)) };
     let there = Op::Recurrence {
         cell,
         steps,
         reversed,
-        continues,
+        start,
         inputs,
         constant,
         weight,
@@ -96,7 +96,7 @@ fn continued(cell: Cell, (steps, rows, units): (usize, usize, usize)) -> Case {
         cell,
         steps,
         reversed: false,
-        continues: true,
+        start: Start::Memory,
         inputs: Some(inputs),
         constant: None,
         weight,
