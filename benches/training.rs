@@ -12,9 +12,10 @@ mod table;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use strait::compute::Hardware;
+use strait::compute::{Cell, Hardware};
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
+use strait::models::{SequenceAutoencoder, SequenceShape};
 use strait::prelude::*;
 use strait::train::{Chain, HostCost};
 use strait::{Member, Missing};
@@ -40,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         fine_tuning(&mut suite, &device, "fine-tuning", &SIZES, images, batch, optimizer)?;
     }
     family(&mut suite, images)?;
+    sequences(&mut suite, images, mnist.train.rows())?;
     streaming(&mut suite, images)?;
     encoding(&mut suite, mnist.train.rows())?;
     if suite.options.filter.is_some() || suite.device.hardware() == Hardware::Gpu {
@@ -216,6 +218,26 @@ fn family(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
     epoch(suite, &device, name, &classifier, &recipe, labelled.rows())
 }
 
+/// Images as sequences of their rows: epochs of autoencoders with one recurrent layer on either side, and the codes of all images.
+fn sequences(suite: &mut Suite, images: Rows<'_>, all: Rows<'_>) -> anyhow::Result<()> {
+    let device = suite.device.clone();
+    let recipe = FineTune { batch: 100, ..FineTune::default() };
+    let net = |cell: Cell, units: usize| {
+        let shape = SequenceShape { cell, units, outputs: Activation::Logistic, ..SequenceShape::of(28, 28) };
+        SequenceAutoencoder::new(shape, 2006)
+    };
+    for cell in [Cell::Lstm, Cell::Gru] {
+        for units in [64, 128, 256] {
+            let name = format!("sequences {} {units}", cell.name().to_uppercase());
+            epoch(suite, &device, name, &net(cell, units)?, &recipe, images)?;
+        }
+    }
+    let net = net(Cell::Lstm, 128)?;
+    // The encoder's steps are two products each.
+    let flops = 2.0 * (all.count * 28 * (28 + 128) * 4 * 128) as f64;
+    encoded(suite, "sequences encode".to_owned(), flops, all, || net.encode(&device, all))
+}
+
 /// An epoch of training of a model by back-propagation.
 fn epoch(
     suite: &mut Suite,
@@ -264,14 +286,23 @@ fn epoch(
 fn encoding(suite: &mut Suite, images: Rows<'_>) -> anyhow::Result<()> {
     let net = Autoencoder::glorot(&SIZES, 2006)?;
     let weights: f64 = net.layers[..net.encoder].iter().map(|layer| layer.weight.len() as f64).sum();
-    let count = images.count as f64;
-    let name = format!("encode {} images", images.count);
-    let work = Work { name, flops: 2.0 * count * weights, rows: count, ..Work::default() };
+    let flops = 2.0 * images.count as f64 * weights;
     let device = suite.device.clone();
+    encoded(suite, format!("encode {} images", images.count), flops, images, || net.encode(&device, images))
+}
+
+fn encoded(
+    suite: &mut Suite,
+    name: String,
+    flops: f64,
+    images: Rows<'_>,
+    encode: impl Fn() -> strait::models::Result<Vec<f32>>,
+) -> anyhow::Result<()> {
+    let work = Work { name, flops, rows: images.count as f64, ..Work::default() };
     let mut failure = None;
     suite.measure(&work, |times| {
         let start = Instant::now();
-        (0..times).for_each(|_| failure = net.encode(&device, images).err().or(failure.take()));
+        (0..times).for_each(|_| failure = encode().err().or(failure.take()));
         (start.elapsed(), Notes::default())
     });
     failure.map_or(Ok(()), |error| Err(error.into()))

@@ -4,7 +4,7 @@
                          [--device cpu|cuda] [--threads N]
 
 prints one line of JSON with the seconds of each repetition and the last loss. WORK is `cd-VISIBLExHIDDEN`,
-`adam-BATCH`, `encode` or `quick`: the quick recipe of the example `hinton2006` once, of all images, compilation included,
+`adam-BATCH`, `encode`, `lstm-UNITS`, `gru-UNITS`, `lstmencode-UNITS` or `quick`: the quick recipe of the example `hinton2006` once, of all images, compilation included,
 whose loss is the test error.
 """
 
@@ -249,6 +249,47 @@ def encode():
         return timed(lambda: sum(step(x).cpu().float().sum() for x in data.split(1000)))
 
 
+class Sequences(torch.nn.Module):
+    """A recurrent layer reads the 28 rows of an image, another writes them down again from its last state."""
+
+    def __init__(self, layer, units):
+        super().__init__()
+        self.encoder = layer(28, units, batch_first=True)
+        self.decoder = layer(units, units, batch_first=True)
+        self.output = torch.nn.Linear(units, 28)
+
+    def codes(self, x):
+        states, _ = self.encoder(x.view(-1, 28, 28))
+        return states[:, -1]
+
+    def forward(self, x):
+        codes = self.codes(x)
+        states, _ = self.decoder(codes[:, None].expand(-1, 28, -1))
+        return self.output(states).reshape(-1, 784)
+
+
+def sequences(layer, units):
+    data = rows(options.images, 784)
+    net = Sequences(layer, units).to(device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+    step = trained(net, 100, optimizer)
+
+    def epoch():
+        order = torch.randperm(len(data), device=device)
+        return sum(step(data[chosen]) for chosen in order.split(100)) / len(data)
+
+    return timed(epoch)
+
+
+@torch.no_grad()
+def encode_sequences(units):
+    data = rows(60_000, 784)
+    net = Sequences(torch.nn.LSTM, units).to(device)
+    with autocast():
+        step = torch.compile(net.codes) if options.mode == "compile" else net.codes
+        return timed(lambda: sum(step(x).cpu().float().sum() for x in data.split(1000)))
+
+
 kind, _, shape = options.work.partition("-")
 if kind == "cd":
     seconds, loss = contrastive_divergence(*map(int, shape.split("x")))
@@ -256,6 +297,11 @@ elif kind == "adam":
     seconds, loss = adam(int(shape))
 elif kind == "encode":
     seconds, loss = encode()
+    loss = None
+elif kind in ("lstm", "gru"):
+    seconds, loss = sequences(torch.nn.LSTM if kind == "lstm" else torch.nn.GRU, int(shape))
+elif kind == "lstmencode":
+    seconds, loss = encode_sequences(int(shape))
     loss = None
 elif kind == "quick":
     if options.mode == "graphs":

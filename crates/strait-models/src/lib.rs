@@ -74,7 +74,7 @@ pub use ratings::{RatingMeans, svd_ratings};
 pub use rbm::Rbm;
 pub use retrieval::{Retrieved, retrieval_curve};
 pub use run_state::RunState;
-pub use sequence::{Feeding, SequenceAutoencoder, SequenceCode, SequenceShape};
+pub use sequence::{Feeding, SequenceAutoencoder, SequenceCode, SequenceShape, StateDict};
 pub use stack::{Stack, transpose};
 pub use tape::{Recorder, Recurrent, Slopes, States, Tape, Value};
 pub use units::{TotalInput, Units, Wanted};

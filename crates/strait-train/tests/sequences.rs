@@ -4,7 +4,7 @@
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cell, Cpu, Device, Noise, Oracle};
 use strait_data::Rows;
-use strait_models::{Feeding, Model, SequenceAutoencoder, SequenceCode, SequenceShape};
+use strait_models::{Feeding, Model, SequenceAutoencoder, SequenceCode, SequenceShape, StateDict};
 use strait_train::{FineTune, Member, Objective, Optimizer};
 
 const STEPS: usize = 4;
@@ -172,5 +172,61 @@ fn sequences_are_learned() {
         // A decoder that is fed with its own steps was taught with true ones.
         let bound = if feeding == Feeding::Code { 0.05 } else { 0.15 };
         assert!(error < bound * power, "{} {feeding:?}: {error} of {power}", cell.name());
+    }
+}
+
+/// The tensors of a file that `data/torch_sequences.py` has written.
+fn from_torch(name: &str) -> StateDict {
+    let path = format!("{}/tests/data/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(path).expect("the file is there");
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("it is whole");
+    let tensor = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        (name.to_owned(), (view.shape().to_vec(), values.collect()))
+    };
+    file.iter().map(tensor).collect()
+}
+
+#[test]
+fn codes_outputs_and_gradients_are_those_of_pytorch() {
+    let near = |what: &str, found: &[f32], expected: &[f32]| {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+        let error = found.iter().zip(expected).fold(0.0f32, |worst, (x, y)| worst.max((x - y).abs()));
+        assert!(error <= 1e-5 * largest, "{what}: off by {error:e} of {largest:e}");
+    };
+    let steps = 5;
+    let recipe = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
+    for device in [Device::new(Oracle::default()), Device::new(Cpu::with_threads(2).expect("threads start"))] {
+        for cell in Cell::ALL {
+            for (kind, lengths) in [("", false), ("_both_ended", true), ("_previous", true)] {
+                let name = format!("{}{kind}", cell.name());
+                let what = |part: &str| format!("{name} on {}, {part}", device.describe());
+                let tensors = from_torch(&name);
+                let mut net =
+                    SequenceAutoencoder::from_state_dict(&tensors, steps, Activation::Linear).expect("it fits");
+                net.shape.lengths = lengths;
+                let of = |name: &str| &tensors[name].1[..];
+                let width = steps * net.shape.features;
+                let rows = of("x").chunks_exact(width).zip(of("lengths"));
+                let rows: Vec<f32> = match lengths {
+                    true => rows.flat_map(|(row, length)| row.iter().chain([length]).copied()).collect(),
+                    false => of("x").to_vec(),
+                };
+                let rows = Rows::numbers(&rows, net.inputs()).expect("whole rows");
+                near(&what("codes"), &net.encode(&device, rows).expect("it encodes"), of("codes"));
+                if net.shape.feeding == Feeding::Code {
+                    let made = Model::from(net.clone()).reconstruct(&device, rows).expect("it decodes");
+                    let values: Vec<f32> =
+                        made.chunks_exact(net.inputs()).flat_map(|row| &row[..width]).copied().collect();
+                    near(&what("outputs"), &values, of("outputs"));
+                }
+                let (loss, gradient) = recipe.gradient(&device, &net, rows).expect("it has a gradient");
+                near(&what("loss"), &[loss as f32], of("loss"));
+                for (parameter, (_, slopes)) in net.state_dict(&gradient) {
+                    near(&what(&parameter), &slopes, of(&format!("gradient.{parameter}")));
+                }
+            }
+        }
     }
 }

@@ -22,7 +22,7 @@ struct Architecture {
 }
 
 /// The names and shapes of a layer's weight and bias. PyTorch keeps weights as [outputs, inputs].
-fn tensors(shape: &SequenceShape) -> impl Iterator<Item = [(String, Vec<usize>); 2]> {
+pub(super) fn tensors(shape: &SequenceShape) -> impl Iterator<Item = [(String, Vec<usize>); 2]> {
     shape.layers().into_iter().map(|layer| {
         let (module, ending) = layer.name;
         let name = |parameter: &str| format!("{module}.{parameter}{ending}");

@@ -4,6 +4,7 @@ mod file;
 mod member;
 mod running;
 mod shape;
+mod state_dict;
 
 use strait_compute::philox::{Stream, streams};
 use strait_compute::{Activation, Device, Noise};
@@ -13,6 +14,7 @@ use crate::affine::random_weights;
 use crate::{Affine, Error, Model, Result};
 
 pub use shape::{Feeding, SequenceCode, SequenceShape};
+pub use state_dict::StateDict;
 
 /// An autoencoder of sequences of T steps of F values (Srivastava, Mansimov & Salakhutdinov 2015): recurrent layers read a sequence into a code,
 /// and others write it down again.
