@@ -18,13 +18,18 @@ fn polynomial<T: Target, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 
 /// eˣ for x in [-87, 88]; the ends of that range beyond it, and NaN for NaN.
 #[inline(always)]
 pub(super) fn exp<T: Target>(x: f32) -> f32 {
+    // Written so that a NaN passes through both comparisons.
+    let x = if x < -87.0 { -87.0 } else { x };
+    exp_within::<T>(if x > 88.0 { 88.0 } else { x })
+}
+
+/// eˣ for x in [-87, 88], and NaN for NaN.
+#[inline(always)]
+fn exp_within<T: Target>(x: f32) -> f32 {
     /// Added and subtracted, it rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Written so that a NaN passes through both comparisons.
-    let x = if x < -87.0 { -87.0 } else { x };
-    let x = if x > 88.0 { 88.0 } else { x };
     let shifted = multiply_add::<T>(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = multiply_add::<T>(n, -LN2_HIGH, x);
@@ -85,6 +90,19 @@ pub(super) fn sin_cos_turns<T: Target>(u: f32) -> (f32, f32) {
 #[inline(always)]
 pub(super) fn logistic<T: Target>(x: f32) -> f32 {
     1.0 / (1.0 + exp::<T>(-x))
+}
+
+/// 1 / (1 + e⁻ˣ) and 1 / (1 + e⁻ʸ) by one division. Both are at least 4e-18: beyond ±40, where they are as good as 0 and 1, the product of
+/// their denominators need not be finite.
+#[inline(always)]
+pub(super) fn two_logistics<T: Target>(x: f32, y: f32) -> (f32, f32) {
+    let denominator = |x: f32| {
+        let x = if x < -40.0 { -40.0 } else { x };
+        1.0 + exp_within::<T>(-if x > 40.0 { 40.0 } else { x })
+    };
+    let (a, b) = (denominator(x), denominator(y));
+    let both = 1.0 / (a * b);
+    (both * b, both * a)
 }
 
 /// tanh x
@@ -154,6 +172,19 @@ mod tests {
             let (es, ec) = (f64::from(u) * std::f64::consts::TAU).sin_cos();
             assert!((f64::from(s) - es).abs() < 3e-7 && (f64::from(c) - ec).abs() < 3e-7, "sin, cos of {u} turns");
         }
+    }
+
+    #[test]
+    fn two_at_once_are_those_of_each() {
+        for x in (-900..=900).map(|i| i as f32 * 0.1) {
+            for y in [-100.0, -20.0, -0.3, 0.0, 5.0, 39.9, 1e30] {
+                let (found, other) = two_logistics::<Portable>(x, y);
+                for (found, x) in [(found, x), (other, y)] {
+                    assert!((found - logistic::<Portable>(x)).abs() < 2e-7 * found + 5e-18, "{x} beside another");
+                }
+            }
+        }
+        assert!(two_logistics::<Portable>(f32::NAN, 1.0).0.is_nan());
     }
 
     #[test]

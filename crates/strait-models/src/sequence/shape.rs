@@ -126,12 +126,14 @@ impl SequenceShape {
         self.steps * self.features
     }
 
-    /// Rows of a minibatch of evaluation, whose gates in all steps a device can hold, and mostly its caches, too.
+    /// Rows of a minibatch of evaluation, whose gates in all steps a device can hold, and mostly the caches of a processor, too.
     pub(crate) fn evaluation_batch(&self, device: &Device) -> usize {
-        const NUMBERS: usize = 1 << 24;
+        const NUMBERS: usize = 1 << 21;
         let widest = self.cell.gates().saturating_mul(self.units).max(self.features).saturating_mul(self.steps);
         let numbers = device.largest_tensor().map_or(NUMBERS, |limit| NUMBERS.min(limit as usize / 4));
-        (numbers / widest.max(1)).clamp(1, EVALUATION_BATCH)
+        let rows = (numbers / widest.max(1)).clamp(1, EVALUATION_BATCH);
+        // Whole tiles of every processor, for two workers.
+        if rows < 24 { rows } else { rows / 24 * 24 }
     }
 
     fn directions(&self) -> usize {

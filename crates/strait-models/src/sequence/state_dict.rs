@@ -64,7 +64,9 @@ impl SequenceAutoencoder {
         let mut layers = Vec::new();
         for (described, wanted) in shape.layers().into_iter().zip(super::file::tensors(&shape)) {
             let [weight, bias] = wanted.map(|(name, shape)| match tensors.get(&name) {
-                Some((found, values)) if *found == shape && values.len() == shape.iter().product::<usize>() => Ok(values),
+                Some((found, values)) if *found == shape && values.len() == shape.iter().product::<usize>() => {
+                    Ok(values)
+                }
                 Some((found, _)) => {
                     Err(Error::Shape(format!("`{name}` has the shape {found:?}, but the others want {shape:?}")))
                 }
