@@ -37,6 +37,7 @@ pub mod metrics;
 pub mod onnx;
 #[cfg(feature = "pictures")]
 pub mod picture;
+pub mod plant;
 #[cfg(feature = "plots")]
 pub mod plot;
 #[cfg(feature = "experiment")]

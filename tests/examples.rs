@@ -8,7 +8,7 @@ use common::{run, small_mnist};
 use serde_json::Value;
 
 /// Each example with options for a small run, and the pictures that it draws.
-const EXAMPLES: [(&str, &[&str], &[&str]); 18] = [
+const EXAMPLES: [(&str, &[&str], &[&str]); 19] = [
     ("dbn", &["--code", "30", "--gibbs", "20"], &["filters.png", "digits.png"]),
     ("documents", &["--code", "3", "--words", "100"], &["retrieval.svg"]),
     (
@@ -27,6 +27,7 @@ const EXAMPLES: [(&str, &[&str], &[&str]); 18] = [
     ("multimodal", &["--code", "12"], &["halves.png", "labels.png"]),
     ("uses", &["--code", "5"], &["neighbours.png"]),
     ("activations", &["--code", "60", "--top-k", "4"], &["directions.png"]),
+    ("sequences", &["--code", "12", "--cell", "gru"], &["reconstructions.png"]),
     ("pca", &["--code", "5"], &["reconstructions.png", "components.png"]),
     (
         "denoising",

@@ -57,7 +57,10 @@ impl Sets {
         }
         let notes = std::mem::take(&mut data.notes);
         notes.iter().for_each(|note| say!("{}: {note}", data.name()));
-        let (train, test) = hold_out(&data, share, seed)?;
+        let (train, test) = match data.series() {
+            Some(_) => data.hold_out_end(share)?,
+            None => hold_out(&data, share, seed)?,
+        };
         Self::of(train, test, options.missing)
     }
 

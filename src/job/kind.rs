@@ -16,6 +16,8 @@ pub enum Kind {
     Vae,
     /// An autoencoder of convolutions, for pictures.
     Convolutional,
+    /// An autoencoder of sequences: LSTMs or GRUs.
+    Sequence,
     /// A k-sparse autoencoder with more units than inputs: a dictionary of directions.
     Dictionary,
     /// Principal components.
@@ -32,10 +34,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Autoencoder,
         Self::Vae,
         Self::Convolutional,
+        Self::Sequence,
         Self::Dictionary,
         Self::Pca,
         Self::Rbm,
@@ -50,6 +53,7 @@ impl Kind {
             Self::Autoencoder => "autoencoder",
             Self::Vae => "vae",
             Self::Convolutional => "convolutional",
+            Self::Sequence => "sequence",
             Self::Dictionary => "dictionary",
             Self::Pca => "pca",
             Self::Rbm => "rbm",
@@ -70,6 +74,7 @@ impl Kind {
             Self::Autoencoder => &["activation", "code-activation", "output", "top-k", "pretrain", "training"],
             Self::Vae => &["activation", "output", "training"],
             Self::Convolutional => &["kernel", "training"],
+            Self::Sequence => &["output", "sequence", "training"],
             Self::Dictionary => &["top-k", "rounds", "training"],
             Self::Pca => &[],
             Self::Rbm | Self::Stack => &["pretrain"],

@@ -55,7 +55,7 @@ impl Resolved {
         };
         let reconstructs = matches!(
             self.job.kind,
-            Kind::Autoencoder | Kind::Convolutional | Kind::Dictionary | Kind::Pca | Kind::Stack
+            Kind::Autoencoder | Kind::Convolutional | Kind::Sequence | Kind::Dictionary | Kind::Pca | Kind::Stack
         );
         let published = self.published(sets);
         if let Some(scores) = &scores {

@@ -24,6 +24,7 @@ mod kind;
 mod measure;
 mod needs;
 mod resolve;
+mod sequences;
 mod template;
 mod train;
 
@@ -42,6 +43,7 @@ pub use draw::draw;
 pub use kind::Kind;
 pub use needs::{Needs, Tried};
 pub use resolve::Resolved;
+pub use sequences::Sequences;
 pub use template::{TEMPLATES, Template, template};
 pub use train::Trained;
 
@@ -70,7 +72,7 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// The sizes of the hidden layers, the code last. Of a convolutional net the filters of each convolution; of a dictionary its units;
-    /// of PCA the components.
+    /// of PCA the components; of sequences the units of the recurrent layers, and of a code that is not their last state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<Vec<usize>>,
     /// The activation of hidden units.
@@ -103,6 +105,9 @@ pub struct Job {
     /// How the files are read.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub read: data::Options,
+    /// How rows are sequences, and what reads them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequences>,
     /// Pretraining by contrastive divergence: what differs from the defaults of [`Pretrain`](crate::Pretrain).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrain: Option<Table>,
@@ -150,6 +155,7 @@ impl Job {
             quantile: quantile(),
             seed: seed(),
             read: data::Options::default(),
+            sequence: None,
             pretrain: None,
             denoising: None,
             up_down: None,

@@ -99,6 +99,7 @@ impl Job {
         let hidden = job.hidden.get_or_insert_with(|| match self.kind {
             Kind::Autoencoder | Kind::Vae | Kind::Stack => vec![wide, code],
             Kind::Convolutional => vec![16, 8, 8],
+            Kind::Sequence => vec![64],
             Kind::Dictionary => vec![(8 * width).clamp(16, 2048)],
             Kind::Pca => vec![code.min(width)],
             Kind::Rbm => vec![wide],
@@ -125,6 +126,7 @@ impl Job {
             ("top-k", self.top_k.is_some()),
             ("rounds", self.rounds.is_some()),
             ("kernel", self.kernel.is_some()),
+            ("sequence", self.sequence.is_some()),
             ("pretrain", self.pretrain.is_some()),
             ("denoising", self.denoising.is_some()),
             ("up-down", self.up_down.is_some()),
@@ -183,13 +185,18 @@ impl Resolved {
         let stacked = table("denoising", &mut self.job.denoising, &stacked)?;
         self.denoising = stacked.map(|training| Stacked { hidden, training });
         self.activations(values);
-        let trained =
-            matches!(kind, Kind::Autoencoder | Kind::Vae | Kind::Convolutional | Kind::Dictionary | Kind::Classifier);
+        if kind == Kind::Sequence {
+            self.sequences(sets)?;
+        }
+        let trained = matches!(
+            kind,
+            Kind::Autoencoder | Kind::Vae | Kind::Convolutional | Kind::Sequence | Kind::Dictionary | Kind::Classifier
+        );
         if !trained {
             return Ok(());
         }
         let objective = match (kind, values, self.job.output) {
-            (Kind::Dictionary, ..) => Objective::SquaredError,
+            (Kind::Dictionary, ..) | (Kind::Sequence, Values::Counts | Values::Real, _) => Objective::SquaredError,
             (_, Values::Counts, Some(Activation::Linear)) => Objective::SoftmaxCrossEntropy,
             (_, _, None | Some(Activation::Logistic)) => Objective::CrossEntropy,
             _ => Objective::SquaredError,
@@ -233,7 +240,7 @@ impl Resolved {
         let kind = self.job.kind;
         let nets = matches!(kind, Kind::Autoencoder | Kind::Convolutional);
         for (name, set, taken) in [
-            ("kl-weight", training.kl_weight != 1.0, kind == Kind::Vae),
+            ("kl-weight", training.kl_weight != 1.0, matches!(kind, Kind::Vae | Kind::Sequence)),
             ("tied", training.tied, kind == Kind::Autoencoder),
             ("penalty", training.penalty.is_some(), nets),
             ("corruption", training.corruption.is_some(), kind != Kind::Dictionary),

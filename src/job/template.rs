@@ -58,7 +58,7 @@ activation = \"relu\"
 ";
 
 /// The jobs to begin with.
-pub const TEMPLATES: [Template; 14] = [
+pub const TEMPLATES: [Template; 15] = [
     Template {
         name: "autoencoder",
         about: "An autoencoder: rows are compressed into a code of few numbers and reconstructed.",
@@ -113,6 +113,22 @@ pub const TEMPLATES: [Template; 14] = [
         kind: Kind::Convolutional,
         settings: "# The filters of each convolution.\nhidden = [16, 8, 8]\n# Pixels of an edge of the windows.\nkernel = 3\n",
         tables: &[("training", "epochs = 12\n")],
+    },
+    Template {
+        name: "sequence",
+        about: "An autoencoder of sequences: a recurrent layer reads each into a code, another writes it down again.",
+        kind: Kind::Sequence,
+        settings: "# Units of the recurrent layers; a second number is that of a code that is not their last state.\n# hidden = [64]\n",
+        tables: &[
+            (
+                "sequence",
+                "# lstm or gru.\ncell = \"lstm\"\n# Steps of a row; those of a window of a series where it is left out.\n# steps = 28\n# Recurrent layers on either side.\ndepth = 1\n\
+                 # Read from the end, too.\nbidirectional = false\n# Draw the code from a normal distribution.\nvariational = false\n\
+                 # code in each step, or previous: the step before.\nfeeding = \"code\"\n# Write the last step first.\nreversed = false\n\
+                 # Whether each row ends in its number of steps.\nlengths = false\n",
+            ),
+            ("training", TRAINING),
+        ],
     },
     Template {
         name: "dictionary",
@@ -195,7 +211,7 @@ pub fn template(name: &str) -> Option<String> {
         let _ = write!(text, "\n[{name}]\n{lines}");
     }
     text.push_str(
-        "\n# How files are read: labels, columns, missing (refuse, mean), categories (refuse, one-hot, ignore), tensor, ...\n\
+        "\n# How files are read: labels, columns, missing (refuse, mean), categories (refuse, one-hot, ignore), tensor, window, ...\n\
          # [read]\n# labels = \"species\"\n",
     );
     Some(text)

@@ -89,6 +89,7 @@ impl Resolved {
         };
         match self.job.kind {
             Kind::Vae => training.tuning.check_for(&self.vae()?)?,
+            Kind::Sequence => training.tuning.check_for(&self.sequence_autoencoder()?)?,
             Kind::Classifier => {
                 let sizes = [&self.sizes[..], &[classes]].concat();
                 training.tuning.check_for(&Classifier::glorot(&sizes, Activation::Logistic, 1)?)?;
@@ -155,6 +156,11 @@ impl Resolved {
                 let mut vae = self.vae()?;
                 self.tune(&mut vae, [train, test], run)?;
                 vae.into()
+            }
+            Kind::Sequence => {
+                let mut net = self.sequence_autoencoder()?;
+                self.tune(&mut net, [train, test], run)?;
+                net.into()
             }
             Kind::Dictionary => {
                 let recipe = self.dictionary().unwrap_or_default();

@@ -59,6 +59,12 @@ pub struct DataArgs {
     /// Leave pictures out that cannot be read; they are counted and named
     #[arg(long)]
     skip_bad: bool,
+    /// Take the rows for the steps of one long series, and cut it into windows of so many steps
+    #[arg(long, value_name = "STEPS")]
+    window: Option<usize>,
+    /// Steps from a window's start to that of the next; without it windows do not overlap
+    #[arg(long, value_name = "STEPS")]
+    stride: Option<usize>,
     /// How columns are scaled before a model sees them, in double precision
     #[arg(long, value_enum)]
     scale: Option<Scale>,
@@ -120,6 +126,8 @@ impl DataArgs {
             fit: if self.crop { Fit::Crop } else { base.fit },
             color: self.color || base.color,
             skip_bad: self.skip_bad || base.skip_bad,
+            window: self.window.or(base.window),
+            stride: self.stride.or(base.stride),
             max_bytes: self.max_bytes.unwrap_or(base.max_bytes),
         }
     }

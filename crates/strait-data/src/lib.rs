@@ -21,6 +21,7 @@ mod output;
 mod packing;
 mod preparation;
 mod rows;
+mod series;
 mod sniff;
 mod source;
 mod sparse;
@@ -50,6 +51,7 @@ pub use output::{ColumnKind, NamedArray, OutputColumn, OutputFormat, TableWriter
 pub use packing::{MAX_BYTES, Packing};
 pub use preparation::{Preparation, Scale};
 pub use rows::{ROUNDING, Rows, Values};
+pub use series::Cut;
 pub use sparse::Sparse;
 pub use standard::Standard;
 pub use summary::{ColumnSummary, Found, Summary};

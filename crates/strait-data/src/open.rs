@@ -54,7 +54,22 @@ impl Entry {
 pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Data> {
     let data = survey(path, options)?;
     data.usable()?;
-    data.completed(options)
+    cut(data.completed(options)?, options)
+}
+
+/// The windows of a series, where the options want some, of its test set, too.
+pub(crate) fn cut(mut data: Data, options: &Options) -> Result<Data> {
+    let Some(length) = options.window else {
+        return match options.stride {
+            Some(stride) => Err(Error::format(data.path(), format!("--stride {stride} needs --window"))),
+            None => Ok(data),
+        };
+    };
+    let stride = options.stride.unwrap_or(length);
+    let test = data.test.take().map(|test| test.cut(length, stride)).transpose()?;
+    let mut windows = data.cut(length, stride)?;
+    windows.test = test.map(Box::new);
+    Ok(windows)
 }
 
 /// Opens a file or folder to describe it: what training would refuse is not refused.

@@ -208,6 +208,12 @@ pub struct Options {
     /// Whether pictures that cannot be read are left out, counted and named.
     #[serde(skip_serializing_if = "is_default")]
     pub skip_bad: bool,
+    /// The steps of a window, where the rows are steps of one long series that is cut into windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
+    /// The steps from a window's start to that of the next; a window's length by default, so that none overlap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
     /// The most bytes that a packed file may unpack to.
     #[serde(skip_serializing_if = "is_most")]
     pub max_bytes: u64,
@@ -274,6 +280,8 @@ impl Default for Options {
             fit: Fit::Stretch,
             color: false,
             skip_bad: false,
+            window: None,
+            stride: None,
             max_bytes: MAX_BYTES,
         }
     }

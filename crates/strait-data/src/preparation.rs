@@ -102,7 +102,38 @@ impl Preparation {
             }
             _ => summary.columns.iter().map(|c| (c.mean, whole(c.deviation()))).unzip(),
         };
-        Ok(Self { scale, shift, divisor, columns, fill })
+        let preparation = Self { scale, shift, divisor, columns, fill };
+        Ok(match data.series() {
+            Some(cut) => preparation.pooled(cut.length),
+            None => preparation,
+        })
+    }
+
+    /// The same with one scale for all steps of a window, in which each column of a series occurs as often as there are steps.
+    fn pooled(mut self, steps: usize) -> Self {
+        let each = self.shift.len() / steps;
+        for column in 0..each {
+            let places = || (0..steps).map(|t| t * each + column);
+            let mean = |of: &dyn Fn(usize) -> f64| places().map(of).sum::<f64>() / steps as f64;
+            let (shift, divisor) = match self.scale {
+                Scale::Unit | Scale::Clipped => {
+                    let low = places().map(|i| self.shift[i]).fold(f64::INFINITY, f64::min);
+                    let high = places().map(|i| self.shift[i] + self.divisor[i]).fold(f64::NEG_INFINITY, f64::max);
+                    (low, high - low)
+                }
+                Scale::Robust => (mean(&|i| self.shift[i]), mean(&|i| self.divisor[i])),
+                Scale::Standard | Scale::UnitNorm | Scale::None => {
+                    let middle = mean(&|i| self.shift[i]);
+                    // The variance of all is the mean of the variances, and that of the means.
+                    let variance = mean(&|i| self.divisor[i].powi(2) + (self.shift[i] - middle).powi(2));
+                    (middle, variance.sqrt())
+                }
+            };
+            for i in places() {
+                (self.shift[i], self.divisor[i]) = (shift, divisor);
+            }
+        }
+        self
     }
 
     /// Whether it does nothing with rows and knows nothing of them.

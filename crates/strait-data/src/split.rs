@@ -58,7 +58,7 @@ impl Data {
     }
 
     /// These rows alone, which ascend.
-    fn picked(&self, rows: Vec<u32>) -> Self {
+    pub(crate) fn picked(&self, rows: Vec<u32>) -> Self {
         let labels = self.labels.as_ref().map(|labels| labels.select(&rows));
         let count = rows.len();
         let mut data =

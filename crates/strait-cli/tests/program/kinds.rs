@@ -33,6 +33,11 @@ fn every_kind_trains_on_pictures_and_is_used() {
         ("autoencoder", "--hidden 32,8", &["encode", "reconstruct", "score"][..]),
         ("vae", "--hidden 32,4", &["encode", "reconstruct", "score", "sample"]),
         ("convolutional", "--hidden 4,2", &["encode", "reconstruct", "score"]),
+        (
+            "sequence",
+            "--hidden 16,6 --set sequence.cell=gru --set sequence.steps=8",
+            &["encode", "reconstruct", "score"],
+        ),
         ("dictionary", "--hidden 40 --set top-k=4 --set rounds=2", &["encode", "reconstruct", "score"]),
         ("pca", "--hidden 5", &["encode", "reconstruct", "score"]),
         ("rbm", "--hidden 16", &["encode", "reconstruct", "score", "sample"]),
@@ -45,7 +50,7 @@ fn every_kind_trains_on_pictures_and_is_used() {
         folder.run(&format!("train --kind {kind} {read} --out {kind} {more} {epochs} {precision}"));
         for file in ["model.safetensors", "results.json", "job.toml", "filters.png"] {
             // PCA and convolutional nets have no filter picture.
-            let drawn = file != "filters.png" || !["pca", "convolutional"].contains(&kind);
+            let drawn = file != "filters.png" || !["pca", "convolutional", "sequence"].contains(&kind);
             assert_eq!(folder.path(kind).join(file).exists(), drawn, "{kind}: {file}");
         }
         for command in uses {
@@ -70,14 +75,14 @@ fn commented_jobs_are_jobs() {
     folder.sensors("own.csv", 200);
     let listed = folder.run("init").stdout;
     let names: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 14);
+    assert_eq!(names.len(), 15);
     for name in names {
         folder.write("job.toml", &folder.run(&format!("init {name}")).stdout);
         let epochs = if name == "pca" { "" } else { "--epochs 1" };
         let outcome =
             folder.call(&format!("train job.toml --data own.csv --labels state --dry-run {epochs} --device cpu"));
-        // A convolutional net needs pictures.
-        let wanted = if name == "convolutional" { 1 } else { 0 };
+        // A convolutional net needs pictures, and rows of a table are no sequences by themselves.
+        let wanted = if ["convolutional", "sequence"].contains(&name) { 1 } else { 0 };
         assert_eq!(outcome.code, Some(wanted), "{name}: {}", outcome.text());
     }
 }
@@ -93,4 +98,56 @@ fn the_jobs_that_come_with_strait_are_jobs() {
         found += 1;
     }
     assert!(found > 10, "{found} jobs");
+}
+
+/// A long series: windows of it are rows, in training and for every command, and columns are found by their names.
+#[test]
+fn series_are_cut_into_windows() {
+    let folder = Folder::new();
+    let series = |order: [&str; 2], broken: bool| {
+        let mut text = format!("time,{},{}\n", order[0], order[1]);
+        for t in 0..400 {
+            let (flow, pressure) = ((f64::from(t) / 5.0).sin(), 10.0 + 2.0 * (f64::from(t) / 5.0).cos());
+            let flow = if broken && (200..230).contains(&t) { 3.0 } else { flow };
+            let value = |name: &str| if name == "flow" { flow } else { pressure };
+            text.push_str(&format!("{t},{:.4},{:.4}\n", value(order[0]), value(order[1])));
+        }
+        text
+    };
+    folder.write("known.csv", &series(["flow", "pressure"], false));
+    folder.write("new.csv", &series(["pressure", "flow"], true));
+    folder.run(
+        "train --kind sequence --data known.csv --columns flow,pressure --window 20 --stride 2 --hidden 12,4 --epochs 40 --out run \
+         --device cpu --precision f32",
+    );
+    folder.run("score run new.csv --device cpu --out scores.csv");
+    let scores: Vec<f64> = folder
+        .read("scores.csv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).and_then(|score| score.parse().ok()).expect("a score"))
+        .collect();
+    assert_eq!(scores.len(), (400 - 20) / 2 + 1);
+    let strangest = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("there are windows");
+    assert!(
+        (90..116).contains(&strangest),
+        "window {strangest} is the strangest, which begins at step {}",
+        2 * strangest
+    );
+    folder.run("encode run new.csv --stride 20 --device cpu --out codes.csv");
+    assert_eq!(folder.read("codes.csv").lines().count(), 1 + 20);
+    for (arguments, said) in [
+        ("train --kind sequence --data known.csv --out other", "--window"),
+        ("train --kind sequence --data known.csv --window 500 --out other", "400 steps are fewer than the 500"),
+        ("train --kind sequence --data known.csv --stride 5 --out other", "--stride 5 needs --window"),
+        (
+            "train --kind sequence --data known.csv --window 20 --labels time --out other",
+            "windows of a series have none",
+        ),
+        ("train --kind sequence --data known.csv --set sequence.steps=2 --out other", "3 values are not so many steps"),
+    ] {
+        let outcome = folder.call(&format!("{arguments} --device cpu"));
+        assert_eq!(outcome.code, Some(1), "{arguments}: {}", outcome.text());
+        assert!(outcome.text().contains(said), "{arguments}: {}", outcome.text());
+    }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Data;
+use crate::open::cut;
+use crate::series::names_of_steps;
 use crate::view::{Column, Columns, Filled};
 use crate::{Error, Options, Preparation, Result, survey};
 
@@ -44,12 +46,14 @@ impl Data {
     ) -> Result<Self> {
         let path = path.as_ref();
         let known = preparation.and_then(|preparation| preparation.columns.as_deref());
+        let steps = known.filter(|_| options.window.is_some()).map(names_of_steps);
         let data = survey(path, options)?;
-        let mut data = match (known, &data.names) {
+        let mut data = match (steps.as_deref().or(known), &data.names) {
             (Some(known), Some(_)) => data.with_columns(known)?,
             _ => data,
         };
         data.usable()?;
+        data = cut(data, options)?;
         if data.width() != width {
             let message = format!("its rows have {} columns, but the model's {width}", data.width());
             return Err(Error::format(path, message));

@@ -19,7 +19,7 @@ use crate::packing::Packing;
 use crate::source::Source;
 use crate::sparse::Sparse;
 use crate::summary::Summary;
-use crate::{Error, Format, Labels, Ratings, Result, Values, WordBase};
+use crate::{Cut, Error, Format, Labels, Ratings, Result, Values, WordBase};
 
 pub use check::Check;
 pub(crate) use check::FILLS;
@@ -61,6 +61,8 @@ pub struct Data {
     source: Arc<dyn Source>,
     sparse: Option<Arc<Sparse>>,
     ratings: Option<Ratings>,
+    /// How the rows were cut from a series.
+    pub(crate) series: Option<Cut>,
     /// What the columns hold, once it was asked for.
     summary: OnceLock<Summary>,
     /// The rows as training takes them, once they were asked for; nothing where they lie in the file as such.
@@ -96,6 +98,7 @@ impl Data {
             source,
             sparse: None,
             ratings: None,
+            series: None,
             summary: OnceLock::new(),
             kept: OnceLock::new(),
         }
@@ -214,6 +217,7 @@ impl Data {
         let mut data = Self::new(&self.path, self.format, source, count, self.shape.clone());
         (data.names, data.labels) = (self.names.clone(), self.labels.clone());
         (data.types, data.element, data.fill) = (self.types.clone(), self.element, self.fill.clone());
+        data.series = self.series;
         data
     }
 
