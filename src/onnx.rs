@@ -25,6 +25,7 @@
 
 mod graph;
 mod proto;
+mod sequences;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -111,7 +112,7 @@ impl Recorder<'_> {
     fn record(&mut self, model: &Model, part: Part) -> Result<()> {
         let refused =
             |why: &str| Err(Error::Shape(format!("{why}: a model of the kind {} has no such part", model.kind())));
-        if part == Part::Noise && !matches!(model, Model::Vae(_)) {
+        if part == Part::Noise && !matches!(model, Model::Vae(_) | Model::Sequence(_)) {
             return refused("--part noise");
         }
         match model {
@@ -123,6 +124,7 @@ impl Recorder<'_> {
             Model::Stack(stack) => self.machines(&stack.rbms, part),
             Model::Dbn(net) => self.belief_net(net, part),
             Model::Pca(pca) => self.components(pca, part),
+            Model::Sequence(net) => return self.sequences(net, part),
             _ => return refused("export"),
         }
         Ok(())
@@ -233,16 +235,21 @@ impl Recorder<'_> {
         match part {
             Part::Whole => self.decoded(mean, down),
             Part::Noise => {
-                let noise = self.graph.input("noise", size, Type::Single);
-                let half = self.graph.single(&[1], &[0.5]);
-                let deviation = self.graph.op("Mul", &[&log_variance, &half], &[]);
-                let deviation = self.graph.op("Exp", &[&deviation], &[]);
-                let drawn = self.graph.op("Mul", &[&deviation, &noise], &[]);
-                let code = self.graph.op("Add", &[&mean, &drawn], &[]);
+                let code = self.drawn(&mean, &log_variance, size);
                 self.decoded(code, down);
             }
             Part::Encoder | Part::Decoder => {}
         }
+    }
+
+    /// A code drawn with the input `noise`.
+    fn drawn(&mut self, mean: &str, log_variance: &str, size: usize) -> String {
+        let noise = self.graph.input("noise", size, Type::Single);
+        let half = self.graph.single(&[1], &[0.5]);
+        let deviation = self.graph.op("Mul", &[log_variance, &half], &[]);
+        let deviation = self.graph.op("Exp", &[&deviation], &[]);
+        let drawn = self.graph.op("Mul", &[&deviation, &noise], &[]);
+        self.graph.op("Add", &[mean, &drawn], &[])
     }
 
     fn classified(&mut self, logits: &str, classes: usize) {

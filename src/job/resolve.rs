@@ -87,7 +87,13 @@ impl Job {
         let logistic = self.kind == Kind::Dbn || self.denoising.is_some();
         let binary = logistic && values == Values::Real && self.scale.is_none();
         let values = if binary { Values::Probabilities } else { values };
+        let lengths = self.sequence.as_ref().is_some_and(|table| table.lengths);
+        if lengths && self.scale.is_some_and(|scale| scale != Scale::None) {
+            let message = "rows that end in their number of steps are not scaled: it would be scaled, too; scale the values beforehand";
+            return Err(Error::Job(message.to_owned()));
+        }
         let scale = match values {
+            _ if lengths => Scale::None,
             _ if binary => Scale::Clipped,
             _ if self.kind == Kind::Dictionary => Scale::None,
             Values::Real if self.kind != Kind::Pca => Scale::Standard,

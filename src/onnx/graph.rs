@@ -1,8 +1,8 @@
 //! A graph that is recorded operation by operation.
 
 use super::proto::{
-    AttributeProto, DOUBLE, Dimension, FLOAT, GraphProto, INT64, NodeProto, TensorProto, TensorShape, TensorType,
-    TypeProto, ValueInfo,
+    AttributeProto, DOUBLE, Dimension, FLOAT, GraphProto, INT32, INT64, NodeProto, TensorProto, TensorShape,
+    TensorType, TypeProto, ValueInfo,
 };
 use crate::models::Convolution;
 use crate::{Activation, Affine, Groups};
@@ -13,6 +13,7 @@ pub(super) enum Type {
     Single,
     Double,
     Whole,
+    Short,
 }
 
 impl Type {
@@ -21,6 +22,7 @@ impl Type {
             Self::Single => FLOAT,
             Self::Double => DOUBLE,
             Self::Whole => INT64,
+            Self::Short => INT32,
         }
     }
 }
@@ -171,6 +173,20 @@ impl Graph {
         halves
     }
 
+    /// An operation with two results.
+    pub(super) fn two(&mut self, op: &str, inputs: &[&str], attributes: &[AttributeProto]) -> [String; 2] {
+        let number = self.graph.node.len();
+        let results = ["first", "second"].map(|result| format!("{}_{number}_{result}", op.to_lowercase()));
+        self.graph.node.push(NodeProto {
+            input: inputs.iter().map(|&name| name.to_owned()).collect(),
+            output: results.to_vec(),
+            name: format!("{op}_{number}"),
+            op_type: op.to_owned(),
+            attribute: attributes.to_vec(),
+        });
+        results
+    }
+
     /// Keeps the largest numbers of each row.
     pub(super) fn largest(&mut self, x: &str, count: usize) -> String {
         let count = self.whole(&[count as i64]);
@@ -217,9 +233,13 @@ fn value(name: &str, width: Option<usize>, kind: Type) -> ValueInfo {
 }
 
 pub(super) fn int(name: &str, i: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), i, ints: Vec::new(), kind: 2 }
+    AttributeProto { name: name.to_owned(), i, s: Vec::new(), ints: Vec::new(), kind: 2 }
 }
 
 pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), i: 0, ints: ints.to_vec(), kind: 7 }
+    AttributeProto { name: name.to_owned(), i: 0, s: Vec::new(), ints: ints.to_vec(), kind: 7 }
+}
+
+pub(super) fn text(name: &str, text: &str) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), i: 0, s: text.as_bytes().to_vec(), ints: Vec::new(), kind: 3 }
 }

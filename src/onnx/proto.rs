@@ -3,6 +3,7 @@
 use prost::Message;
 
 pub(super) const FLOAT: i32 = 1;
+pub(super) const INT32: i32 = 6;
 pub(super) const INT64: i32 = 7;
 pub(super) const DOUBLE: i32 = 11;
 
@@ -72,9 +73,11 @@ pub(super) struct AttributeProto {
     pub(super) name: String,
     #[prost(int64, tag = "3")]
     pub(super) i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) s: Vec<u8>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
-    /// 2 is an integer, 7 are several.
+    /// 2 is an integer, 3 a text, 7 are several integers.
     #[prost(int32, tag = "20")]
     pub(super) kind: i32,
 }

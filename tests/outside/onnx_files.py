@@ -92,6 +92,10 @@ def main():
             ("autoencoder-top-k", plain, ["--hidden", "100", "--set", "top-k=7"]),
             ("convolutional", plain, ["--hidden", "6,4"]),
             ("dictionary", plain, ["--hidden", "120", "--set", "top-k=5"]),
+            ("sequence", plain, ["--hidden", "20", "--set", "sequence.steps=8"]),
+            ("sequence-table", real, ["--hidden", "20,3", "--set", "sequence.steps=4", "--set", "sequence.cell=gru"]),
+            ("sequence-both", plain, ["--hidden", "12,5", "--set", "sequence.steps=8", "--set", "sequence.bidirectional=true", "--set", "sequence.depth=2", "--set", "sequence.reversed=true"]),
+            ("sequence-drawn", plain, ["--hidden", "20,5", "--set", "sequence.steps=8", "--set", "sequence.variational=true", "--set", "sequence.cell=gru"]),
             ("vae", plain, ["--hidden", "32,5"]),
             ("vae-table", real, ["--hidden", "32,3"]),
             ("pca", plain, ["--hidden", "6"]),
@@ -154,13 +158,14 @@ def compare(folder, name, kind, file, rows, worst):
         worst[name, "decoder"] = difference(again, read(folder / "decoded.npy"), file == "table.csv")
     strait(folder, "export", name, "--onnx", "encoder.onnx", "--part", "encoder")
     encoder = session(folder / "encoder.onnx")
-    output = "mean" if kind == "vae" else "code"
+    drawn_codes = kind == "vae" or name == "sequence-drawn"
+    output = "mean" if drawn_codes else "code"
     encoded = encoder.run([output], {"input": fed})[0]
     worst[name, "encoder"] = difference(encoded[same], codes[same])
     # The number of rows is free.
     one = encoder.run([output], {"input": fed[:1]})[0]
     assert one.shape == encoded[:1].shape
-    if kind == "vae":
+    if drawn_codes:
         strait(folder, "export", name, "--onnx", "noise.onnx", "--part", "noise")
         noisy = session(folder / "noise.onnx")
         noise = np.random.default_rng(2).normal(size=codes.shape).astype(np.float32)
