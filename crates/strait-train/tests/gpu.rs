@@ -9,10 +9,12 @@ use std::time::Duration;
 use adapter::open;
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Cpu, Device, Gpu, Groups, Missing, Noise};
+use strait_compute::{Activation, Cell, Cpu, Device, Gpu, Groups, Missing, Noise};
 use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
-use strait_models::{Annealing, Autoencoder, Classifier, Dbn, Rbm, Units, Vae};
+use strait_models::{
+    Annealing, Autoencoder, Classifier, Dbn, Feeding, Rbm, SequenceAutoencoder, SequenceShape, Units, Vae,
+};
 use strait_train::{
     Chain, CheckpointOptions, Checkpoints, Error, Event, FineTune, Inference, Member, Objective, Optimizer, Penalty,
     PredictiveSparse, Pretrain, SparsityTarget, UpDown,
@@ -144,6 +146,19 @@ fn a_gpu_trains_every_member_of_the_family() {
     same_gradient("tied", &gpu, &plain, &tied);
     let convolutional = Autoencoder::convolutional([5, 8, 1], &[6, 4], 3, 3).expect("the windows fit");
     same_gradient("convolutional", &gpu, &plain, &convolutional);
+    for (cell, feeding) in [(Cell::Lstm, Feeding::Code), (Cell::Gru, Feeding::Code), (Cell::Lstm, Feeding::Previous)] {
+        let shape = SequenceShape {
+            cell,
+            feeding,
+            units: 12,
+            depth: 2,
+            bidirectional: true,
+            outputs: Activation::Logistic,
+            ..SequenceShape::of(8, WIDTH / 8)
+        };
+        let net = SequenceAutoencoder::new(shape, 3).expect("the shape makes sense");
+        same_gradient(&format!("{} fed with {feeding:?}", cell.name()), &gpu, &plain, &net);
+    }
     let vae = Vae::glorot(&[WIDTH, 20, 6], Activation::Tanh, 3).expect("the sizes make sense");
     same_gradient("variational", &gpu, &plain, &Vae { kl_weight: 0.7, ..vae });
 }

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Cpu, Device};
+use strait_compute::{Activation, Cell, Cpu, Device};
 use strait_data::{Labelled, Rows};
-use strait_models::{Autoencoder, Classifier, Dbn, Rbm, Stack, Units, Vae};
+use strait_models::{Autoencoder, Classifier, Dbn, Rbm, SequenceAutoencoder, SequenceShape, Stack, Units, Vae};
 use strait_train::{
     Chain, Cursor, Event, FineTune, KSparse, Member, Optimizer, Plan, Pretrain, Run, Snapshot, Stacked, UpDown,
 };
@@ -136,6 +136,11 @@ fn fine_tuning_goes_on_to_the_same_bits_from_every_minibatch() {
     let recipe = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
     let vae = Vae::glorot(&[WIDTH, 8, 3], Activation::Tanh, 1).expect("sizes make sense");
     tunes("variational", &recipe, &vae, rows);
+    for cell in Cell::ALL {
+        let shape = SequenceShape { cell, units: 6, outputs: Activation::Logistic, ..SequenceShape::of(WIDTH, 1) };
+        let net = SequenceAutoencoder::new(shape, 1).expect("the shape makes sense");
+        tunes(cell.name(), &recipe, &net, rows);
+    }
     let labels: Vec<u32> = (0..55).map(|i| i % 3).collect();
     let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
     let net = Classifier::glorot(&[WIDTH, 8, 3], Activation::Tanh, 1).expect("sizes make sense");

@@ -1,9 +1,9 @@
 //! Every trainer with every choice that changes what it records, on a few rows.
 
 use strait_compute::philox::Stream;
-use strait_compute::{Activation, Device, Groups, Missing, Noise, Precision};
+use strait_compute::{Activation, Cell, Device, Groups, Missing, Noise, Precision};
 use strait_data::{Labelled, Rows};
-use strait_models::{Autoencoder, Classifier, Dbn, Stack, Units, Vae};
+use strait_models::{Autoencoder, Classifier, Dbn, Feeding, SequenceAutoencoder, SequenceShape, Stack, Units, Vae};
 use strait_train::{
     Chain, FineTune, ImageShift, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
     SparsityTarget, Stacked, UpDown,
@@ -83,6 +83,19 @@ fn tied() -> Autoencoder {
     let mut net = deep();
     net.tie().expect("it is mirrored");
     net
+}
+
+/// Four steps of three values.
+fn sequence(cell: Cell, feeding: Feeding) -> SequenceAutoencoder {
+    let shape = SequenceShape {
+        cell,
+        feeding,
+        units: 5,
+        depth: 2,
+        outputs: Activation::Logistic,
+        ..SequenceShape::of(4, WIDTH / 4)
+    };
+    SequenceAutoencoder::new(shape, 1).expect("the shape makes sense")
 }
 
 fn linear() -> Autoencoder {
@@ -203,6 +216,8 @@ pub(crate) fn all() -> Vec<(&'static str, Train)> {
             tune(adam.clone(), Autoencoder::convolutional([3, 4, 1], &[3, 2], 3, 1).expect("windows fit")),
         ),
         ("vae", tune(adam.clone(), Vae::glorot(&[WIDTH, 8, 3], Activation::Tanh, 1).expect("sizes make sense"))),
+        ("sequence", tune(adam.clone(), sequence(Cell::Lstm, Feeding::Code))),
+        ("sequence-gru-fed", tune(adam.clone(), sequence(Cell::Gru, Feeding::Previous))),
         (
             "classifier",
             tune(adam.clone(), Classifier::glorot(&[WIDTH, 8, 6, 3], Activation::Tanh, 1).expect("sizes make sense")),
