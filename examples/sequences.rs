@@ -46,10 +46,16 @@ struct Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
-        let training = FineTune { epochs: 5, optimizer: Optimizer::adam(2e-3), ..FineTune::default() };
-        let watching = FineTune { objective: Objective::SquaredError, epochs: 30, batch: 50, ..training.clone() };
+        let training = FineTune { epochs: 8, optimizer: Optimizer::adam(5e-3), ..FineTune::default() };
+        let watching = FineTune {
+            objective: Objective::SquaredError,
+            epochs: 30,
+            batch: 50,
+            optimizer: Optimizer::adam(2e-3),
+            ..training.clone()
+        };
         let (window, stride, sensors) = (32, 4, vec![32, 6]);
-        Self { cell: Cell::Lstm, units: vec![128], neighbours: 5, training, window, stride, sensors, watching }
+        Self { cell: Cell::Gru, units: vec![128], neighbours: 5, training, window, stride, sensors, watching }
     }
 }
 

@@ -24,10 +24,10 @@ fn folder() -> Folder {
     folder
 }
 
-fn run_all(document: &str) {
+fn run_all(document: &str, least: usize) {
     let folder = folder();
     let all = commands(document);
-    assert!(all.len() > 10, "{document} has {} commands", all.len());
+    assert!(all.len() >= least, "{document} has {} commands", all.len());
     for command in all {
         let arguments = command.trim_start_matches("strait ");
         let trains =
@@ -42,10 +42,15 @@ fn run_all(document: &str) {
 
 #[test]
 fn commands_of_the_readme_work() {
-    run_all("README.md");
+    run_all("README.md", 11);
 }
 
 #[test]
 fn commands_of_the_program_s_page_work() {
-    run_all("docs/cli.md");
+    run_all("docs/cli.md", 11);
+}
+
+#[test]
+fn commands_of_the_page_on_sequences_work() {
+    run_all("docs/sequences.md", 3);
 }
