@@ -38,8 +38,8 @@ impl Windows {
             return Ok(());
         }
         if stride > length {
-            let windows = out.chunks_exact_mut(size).enumerate();
-            return windows.map(|(i, window)| read((first + i) * stride, window)).collect();
+            let mut windows = out.chunks_exact_mut(size).enumerate();
+            return windows.try_for_each(|(i, window)| read((first + i) * stride, window));
         }
         let mut steps = vec![T::default(); ((count - 1) * stride + length) * self.width];
         read(first * stride, &mut steps)?;

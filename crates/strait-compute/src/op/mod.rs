@@ -58,7 +58,6 @@ use access::{Access, Fits, Matmul, Report, Rows, Work, Write, computed, in_place
 use crate::{Activation, Groups, Kind, Missing, Noise, Sampling, Shift, Tensor, Window};
 
 /// One operation.
-#[expect(clippy::large_enum_variant, reason = "a program holds dozens of operations, not millions")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Op {
     /// out\[r] = data\[index\[offset + r]], or data\[offset + r] without an index, of which it takes as many columns as

@@ -100,6 +100,7 @@ pub(super) fn run(
 }
 
 /// Its way back.
+#[expect(clippy::too_many_arguments, reason = "they are the operands of one operation")]
 pub(super) fn back(
     at: &Replay<'_>,
     (cell, steps, reversed): (Cell, usize, bool),

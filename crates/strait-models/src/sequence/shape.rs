@@ -114,8 +114,8 @@ impl SequenceShape {
         let fits = self.steps.checked_mul(self.features).is_some_and(|values| values < usize::MAX / 8);
         if sizes.contains(&0) || !fits || self.units > 1 << 20 || self.depth > 64 {
             return Err(Error::Shape(format!(
-                "there are no {} recurrent layers of {} units for {} steps of {} values and a code of {:?}; all must be at least 1",
-                self.depth, self.units, self.steps, self.features, self.code
+                "an autoencoder of sequences needs steps, values, recurrent layers, units and a code, none of them 0, but these are {}, {}, {}, {} and {:?}",
+                self.steps, self.features, self.depth, self.units, self.code
             )));
         }
         Ok(())
