@@ -185,7 +185,7 @@ fn what_a_kind_cannot_do_is_said_with_the_kinds_that_can() {
         }
     }
     assert_eq!(refused.len(), 3 + 5 + 4, "{refused:#?}");
-    let decoding = "decode: a classifier cannot decode codes; autoencoder, vae, rbm, stack, dbn, pca can";
+    let decoding = "decode: a classifier cannot decode codes; autoencoder, vae, rbm, stack, dbn, pca, sequence can";
     assert!(refused.iter().any(|error| error == decoding), "{refused:#?}");
 }
 
