@@ -48,31 +48,31 @@ fn unit(row: u32, j: u32, t: u32) {
     let state = row * width() + j;
     let before = memory[state];
     let added = memory[own + 2u * units];
-    var gates = vec4<f32>(0.0);
+    var opened = vec4<f32>(0.0);
     var cell = added;
     var h = before;
     if CELL == 0u {
         cell = memory[state + units];
         if lasts(row, t) {
-            gates = vec4<f32>(
+            opened = vec4<f32>(
                 sigmoid(below_at(inputs, constant) + memory[own]),
                 sigmoid(below_at(inputs + units, constant + units) + memory[own + units]),
                 hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + added),
                 sigmoid(below_at(inputs + 3u * units, constant + 3u * units) + memory[own + (GATES - 1u) * units]),
             );
-            cell = gates.y * cell + gates.x * gates.z;
-            h = gates.w * hyperbolic_tangent(cell);
+            cell = opened.y * cell + opened.x * opened.z;
+            h = opened.w * hyperbolic_tangent(cell);
             memory[state + units] = cell;
         }
     } else if lasts(row, t) {
-        gates.x = sigmoid(below_at(inputs, constant) + memory[own]);
-        gates.y = sigmoid(below_at(inputs + units, constant + units) + memory[own + units]);
-        gates.z = hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + gates.x * added);
-        h = gates.z + gates.y * (before - gates.z);
+        opened.x = sigmoid(below_at(inputs, constant) + memory[own]);
+        opened.y = sigmoid(below_at(inputs + units, constant + units) + memory[own + units]);
+        opened.z = hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + opened.x * added);
+        h = opened.z + opened.y * (before - opened.z);
     }
     memory[state] = h;
     for (var gate = 0u; gate < GATES; gate += 1u) {
-        put_gates(at * GATES * units + gate * units + j, gates[gate]);
+        put_gates(at * GATES * units + gate * units + j, opened[gate]);
     }
     put_cells(at * units + j, cell);
     put_previous(at * units + j, before);

@@ -120,7 +120,8 @@ fn products_of(shapes: &[(usize, usize, usize)]) -> Vec<Case> {
 
 /// The whole table.
 pub(crate) fn all(layers: &[(usize, usize)]) -> Vec<Case> {
-    [products(layers), products_of(&MIXED), tails(), operations(), by_row(100, 784), steps()].concat()
+    [products(layers), products_of(&MIXED), tails(), operations(), recurrence::wide(), by_row(100, 784), steps()]
+        .concat()
 }
 
 /// Every kind of operation, on tensors of 21,000 elements at most.
