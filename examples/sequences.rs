@@ -107,7 +107,7 @@ fn run(options: &Options) -> Result<()> {
     Ok(picture::labelled_rows(&run.path("reconstructions.png"), digits.shape(), &rows)?)
 }
 
-/// An autoencoder of windows of so many sensors.
+/// An autoencoder of windows with this many sensors.
 fn watcher(recipe: &Recipe, features: usize) -> Result<SequenceAutoencoder> {
     let shape = SequenceShape {
         cell: recipe.cell,

@@ -54,19 +54,25 @@ fn unit(row: u32, j: u32, t: u32) {
     if CELL == 0u {
         cell = memory[state + units];
         if lasts(row, t) {
-            opened = vec4<f32>(
-                sigmoid(below_at(inputs, constant) + memory[own]),
-                sigmoid(below_at(inputs + units, constant + units) + memory[own + units]),
-                hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + added),
-                sigmoid(below_at(inputs + 3u * units, constant + 3u * units) + memory[own + (GATES - 1u) * units]),
-            );
+            opened = logistic(vec4<f32>(
+                below_at(inputs, constant) + memory[own],
+                below_at(inputs + units, constant + units) + memory[own + units],
+                2.0 * (below_at(inputs + 2u * units, constant + 2u * units) + added),
+                below_at(inputs + 3u * units, constant + 3u * units) + memory[own + (GATES - 1u) * units],
+            ));
+            // tanh x = 2 logistic(2 x) - 1
+            opened.z = 2.0 * opened.z - 1.0;
             cell = opened.y * cell + opened.x * opened.z;
             h = opened.w * hyperbolic_tangent(cell);
             memory[state + units] = cell;
         }
     } else if lasts(row, t) {
-        opened.x = sigmoid(below_at(inputs, constant) + memory[own]);
-        opened.y = sigmoid(below_at(inputs + units, constant + units) + memory[own + units]);
+        opened = logistic(vec4<f32>(
+            below_at(inputs, constant) + memory[own],
+            below_at(inputs + units, constant + units) + memory[own + units],
+            0.0,
+            0.0,
+        ));
         opened.z = hyperbolic_tangent(below_at(inputs + 2u * units, constant + 2u * units) + opened.x * added);
         h = opened.z + opened.y * (before - opened.z);
     }

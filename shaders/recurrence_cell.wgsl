@@ -17,12 +17,8 @@ struct Size {
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
 @group(0) @binding(2) var<storage, read_write> memory: array<f32>;
 
-fn sigmoid(x: f32) -> f32 {
-    return 1.0 / (1.0 + exp(-x));
-}
-
 fn hyperbolic_tangent(x: f32) -> f32 {
-    return 2.0 * sigmoid(2.0 * x) - 1.0;
+    return 2.0 * logistic(vec4<f32>(2.0 * x)).x - 1.0;
 }
 
 // Numbers of a row of the working memory.
@@ -40,7 +36,7 @@ fn lasts(row: u32, t: u32) -> bool {
     return f32(t) < length_of(row);
 }
 
-// Sets so many numbers of each row of the working memory, from this one on, to 0.
+// Zeroes `count` numbers of each row of the working memory, from `first` on.
 fn clear(first_row: u32, first: u32, count: u32, lane: u32) {
     for (var i = lane; i < ROWS * count; i += LANES) {
         let row = first_row + i / count;

@@ -44,7 +44,7 @@ impl Job {
             (None, _) => None,
         };
         let steps = table.steps.or(told).ok_or_else(|| {
-            let message = "rows of a table are no sequences by themselves: read a long series by --window STEPS, or say by --set \
+            let message = "a table does not say where a sequence ends: read a long series by --window STEPS, or say by --set \
                            sequence.steps=N that each row holds N steps, one after the other";
             Error::Job(message.to_owned())
         })?;

@@ -59,10 +59,10 @@ pub struct DataArgs {
     /// Leave pictures out that cannot be read; they are counted and named
     #[arg(long)]
     skip_bad: bool,
-    /// Take the rows for the steps of one long series, and cut it into windows of so many steps
+    /// Treat the rows as steps of one long series and cut it into windows of this many steps
     #[arg(long, value_name = "STEPS")]
     window: Option<usize>,
-    /// Steps from a window's start to that of the next; without it windows do not overlap
+    /// Steps between the starts of two windows; by default windows do not overlap
     #[arg(long, value_name = "STEPS")]
     stride: Option<usize>,
     /// How columns are scaled before a model sees them, in double precision

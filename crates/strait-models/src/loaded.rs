@@ -225,7 +225,7 @@ impl<'a> LoadedModel<'a> {
                 let wide: Vec<f64> = numbers.into_iter().map(f64::from).collect();
                 Ok(wide.chunks_exact(codes.width).flat_map(|code| pca.decode(code)).collect())
             }
-            Model::Sequence(net) => Ok(net.completed(sequences(parts, net, codes)?, None)),
+            Model::Sequence(net) => Ok(net.completed(sequences_of(parts, net, codes)?, None)),
             Model::Classifier(_) => Err(self.unsupported("decode codes", GENERATIVE)),
             Model::Prepared(_) => unreachable!("{WITHOUT}"),
         }
@@ -246,11 +246,7 @@ impl<'a> LoadedModel<'a> {
         match &*self.model {
             Model::Autoencoder(net) => self.parts.get(Part::Whole, || whole(net))?.outputs(rows),
             Model::Pca(pca) => Ok(pca.encode(rows)?.iter().flat_map(|code| pca.decode(code)).collect()),
-            Model::Sequence(net) => {
-                let codes = codes_of(&mut self.parts, net, rows)?;
-                let made = sequences(&mut self.parts, net, Rows::numbers(&codes, net.code_size())?)?;
-                Ok(net.completed(made, Some(&rows)))
-            }
+            Model::Sequence(net) => rewritten(&mut self.parts, net, rows),
             Model::Classifier(_) => Err(self.unsupported("reconstruct rows", GENERATIVE)),
             Model::Prepared(_) => unreachable!("{WITHOUT}"),
             Model::Vae(_) | Model::Rbm(_) | Model::Stack(_) | Model::Dbn(_) => {
@@ -313,9 +309,8 @@ impl<'a> LoadedModel<'a> {
                 rbm.energies(rows, normalisers)
             }
             Model::Sequence(net) => {
-                let codes = codes_of(parts, net, rows)?;
-                let made = sequences(parts, net, Rows::numbers(&codes, net.code_size())?)?;
-                let errors = net.step_errors(rows, &net.completed(made, Some(&rows)))?;
+                let made = rewritten(parts, net, rows)?;
+                let errors = net.step_errors(rows, &made)?;
                 Ok(errors.chunks_exact(net.shape.steps).map(|steps| steps.iter().sum()).collect())
             }
             Model::Stack(_) => {
@@ -408,17 +403,24 @@ fn unchanged(rows: Rows<'_>, expected: usize) -> Result<Vec<f32>> {
 }
 
 /// The codes of sequences, which must have steps.
-fn codes_of(parts: &mut Parts, net: &SequenceAutoencoder, rows: Rows<'_>) -> Result<Vec<f32>> {
+pub(crate) fn codes_of(parts: &mut Parts, net: &SequenceAutoencoder, rows: Rows<'_>) -> Result<Vec<f32>> {
     net.check_rows(&rows)?;
     parts.get(Part::Encoder, || Computation::codes(net))?.outputs(rows)
 }
 
 /// The values of the sequences that codes stand for.
-fn sequences(parts: &mut Parts, net: &SequenceAutoencoder, codes: Rows<'_>) -> Result<Vec<f32>> {
+pub(crate) fn sequences_of(parts: &mut Parts, net: &SequenceAutoencoder, codes: Rows<'_>) -> Result<Vec<f32>> {
     match net.shape.feeding {
         Feeding::Code => parts.get(Part::Decoder, || Computation::sequences(net))?.outputs(codes),
         Feeding::Previous => net.run_freely(&parts.device, codes),
     }
+}
+
+/// The reconstructions of sequences.
+fn rewritten(parts: &mut Parts, net: &SequenceAutoencoder, rows: Rows<'_>) -> Result<Vec<f32>> {
+    let codes = codes_of(parts, net, rows)?;
+    let made = sequences_of(parts, net, Rows::numbers(&codes, net.code_size())?)?;
+    Ok(net.completed(made, Some(&rows)))
 }
 
 /// The means of the highest hidden units of some machines.

@@ -40,17 +40,20 @@ mod plan;
 mod product;
 mod random;
 mod recurrence;
+mod recurrence_backward;
 mod reparameterize;
 mod reparameterize_backward;
 mod row_sums;
 mod run;
 mod scatter;
+mod sequence;
 mod shared_bias;
 mod shrink;
 mod slope;
 mod softmax;
 mod standardize;
 mod storage;
+mod strips;
 mod threshold;
 mod tile;
 mod tiling;
@@ -73,7 +76,7 @@ use update::Destination;
 use workers::Taking;
 
 use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
-use crate::{Precision, Replica, Routine, Start, Step, Tensor, Trace};
+use crate::{Cell, Precision, Replica, Routine, Start, Step, Tensor, Trace};
 
 pub use isa::Isa;
 pub use run::Cpu;
@@ -109,9 +112,20 @@ impl Run {
         }
     }
 
-    fn trace(&self, trace: Trace) -> recurrence::Trace<'_> {
+    fn trace(&self, trace: Trace) -> sequence::Trace<'_> {
         let [gates, cells, previous] = [trace.gates, trace.cells, trace.previous].map(|it| self.panels(it));
-        recurrence::Trace { gates, cells, previous }
+        sequence::Trace { gates, cells, previous }
+    }
+
+    fn sequence(
+        &self,
+        (cell, steps, reversed): (Cell, usize, bool),
+        lengths: Option<Tensor>,
+        memory: Tensor,
+        weight: Tensor,
+    ) -> sequence::Sequence<'_> {
+        let (lengths, memory) = (lengths.map(|lengths| self.panels(lengths)), self.panels(memory));
+        sequence::Sequence { cell, steps, reversed, lengths, memory, units: weight.rows }
     }
 
     /// The sum of products of these copies.
@@ -314,20 +328,19 @@ impl Run {
                 trace,
                 out,
             } => {
-                let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
                 let job = recurrence::Recurrence {
-                    sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
+                    sequence: self.sequence((cell, steps, reversed), lengths, memory, weight),
                     start: match start {
                         Start::Nothing => recurrence::Start::Nothing,
                         Start::States(states) => recurrence::Start::States(of(states)),
                         Start::Memory => recurrence::Start::Memory,
                     },
-                    below: recurrence::Below { inputs: inputs.map(of), constant: constant.map(of) },
+                    below: sequence::Below { inputs: inputs.map(of), constant: constant.map(of) },
                     bias: of(bias),
                     trace: trace.map(|trace| self.trace(trace)),
                     out: out.map(of),
                 };
-                recurrence::run(isa, &job, of(weight), share.worker.count(), share);
+                recurrence::run(isa, &job, of(weight), share);
             }
             Op::RecurrenceBackward {
                 cell,
@@ -341,14 +354,13 @@ impl Run {
                 inputs,
                 constant,
             } => {
-                let (lengths, memory, units) = (lengths.map(of), of(memory), weight.rows);
-                let job = recurrence::Backward {
-                    sequence: recurrence::Sequence { cell, steps, reversed, lengths, memory, units },
+                let job = recurrence_backward::Backward {
+                    sequence: self.sequence((cell, steps, reversed), lengths, memory, weight),
                     delta: of(delta),
                     trace: self.trace(trace),
-                    below: recurrence::Below { inputs: inputs.map(of), constant: constant.map(of) },
+                    below: sequence::Below { inputs: inputs.map(of), constant: constant.map(of) },
                 };
-                recurrence::run_back(isa, &job, self.weight(weight, true), share.worker.count(), share);
+                recurrence_backward::run(isa, &job, self.weight(weight, true), share);
             }
             Op::Dot { x, y } => dot::run(isa, self.values(x), self.values(y), metrics, share),
         }

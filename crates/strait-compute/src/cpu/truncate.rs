@@ -13,7 +13,7 @@ fn kernel<T: Target>(input: &Panels, lengths: &Panels, each: usize, beyond: f32,
     for r in share.of(out.rows) {
         // SAFETY: lengths are only read.
         let length = unsafe { lengths.at(r, 0) };
-        // Steps t with t < length; none where that is no number.
+        // The number of steps t with t < length; a NaN has none.
         let steps = if length > 0.0 { length.ceil() as usize } else { 0 };
         let end = steps.saturating_mul(each);
         for panel in 0..out.count() {

@@ -3,10 +3,10 @@
 use strait_device::Access as Binding;
 use strait_shaders::Part;
 
-use super::kernel::{Kernel, groups, optional, wanted, words};
+use super::kernel::{Kernel, activation_code, groups, optional, wanted, words};
 use super::lower::Tiles;
 use crate::op::Op;
-use crate::{Cell, Start, Tensor};
+use crate::{Activation, Cell, Start, Tensor};
 
 /// Rows that a workgroup takes through the steps.
 const ROWS: usize = 4;
@@ -37,14 +37,7 @@ pub(super) fn there(op: &Op, tiles: Tiles) -> Vec<Kernel> {
     let states = if let Start::States(states) = start { Some(states) } else { None };
     main += &optional("start_at", 11, states, "0.0", &mut buffers);
     let choices = [reversed, start == Start::Memory];
-    let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::Recurrence];
-    let kernel = || Kernel {
-        constants: constants(cell, tiles),
-        parts: parts.clone(),
-        main: main.clone(),
-        buffers: buffers.clone(),
-        ..Kernel::named(op.name())
-    };
+    let kernel = || Kernel { main: main.clone(), buffers: buffers.clone(), ..of(op, Part::Recurrence, cell, tiles) };
     dispatches(kernel, weight, memory, steps, choices)
 }
 
@@ -73,14 +66,8 @@ pub(super) fn back(op: &Op, tiles: Tiles) -> Vec<Kernel> {
         }
     };
     let choices = [reversed, delta.rows == memory.rows];
-    let parts = vec![Part::Prelude, Part::RecurrenceCell, Part::RecurrenceBackward];
-    let kernel = || Kernel {
-        constants: constants(cell, tiles),
-        parts: parts.clone(),
-        main: main.clone(),
-        buffers: buffers.clone(),
-        ..Kernel::named(op.name())
-    };
+    let kernel =
+        || Kernel { main: main.clone(), buffers: buffers.clone(), ..of(op, Part::RecurrenceBackward, cell, tiles) };
     let mut kernels = dispatches(kernel, weight, memory, steps, choices);
     kernels.reverse();
     kernels
@@ -91,14 +78,20 @@ fn length_of(binding: u32, lengths: Option<Tensor>, buffers: &mut Vec<(u32, Bind
     optional("length_of", binding, lengths, "1e9", buffers)
 }
 
-fn constants(cell: Cell, tiles: Tiles) -> Vec<(&'static str, u32)> {
-    vec![
-        ("CELL", u32::from(cell == Cell::Gru)),
-        ("GATES", cell.gates() as u32),
-        ("STATES", cell.states() as u32),
-        ("ROWS", ROWS as u32),
-        ("LANES", if tiles == Tiles::Software { 64 } else { 256 }),
-    ]
+/// A kernel of this part, which has no buffers yet.
+fn of(op: &Op, part: Part, cell: Cell, tiles: Tiles) -> Kernel {
+    Kernel {
+        constants: vec![
+            ("ACTIVATION", activation_code(Activation::Logistic)),
+            ("CELL", u32::from(cell == Cell::Gru)),
+            ("GATES", cell.gates() as u32),
+            ("STATES", cell.states() as u32),
+            ("ROWS", ROWS as u32),
+            ("LANES", if tiles == Tiles::Software { 64 } else { 256 }),
+        ],
+        parts: vec![Part::Prelude, Part::Activation, Part::RecurrenceCell, part],
+        ..Kernel::named(op.name())
+    }
 }
 
 /// The kernel for some steps after the other.

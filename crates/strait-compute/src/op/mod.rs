@@ -23,6 +23,7 @@ mod max_norm;
 mod penalty;
 mod product;
 mod recurrence;
+mod recurrence_backward;
 mod reduce;
 mod reparameterize;
 mod reparameterize_backward;
@@ -573,35 +574,8 @@ impl Op {
             Self::Combine { x, y, factors, out } => combine::access(x, y, factors, out),
             Self::Product { x, y, out } => product::access(x, y, out),
             Self::Slope { delta, output, activation: _, out } => slope::access(delta, output, out),
-            Self::Recurrence {
-                cell,
-                steps,
-                reversed: _,
-                start,
-                inputs,
-                constant,
-                weight,
-                bias,
-                lengths,
-                memory,
-                trace,
-                out,
-            } => {
-                let below = (inputs, constant);
-                recurrence::access((cell, steps), start, below, weight, bias, lengths, memory, trace, out)
-            }
-            Self::RecurrenceBackward {
-                cell,
-                steps,
-                reversed: _,
-                delta,
-                weight,
-                lengths,
-                memory,
-                trace,
-                inputs,
-                constant,
-            } => recurrence::back((cell, steps), delta, weight, lengths, memory, trace, (inputs, constant)),
+            Self::Recurrence { .. } => recurrence::access(self),
+            Self::RecurrenceBackward { .. } => recurrence_backward::access(self),
             Self::Dot { x, y } => dot::access(x, y),
         }
     }

@@ -71,15 +71,15 @@ pub struct Trace {
 }
 
 /// The operands that there and back have in common.
-struct Shape {
-    cell: Cell,
-    steps: usize,
-    batch: usize,
-    units: usize,
+pub(super) struct Shape {
+    pub(super) cell: Cell,
+    pub(super) steps: usize,
+    pub(super) batch: usize,
+    pub(super) units: usize,
 }
 
 impl Shape {
-    fn of(cell: Cell, steps: usize, work: Tensor, weight: Tensor) -> Result<Self, String> {
+    pub(super) fn of(cell: Cell, steps: usize, work: Tensor, weight: Tensor) -> Result<Self, String> {
         let (units, gates) = (weight.rows, cell.gates());
         same("the weight", weight, units, gates * units)?;
         if steps == 0 {
@@ -90,22 +90,22 @@ impl Shape {
         Ok(shape)
     }
 
-    fn lengths(&self, lengths: Option<Tensor>) -> Fits {
+    pub(super) fn lengths(&self, lengths: Option<Tensor>) -> Fits {
         lengths.map_or(Ok(()), |lengths| same("the lengths", lengths, self.batch, 1))
     }
 
-    fn stacked(&self, what: &str, tensor: Tensor, each: usize) -> Fits {
+    pub(super) fn stacked(&self, what: &str, tensor: Tensor, each: usize) -> Fits {
         same(what, tensor, self.batch * self.steps, each * self.units)
     }
 
-    fn trace(&self, trace: Trace) -> Fits {
+    pub(super) fn trace(&self, trace: Trace) -> Fits {
         self.stacked("the gates", trace.gates, self.cell.gates())?;
         self.stacked("the cells", trace.cells, 1)?;
         self.stacked("the states before each step", trace.previous, 1)
     }
 
     /// What comes from below in each step, and what in all of them.
-    fn below(&self, inputs: Option<Tensor>, constant: Option<Tensor>) -> Fits {
+    pub(super) fn below(&self, inputs: Option<Tensor>, constant: Option<Tensor>) -> Fits {
         let gates = self.cell.gates();
         inputs.map_or(Ok(()), |inputs| self.stacked("the input", inputs, gates))?;
         constant.map_or(Ok(()), |constant| same("the constant input", constant, self.batch, gates * self.units))
@@ -113,29 +113,23 @@ impl Shape {
 }
 
 /// The product of the state, or of the derivatives, with the weights in each step.
-fn work(steps: usize, memory: Tensor, weight: Tensor, transposed: bool) -> Work {
+pub(super) fn work(steps: usize, memory: Tensor, weight: Tensor, transposed: bool) -> Work {
     let flops = 2 * steps as u64 * memory.rows as u64 * weight.len() as u64;
     Work::Recurrent { weight, transposed, flops }
 }
 
-/// A layer's way through a sequence.
-#[expect(clippy::too_many_arguments, reason = "they are the operands of one operation")]
-pub(super) fn access(
-    (cell, steps): (Cell, usize),
-    start: Start,
-    (inputs, constant): (Option<Tensor>, Option<Tensor>),
-    weight: Tensor,
-    bias: Tensor,
-    lengths: Option<Tensor>,
-    memory: Tensor,
-    trace: Option<Trace>,
-    out: Option<Tensor>,
-) -> Access {
+/// A layer's way through sequences.
+pub(super) fn access(op: &Op) -> Access {
+    let Op::Recurrence { cell, steps, reversed: _, start, inputs, constant, weight, bias, lengths, memory, trace, out } =
+        *op
+    else {
+        unreachable!("only recurrent layers come here");
+    };
     let fits = || {
         let shape = Shape::of(cell, steps, memory, weight)?;
         shape.below(inputs, constant)?;
         if inputs.is_none() && constant.is_none() {
-            return Err("nothing comes from below".to_owned());
+            return Err("a recurrent layer needs inputs, a constant input or both, found neither".to_owned());
         }
         same("the bias", bias, 1, weight.cols)?;
         shape.lengths(lengths)?;
@@ -157,32 +151,4 @@ pub(super) fn access(
     let writes = computed(kept.into_iter().flatten().chain(out).chain([memory]));
     let (work, fits) = (work(steps, memory, weight, false), fits());
     Access { name: "recurrence", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits }
-}
-
-/// Its way back.
-pub(super) fn back(
-    (cell, steps): (Cell, usize),
-    delta: Tensor,
-    weight: Tensor,
-    lengths: Option<Tensor>,
-    memory: Tensor,
-    trace: Trace,
-    (inputs, constant): (Option<Tensor>, Option<Tensor>),
-) -> Access {
-    let fits = || {
-        let shape = Shape::of(cell, steps, memory, weight)?;
-        match delta.rows == shape.batch {
-            true => same("δ", delta, shape.batch, shape.units)?,
-            false => shape.stacked("δ", delta, 1)?,
-        }
-        shape.lengths(lengths)?;
-        shape.trace(trace)?;
-        shape.below(inputs, constant)
-    };
-    let Trace { gates, cells, previous } = trace;
-    let read = reads([Some(delta), Some(weight), lengths, Some(cells), Some(previous)]);
-    let reads = [read, in_place([gates])].concat();
-    let writes = computed([Some(gates), inputs, constant, Some(memory)]);
-    let (work, fits) = (work(steps, memory, weight, true), fits());
-    Access { name: "recurrence backward", reads, writes, rows: Rows::Any, report: Report::Nothing, work, fits }
 }

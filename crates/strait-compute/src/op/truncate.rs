@@ -4,7 +4,7 @@ use super::*;
 pub(super) fn access(input: Tensor, lengths: Tensor, each: usize, out: Tensor) -> Access {
     let fits = || {
         if each == 0 || !input.cols.is_multiple_of(each) {
-            return Err(format!("{} columns are no steps of {each} values", input.cols));
+            return Err(format!("expected steps of {each} values, found {} columns", input.cols));
         }
         same("the lengths", lengths, input.rows, 1)?;
         same("the result", out, input.rows, input.cols)

@@ -22,6 +22,7 @@ mod max_norm;
 mod penalty;
 mod product;
 mod recurrence;
+mod recurrence_backward;
 mod reparameterize;
 mod reparameterize_backward;
 mod row_sums;
@@ -140,38 +141,8 @@ impl Replay<'_> {
             Op::Combine { x, y, factors, out } => combine::run(self, x, y, factors, out),
             Op::Product { x, y, out } => product::run(self, x, y, out),
             Op::Slope { delta, output, activation, out } => slope::run(self, delta, output, activation, out),
-            Op::Recurrence {
-                cell,
-                steps,
-                reversed,
-                start,
-                inputs,
-                constant,
-                weight,
-                bias,
-                lengths,
-                memory,
-                trace,
-                out,
-            } => {
-                let (kind, below) = ((cell, steps, reversed), (inputs, constant));
-                recurrence::run(self, kind, start, below, weight, bias, lengths, memory, trace, out);
-            }
-            Op::RecurrenceBackward {
-                cell,
-                steps,
-                reversed,
-                delta,
-                weight,
-                lengths,
-                memory,
-                trace,
-                inputs,
-                constant,
-            } => {
-                let (kind, below) = ((cell, steps, reversed), (inputs, constant));
-                recurrence::back(self, kind, delta, weight, lengths, memory, trace, below);
-            }
+            Op::Recurrence { .. } => recurrence::run(self, op),
+            Op::RecurrenceBackward { .. } => recurrence_backward::run(self, op),
             Op::Dot { x, y } => dot::run(self, x, y),
         }
     }

@@ -30,6 +30,20 @@ pub(super) fn tensors(shape: &SequenceShape) -> impl Iterator<Item = [(String, V
     })
 }
 
+/// The layers of a shape from the values of [`tensors`], in their order.
+pub(super) fn layers<'v>(shape: &SequenceShape, values: impl Iterator<Item = &'v [f32]>) -> Vec<Affine> {
+    let values: Vec<&[f32]> = values.collect();
+    let layer = |(described, pair): (super::shape::Described, &[&[f32]])| Affine {
+        inputs: described.inputs,
+        outputs: described.outputs,
+        activation: described.activation,
+        weight: transpose(pair[0], described.inputs),
+        bias: pair[1].to_vec(),
+        convolution: None,
+    };
+    shape.layers().into_iter().zip(values.chunks_exact(2)).map(layer).collect()
+}
+
 impl SequenceAutoencoder {
     /// Writes the model as a safetensors file whose tensors have the names and shapes of PyTorch's modules: `encoder` and `decoder` are an
     /// `nn.LSTM` or `nn.GRU` with `batch_first`, `code`, `start` and `output` are `nn.Linear`, where there are such. An existing file is replaced
@@ -52,16 +66,12 @@ impl SequenceAutoencoder {
     /// The model as it goes into a file.
     pub(crate) fn contents(&self) -> Result<Contents<'_>> {
         self.check()?;
-        let mut named = Vec::new();
-        for (layer, [(weight, weight_shape), (bias, bias_shape)]) in self.layers.iter().zip(tensors(&self.shape)) {
-            let values = Numbers::Single(Cow::Owned(transpose(&layer.weight, layer.outputs)));
-            named.push(Named { name: weight, shape: weight_shape, values });
-            let values = Numbers::Single(Cow::Borrowed(&layer.bias[..]));
-            named.push(Named { name: bias, shape: bias_shape, values });
-        }
+        let named = self.state_dict(&self.layers).into_iter();
+        let named =
+            named.map(|(name, (shape, values))| Named { name, shape, values: Numbers::Single(Cow::Owned(values)) });
         let kl_weight = (self.kl_weight != 1.0).then_some(self.kl_weight);
         let architecture = Architecture { sequence: self.shape, kl_weight, corruption: self.corruption };
-        Contents::new(ModelKind::Sequence, named, &architecture)
+        Contents::new(ModelKind::Sequence, named.collect(), &architecture)
     }
 
     /// Reads a model from a file that [`SequenceAutoencoder::save`] wrote, with the notes.
@@ -88,15 +98,7 @@ impl SequenceAutoencoder {
         shape.check().map_err(|error| file.wrong(error.to_string()))?;
         let wanted: Vec<_> = tensors(&shape).flatten().collect();
         let tensors = file.tensors(&wanted)?;
-        let layer = |(described, pair): (super::shape::Described, &[Vec<f32>])| Affine {
-            inputs: described.inputs,
-            outputs: described.outputs,
-            activation: described.activation,
-            weight: transpose(&pair[0], described.inputs),
-            bias: pair[1].clone(),
-            convolution: None,
-        };
-        let layers = shape.layers().into_iter().zip(tensors.chunks_exact(2)).map(layer).collect();
+        let layers = layers(&shape, tensors.iter().map(Vec::as_slice));
         let net = Self { shape, layers, kl_weight: kl_weight.unwrap_or(1.0), corruption };
         net.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((net, file.notes))

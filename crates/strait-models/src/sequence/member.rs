@@ -12,8 +12,8 @@ use crate::{Affine, Error, Goal, Layer, Model, Objective, Recurrent, Result, Sta
 const IMPOSSIBLE: f32 = -200.0;
 
 impl SequenceAutoencoder {
-    fn recurrent(&self, state: Layer, reversed: bool) -> Recurrent {
-        Recurrent { cell: self.shape.cell, state, steps: self.shape.steps, reversed }
+    fn recurrent(&self, state: Layer, reversed: bool, lengths: Option<Tensor>) -> Recurrent {
+        Recurrent { cell: self.shape.cell, state, steps: self.shape.steps, reversed, lengths }
     }
 
     /// The values of rows, and the lengths that stand behind them.
@@ -46,8 +46,8 @@ impl SequenceAutoencoder {
             let mut states = Vec::new();
             for (back, &[input, state]) in directions.iter().enumerate() {
                 let gates = tape.layer(below, layers[input])?;
-                let layer = self.recurrent(layers[state], back == 1);
-                states.push(tape.recur(layer, Some(gates), None, lengths, wanted)?);
+                let layer = self.recurrent(layers[state], back == 1, lengths);
+                states.push(tape.recur(layer, [Some(gates), None], None, wanted)?);
             }
             below = if let [one] = states[..] { one } else { tape.join(&states)? };
         }
@@ -86,8 +86,8 @@ impl SequenceAutoencoder {
                 Some(starts) => Some(tape.columns(starts, number * units..(number + 1) * units)?),
                 None => None,
             };
-            let layer = self.recurrent(layers[state], self.shape.reversed);
-            let states = tape.recur_from(layer, start, [gates, always], lengths, States::Each)?;
+            let layer = self.recurrent(layers[state], self.shape.reversed, lengths);
+            let states = tape.recur(layer, [gates, always], start, States::Each)?;
             (inputs, constant) = (Some(states), None);
         }
         let Some(states) = inputs else { unreachable!("a decoder has a layer") };
@@ -103,12 +103,12 @@ impl SequenceAutoencoder {
             Objective::SquaredError => return Ok(()),
             Objective::SoftmaxCrossEntropy => {
                 let (setting, value) = ("the objective", "softmax cross-entropy".to_owned());
-                let expected = "steps of sequences are no counts; use the cross-entropy or the squared error";
+                let expected = "a sequence is reconstructed by the cross-entropy or the squared error";
                 return Err(Error::Setting { setting, value, expected });
             }
         };
-        if self.outputs() != wanted {
-            let value = self.outputs().name().to_owned();
+        if self.shape.outputs != wanted {
+            let value = self.shape.outputs.name().to_owned();
             let expected = "the cross-entropy takes logistic outputs; use the squared error";
             return Err(Error::Setting { setting, value, expected });
         }

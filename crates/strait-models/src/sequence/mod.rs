@@ -7,11 +7,14 @@ mod shape;
 mod state_dict;
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Activation, Device, Noise};
+use strait_compute::{Device, Noise};
 use strait_data::Rows;
 
 use crate::affine::random_weights;
-use crate::{Affine, Error, Model, Result};
+use crate::loaded::{codes_of, sequences_of};
+use crate::parts::Parts;
+use crate::resident::Room;
+use crate::{Affine, Error, Result};
 
 pub use shape::{Feeding, SequenceCode, SequenceShape};
 pub use state_dict::StateDict;
@@ -51,7 +54,7 @@ impl SequenceAutoencoder {
     /// layers, in ±1/√inputs of the others, biases alike.
     ///
     /// # Errors
-    /// If the shape makes no sense, or there is no memory for so many weights.
+    /// If a size of the shape is 0, or there is not enough memory for the weights.
     pub fn new(shape: SequenceShape, seed: u64) -> Result<Self> {
         shape.check()?;
         let mut stream = Stream::new(seed, streams::SEQUENCES);
@@ -123,7 +126,7 @@ impl SequenceAutoencoder {
     /// # Errors
     /// If the rows do not fit, or the device fails.
     pub fn encode(&self, device: &Device, rows: Rows<'_>) -> Result<Vec<f32>> {
-        Model::from(self.clone()).encode(device, rows)
+        codes_of(&mut Parts::new(device.clone(), Room::Once(rows.count)), self, rows)
     }
 
     /// The sequences that these codes stand for, of all steps. A decoder that is fed with the step before is fed with what it has given.
@@ -131,7 +134,8 @@ impl SequenceAutoencoder {
     /// # Errors
     /// If the codes do not fit, or the device fails.
     pub fn decode(&self, device: &Device, codes: Rows<'_>) -> Result<Vec<f32>> {
-        Model::from(self.clone()).decode(device, codes)
+        let made = sequences_of(&mut Parts::new(device.clone(), Room::Once(codes.count)), self, codes)?;
+        Ok(self.completed(made, None))
     }
 
     /// The squared errors of reconstructions, summed over the values of each step: T for each row, 0 behind its end.
@@ -200,10 +204,5 @@ impl SequenceAutoencoder {
             rows.push(length);
         }
         rows
-    }
-
-    /// The outputs' activation.
-    pub(crate) fn outputs(&self) -> Activation {
-        self.shape.outputs
     }
 }

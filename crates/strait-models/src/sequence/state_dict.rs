@@ -20,9 +20,9 @@ impl SequenceAutoencoder {
     pub fn from_state_dict(tensors: &StateDict, steps: usize, outputs: Activation) -> Result<Self> {
         let matrix = |name: &str| match tensors.get(name).map(|(shape, _)| &shape[..]) {
             Some(&[rows, cols]) if rows > 0 && cols > 0 => Ok([rows, cols]),
-            Some(shape) => Err(Error::Shape(format!("`{name}` has the shape {shape:?}, which is no matrix"))),
+            Some(shape) => Err(Error::Shape(format!("expected `{name}` to be a matrix, found the shape {shape:?}"))),
             None => {
-                Err(Error::Shape(format!("there is no tensor `{name}`: name the modules encoder, decoder and output")))
+                Err(Error::Shape(format!("tensor `{name}` is missing: name the modules encoder, decoder and output")))
             }
         };
         let has = |name: &str| tensors.contains_key(name);
@@ -61,26 +61,21 @@ impl SequenceAutoencoder {
             ..SequenceShape::of(steps, features)
         };
         shape.check()?;
-        let mut layers = Vec::new();
-        for (described, wanted) in shape.layers().into_iter().zip(super::file::tensors(&shape)) {
-            let [weight, bias] = wanted.map(|(name, shape)| match tensors.get(&name) {
-                Some((found, values)) if *found == shape && values.len() == shape.iter().product::<usize>() => {
-                    Ok(values)
+        let mut values = Vec::new();
+        for (name, shape) in super::file::tensors(&shape).flatten() {
+            match tensors.get(&name) {
+                Some((found, tensor)) if *found == shape && tensor.len() == shape.iter().product::<usize>() => {
+                    values.push(&tensor[..]);
                 }
                 Some((found, _)) => {
-                    Err(Error::Shape(format!("`{name}` has the shape {found:?}, but the others want {shape:?}")))
+                    return Err(Error::Shape(format!(
+                        "expected `{name}` to be {shape:?}, as the other tensors are, found {found:?}"
+                    )));
                 }
-                None => Err(Error::Shape(format!("there is no tensor `{name}`"))),
-            });
-            layers.push(Affine {
-                inputs: described.inputs,
-                outputs: described.outputs,
-                activation: described.activation,
-                weight: transpose(weight?, described.inputs),
-                bias: bias?.clone(),
-                convolution: None,
-            });
+                None => return Err(Error::Shape(format!("tensor `{name}` is missing"))),
+            }
         }
+        let layers = super::file::layers(&shape, values.into_iter());
         Ok(Self { shape, layers, kl_weight: 1.0, corruption: None })
     }
 

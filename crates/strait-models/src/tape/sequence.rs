@@ -16,6 +16,8 @@ pub struct Recurrent {
     pub steps: usize,
     /// Whether the last step comes first.
     pub reversed: bool,
+    /// The steps of each row, [B, 1], where they are not the same.
+    pub lengths: Option<Tensor>,
 }
 
 /// Which states of a recurrent layer are wanted.
@@ -31,12 +33,12 @@ impl Tape<'_> {
     /// The steps of sequences, which lie side by side in a row, stacked over time: step t of row b of the minibatch is row b T + t.
     ///
     /// # Errors
-    /// If the values of a row are not so many steps.
+    /// If the values of a row cannot be split into that many steps.
     pub fn split_steps(&mut self, value: Value, steps: usize) -> Result<Value> {
         self.flat(value)?;
         let input = self.tensor(value);
         if steps == 0 || !input.cols.is_multiple_of(steps) {
-            return Err(Error::Shape(format!("{} values are not {steps} steps of the same size", input.cols)));
+            return Err(Error::Shape(format!("expected {steps} steps of the same size, found {} values", input.cols)));
         }
         let window = pixels(steps, input.cols / steps);
         let shape = (self.batch * steps, window.channels);
@@ -65,12 +67,12 @@ impl Tape<'_> {
     /// data.
     ///
     /// # Errors
-    /// If the values of a row are not so many steps, or those of a layer.
+    /// If the values of a row cannot be split into that many steps, or come from a layer.
     pub fn previous_steps(&mut self, value: Value, steps: usize, reversed: bool) -> Result<Value> {
         self.flat(value)?;
         let input = self.tensor(value);
         if self.passes(value) || steps == 0 || !input.cols.is_multiple_of(steps) {
-            return Err(Error::Shape(format!("{} values are not {steps} steps of data", input.cols)));
+            return Err(Error::Shape(format!("expected {steps} steps of data, found {} values", input.cols)));
         }
         let each = input.cols / steps;
         let out = self.tensor_named("previous", input.cols);
@@ -102,8 +104,8 @@ impl Tape<'_> {
         })
     }
 
-    /// A recurrent layer on what comes from below: `inputs`, [B T, G H], in each step, `constant`, [B, G H], in all of them, or their sum; both
-    /// the outputs of linear layers. `lengths`, [B, 1], are the steps of each row.
+    /// A recurrent layer. Below it are `inputs`, [B T, G H], that vary from step to step, `constant` ones, [B, G H], that are the same in each, or both,
+    /// which add up: the outputs of linear layers. The first states are `start`, [B, H], or 0; the c of an LSTM starts from 0.
     ///
     /// ```
     /// use strait_models::{Layer, Recurrent, Result, States, Tape, Value};
@@ -112,36 +114,20 @@ impl Tape<'_> {
     /// fn encode(tape: &mut Tape<'_>, x: Value, input: Layer, layer: Recurrent) -> Result<Value> {
     ///     let steps = tape.split_steps(x, layer.steps)?;
     ///     let gates = tape.layer(steps, input)?;
-    ///     tape.recur(layer, Some(gates), None, None, States::Last)
+    ///     tape.recur(layer, [Some(gates), None], None, States::Last)
     /// }
     /// ```
     ///
     /// # Errors
-    /// If nothing comes from below, or the shapes do not fit.
+    /// If both inputs are missing, or the shapes do not fit.
     pub fn recur(
         &mut self,
         layer: Recurrent,
-        inputs: Option<Value>,
-        constant: Option<Value>,
-        lengths: Option<Tensor>,
-        wanted: States,
-    ) -> Result<Value> {
-        self.recur_from(layer, None, [inputs, constant], lengths, wanted)
-    }
-
-    /// [`Tape::recur`] from the first states `start`, [B, H]; the c of an LSTM starts from 0.
-    ///
-    /// # Errors
-    /// As [`Tape::recur`].
-    pub fn recur_from(
-        &mut self,
-        layer: Recurrent,
-        start: Option<Value>,
         [inputs, constant]: [Option<Value>; 2],
-        lengths: Option<Tensor>,
+        start: Option<Value>,
         wanted: States,
     ) -> Result<Value> {
-        let Recurrent { cell, state, steps, reversed } = layer;
+        let Recurrent { cell, state, steps, reversed, lengths } = layer;
         for value in [inputs, constant].into_iter().flatten() {
             self.linear(value, "the activation of what comes from below a recurrent layer")?;
         }
@@ -182,7 +168,7 @@ impl Tape<'_> {
             }
         };
         let back: Option<Back> = trace.map(|trace| -> Back {
-            Box::new(move |way, delta| way.recur(layer, start, [inputs, constant], lengths, trace, delta))
+            Box::new(move |way, delta| way.recur(layer, start, [inputs, constant], trace, delta))
         });
         let value = self.add_node(out, Activation::Linear, back);
         self.nodes[value.0].layer = inputs.or(constant).map(|below| (state, below));
@@ -202,11 +188,10 @@ impl Way<'_, '_> {
         layer: Recurrent,
         start: Option<Value>,
         [inputs, constant]: [Option<Value>; 2],
-        lengths: Option<Tensor>,
         trace: Trace,
         delta: Tensor,
     ) -> Result<()> {
-        let Recurrent { cell, state, steps, reversed } = layer;
+        let Recurrent { cell, state, steps, reversed, lengths } = layer;
         let (batch, gates) = (self.tape.batch, state.weight.cols);
         let mut value = |name: &str, rows: usize, cols: usize| self.tape.program.value(name, rows, cols);
         let memory = value("carried", batch, cell.states() * state.weight.rows + gates);
