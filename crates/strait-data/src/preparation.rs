@@ -92,48 +92,22 @@ impl Preparation {
             );
             return Err(Error::format(data.path(), message));
         }
-        let whole = |divisor: f64| if divisor > 0.0 && divisor.is_finite() { divisor } else { 1.0 };
-        let (shift, divisor) = match scale {
+        // What is subtracted of each column, and what its values spread over.
+        let mut spreads: Vec<[f64; 2]> = match scale {
             Scale::Unit | Scale::Clipped => {
-                summary.columns.iter().map(|c| (c.minimum, whole(c.maximum - c.minimum))).unzip()
+                summary.columns.iter().map(|c| [c.minimum, c.maximum - c.minimum]).collect()
             }
-            Scale::Robust => {
-                quartiles(data)?.into_iter().map(|[low, middle, high]| (middle, whole(high - low))).unzip()
+            Scale::Robust => quartiles(data)?.into_iter().map(|[low, middle, high]| [middle, high - low]).collect(),
+            Scale::Standard | Scale::UnitNorm | Scale::None => {
+                summary.columns.iter().map(|c| [c.mean, c.deviation()]).collect()
             }
-            _ => summary.columns.iter().map(|c| (c.mean, whole(c.deviation()))).unzip(),
         };
-        let preparation = Self { scale, shift, divisor, columns, fill };
-        Ok(match data.series() {
-            Some(cut) => preparation.pooled(cut.length),
-            None => preparation,
-        })
-    }
-
-    /// The same with one scale for all steps of a window, in which each column of a series occurs as often as there are steps.
-    fn pooled(mut self, steps: usize) -> Self {
-        let each = self.shift.len() / steps;
-        for column in 0..each {
-            let places = || (0..steps).map(|t| t * each + column);
-            let mean = |of: &dyn Fn(usize) -> f64| places().map(of).sum::<f64>() / steps as f64;
-            let (shift, divisor) = match self.scale {
-                Scale::Unit | Scale::Clipped => {
-                    let low = places().map(|i| self.shift[i]).fold(f64::INFINITY, f64::min);
-                    let high = places().map(|i| self.shift[i] + self.divisor[i]).fold(f64::NEG_INFINITY, f64::max);
-                    (low, high - low)
-                }
-                Scale::Robust => (mean(&|i| self.shift[i]), mean(&|i| self.divisor[i])),
-                Scale::Standard | Scale::UnitNorm | Scale::None => {
-                    let middle = mean(&|i| self.shift[i]);
-                    // The variance of all is the mean of the variances, and that of the means.
-                    let variance = mean(&|i| self.divisor[i].powi(2) + (self.shift[i] - middle).powi(2));
-                    (middle, variance.sqrt())
-                }
-            };
-            for i in places() {
-                (self.shift[i], self.divisor[i]) = (shift, divisor);
-            }
+        if let Some(cut) = data.series() {
+            pool(&mut spreads, cut.length, scale);
         }
-        self
+        let whole = |divisor: f64| if divisor > 0.0 && divisor.is_finite() { divisor } else { 1.0 };
+        let (shift, divisor) = spreads.into_iter().map(|[shift, spread]| (shift, whole(spread))).unzip();
+        Ok(Self { scale, shift, divisor, columns, fill })
     }
 
     /// Whether it does nothing with rows and knows nothing of them.
@@ -205,6 +179,29 @@ impl Preparation {
             let columns = self.shift.iter().zip(&self.divisor);
             row.iter_mut().zip(columns).for_each(|(x, (shift, divisor))| *x = (f64::from(*x) * divisor + shift) as f32);
         }
+    }
+}
+
+/// Gives all steps of a window the same scale: each column of a series occurs once for each step. A quartile is the mean of those of the steps.
+fn pool(spreads: &mut [[f64; 2]], steps: usize, scale: Scale) {
+    let each = spreads.len() / steps;
+    for column in 0..each {
+        let own = || spreads.iter().skip(column).step_by(each);
+        let mean = |of: &dyn Fn(&[f64; 2]) -> f64| own().map(of).sum::<f64>() / steps as f64;
+        let pooled = match scale {
+            Scale::Unit | Scale::Clipped => {
+                let low = own().map(|[low, _]| *low).fold(f64::INFINITY, f64::min);
+                let high = own().map(|[low, spread]| low + spread).fold(f64::NEG_INFINITY, f64::max);
+                [low, high - low]
+            }
+            Scale::Robust => [mean(&|[middle, _]| *middle), mean(&|[_, spread]| *spread)],
+            Scale::Standard | Scale::UnitNorm | Scale::None => {
+                let middle = mean(&|[shift, _]| *shift);
+                // The variance of all is the mean of the variances plus the variance of the means.
+                [middle, mean(&|[shift, deviation]| deviation.powi(2) + (shift - middle).powi(2)).sqrt()]
+            }
+        };
+        spreads.iter_mut().skip(column).step_by(each).for_each(|spread| *spread = pooled);
     }
 }
 

@@ -1,12 +1,12 @@
 //! Values of several parents, and operations that models compose.
 
-use super::{Back, EveryRow, Factors, Node, Op, Range, Tape, Tensor, Value, Way};
+use super::{Back, EveryRow, Factors, Node, Op, Range, Tape, Tensor, Value};
 use crate::{Error, Result};
 
 /// Where a model's own operation is recorded: its way there, and its way back.
 pub struct Recorder<'t, 'a> {
-    tape: &'t mut Tape<'a>,
-    rows: usize,
+    pub(super) tape: &'t mut Tape<'a>,
+    pub(super) rows: usize,
 }
 
 impl Recorder<'_, '_> {
@@ -245,53 +245,5 @@ impl<'a> Tape<'a> {
             way.pass_part(stacked, delta, read, write)
         });
         Ok(self.add_node(out, activation, Some(back)))
-    }
-}
-
-impl Way<'_, '_> {
-    /// Adds a derivative with respect to a value itself, which `record` computes, to that with respect to the total input of its
-    /// units.
-    pub(super) fn pass(
-        &mut self,
-        to: Value,
-        record: impl FnOnce(&mut Recorder<'_, '_>, Tensor) -> Result<()>,
-    ) -> Result<()> {
-        if !self.tape.passes(to) {
-            return Ok(());
-        }
-        let Node { out: output, activation, .. } = self.tape.nodes[to.0];
-        let name = format!("{}.delta", self.tape.program.name(output));
-        let delta = self.tape.program.value(name, output.rows, output.cols);
-        record(&mut Recorder { tape: self.tape, rows: output.rows }, delta)?;
-        if activation != super::Activation::Linear {
-            self.push(Op::Slope { delta, output, activation, out: delta })?;
-        }
-        self.tape.gather_derivative(to, delta)
-    }
-
-    /// Adds a derivative to a part of that of a value, which `read` and `write` copy.
-    fn pass_part(
-        &mut self,
-        to: Value,
-        delta: Tensor,
-        read: impl Fn(Tensor, Tensor) -> Op,
-        write: impl Fn(Tensor, Tensor) -> Op,
-    ) -> Result<()> {
-        if !self.tape.passes(to) {
-            return Ok(());
-        }
-        let output = self.tape.tensor(to);
-        let Some(known) = self.tape.nodes[to.0].delta else {
-            let name = format!("{}.delta", self.tape.program.name(output));
-            let known = self.tape.program.value(name, output.rows, output.cols);
-            self.tape.nodes[to.0].delta = Some(known);
-            // Nothing in the parts that nobody uses.
-            self.push(Op::Combine { x: output, y: output, factors: Factors::Fixed(0.0, 0.0), out: known })?;
-            return self.push(write(delta, known));
-        };
-        let sum = self.tape.program.value("part.delta", delta.rows, delta.cols);
-        self.push(read(known, sum))?;
-        self.push(Op::Combine { x: sum, y: delta, factors: Factors::Fixed(1.0, 1.0), out: sum })?;
-        self.push(write(sum, known))
     }
 }
