@@ -7,8 +7,8 @@ fn element(i: u32) {
     let tap = i % TAPS / CHANNELS;
     let position = window % POSITIONS;
     // Coordinates before the border wrap around to very large ones.
-    let y = position / ACROSS * STRIDE + tap / KERNEL - PADDING;
-    let x = position % ACROSS * STRIDE + tap % KERNEL - PADDING;
+    let y = position / ACROSS * STRIDE + tap / WIDE - ABOVE;
+    let x = position % ACROSS * STRIDE + tap % WIDE - BESIDE;
     var value = 0.0;
     if y < HEIGHT && x < WIDTH {
         let pixel = (window / POSITIONS * HEIGHT + y) * WIDTH + x;

@@ -1,5 +1,5 @@
-//! Models that come from other programs, and that go there: PyTorch's linear layers, top-k dictionaries of SAELens and sparsify, scikit-learn's
-//! machines.
+//! Models that come from other programs, and that go there: linear and recurrent layers of PyTorch and Keras, top-k dictionaries of SAELens and
+//! sparsify, scikit-learn's machines.
 //!
 //! What cannot be said in the other's terms is refused with the reason.
 //!
@@ -15,6 +15,8 @@
 //! ```
 
 mod dictionary;
+mod keras;
+mod sequences;
 mod torch;
 
 use std::path::{Path, PathBuf};
@@ -22,9 +24,11 @@ use std::path::{Path, PathBuf};
 use crate::data::{Data, NamedArray, Options, survey, write_arrays};
 use crate::experiment::{Error, Result};
 use crate::models::{AtomicFile, transpose};
-use crate::{Rbm, Units};
+use crate::{Affine, Autoencoder, Rbm, Units};
 
 pub use dictionary::{from_saelens, from_sparsify, to_saelens, to_sparsify};
+pub use keras::from_keras;
+pub use sequences::{is_keras_sequence, is_torch_sequence, sequence_from_keras, sequence_from_torch};
 pub use torch::from_torch;
 
 /// The arrays of a file by name.
@@ -64,6 +68,18 @@ impl Arrays {
         }
         Ok(numbers.into_iter().map(|x| x as f32).collect())
     }
+}
+
+/// The net of these layers of a file, of which so many encode.
+fn net(arrays: &Arrays, layers: Vec<Affine>, encoder: usize) -> Result<Autoencoder> {
+    if !(1..layers.len()).contains(&encoder) {
+        return Err(
+            arrays.wrong(format!("{encoder} of {} layers cannot encode: at least one must decode", layers.len()))
+        );
+    }
+    let net = Autoencoder::new(layers, encoder);
+    net.check().map_err(|error| arrays.wrong(error))?;
+    Ok(net)
 }
 
 /// Writes arrays into a file, atomically.

@@ -46,14 +46,7 @@ pub fn from_torch(path: impl AsRef<Path>, activations: &[Activation], encoder: u
         let weight = transpose(&arrays.read(&weight, &[outputs, inputs])?, inputs);
         layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None });
     }
-    if !(1..layers.len()).contains(&encoder) {
-        return Err(
-            arrays.wrong(format!("{encoder} of {} layers cannot encode: at least one must decode", layers.len()))
-        );
-    }
-    let net = Autoencoder::new(layers, encoder);
-    net.check().map_err(|error| arrays.wrong(error))?;
-    Ok(net)
+    super::net(&arrays, layers, encoder)
 }
 
 /// What layers are ordered by: the encoder before the decoder, numbers by their values.

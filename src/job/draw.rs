@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use crate::experiment::{Result, Sets};
+use crate::models::corrupt;
 use crate::picture::{decoder_filters, encoder_filters, labelled_rows};
 use crate::{Device, Model, Rows};
 
 /// How many rows are drawn from a model.
 const DRAWN: usize = 100;
 
+/// The seed of what is drawn: rows from a model, and the noise of a denoising one.
+const SEED: u64 = 2006;
+
 /// Draws `reconstructions.png`, `filters.png` and `samples.png` into a folder, as far as the model has them; nothing where rows are no
-/// pictures of one colour.
+/// pictures of one colour. The reconstructions of a denoising autoencoder are those of noisy rows.
 ///
 /// # Errors
 /// If the device fails, or a file cannot be written.
@@ -26,8 +30,17 @@ pub fn draw(model: &Model, sets: &Sets, device: &Device, out: &Path) -> Result<(
     let mut loaded = model.on(device)?;
     if !matches!(model, Model::Classifier(_)) {
         let examples = sets.examples()?;
-        let made = loaded.reconstruct(Rows::numbers(&examples, width)?)?;
-        labelled_rows(&out.join("reconstructions.png"), shape, &[("test rows", examples), ("reconstructed", made)])?;
+        let noise = if let Model::Autoencoder(net) = model { net.corruption } else { None };
+        let rows = Rows::numbers(&examples, width)?;
+        let noisy = noise.map(|noise| corrupt(device, rows, noise, SEED)).transpose()?;
+        let made = loaded.reconstruct(match &noisy {
+            Some(noisy) => Rows::numbers(noisy, width)?,
+            None => rows,
+        })?;
+        let noisy = noisy.map(|noisy| ("with noise", noisy));
+        let rows: Vec<_> =
+            [("test rows", examples)].into_iter().chain(noisy).chain([("reconstructed", made)]).collect();
+        labelled_rows(&out.join("reconstructions.png"), shape, &rows)?;
     }
     let filters = out.join("filters.png");
     match (model, model.layers().first()) {
@@ -39,7 +52,7 @@ pub fn draw(model: &Model, sets: &Sets, device: &Device, out: &Path) -> Result<(
         _ => {}
     }
     if matches!(model, Model::Vae(_) | Model::Rbm(_) | Model::Dbn(_)) {
-        let drawn = loaded.sample(DRAWN, 2006)?;
+        let drawn = loaded.sample(DRAWN, SEED)?;
         let rows: Vec<(&str, Vec<f32>)> = drawn.chunks(10 * width).map(|row| ("", row.to_vec())).collect();
         labelled_rows(&out.join("samples.png"), shape, &rows)?;
     }

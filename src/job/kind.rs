@@ -73,7 +73,7 @@ impl Kind {
         match self {
             Self::Autoencoder => &["activation", "code-activation", "output", "top-k", "pretrain", "training"],
             Self::Vae => &["activation", "output", "training"],
-            Self::Convolutional => &["kernel", "training"],
+            Self::Convolutional => &["output", "kernel", "steps", "training"],
             Self::Sequence => &["output", "sequence", "training"],
             Self::Dictionary => &["top-k", "rounds", "training"],
             Self::Pca => &[],

@@ -19,6 +19,7 @@
 //! `strait init KIND` writes one with all settings and what they mean, `strait train JOB.toml` runs it.
 
 #[cfg(feature = "pictures")]
+mod convolutions;
 mod draw;
 mod kind;
 mod measure;
@@ -90,9 +91,12 @@ pub struct Job {
     /// Parts of a dictionary's training; after each but the last one, units that nothing uses start anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<usize>,
-    /// Pixels of an edge of a convolution's windows.
+    /// Pixels of an edge of a convolution's windows, or their steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<usize>,
+    /// The steps of a row over which convolutions slide, where rows are no pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
     /// How columns are scaled before the model sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
@@ -151,6 +155,7 @@ impl Job {
             top_k: None,
             rounds: None,
             kernel: None,
+            steps: None,
             scale: None,
             quantile: quantile(),
             seed: seed(),

@@ -132,6 +132,7 @@ impl Job {
             ("top-k", self.top_k.is_some()),
             ("rounds", self.rounds.is_some()),
             ("kernel", self.kernel.is_some()),
+            ("steps", self.steps.is_some()),
             ("sequence", self.sequence.is_some()),
             ("pretrain", self.pretrain.is_some()),
             ("denoising", self.denoising.is_some()),
@@ -202,7 +203,9 @@ impl Resolved {
             return Ok(());
         }
         let objective = match (kind, values, self.job.output) {
-            (Kind::Dictionary, ..) | (Kind::Sequence, Values::Counts | Values::Real, _) => Objective::SquaredError,
+            (Kind::Dictionary, ..) | (Kind::Sequence | Kind::Convolutional, Values::Counts | Values::Real, _) => {
+                Objective::SquaredError
+            }
             (_, Values::Counts, Some(Activation::Linear)) => Objective::SoftmaxCrossEntropy,
             (_, _, None | Some(Activation::Logistic)) => Objective::CrossEntropy,
             _ => Objective::SquaredError,
@@ -219,12 +222,7 @@ impl Resolved {
         self.job.training.get_or_insert_default();
         self.training = table("training", &mut self.job.training, &training)?;
         if kind == Kind::Convolutional {
-            self.job.kernel.get_or_insert(3);
-            let shape = sets.train.picture_shape();
-            shape.ok_or_else(|| Error::Job(format!("rows of {} numbers are no pictures", self.sizes[0])))?;
-            if values != Values::Probabilities {
-                return Err(Error::Job("a convolutional net takes pixels from 0 to 1: use --scale clipped".to_owned()));
-            }
+            self.convolutions(values, sets)?;
         }
         self.refuse_idle_settings()?;
         if kind == Kind::Dictionary {

@@ -109,9 +109,9 @@ pub const TEMPLATES: [Template; 15] = [
     },
     Template {
         name: "convolutional",
-        about: "A convolutional autoencoder of pictures: each convolution halves them.",
+        about: "A convolutional autoencoder of pictures, or of windows of a series: each convolution halves them.",
         kind: Kind::Convolutional,
-        settings: "# The filters of each convolution.\nhidden = [16, 8, 8]\n# Pixels of an edge of the windows.\nkernel = 3\n",
+        settings: "# The filters of each convolution.\nhidden = [16, 8, 8]\n# Pixels of an edge of the convolutions' windows, or their steps.\nkernel = 3\n# Steps of a row, where rows are sequences; those of a window of a series where it is left out.\n# steps = 28\n",
         tables: &[("training", "epochs = 12\n")],
     },
     Template {

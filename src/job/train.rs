@@ -129,7 +129,6 @@ impl Resolved {
         run: &mut Experiment<Job>,
     ) -> Result<Model> {
         let &Parts { train, test, .. } = parts;
-        let seed = self.job.seed;
         Ok(match self.job.kind {
             Kind::Autoencoder => {
                 let mut net = match &self.pretrain {
@@ -143,11 +142,7 @@ impl Resolved {
                 net.into()
             }
             Kind::Convolutional => {
-                let shape = sets.train.picture_shape().unwrap_or([1, self.sizes[0]]);
-                let channels = self.sizes[0] / (shape[0] * shape[1]);
-                let kernel = self.job.kernel.unwrap_or(3);
-                let shape = [shape[0], shape[1], channels];
-                let mut net = Autoencoder::convolutional(shape, &self.sizes[1..], kernel, seed)?;
+                let mut net = self.convolutional_autoencoder(sets)?;
                 self.finish_net(&mut net)?;
                 self.tune(&mut net, [train, test], run)?;
                 net.into()

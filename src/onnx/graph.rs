@@ -132,25 +132,30 @@ impl Graph {
         let shape = self.whole(&[-1, taken[0] as i64, taken[1] as i64, taken[2] as i64]);
         let x = self.op("Reshape", &[x, &shape], &[]);
         let x = self.op("Transpose", &[&x], &[ints("perm", &[0, 3, 1, 2])]);
-        let (kernel, channels) = (window.kernel, window.channels);
-        // Both operations take [filters, channels, k, k].
+        let ([tall, wide], channels) = (window.edges(), window.channels);
+        // Both operations take [filters, channels, tall, wide].
         let place = |filter: usize, channel: usize, tap: usize| (tap * channels + channel) * filters + filter;
         let weight: Vec<f32> = (0..filters)
             .flat_map(|filter| (0..channels).map(move |channel| (filter, channel)))
-            .flat_map(|(filter, channel)| (0..kernel * kernel).map(move |tap| place(filter, channel, tap)))
+            .flat_map(|(filter, channel)| (0..tall * wide).map(move |tap| place(filter, channel, tap)))
             .map(|place| layer.weight[place])
             .collect();
-        let weight = self.single(&[filters, channels, kernel, kernel], &weight);
+        let weight = self.single(&[filters, channels, tall, wide], &weight);
         let bias = self.single(&[layer.bias.len()], &layer.bias);
-        let [k, stride, padding] = [kernel, window.stride, window.padding].map(|size| size as i64);
+        let stride = window.stride as i64;
+        let ([k, l], [above, beside]) =
+            ([tall, wide].map(|size| size as i64), window.borders().map(|size| size as i64));
         let mut attributes = vec![
-            ints("kernel_shape", &[k, k]),
+            ints("kernel_shape", &[k, l]),
             ints("strides", &[stride, stride]),
-            ints("pads", &[padding, padding, padding, padding]),
+            ints("pads", &[above, beside, above, beside]),
         ];
         let made = if transposed {
-            let rest = |map: usize, steps: usize| map as i64 - ((steps as i64 - 1) * stride + k - 2 * padding);
-            attributes.push(ints("output_padding", &[rest(window.height, down), rest(window.width, across)]));
+            let rest = |map: usize, steps: usize, k: i64, border: i64| {
+                map as i64 - ((steps as i64 - 1) * stride + k - 2 * border)
+            };
+            let rest = [rest(window.height, down, k, above), rest(window.width, across, l, beside)];
+            attributes.push(ints("output_padding", &rest));
             self.op("ConvTranspose", &[&x, &weight, &bias], &attributes)
         } else {
             self.op("Conv", &[&x, &weight, &bias], &attributes)

@@ -1,8 +1,8 @@
-"""Models that come from PyTorch, SAELens, sparsify and scikit-learn and go there: what strait computes is what they compute.
+"""Models that come from PyTorch, Keras, SAELens, sparsify and scikit-learn and go there: what strait computes is what they compute.
 
     python3 tests/outside/exchange.py target/release/strait
 
-Needs numpy, torch, safetensors, sae-lens, eai-sparsify and scikit-learn. Differences are told as parts of the largest absolute output; at most
+Needs numpy, torch, keras, safetensors, sae-lens, eai-sparsify and scikit-learn. Differences are told as parts of the largest absolute output; at most
 1e-5 is allowed.
 """
 
@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
+os.environ["KERAS_BACKEND"] = "torch"
 
 import numpy as np
 import torch
@@ -58,6 +59,71 @@ def linear_layers(folder, rows):
     before = {name: value.clone() for name, value in ours.state_dict().items()}
     ours.load_state_dict(load_file(folder / "net.strait"))
     assert all(torch.equal(before[name], value) for name, value in ours.state_dict().items()), "round trip"
+
+
+def recurrent_layers(folder, rows):
+    steps, units = 6, 10
+    series = rows.reshape(ROWS, steps, WIDTH // steps)
+    for kind in (torch.nn.LSTM, torch.nn.GRU):
+        torch.manual_seed(4)
+        net = torch.nn.ModuleDict(
+            {
+                "encoder": kind(WIDTH // steps, units, batch_first=True),
+                "decoder": kind(units, units, batch_first=True),
+                "output": torch.nn.Linear(units, WIDTH // steps),
+            }
+        )
+        name = f"torch {kind.__name__}"
+        save_file(net.state_dict(), folder / "sequence.safetensors")
+        strait(folder, "import", "torch", "sequence.safetensors", "--steps", steps, "--activations", "logistic", "--out", "sequence.strait")
+        with torch.no_grad():
+            state = net["encoder"](series)[1]
+            code = (state[0] if kind is torch.nn.LSTM else state)[0]
+            made = net["output"](net["decoder"](code[:, None].expand(-1, steps, -1))[0]).sigmoid()
+            compare(f"{name}: codes", apply(folder, "encode", "sequence.strait"), code)
+            compare(f"{name}: reconstructions", apply(folder, "reconstruct", "sequence.strait"), made.reshape(ROWS, WIDTH))
+
+
+def keras_layers(folder, rows):
+    import keras
+    from keras import layers
+
+    table = rows.numpy()
+    keras.utils.set_random_seed(5)
+    net = keras.Sequential([layers.Input((WIDTH,)), layers.Dense(32, "relu"), layers.Dense(6), layers.Dense(WIDTH, "tanh", use_bias=False)])
+    np.savez(folder / "dense.npz", *net.get_weights())
+    strait(folder, "import", "keras", "dense.npz", "--activations", "relu,linear,tanh", "--encoder", "2", "--out", "dense.strait")
+    compare("keras Dense: reconstructions", apply(folder, "reconstruct", "dense.strait"), net.predict(table, verbose=0))
+
+    steps, units = 6, 10
+    series = table.reshape(ROWS, steps, WIDTH // steps)
+    for name, layer, both, depth, code in (
+        ("LSTM", layers.LSTM, False, 1, None),
+        ("GRU", layers.GRU, False, 1, None),
+        ("LSTM both ways", layers.LSTM, True, 1, 3),
+        ("GRU both ways, 2 layers", layers.GRU, True, 2, 3),
+        ("GRU, 2 layers", layers.GRU, False, 2, 4),
+    ):
+        inputs = layers.Input((steps, WIDTH // steps))
+        x = inputs
+        for number in range(depth):
+            cell = layer(units, return_sequences=number + 1 < depth)
+            x = (layers.Bidirectional(cell) if both else cell)(x)
+        encoded = x = x if code is None else layers.Dense(code)(x)
+        x = layers.RepeatVector(steps)(x)
+        for _ in range(depth):
+            x = layer(units, return_sequences=True)(x)
+        net = keras.Model(inputs, [encoded, layers.TimeDistributed(layers.Dense(WIDTH // steps))(x)])
+        # Biases start at 0, which would hide a wrong order.
+        random = np.random.default_rng(6)
+        net.set_weights([weight + random.normal(0, 0.1, weight.shape) for weight in net.get_weights()])
+        codes, made = net.predict(series, verbose=0)
+        by_name = {variable.path: variable.numpy() for variable in net.variables}
+        for how, file in (("in order", dict(args=net.get_weights())), ("by name", by_name)):
+            np.savez(folder / "sequence.npz", *file.pop("args", ()), **file)
+            strait(folder, "import", "keras", "sequence.npz", "--steps", steps, "--out", "sequence.strait")
+            compare(f"keras {name}, {how}: codes", apply(folder, "encode", "sequence.strait"), codes)
+            compare(f"keras {name}, {how}: reconstructions", apply(folder, "reconstruct", "sequence.strait"), made.reshape(ROWS, WIDTH))
 
 
 def saelens(folder, rows):
@@ -136,6 +202,6 @@ with tempfile.TemporaryDirectory() as work:
     work = Path(work)
     table = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)
     np.save(work / "rows.npy", table)
-    for part in (linear_layers, saelens, sparsify_coder, scikit_learn):
+    for part in (linear_layers, recurrent_layers, keras_layers, saelens, sparsify_coder, scikit_learn):
         part(work, torch.from_numpy(table))
 assert max(found.values()) <= ALLOWED, "some outputs differ by more"

@@ -91,6 +91,8 @@ def main():
             ("autoencoder-pretrained", plain, ["--hidden", "32,8", "--set", "pretrain.epochs=2"]),
             ("autoencoder-top-k", plain, ["--hidden", "100", "--set", "top-k=7"]),
             ("convolutional", plain, ["--hidden", "6,4"]),
+            ("convolutional-over-time", plain, ["--hidden", "6,4", "--set", "steps=8", "--set", "kernel=5"]),
+            ("convolutional-series", real, ["--hidden", "6,4", "--set", "steps=4"]),
             ("dictionary", plain, ["--hidden", "120", "--set", "top-k=5"]),
             ("sequence", plain, ["--hidden", "20", "--set", "sequence.steps=8"]),
             ("sequence-table", real, ["--hidden", "20,3", "--set", "sequence.steps=4", "--set", "sequence.cell=gru"]),

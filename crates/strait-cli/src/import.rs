@@ -9,8 +9,10 @@ use strait::{Activation, Model, exchange, say};
 /// Where a model comes from.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum From {
-    /// A safetensors file of PyTorch's linear layers
+    /// A safetensors file of PyTorch's linear layers, or of LSTMs or GRUs
     Torch,
+    /// An npz file of `numpy.savez(path, *model.get_weights())`: Dense layers, or LSTMs or GRUs
+    Keras,
     /// A folder of a top-k dictionary that SAELens has saved
     Saelens,
     /// A folder of a top-k dictionary that sparsify has saved
@@ -26,12 +28,15 @@ pub(crate) struct Import {
     from: From,
     /// The file or folder
     path: PathBuf,
-    /// Of PyTorch's layers: the activation behind each, as relu,linear,relu,logistic
+    /// Of PyTorch's and Keras' layers: the activation behind each, as relu,linear,relu,logistic; of sequences that of the outputs alone
     #[arg(long, value_delimiter = ',', value_parser = activation)]
     activations: Vec<Activation>,
-    /// Of PyTorch's layers: how many of them encode; half of them without it
+    /// Of PyTorch's and Keras' layers: how many of them encode; half of them without it
     #[arg(long)]
     encoder: Option<usize>,
+    /// Of LSTMs and GRUs: the steps of a row
+    #[arg(long)]
+    steps: Option<usize>,
     /// The model's file
     #[arg(long, short, default_value = "model.safetensors")]
     out: PathBuf,
@@ -44,14 +49,30 @@ fn activation(name: &str) -> Result<Activation, String> {
 
 impl Import {
     pub(crate) fn run(&self) -> Result<()> {
-        if self.from != From::Torch && (!self.activations.is_empty() || self.encoder.is_some()) {
-            bail!("--activations and --encoder are of PyTorch's layers alone");
+        let layers = matches!(self.from, From::Torch | From::Keras);
+        if !layers && (!self.activations.is_empty() || self.encoder.is_some() || self.steps.is_some()) {
+            bail!("--activations, --encoder and --steps are of PyTorch's and Keras' layers alone");
         }
+        let encoder = self.encoder.unwrap_or(self.activations.len() / 2);
+        let sequence = match self.from {
+            From::Torch => exchange::is_torch_sequence(&self.path)?,
+            From::Keras => exchange::is_keras_sequence(&self.path)?,
+            _ => false,
+        };
         let model: Model = match self.from {
-            From::Torch => {
-                let encoder = self.encoder.unwrap_or(self.activations.len() / 2);
-                exchange::from_torch(&self.path, &self.activations, encoder)?.into()
+            From::Torch if sequence => {
+                let (steps, outputs) = self.sequence()?;
+                exchange::sequence_from_torch(&self.path, steps, outputs)?.into()
             }
+            From::Keras if sequence => {
+                let (steps, outputs) = self.sequence()?;
+                exchange::sequence_from_keras(&self.path, steps, outputs)?.into()
+            }
+            From::Torch | From::Keras if self.steps.is_some() => {
+                bail!("{} holds no recurrent layers: leave --steps out", self.path.display())
+            }
+            From::Torch => exchange::from_torch(&self.path, &self.activations, encoder)?.into(),
+            From::Keras => exchange::from_keras(&self.path, &self.activations, encoder)?.into(),
             From::Saelens => exchange::from_saelens(&self.path)?.into(),
             From::Sparsify => exchange::from_sparsify(&self.path)?.into(),
             From::ScikitLearn => exchange::from_scikit_learn(&self.path)?.into(),
@@ -59,5 +80,26 @@ impl Import {
         model.save(&self.out)?;
         say!("{} of {} inputs is in {}", model.kind(), model.inputs(), self.out.display());
         Ok(())
+    }
+
+    /// The steps of a row, and the activation of the outputs.
+    fn sequence(&self) -> Result<(usize, Activation)> {
+        let Some(steps) = self.steps else {
+            bail!("{} holds recurrent layers: say by --steps how many steps a row has", self.path.display());
+        };
+        if self.encoder.is_some() {
+            bail!(
+                "{} holds recurrent layers, which say themselves which of them encode: leave --encoder out",
+                self.path.display()
+            );
+        }
+        match self.activations[..] {
+            [] => Ok((steps, Activation::Linear)),
+            [outputs] => Ok((steps, outputs)),
+            _ => bail!(
+                "name one activation for {}, that of the outputs: recurrent layers have their own",
+                self.path.display()
+            ),
+        }
     }
 }

@@ -46,7 +46,7 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
     let (noisy, largest, means) = (values("noisy", 10, 30), values("largest", 10, 20), values("means", 1, 20));
     let [noise, code] = ["noise", "code"].map(|name| values(name, 10, 10));
     let moments = values("moments", 10, 20);
-    let window = Window { height: 3, width: 5, channels: 2, kernel: 2, stride: 1, padding: 0 };
+    let window = Window { height: 3, width: 5, channels: 2, kernel: 2, stride: 1, padding: 0, over_time: false };
     let (seen, spare, channels) = (values("seen", 80, 8), values("spare", 10, 20), values("channels", 1, 2));
     let chains = ["one", "two"].map(|name| Replica {
         visible: values(&format!("v {name}"), 10, 3),

@@ -148,7 +148,7 @@ fn windows_columns_and_shared_rows_have_to_fit() {
     let [map, seen, x, d, w] = [("map", 2, 12), ("seen", 13, 8), ("x", 6, 3), ("d", 6, 4), ("w", 3, 4)]
         .map(|(name, rows, cols)| values(&mut program, name, rows, cols));
     let data = program.data("data", 6, 4, Kind::Rows);
-    let good = Window { height: 2, width: 3, channels: 2, kernel: 2, stride: 1, padding: 1 };
+    let good = Window { height: 2, width: 3, channels: 2, kernel: 2, stride: 1, padding: 1, over_time: false };
     let unfold = |window: Window| Op::Unfold { input: map, window, out: seen };
     let scaled = |scale: f32, positions: usize, plus: Option<Addend>| Op::Gradient {
         positive: (x, d),

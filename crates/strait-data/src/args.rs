@@ -65,6 +65,9 @@ pub struct DataArgs {
     /// Steps between the starts of two windows; by default windows do not overlap
     #[arg(long, value_name = "STEPS")]
     stride: Option<usize>,
+    /// The column that says when a step of a series was: no input; steps that are missing are told
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
     /// How columns are scaled before a model sees them, in double precision
     #[arg(long, value_enum)]
     scale: Option<Scale>,
@@ -128,6 +131,7 @@ impl DataArgs {
             skip_bad: self.skip_bad || base.skip_bad,
             window: self.window.or(base.window),
             stride: self.stride.or(base.stride),
+            time: self.time.clone().or(base.time),
             max_bytes: self.max_bytes.unwrap_or(base.max_bytes),
         }
     }

@@ -11,6 +11,7 @@ mod documents;
 mod element;
 mod error;
 mod formats;
+mod gaps;
 mod guard;
 mod kept;
 mod labelled;

@@ -13,7 +13,7 @@ use crate::guard::guarded;
 use crate::packing::{Bytes, Content};
 use crate::source::Source;
 use crate::stacked::Stacked;
-use crate::{ByteValues, Error, Format, Labels, Missing, Options, Result, sniff};
+use crate::{ByteValues, Error, Format, Labels, Missing, Options, Result, gaps, sniff};
 
 /// An array, tensor or variable that a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +52,30 @@ impl Entry {
 /// If the file cannot be read, is of no format that is known or damaged, holds several arrays of which the options name
 /// none, or has columns that are text and that the options do not say what to do with.
 pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Data> {
-    let data = survey(path, options)?;
+    let path = path.as_ref();
+    let data = match &options.time {
+        Some(time) => timed(path, time, options)?,
+        None => survey(path, options)?,
+    };
     data.usable()?;
     cut(data.completed(options)?, options)
+}
+
+/// The steps of a series, and in a note what the column of their times says of steps that are missing.
+fn timed(path: &Path, time: &str, options: &Options) -> Result<Data> {
+    let wrong = |message: String| Error::format(path, message);
+    let Some(window) = options.window else {
+        return Err(wrong(format!("--time {time} needs --window")));
+    };
+    if options.labels.is_some() || options.labels_file.is_some() {
+        return Err(wrong("windows of a series have no labels: leave --labels out".to_owned()));
+    }
+    // Like labels, times are text of any kind, and no input.
+    let mut data = survey(path, &Options { labels: Some(time.to_owned()), ..options.clone() })?;
+    if let Some(times) = data.labels.take() {
+        data.notes.extend(gaps::told(time, &times, window).map_err(wrong)?);
+    }
+    Ok(data)
 }
 
 /// The windows of a series, where the options want some, of its test set, too.

@@ -214,6 +214,9 @@ pub struct Options {
     /// The steps from a window's start to that of the next; a window's length by default, so that none overlap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
+    /// The column that says when each step of a series was, as a number or a date: it is no input, and steps that are missing are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// The most bytes that a packed file may unpack to.
     #[serde(skip_serializing_if = "is_most")]
     pub max_bytes: u64,
@@ -282,6 +285,7 @@ impl Default for Options {
             skip_bad: false,
             window: None,
             stride: None,
+            time: None,
             max_bytes: MAX_BYTES,
         }
     }

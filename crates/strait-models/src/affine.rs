@@ -58,7 +58,7 @@ impl Affine {
     /// ```
     /// use strait_compute::{Activation, Window, philox::Stream};
     /// use strait_models::{Affine, Convolution};
-    /// let window = Window { height: 28, width: 28, channels: 1, kernel: 3, stride: 2, padding: 1 };
+    /// let window = Window { height: 28, width: 28, channels: 1, kernel: 3, stride: 2, padding: 1, over_time: false };
     /// let stream = &mut Stream::new(1, 0);
     /// let down = Affine::convolution(Convolution { window, transposed: false }, 16, Activation::Relu, stream)?;
     /// let up = Affine::convolution(Convolution { window, transposed: true }, 16, Activation::Logistic, stream)?;
@@ -81,7 +81,7 @@ impl Affine {
                 format!("there are no {filters} filters for {window:?}; use fewer, or a smaller kernel and padding");
             return Err(Error::Shape(message));
         }
-        let pixels = window.kernel * window.kernel;
+        let pixels = window.taps() / window.channels;
         let weight = glorot([window.taps(), filters], pixels.saturating_mul(window.channels + filters), stream)?;
         let (map, seen) = (window.values(), window.positions().saturating_mul(filters));
         let (inputs, outputs) = if transposed { (seen, map) } else { (map, seen) };

@@ -100,19 +100,60 @@ impl Autoencoder {
     /// # Errors
     /// If there are no filters, or a window does not fit its map.
     pub fn convolutional(image: [usize; 3], filters: &[usize], kernel: usize, seed: u64) -> Result<Self> {
-        check_sizes(&[&image[2..], filters].concat())?;
+        let [height, width, channels] = image;
+        let first = Window { height, width, channels, kernel, stride: 2, padding: kernel / 2, over_time: false };
+        Self::of_convolutions(first, filters, Activation::Logistic, seed)
+    }
+
+    /// A convolutional autoencoder of sequences of `steps` steps with `values` values each: the convolutions slide over the
+    /// steps, in windows of `kernel` steps, and each halves their number. Rectified units, linear ones in the reconstruction;
+    /// the code is what the last convolution makes of each step that is left.
+    ///
+    /// ```
+    /// let net = strait_models::Autoencoder::convolutional_over_time([100, 3], &[16, 8], 5, 1)?;
+    /// assert_eq!(net.sizes(), [100 * 3, 50 * 16, 25 * 8, 50 * 16, 100 * 3]);
+    /// assert_eq!(net.layers[0].weight.len(), 5 * 3 * 16);
+    /// # Ok::<(), strait_models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no filters, or a window does not fit its sequence.
+    pub fn convolutional_over_time(
+        [steps, values]: [usize; 2],
+        filters: &[usize],
+        kernel: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let first = Window {
+            height: steps,
+            width: 1,
+            channels: values,
+            kernel,
+            stride: 2,
+            padding: kernel / 2,
+            over_time: true,
+        };
+        Self::of_convolutions(first, filters, Activation::Linear, seed)
+    }
+
+    /// Convolutions of which the first has this window, and their transposes.
+    fn of_convolutions(first: Window, filters: &[usize], outputs: Activation, seed: u64) -> Result<Self> {
+        check_sizes(&[&[first.channels], filters].concat())?;
         let mut stream = Stream::new(seed, streams::CONVOLUTIONAL);
-        let ([mut height, mut width, mut channels], padding) = (image, kernel / 2);
+        let mut window = first;
         let mut windows = Vec::new();
         for &filters in filters {
-            let window = Window { height, width, channels, kernel, stride: 2, padding };
             if !window.is_sensible() {
-                let message =
-                    format!("windows of {kernel} x {kernel} pixels do not fit maps of {height} x {width} x {channels}");
+                let Window { height, width, channels, .. } = window;
+                let [tall, wide] = window.edges();
+                let message = format!(
+                    "windows of {tall} x {wide} do not fit maps of {height} x {width} with {channels} channels"
+                );
                 return Err(Error::Shape(message));
             }
             windows.push((window, filters));
-            ([height, width], channels) = (window.steps(), filters);
+            let [height, width] = window.steps();
+            window = Window { height, width, channels: filters, ..window };
         }
         let mut layer = |&(window, filters): &(Window, usize), transposed: bool, activation: Activation| {
             Affine::convolution(Convolution { window, transposed }, filters, activation, &mut stream)
@@ -122,7 +163,7 @@ impl Autoencoder {
             windows.iter().rev().map(|window| layer(window, true, Activation::Relu)).collect::<Result<Vec<_>>>()?;
         let mut net = Self::new([down, up].concat(), filters.len());
         if let Some(last) = net.layers.last_mut() {
-            last.activation = Activation::Logistic;
+            last.activation = outputs;
         }
         net.check()?;
         Ok(net)

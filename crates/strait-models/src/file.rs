@@ -213,11 +213,12 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
 }
 
 /// The shape of a layer's weights in a file, which is PyTorch's: `[outputs, inputs]`, or `[filters, channels, k, k]` of
-/// convolutions and of transposed ones.
+/// convolutions and of transposed ones, `[filters, channels, k]` over time.
 fn stored_shape(inputs: usize, outputs: usize, convolution: Option<Convolution>) -> Option<Vec<usize>> {
     let ([rows, cols], _) = shapes(inputs, outputs, convolution)?;
     Some(match convolution {
         None => vec![cols, rows],
+        Some(Convolution { window, .. }) if window.over_time => vec![cols, window.channels, window.kernel],
         Some(Convolution { window: Window { channels, kernel, .. }, .. }) => vec![cols, channels, kernel, kernel],
     })
 }
@@ -227,7 +228,7 @@ fn to_file(weight: &[f32], shape: &[usize]) -> Vec<f32> {
     let cols = shape[0];
     let turned = transpose(weight, cols);
     match *shape {
-        [_, channels, _, _] => {
+        [_, channels, ..] if shape.len() > 2 => {
             turned.chunks_exact(weight.len() / cols).flat_map(|filter| transpose(filter, channels)).collect()
         }
         _ => turned,
@@ -238,7 +239,7 @@ fn to_file(weight: &[f32], shape: &[usize]) -> Vec<f32> {
 fn from_file(stored: &[f32], shape: &[usize]) -> Vec<f32> {
     let rows = stored.len() / shape[0];
     match *shape {
-        [_, channels, _, _] => {
+        [_, channels, ..] if shape.len() > 2 => {
             let filters = stored.chunks_exact(rows).flat_map(|filter| transpose(filter, rows / channels));
             transpose(&filters.collect::<Vec<_>>(), rows)
         }

@@ -143,6 +143,9 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
     // Rectified units jump at their kink.
     net.layers[..3].iter_mut().for_each(|layer| layer.activation = Activation::Tanh);
     agrees_with_finite_differences("convolutional", &FineTune::default(), &net);
+    let over_time = Autoencoder::convolutional_over_time([3, 2], &[3, 2], 3, 4).expect("the windows fit");
+    let squared = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
+    agrees_with_finite_differences("convolutional over time", &squared, &over_time);
     // So does the penalty where an output is 0.
     net.layers[1].activation = Activation::Logistic;
     let penalty = Some(Penalty::L1 { weight: 0.3 });
@@ -151,7 +154,7 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
     agrees_with_finite_differences("convolutional and sparse", &squared, &net);
     // Maps between layers that are fully connected.
     let mut stream = Stream::new(6, 0);
-    let window = Window { height: 3, width: 3, channels: 2, kernel: 2, stride: 1, padding: 0 };
+    let window = Window { height: 3, width: 3, channels: 2, kernel: 2, stride: 1, padding: 0, over_time: false };
     let mut dense = |inputs, outputs| Affine::glorot(inputs, outputs, Activation::Logistic, &mut stream);
     let ends = [dense(WIDTH, 18).expect("it fits"), dense(18, WIDTH).expect("it fits")];
     let maps = [false, true].map(|transposed| {

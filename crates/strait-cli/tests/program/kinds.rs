@@ -116,30 +116,40 @@ fn series_are_cut_into_windows() {
     };
     folder.write("known.csv", &series(["flow", "pressure"], false));
     folder.write("new.csv", &series(["pressure", "flow"], true));
-    folder.run(
-        "train --kind sequence --data known.csv --columns flow,pressure --window 20 --stride 2 --hidden 12,4 --epochs 40 --out run \
-         --device cpu --precision f32",
-    );
-    folder.run("score run new.csv --device cpu --out scores.csv");
-    let scores: Vec<f64> = folder
-        .read("scores.csv")
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').nth(1).and_then(|score| score.parse().ok()).expect("a score"))
-        .collect();
-    assert_eq!(scores.len(), (400 - 20) / 2 + 1);
-    let strangest = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("there are windows");
-    assert!(
-        (90..116).contains(&strangest),
-        "window {strangest} is the strangest, which begins at step {}",
-        2 * strangest
-    );
-    folder.run("encode run new.csv --stride 20 --device cpu --out codes.csv");
-    assert_eq!(folder.read("codes.csv").lines().count(), 1 + 20);
+    for (kind, run) in [("sequence --hidden 12,4", "run"), ("convolutional --hidden 6,2 --set kernel=5", "convolved")] {
+        folder.run(&format!(
+            "train --kind {kind} --data known.csv --columns flow,pressure --window 20 --stride 2 --epochs 40 --out {run} \
+             --device cpu --precision f32"
+        ));
+        folder.run(&format!("score {run} new.csv --device cpu --out scores.csv"));
+        let scores: Vec<f64> = folder
+            .read("scores.csv")
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').nth(1).and_then(|score| score.parse().ok()).expect("a score"))
+            .collect();
+        assert_eq!(scores.len(), (400 - 20) / 2 + 1);
+        let strangest = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("there are windows");
+        assert!(
+            (90..116).contains(&strangest),
+            "{kind}: window {strangest} is the strangest, which begins at step {}",
+            2 * strangest
+        );
+        folder.run(&format!("encode {run} new.csv --stride 20 --device cpu --out codes.csv"));
+        assert_eq!(folder.read("codes.csv").lines().count(), 1 + 20);
+    }
+    let patchy = "at,x\n".to_owned()
+        + &(0..60).map(|t| format!("2026-11-30 10:{:02}:00,{}\n", t - t % 20 / 19, t % 7)).collect::<String>();
+    folder.write("patchy.csv", &patchy);
+    let outcome =
+        folder.call("train --kind sequence --data patchy.csv --window 10 --time at --out other --dry-run --device cpu");
+    assert!(outcome.text().contains("`at` goes by 60 from step to step, but not in 5 places"), "{}", outcome.text());
     for (arguments, said) in [
         ("train --kind sequence --data known.csv --out other", "--window"),
+        ("train --kind convolutional --data known.csv --set steps=2 --out other", "3 values are not so many steps"),
         ("train --kind sequence --data known.csv --window 500 --out other", "400 steps are fewer than the 500"),
         ("train --kind sequence --data known.csv --stride 5 --out other", "--stride 5 needs --window"),
+        ("train --kind sequence --data known.csv --time time --out other", "--time time needs --window"),
         (
             "train --kind sequence --data known.csv --window 20 --labels time --out other",
             "windows of a series have none",

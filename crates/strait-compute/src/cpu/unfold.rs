@@ -8,7 +8,7 @@ compile_for_each_isa!(run = kernel(input: &Panels, window: &Window, out: &Panels
 
 #[inline(always)]
 fn kernel<T: Target>(input: &Panels, window: &Window, out: &Panels, share: Taking<'_>) {
-    let Window { channels, kernel, .. } = *window;
+    let (channels, wide) = (window.channels, window.edges()[1]);
     for row in share.of(out.rows / window.positions()) {
         lines(window, row, |line| {
             let [first, end] = line.seen;
@@ -16,7 +16,7 @@ fn kernel<T: Target>(input: &Panels, window: &Window, out: &Panels, share: Takin
             // SAFETY: the map is only read, and these windows are this worker's.
             unsafe {
                 clear(out, line.taps, first * channels);
-                clear(out, Place { row: at, col: col + end * channels }, (kernel - end) * channels);
+                clear(out, Place { row: at, col: col + end * channels }, (wide - end) * channels);
             }
             let map = Place { row, col: line.pixel * channels };
             let taps = Place { row: at, col: col + first * channels };

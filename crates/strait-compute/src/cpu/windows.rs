@@ -72,15 +72,16 @@ pub(super) struct Line {
 #[inline(always)]
 pub(super) fn lines(window: &Window, row: usize, mut each: impl FnMut(Line)) {
     let [down, across] = window.steps();
-    let Window { height, width, channels, kernel, stride, padding } = *window;
+    let ([tall, wide], [above, beside]) = (window.edges(), window.borders());
+    let Window { height, width, channels, stride, .. } = *window;
     for position in 0..down * across {
         let (top, left) = (position / across * stride, position % across * stride);
-        let seen = [padding.saturating_sub(left), kernel.min(width + padding - left)];
-        for line in 0..kernel {
-            let y = (top + line).checked_sub(padding).filter(|&y| y < height);
-            let taps = Place { row: row * down * across + position, col: line * kernel * channels };
+        let seen = [beside.saturating_sub(left), wide.min(width + beside - left)];
+        for line in 0..tall {
+            let y = (top + line).checked_sub(above).filter(|&y| y < height);
+            let taps = Place { row: row * down * across + position, col: line * wide * channels };
             each(match y {
-                Some(y) => Line { taps, seen, pixel: y * width + left + seen[0] - padding },
+                Some(y) => Line { taps, seen, pixel: y * width + left + seen[0] - beside },
                 None => Line { taps, seen: [0, 0], pixel: 0 },
             });
         }

@@ -341,14 +341,16 @@ fn of_two(kernel: Kernel, operands: [Tensor; 2], out: Tensor) -> Kernel {
 
 /// The constants that describe a window.
 fn window_constants(window: Window) -> Vec<(&'static str, u32)> {
-    let [down, across] = window.steps();
+    let ([down, across], [tall, wide], [above, beside]) = (window.steps(), window.edges(), window.borders());
     let constants = [
         ("HEIGHT", window.height),
         ("WIDTH", window.width),
         ("CHANNELS", window.channels),
-        ("KERNEL", window.kernel),
+        ("TALL", tall),
+        ("WIDE", wide),
         ("STRIDE", window.stride),
-        ("PADDING", window.padding),
+        ("ABOVE", above),
+        ("BESIDE", beside),
         ("TAPS", window.taps()),
         ("DOWN", down),
         ("ACROSS", across),

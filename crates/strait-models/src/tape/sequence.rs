@@ -178,7 +178,7 @@ impl Tape<'_> {
 
 /// Each step as a pixel of a map.
 fn pixels(steps: usize, each: usize) -> Window {
-    Window { height: steps, width: 1, channels: each, kernel: 1, stride: 1, padding: 0 }
+    Window { height: steps, width: 1, channels: each, kernel: 1, stride: 1, padding: 0, over_time: false }
 }
 
 impl Way<'_, '_> {

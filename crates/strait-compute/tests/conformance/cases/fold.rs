@@ -2,14 +2,16 @@
 
 use super::*;
 
-/// Windows that overlap, that leave gaps, that end inside and outside of the map, and one that sees all of it.
-const WINDOWS: [Window; 6] = [
-    Window { height: 1, width: 1, channels: 1, kernel: 1, stride: 1, padding: 0 },
-    Window { height: 7, width: 5, channels: 2, kernel: 3, stride: 2, padding: 1 },
-    Window { height: 6, width: 9, channels: 16, kernel: 3, stride: 1, padding: 2 },
-    Window { height: 8, width: 8, channels: 1, kernel: 2, stride: 3, padding: 0 },
-    Window { height: 5, width: 6, channels: 19, kernel: 4, stride: 2, padding: 1 },
-    Window { height: 3, width: 3, channels: 5, kernel: 3, stride: 1, padding: 0 },
+/// Windows that overlap, that leave gaps, that end inside and outside of the map, one that sees all of it,
+/// and one over time.
+const WINDOWS: [Window; 7] = [
+    Window { height: 1, width: 1, channels: 1, kernel: 1, stride: 1, padding: 0, over_time: false },
+    Window { height: 7, width: 5, channels: 2, kernel: 3, stride: 2, padding: 1, over_time: false },
+    Window { height: 6, width: 9, channels: 16, kernel: 3, stride: 1, padding: 2, over_time: false },
+    Window { height: 8, width: 8, channels: 1, kernel: 2, stride: 3, padding: 0, over_time: false },
+    Window { height: 5, width: 6, channels: 19, kernel: 4, stride: 2, padding: 1, over_time: false },
+    Window { height: 3, width: 3, channels: 5, kernel: 3, stride: 1, padding: 0, over_time: false },
+    Window { height: 11, width: 1, channels: 3, kernel: 5, stride: 2, padding: 2, over_time: true },
 ];
 
 pub(super) fn cases() -> Vec<Case> {
