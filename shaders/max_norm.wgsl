@@ -1,4 +1,4 @@
-// Scales rows or columns that are longer than the number whose bits are NORM: a workgroup for each.
+// Scales rows or columns that are longer than the number whose bits are NORM, or (EXACT: 1) all that are not 0: a workgroup for each.
 struct Size {
     // Elements of a line, from one of them to the next, and from a line to the next.
     length: u32,
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         square += parts[i];
     }
     let norm = bitcast<f32>(NORM);
-    if square <= norm * norm { return; }
+    if square <= select(norm * norm, 0.0, EXACT == 1u) { return; }
     let factor = norm / sqrt(square);
     for (var i = lane; i < size.length; i += 64u) {
         weight[start + i * size.stride] = weight[start + i * size.stride] * factor;

@@ -40,8 +40,8 @@ pub use gpu::{Gpu, Tiles, kernels};
 pub use groups::Groups;
 pub use noise::{Missing, Noise};
 pub use op::{
-    Addend, Cell, Draw, EveryRow, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Start,
-    Trace, Update,
+    Addend, Along, ByColumn, Cell, Draw, EveryRow, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample,
+    Shrinkage, SparseRows, Start, Trace, Update,
 };
 pub use oracle::Oracle;
 pub use planner::Planner;

@@ -118,8 +118,8 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         Op::RowSums { input: y, columns: None },
         Op::Product { x: y, y: s, out: spare },
         Op::Slope { delta: d, output: y, activation: Activation::Tanh, out: d },
-        Op::MaxNorm { weight: w, norm: 1.0, rows: true },
-        Op::MaxNorm { weight: w, norm: 1.0, rows: false },
+        Op::MaxNorm { weight: w, norm: 1.0, rows: true, exact: false },
+        Op::MaxNorm { weight: w, norm: 1.0, rows: false, exact: false },
     ] {
         routine.push(op).expect("the shapes fit");
     }

@@ -34,12 +34,14 @@ pub struct Autoencoder {
     pub corruption: Option<Noise>,
     /// A penalty on the code in training: a sparse or contractive autoencoder.
     pub penalty: Option<Penalty>,
+    /// Whether the rows of the weights that decode a code whose largest numbers stay, the directions of its units, have length 1 in training.
+    pub unit_rows: bool,
 }
 
 impl Autoencoder {
     /// These layers, so many of which encode: a plain autoencoder.
     pub fn new(layers: Vec<Affine>, encoder: usize) -> Self {
-        Self { layers, encoder, top_k: None, tied: false, corruption: None, penalty: None }
+        Self { layers, encoder, top_k: None, tied: false, corruption: None, penalty: None, unit_rows: false }
     }
 
     /// An autoencoder of the given sizes, from the input to the code, with Glorot's random weights: logistic units,
@@ -221,6 +223,14 @@ impl Autoencoder {
             Some(k) if k == 0 || k > code => {
                 Err(Error::Shape(format!("the {k} largest numbers cannot be taken of a code of {code}")))
             }
+            None if self.unit_rows => {
+                let message = "rows of length 1 are the directions of a code whose largest numbers stay: choose how many, or let rows be of any length";
+                Err(Error::Shape(message.to_owned()))
+            }
+            Some(_) if self.unit_rows && self.tied => {
+                let message = "weights that also encode cannot have rows of length 1: untie them";
+                Err(Error::Shape(message.to_owned()))
+            }
             Some(_) if !matches!(units, Activation::Relu | Activation::Logistic) => {
                 let message =
                     format!("of a code of {} units the largest cannot stay; use rectified units", units.name());
@@ -236,8 +246,8 @@ impl Autoencoder {
     }
 
     fn contents(&self) -> NetContents<'_> {
-        let Self { encoder, top_k, tied, corruption, penalty, .. } = *self;
-        let settings = Settings { tied, corruption, penalty, kl_weight: None };
+        let Self { encoder, top_k, tied, corruption, penalty, unit_rows, .. } = *self;
+        let settings = Settings { tied, corruption, penalty, kl_weight: None, unit_rows };
         NetContents { layers: &self.layers, encoder, code: Code::Plain, top_k, settings }
     }
 
@@ -357,8 +367,8 @@ impl Autoencoder {
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
         let Loaded { layers, encoder, top_k, settings } = crate::file::read(&file, Code::Plain)?;
-        let Settings { tied, corruption, penalty, .. } = settings;
-        let net = Self { layers, encoder, top_k, tied, corruption, penalty };
+        let Settings { tied, corruption, penalty, unit_rows, .. } = settings;
+        let net = Self { layers, encoder, top_k, tied, corruption, penalty, unit_rows };
         net.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((net, file.notes))
     }
@@ -408,10 +418,23 @@ impl Member for Autoencoder {
 
     fn record(&self, tape: &mut Tape<'_>, layers: &[Layer], x: Value, target: Value, goal: &Goal) -> Result<()> {
         let input = self.corruption.map_or(Ok(x), |noise| tape.corrupt(x, noise))?;
-        let code = self.record_code(tape, layers, input)?;
+        let decoder = &layers[self.encoder..];
+        if self.unit_rows {
+            tape.hold_rows(decoder[0]);
+        }
+        let (up, last) = (&layers[..self.encoder - 1], layers[self.encoder - 1]);
+        let below = tape.chain(input, up)?;
+        let code = tape.layer(below, last)?;
+        match self.top_k {
+            Some(k) if self.penalty.is_none() && tape.lists(below, [&last, &decoder[0]], k) => {
+                tape.list_largest(code, k)?;
+            }
+            Some(k) => tape.keep_largest(code, k)?,
+            None => {}
+        }
         if let Some(penalty) = self.penalty {
             tape.penalize(code, penalty)?;
         }
-        tape.reconstruct(code, &layers[self.encoder..], target, goal.objective)
+        tape.reconstruct(code, decoder, target, goal.objective)
     }
 }

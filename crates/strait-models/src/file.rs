@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) penalty: Option<Penalty>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kl_weight: Option<f32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unit_rows: bool,
 }
 
 impl Settings {

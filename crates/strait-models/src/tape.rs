@@ -3,11 +3,13 @@
 mod compose;
 mod sequence;
 mod slopes;
+mod sparse;
 mod way;
 
 pub use compose::Recorder;
 pub use sequence::{Recurrent, States};
 pub use slopes::Slopes;
+use sparse::Listed;
 use way::Way;
 
 use std::ops::Range;
@@ -45,6 +47,8 @@ pub struct Tape<'a> {
     learns: bool,
     nodes: Vec<Node>,
     slopes: Slopes,
+    /// Weights whose rows are held to length 1.
+    held: Vec<Tensor>,
     draws: u32,
 }
 
@@ -62,6 +66,8 @@ struct Node {
     costs: Option<Tensor>,
     /// The derivative, as far as it is known.
     delta: Option<Tensor>,
+    /// Whose numbers these are, of a code of few.
+    listed: Option<Listed>,
 }
 
 /// Records how the derivative of a value goes to its parents.
@@ -85,7 +91,7 @@ impl<'a> Tape<'a> {
         learns: bool,
         draws: u32,
     ) -> Self {
-        Self { program, routine, batch, learns, nodes: Vec::new(), slopes: Slopes::default(), draws }
+        Self { program, routine, batch, learns, nodes: Vec::new(), slopes: Slopes::default(), held: Vec::new(), draws }
     }
 
     /// The values of a tensor that is there, [batch, n].
@@ -94,8 +100,8 @@ impl<'a> Tape<'a> {
     }
 
     fn add_node(&mut self, out: Tensor, activation: Activation, back: Option<Back>) -> Value {
-        let (penalties, costs, delta, layer) = (Vec::new(), None, None, None);
-        self.nodes.push(Node { out, activation, back, layer, penalties, costs, delta });
+        let (penalties, costs, delta, layer, listed) = (Vec::new(), None, None, None, None);
+        self.nodes.push(Node { out, activation, back, layer, penalties, costs, delta, listed });
         Value(self.nodes.len() - 1)
     }
 
@@ -167,6 +173,9 @@ impl<'a> Tape<'a> {
             self.flat(input)?;
         }
         let name = if self.learns { "y" } else { "measured.y" };
+        if let Some(value) = self.listed_layer(input, layer, name)? {
+            return Ok(value);
+        }
         let Outputs { out, seen } = layer.record(self.program, self.routine, self.tensor(input), name)?;
         let back: Back = Box::new(move |way, delta| way.learn_layer(input, layer, seen, delta));
         let value = self.add_node(out, layer.activation, Some(back));
@@ -191,9 +200,13 @@ impl<'a> Tape<'a> {
     ) -> Result<Value> {
         let mut value = input;
         for (number, layer) in layers.iter().enumerate() {
+            let before = value;
             value = self.layer(value, *layer)?;
             if let Some(LargestOutputs { k, .. }) = largest.filter(|largest| largest.layer == number) {
-                self.keep_largest(value, k)?;
+                match layers.get(number + 1) {
+                    Some(next) if self.lists(before, [layer, next], k) => self.list_largest(value, k)?,
+                    _ => self.keep_largest(value, k)?,
+                }
             }
         }
         Ok(value)
@@ -369,7 +382,7 @@ impl<'a> Tape<'a> {
     /// tape learns by Adam or momentum.
     pub fn limit_rows(&mut self, layer: Layer, norm: f32) {
         if self.learns {
-            self.slopes.limit(Op::MaxNorm { weight: layer.weight, norm, rows: !layer.transposed });
+            self.slopes.limit(Op::MaxNorm { weight: layer.weight, norm, rows: !layer.transposed, exact: false });
         }
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn record(
     let error = squared_error(negative.reconstruction, v0);
     let gradients = machine.parameters().map(|parameter| gradient_of(&mut program, parameter));
     let updates = machine.parameters().map(|parameter| momentum(&mut program, parameter));
-    let limit = |norm| Op::MaxNorm { weight, norm, rows: false };
+    let limit = |norm| Op::MaxNorm { weight, norm, rows: false, exact: false };
     let shrink = Op::Threshold { weight, threshold: recipe.rate_of(rbm) * recipe.absolute_cost };
     let shrink = Some(shrink).filter(|_| recipe.absolute_cost > 0.0);
     let limits: Vec<Op> = shrink.into_iter().chain(recipe.max_norm.map(limit)).collect();
@@ -332,6 +332,6 @@ fn record_deviations(
         Op::Standardize { input: precision, shift: None, scale: Some(slope), out: product },
         Op::Combine { x: precision, y: product, factors: Factors::Fixed(1.0 + rate, -rate), out: precision },
         // The σ of a column that never changes would shrink for ever.
-        Op::MaxNorm { weight: precision, norm: 1.0 / SMALLEST_DEVIATION, rows: false },
+        Op::MaxNorm { weight: precision, norm: 1.0 / SMALLEST_DEVIATION, rows: false, exact: false },
     ])
 }

@@ -1,5 +1,7 @@
 //! Products of operands of 16 bits, in blocks of 32 rows by two panels.
 
+use std::ops::Range;
+
 use super::bf16::{Bf16Copy, STRIP};
 use super::isa::Target;
 use super::lanes::{Lanes, WIDTH};
@@ -61,36 +63,77 @@ impl<'a> Bf16Product<'a> {
     /// Nobody writes the operands meanwhile; the tail's promise for the tiles of these units.
     #[inline(always)]
     pub(super) unsafe fn with_tail<T: Target, M: Multiplier>(&self, units: Share<'_>, tail: &impl Tail) {
-        let Some(first) = self.terms[0] else {
+        let Some((terms, count)) = self.listed() else {
             return;
         };
-        let count = self.terms.iter().flatten().count();
-        let terms = self.terms.map(|term| term.unwrap_or(first));
         let mut sums: Tiles = [[Lanes::ZERO; WIDTH]; 4];
         M::begin();
         for unit in units {
             let (row, panel) = self.start(unit);
-            let place = Place { row, panel, strips: self.inner.div_ceil(STRIP) };
-            let (rows, panels) = (BLOCK.min(self.rows - row), 2.min(self.panels - panel));
-            for start in (row..row + rows).step_by(WIDTH) {
-                (panel..panel + panels).for_each(|panel| tail.announce::<T>(panel, start));
-            }
-            // SAFETY: the operands have room for whole tiles and strips; the caller's promise.
-            unsafe {
-                match (rows > WIDTH, panels > 1) {
-                    (true, true) => M::block::<T, 2, 2>(&terms[..count], place, &mut sums),
-                    (true, false) => M::block::<T, 2, 1>(&terms[..count], place, &mut sums),
-                    (false, true) => M::block::<T, 1, 2>(&terms[..count], place, &mut sums),
-                    (false, false) => M::block::<T, 1, 1>(&terms[..count], place, &mut sums),
-                }
-            }
-            for start in (0..rows).step_by(WIDTH) {
-                for p in 0..panels {
-                    let tile = &mut sums[start / WIDTH * 2 + p][..WIDTH.min(rows - start)];
-                    tail.apply::<T>(tile, panel + p, row + start);
-                }
+            // SAFETY: the caller's promise.
+            unsafe { self.block::<T, M>(&terms[..count], [row, panel], &mut sums, tail) };
+        }
+        M::end();
+    }
+
+    /// The same for some rows, from a multiple of [`BLOCK`] on, of all panels.
+    ///
+    /// # Safety
+    /// Nobody writes the operands meanwhile; the tail's promise for these rows.
+    #[inline(always)]
+    pub(super) unsafe fn rows_with_tail<T: Target, M: Multiplier>(&self, rows: Range<usize>, tail: &impl Tail) {
+        let Some((terms, count)) = self.listed() else {
+            return;
+        };
+        let mut sums: Tiles = [[Lanes::ZERO; WIDTH]; 4];
+        M::begin();
+        for panel in (0..self.panels).step_by(2) {
+            for row in rows.clone().step_by(BLOCK) {
+                // SAFETY: the caller's promise.
+                unsafe { self.block::<T, M>(&terms[..count], [row, panel], &mut sums, tail) };
             }
         }
         M::end();
+    }
+
+    /// Its terms, and how many they are, unless there are none.
+    #[inline(always)]
+    fn listed(&self) -> Option<([Term<'a>; 6], usize)> {
+        let first = self.terms[0]?;
+        Some((self.terms.map(|term| term.unwrap_or(first)), self.terms.iter().flatten().count()))
+    }
+
+    /// Computes a block and applies the tail to its tiles.
+    ///
+    /// # Safety
+    /// Nobody writes the operands meanwhile; the multiplier has begun; the tail's promise for the tiles of this block.
+    #[inline(always)]
+    unsafe fn block<T: Target, M: Multiplier>(
+        &self,
+        terms: &[Term<'_>],
+        [row, panel]: [usize; 2],
+        sums: &mut Tiles,
+        tail: &impl Tail,
+    ) {
+        let place = Place { row, panel, strips: self.inner.div_ceil(STRIP) };
+        let (rows, panels) = (BLOCK.min(self.rows - row), 2.min(self.panels - panel));
+        for start in (row..row + rows).step_by(WIDTH) {
+            (panel..panel + panels).for_each(|panel| tail.announce::<T>(panel, start));
+        }
+        // SAFETY: the operands have room for whole tiles and strips; the caller's promise.
+        unsafe {
+            match (rows > WIDTH, panels > 1) {
+                (true, true) => M::block::<T, 2, 2>(terms, place, sums),
+                (true, false) => M::block::<T, 2, 1>(terms, place, sums),
+                (false, true) => M::block::<T, 1, 2>(terms, place, sums),
+                (false, false) => M::block::<T, 1, 1>(terms, place, sums),
+            }
+        }
+        for start in (0..rows).step_by(WIDTH) {
+            for p in 0..panels {
+                let tile = &mut sums[start / WIDTH * 2 + p][..WIDTH.min(rows - start)];
+                tail.apply::<T>(tile, panel + p, row + start);
+            }
+        }
     }
 }

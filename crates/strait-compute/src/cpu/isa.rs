@@ -132,6 +132,8 @@ pub(super) trait Target {
     fn accumulate(a: f32, b: Self::Sums, c: Self::Sums) -> Self::Sums;
     /// A bit for each lane that is this number.
     fn equal(lanes: &Lanes, number: f32) -> u32;
+    /// A bit for each lane that is larger than this number, or none.
+    fn above(lanes: &Lanes, number: f32) -> u32;
     /// A bit for each lane that is not zero.
     #[inline(always)]
     fn nonzero(lanes: &Lanes) -> u32 {
@@ -174,6 +176,11 @@ impl Target for Portable {
     #[inline(always)]
     fn equal(lanes: &Lanes, number: f32) -> u32 {
         lanes.0.iter().rev().fold(0, |bits, &x| 2 * bits + u32::from(x == number))
+    }
+
+    #[inline(always)]
+    fn above(lanes: &Lanes, number: f32) -> u32 {
+        lanes.0.iter().rev().fold(0, |bits, &x| 2 * bits + u32::from(x > number || x.is_nan()))
     }
 
     #[inline(always)]

@@ -30,7 +30,7 @@ const WORTH: usize = 16;
 /// Numbers of a block that may be packed.
 const LARGEST: usize = 1 << 21;
 /// Panels of W that take turns with one part of X, where the sums are cut.
-const GROUP: usize = 4;
+pub(super) const GROUP: usize = 4;
 
 thread_local! {
     /// A worker's packed block, in memory that it keeps.
@@ -122,7 +122,7 @@ pub(super) unsafe fn own_product<T: Target>(x: &Panels, w: &Panels, rows: Range<
 /// # Safety
 /// As [`rows_product`].
 #[inline(always)]
-unsafe fn group_product<T: Target>(
+pub(super) unsafe fn group_product<T: Target>(
     left: Left<'_>,
     w: &Panels,
     rows: Range<usize>,

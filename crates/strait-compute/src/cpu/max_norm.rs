@@ -2,12 +2,14 @@
 
 use super::kernel::*;
 
-compile_for_each_isa!(run = kernel(weight: &Values, norm: f32, rows: bool, share: Taking<'_>));
+compile_for_each_isa!(run = kernel(weight: &Values, norm: f32, rows: bool, exact: bool, share: Taking<'_>));
 
 #[inline(always)]
-fn kernel<T: Target>(weight: &Values, norm: f32, rows: bool, share: Taking<'_>) {
+fn kernel<T: Target>(weight: &Values, norm: f32, rows: bool, exact: bool, share: Taking<'_>) {
     let panels = &weight.panels;
-    let factor = |square: f32| if square > norm * norm { norm / square.sqrt() } else { 1.0 };
+    // Rows that are scaled to a length keep their direction however small they are.
+    let least = if exact { 0.0 } else { norm * norm };
+    let factor = |square: f32| if square > least { norm / square.sqrt() } else { 1.0 };
     if rows {
         for block in share.of(weight.blocks()) {
             let rows = block * WIDTH..((block + 1) * WIDTH).min(panels.rows);

@@ -8,6 +8,8 @@ mod bf16;
 mod bf16_product;
 mod binary;
 mod block;
+mod by_column;
+mod candidates;
 mod class_energies;
 mod column_means;
 mod combine;
@@ -24,6 +26,8 @@ mod gradient;
 mod isa;
 mod kernel;
 mod lanes;
+mod largest;
+mod layers;
 mod linear;
 mod loss;
 mod math;
@@ -51,6 +55,9 @@ mod shared_bias;
 mod shrink;
 mod slope;
 mod softmax;
+mod sparse_backprop;
+mod sparse_gradient;
+mod sparse_linear;
 mod standardize;
 mod storage;
 mod strips;
@@ -76,7 +83,7 @@ use update::Destination;
 use workers::Taking;
 
 use crate::op::{Addend, Factors, FoldTail, Op, PenaltyKind, Update};
-use crate::{Cell, Precision, Replica, Routine, Start, Step, Tensor, Trace};
+use crate::{Along, ByColumn, Cell, Precision, Replica, Routine, SparseRows, Start, Step, Tensor, Trace};
 
 pub use isa::Isa;
 pub use run::Cpu;
@@ -110,6 +117,14 @@ impl Run {
                 Destination::Adam(self.values(parameter), self.values(first), self.values(second))
             }
         }
+    }
+
+    fn entries(&self, rows: SparseRows) -> largest::Entries<'_> {
+        largest::Entries { values: self.panels(rows.values), columns: self.panels(rows.columns) }
+    }
+
+    fn order(&self, order: ByColumn) -> by_column::Order<'_> {
+        by_column::Order { starts: self.panels(order.starts), entries: self.panels(order.entries) }
     }
 
     fn trace(&self, trace: Trace) -> sequence::Trace<'_> {
@@ -241,6 +256,42 @@ impl Run {
                 corrupt::run(isa, of(input), noise, stream, of(out), step, share);
             }
             Op::TopK { input, k, out } => top_k::run(isa, of(input), k, of(out), share),
+            Op::Largest { input, out } => match (layers::before(&self.program, routine, number), matmul) {
+                (None, _) => largest::run(isa, of(input), self.entries(out), share),
+                (Some(layer), Some(matmul)) => {
+                    largest::run_layer_bf16(isa, &matmul, of(layer.bias), self.entries(out), share);
+                }
+                (Some(layer), None) => {
+                    let weight = self.weight(layer.weight, layer.transposed);
+                    largest::run_layer(isa, of(layer.input), weight, of(layer.bias), self.entries(out), share);
+                }
+            },
+            Op::SparseLinear { input, weight, bias, activation, out } => {
+                let (input, bias, out) = (self.entries(input), of(bias), of(out));
+                sparse_linear::run(
+                    isa,
+                    &sparse_linear::SparseLinear { input, bias, activation, out },
+                    of(weight),
+                    share,
+                );
+            }
+            Op::SparseBackprop { delta, weight, input, out } => {
+                let job =
+                    sparse_backprop::SparseBackprop { delta: of(delta), input: self.entries(input), out: of(out) };
+                sparse_backprop::run(isa, &job, of(weight), share);
+            }
+            Op::ByColumn { rows, out } => by_column::run(self.entries(rows), self.order(out), step, share),
+            Op::SparseGradient { values, order, dense, transposed, weight, bias, along } => {
+                let job = sparse_gradient::SparseGradient {
+                    values: of(values),
+                    order: self.order(order),
+                    dense: of(dense),
+                    weight: self.destination(weight),
+                    bias: bias.map(|update| self.destination(update)),
+                    along: along.map(|Along { derivatives, weight }| (of(derivatives), of(weight))),
+                };
+                sparse_gradient::run(isa, &job, transposed, step, share);
+            }
             Op::Truncate { input, lengths, each, beyond, out } => {
                 truncate::run(isa, of(input), of(lengths), each, beyond, of(out), share);
             }
@@ -271,7 +322,9 @@ impl Run {
             Op::RowSums { input, columns } => {
                 row_sums::run(isa, of(input), columns.map(of), metrics, step, share);
             }
-            Op::MaxNorm { weight, norm, rows } => max_norm::run(isa, self.values(weight), norm, rows, share),
+            Op::MaxNorm { weight, norm, rows, exact } => {
+                max_norm::run(isa, self.values(weight), norm, rows, exact, share)
+            }
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
                 let latent = reparameterize::Latent { moments: of(moments), kl_weight, noise: of(noise) };
                 reparameterize::run(isa, &latent, stream, of(out), metrics, step, share);

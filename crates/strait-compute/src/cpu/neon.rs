@@ -7,6 +7,14 @@ use super::lanes::{Lanes, WIDTH};
 use crate::philox::{MULTIPLIERS, ROUNDS, next_key};
 
 /// NEON, which every AArch64 processor has.
+/// The bit of each lane.
+const BITS: [[u32; 4]; 4] = [
+    [1, 1 << 1, 1 << 2, 1 << 3],
+    [1 << 4, 1 << 5, 1 << 6, 1 << 7],
+    [1 << 8, 1 << 9, 1 << 10, 1 << 11],
+    [1 << 12, 1 << 13, 1 << 14, 1 << 15],
+];
+
 pub(super) struct Neon;
 
 impl Target for Neon {
@@ -44,12 +52,6 @@ impl Target for Neon {
 
     #[inline(always)]
     fn equal(lanes: &Lanes, number: f32) -> u32 {
-        const BITS: [[u32; 4]; 4] = [
-            [1, 1 << 1, 1 << 2, 1 << 3],
-            [1 << 4, 1 << 5, 1 << 6, 1 << 7],
-            [1 << 8, 1 << 9, 1 << 10, 1 << 11],
-            [1 << 12, 1 << 13, 1 << 14, 1 << 15],
-        ];
         let x = Self::load(lanes);
         // SAFETY: every AArch64 processor has NEON; each of `BITS` holds four words.
         unsafe {
@@ -57,6 +59,21 @@ impl Target for Neon {
             let mut found = vdupq_n_u32(0);
             for i in 0..4 {
                 found = vorrq_u32(found, vandq_u32(vceqq_f32(x[i], number), vld1q_u32(BITS[i].as_ptr())));
+            }
+            // No two lanes have a bit in common.
+            vaddvq_u32(found)
+        }
+    }
+
+    #[inline(always)]
+    fn above(lanes: &Lanes, number: f32) -> u32 {
+        let x = Self::load(lanes);
+        // SAFETY: every AArch64 processor has NEON; each of `BITS` holds four words.
+        unsafe {
+            let number = vdupq_n_f32(number);
+            let mut found = vdupq_n_u32(0);
+            for i in 0..4 {
+                found = vorrq_u32(found, vbicq_u32(vld1q_u32(BITS[i].as_ptr()), vcleq_f32(x[i], number)));
             }
             // No two lanes have a bit in common.
             vaddvq_u32(found)

@@ -2,6 +2,7 @@
 
 use super::bf16::Layout;
 use super::binary::{FEWEST, Lookups};
+use super::layers;
 use super::workers::Counters;
 use crate::op::access::{Access, Matmul, Write};
 use crate::{Op, Precision, Program, Result, Routine, Tensor};
@@ -101,6 +102,8 @@ impl Plan {
         let tensor = |tensor: Tensor| (tensor, None);
         let precision = routine.precision();
         let accesses = routine.accesses();
+        // The layer whose largest outputs the next operation takes while it computes them.
+        let mut layer: Option<&Access> = None;
         for (number, access) in accesses.iter().enumerate() {
             let wanted: Vec<Copy16> = packed(access, precision).collect();
             let mut packs: Vec<Copy16> = Vec::new();
@@ -118,8 +121,16 @@ impl Plan {
                 add(Work::Pack(packs), reads, writes, 0);
             }
             fresh.retain(|copy| access.written().all(|written| written != copy.tensor));
-            let reads = access.read().map(tensor).chain(wanted.iter().map(place)).collect();
-            let products = access.matmuls().iter().filter(|_| precision != Precision::F32);
+            if layers::before(program, routine, number + 1).is_some() {
+                layer = Some(access);
+                continue;
+            }
+            let layer = layer.take();
+            let of_layer = layer
+                .into_iter()
+                .flat_map(|access| packed(access, precision).map(|copy| place(&copy)).chain(access.read().map(tensor)));
+            let reads = access.read().map(tensor).chain(wanted.iter().map(place)).chain(of_layer).collect();
+            let products = layer.unwrap_or(access).matmuls().iter().filter(|_| precision != Precision::F32);
             let lookups =
                 may_be_binary(routine, number).map(|x| Lookups::new(x.rows, x.cols, program.name(x))).transpose()?;
             let work = Work::Operation { number, products: products.map(|it| copies(*it)).collect(), lookups };

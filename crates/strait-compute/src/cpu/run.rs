@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::isa::Isa;
+use super::layers;
 use super::panels::{Panels, READ, Shared, StepMetrics};
 use super::plan::{Plan, Work, copies};
 use super::storage::{Data, Storage, Values};
@@ -76,7 +77,7 @@ impl Backend for Cpu {
 
     fn load(&self, program: Program, shared: &[(Tensor, Buffer)]) -> Result<Box<dyn Execution>> {
         check_program(&program, shared)?;
-        let program = program.fused();
+        let program = layers::release(program.fused());
         let mut storage = Vec::with_capacity(program.tensors.len());
         for declared in &program.tensors {
             let (tensor, name) = (declared.tensor, &*declared.name);
@@ -124,7 +125,7 @@ struct Owned {
 pub(super) struct Run {
     pub(super) isa: Isa,
     workers: Arc<Workers>,
-    program: Program,
+    pub(super) program: Program,
     pub(super) storage: Vec<Arc<Storage>>,
     plans: Vec<Plan>,
     indices: Indices,

@@ -16,7 +16,9 @@ fn kernel<T: Target>(delta: &Panels, channels: usize, bias: Destination<'_>, ste
     for unit in share.of(channels.div_ceil(WIDTH)) {
         let own = unit * WIDTH..((unit + 1) * WIDTH).min(channels);
         let mut mean = Lanes::ZERO;
-        for panel in 0..delta.count() {
+        // Where a map has one position, the channels of this panel lie in one.
+        let panels = if delta.cols == channels { unit..unit + 1 } else { 0..delta.count() };
+        for panel in panels {
             let mut sums = Lanes::ZERO;
             // SAFETY: the derivatives are only read.
             for lanes in unsafe { delta.panel(panel, used.clone()) } {

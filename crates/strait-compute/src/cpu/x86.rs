@@ -49,6 +49,18 @@ impl Target for Avx2 {
         }
     }
 
+    #[inline(always)]
+    fn above(lanes: &Lanes, number: f32) -> u32 {
+        let [low, high] = Self::load(lanes);
+        // SAFETY: only called where AVX2 has been detected.
+        unsafe {
+            let number = _mm256_set1_ps(number);
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(low, number)) as u32;
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(high, number)) as u32;
+            low | high << 8
+        }
+    }
+
     // Four counters in a vector, every word in the lower half of 64 bits, whose upper half no product looks at.
     #[inline(always)]
     fn philox(counter: [u32; 4], mut key: [u32; 2]) -> [[u32; WIDTH]; 2] {
@@ -150,6 +162,13 @@ impl Target for Avx512 {
         let x = Self::load(lanes);
         // SAFETY: only called where AVX-512 F has been detected.
         unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, _mm512_set1_ps(number)) }.into()
+    }
+
+    #[inline(always)]
+    fn above(lanes: &Lanes, number: f32) -> u32 {
+        let x = Self::load(lanes);
+        // SAFETY: only called where AVX-512 F has been detected.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(x, _mm512_set1_ps(number)) }.into()
     }
 
     #[inline(always)]

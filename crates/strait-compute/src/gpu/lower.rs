@@ -6,7 +6,7 @@ use strait_shaders::{Part, Shape};
 use super::kernel::{
     Kernel, activation_code, bound, by_element, by_place, optional, summing, update_code, wanted, words,
 };
-use super::recurrence;
+use super::{recurrence, sparse};
 use crate::op::access::{Access, Write};
 use crate::op::{DOT_PARTS, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica};
 use crate::{Activation, Kind, Missing, Noise, Tensor, Window};
@@ -51,6 +51,16 @@ impl Lowering<'_> {
             Op::Reduce { .. } => return Vec::new(),
             Op::Recurrence { .. } => return recurrence::there(op, self.tiles),
             Op::RecurrenceBackward { .. } => return recurrence::back(op, self.tiles),
+            Op::SparseGradient { .. } => return sparse::gradient(op),
+            Op::ByColumn { rows, out } => return sparse::by_column(name, rows, out),
+            Op::SparseLinear { input, weight, bias, activation, out } => {
+                sparse::linear(name, input, [weight, bias, out], activation)
+            }
+            Op::SparseBackprop { delta, weight, input, out } => sparse::backprop(name, delta, weight, input, out),
+            Op::Largest { input, out } => {
+                let constants = vec![("K", out.values.cols as u32)];
+                self.by_row(name, &[Part::Row, Part::Largest], input, start, constants)
+            }
             Op::Linear { .. } => self.linear(op),
             Op::Backprop { .. } => self.backprop(op),
             Op::Gather { data, index, first, shift, out } => {
@@ -249,13 +259,13 @@ impl Lowering<'_> {
                 let parts = &[Part::Row, Part::RowSums];
                 Kernel { main, buffers, metrics: true, ..self.by_row(name, parts, input, start, vec![]) }
             }
-            Op::MaxNorm { weight, norm, rows } => {
+            Op::MaxNorm { weight, norm, rows, exact } => {
                 let (lines, sizes) = match rows {
                     true => (weight.rows, [weight.cols, 1, weight.cols]),
                     false => (weight.cols, [weight.rows, weight.cols, 1]),
                 };
                 Kernel {
-                    constants: vec![("NORM", norm.to_bits())],
+                    constants: vec![("NORM", norm.to_bits()), ("EXACT", u32::from(exact))],
                     parts: vec![Part::Prelude, Part::MaxNorm],
                     sizes: words(sizes),
                     workgroups: [lines as u32, 1, 1],

@@ -7,6 +7,7 @@ mod kernel;
 mod lower;
 mod matmul;
 mod recurrence;
+mod sparse;
 mod trial;
 
 use std::sync::{Arc, OnceLock};

@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 mod backprop;
+mod by_column;
 mod class_energies;
 mod column_means;
 mod combine;
@@ -17,6 +18,7 @@ mod exchange;
 mod fold;
 mod gather;
 mod gradient;
+mod largest;
 mod linear;
 mod loss;
 mod max_norm;
@@ -33,6 +35,9 @@ mod shared_bias;
 mod shrink;
 mod slope;
 mod softmax;
+mod sparse_backprop;
+mod sparse_gradient;
+mod sparse_linear;
 mod standardize;
 mod threshold;
 mod top_k;
@@ -40,17 +45,20 @@ mod truncate;
 mod unfold;
 mod update;
 
+pub use by_column::ByColumn;
 pub use combine::Factors;
 pub use copy_rows::EveryRow;
 pub use exchange::Replica;
 pub use fold::FoldTail;
 pub use gradient::Addend;
+pub use largest::SparseRows;
 pub use linear::Sample;
 pub use loss::LossKind;
 pub use penalty::PenaltyKind;
 pub use recurrence::{Cell, Start, Trace};
 pub use shrink::Shrinkage;
 pub use softmax::Draw;
+pub use sparse_gradient::Along;
 pub use update::Update;
 
 pub(crate) use access::DOT_PARTS;
@@ -237,6 +245,65 @@ pub enum Op {
         /// [B, N]
         out: Tensor,
     },
+    /// The k largest positive numbers of each row, in the order of their columns, with these; zeros behind them where there are fewer. Of
+    /// equal ones those in lower columns stay, and what is no number counts as the largest. Behind a layer of rectified units that nothing else reads, the CPU takes them while it
+    /// computes the layer, whose outputs then need no memory.
+    Largest {
+        /// [B, N]
+        input: Tensor,
+        /// [B, k] each.
+        out: SparseRows,
+    },
+    /// out = act(C W + b) for rows of few numbers.
+    SparseLinear {
+        /// C, [B, N].
+        input: SparseRows,
+        /// W, [N, M].
+        weight: Tensor,
+        /// b, [1, M].
+        bias: Tensor,
+        /// act
+        activation: Activation,
+        /// [B, M]
+        out: Tensor,
+    },
+    /// For each entry of rows of few numbers that is not 0, the derivative of the loss with respect to it: δ · w, with the row w of the weights
+    /// that it multiplies.
+    SparseBackprop {
+        /// δ, [B, M].
+        delta: Tensor,
+        /// W, [N, M].
+        weight: Tensor,
+        /// The entries.
+        input: SparseRows,
+        /// [B, k]
+        out: Tensor,
+    },
+    /// Which entries of the active rows each column has, those that are 0 left out.
+    ByColumn {
+        /// The entries.
+        rows: SparseRows,
+        /// Their order.
+        out: ByColumn,
+    },
+    /// The gradient of weights that multiply rows C of few numbers, g = Cᵀ D / rows, or, transposed, that give them, g = Dᵀ C / rows; and what
+    /// becomes of it.
+    SparseGradient {
+        /// The entries of C, [B, k].
+        values: Tensor,
+        /// The order of the entries.
+        order: ByColumn,
+        /// D, [B, M].
+        dense: Tensor,
+        /// Whether the weights are [M, N] rather than [N, M].
+        transposed: bool,
+        /// The weights.
+        weight: Update,
+        /// The bias of the N columns, [1, N], whose gradient are the column means of C.
+        bias: Option<Update>,
+        /// What is taken out of the gradient of weights that are not transposed and whose rows have length 1.
+        along: Option<Along>,
+    },
     /// Sequences of steps of `each` values side by side, up to their ends: out\[b, i] = x\[b, i] where ⌊i / each⌋ is less than the length of
     /// row b, and `beyond` behind it, whatever stands there.
     Truncate {
@@ -292,7 +359,7 @@ pub enum Op {
         /// [B, N]
         out: Tensor,
     },
-    /// Scales the rows or columns of a weight matrix that are longer than `norm` to that length.
+    /// Scales the rows or columns of a weight matrix that are longer than `norm` to that length, or all of them.
     MaxNorm {
         /// W, [K, N].
         weight: Tensor,
@@ -300,6 +367,8 @@ pub enum Op {
         norm: f32,
         /// Whether rows are scaled; else columns are.
         rows: bool,
+        /// Whether shorter ones are scaled, too, unless they are 0.
+        exact: bool,
     },
     /// w = sign(w) max(|w| − `threshold`, 0): what a step down a weight cost on absolute values leaves of each weight.
     Threshold {
@@ -545,6 +614,15 @@ impl Op {
             Self::Loss { kind: _, input, target, output, delta } => loss::access(input, target, output, delta),
             Self::Corrupt { input, noise, stream: _, out } => corrupt::access(input, noise, out),
             Self::TopK { input, k, out } => top_k::access(input, k, out),
+            Self::Largest { input, out } => largest::access(input, out),
+            Self::SparseLinear { input, weight, bias, activation: _, out } => {
+                sparse_linear::access(input, weight, bias, out)
+            }
+            Self::SparseBackprop { delta, weight, input, out } => sparse_backprop::access(delta, weight, input, out),
+            Self::ByColumn { rows, out } => by_column::access(rows, out),
+            Self::SparseGradient { values, order, dense, transposed, weight, bias, along } => {
+                sparse_gradient::access(values, order, dense, transposed, [Some(weight), bias], along)
+            }
             Self::Truncate { input, lengths, each, beyond: _, out } => truncate::access(input, lengths, each, out),
             Self::ColumnMeans { input, times, out } => column_means::access(input, times, out),
             Self::Contraction { weight, output, activation: _, penalty: _, squares, costs } => {
@@ -553,7 +631,7 @@ impl Op {
             Self::Shrink { code, overlap, correlation, prediction, shrinkage, out } => {
                 shrink::access(code, [overlap, correlation, prediction], shrinkage, out)
             }
-            Self::MaxNorm { weight, norm, rows: _ } => max_norm::access(weight, norm),
+            Self::MaxNorm { weight, norm, rows: _, exact: _ } => max_norm::access(weight, norm),
             Self::Threshold { weight, threshold } => threshold::access(weight, threshold),
             Self::Standardize { input, shift, scale, out } => standardize::access(input, shift, scale, out),
             Self::ClassEnergies { inputs, weight, bias, out } => class_energies::access(inputs, weight, bias, out),
@@ -588,6 +666,9 @@ impl Op {
                 std::iter::once((weight, true)).chain(biases).collect()
             }
             Self::SharedBias { bias, .. } => vec![(bias, false)],
+            Self::SparseGradient { weight, bias, .. } => {
+                std::iter::once((weight, true)).chain(bias.as_mut().map(|bias| (bias, false))).collect()
+            }
             #[rustfmt::skip]
             Self::Gather { .. } | Self::Scatter { .. } | Self::CopyColumns { .. } | Self::CopyRows { .. } | Self::Linear { .. }
             | Self::Backprop { .. } | Self::Unfold { .. } | Self::Fold { .. } | Self::Update { .. }
@@ -596,7 +677,8 @@ impl Op {
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
             | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Recurrence { .. }
-            | Self::RecurrenceBackward { .. } | Self::Truncate { .. } | Self::Dot { .. } => Vec::new(),
+            | Self::RecurrenceBackward { .. } | Self::Truncate { .. } | Self::Dot { .. } | Self::Largest { .. }
+            | Self::SparseLinear { .. } | Self::SparseBackprop { .. } | Self::ByColumn { .. } => Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! in plain loops in double precision.
 
 mod backprop;
+mod by_column;
 mod class_energies;
 mod column_means;
 mod combine;
@@ -15,6 +16,7 @@ mod exchange;
 mod fold;
 mod gather;
 mod gradient;
+mod largest;
 mod linear;
 mod loss;
 mod matrix;
@@ -32,6 +34,9 @@ mod shared_bias;
 mod shrink;
 mod slope;
 mod softmax;
+mod sparse_backprop;
+mod sparse_gradient;
+mod sparse_linear;
 mod standardize;
 mod threshold;
 mod top_k;
@@ -49,7 +54,8 @@ use windows::{map_index, seen_at};
 
 use crate::groups::draws;
 use crate::op::{
-    Addend, DOT_PARTS, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage, Update,
+    Addend, Along, ByColumn, DOT_PARTS, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage,
+    SparseRows, Update,
 };
 use crate::{Activation, Groups, Kind, Noise, Operands, Sampling, Shift, Step, Tensor, Window};
 
@@ -110,6 +116,15 @@ impl Replay<'_> {
             Op::Loss { kind, input, target, output, delta } => loss::run(self, kind, input, target, output, delta),
             Op::Corrupt { input, noise, stream, out } => corrupt::run(self, input, noise, stream, out),
             Op::TopK { input, k, out } => top_k::run(self, input, k, out),
+            Op::Largest { input, out } => largest::run(self, input, out),
+            Op::SparseLinear { input, weight, bias, activation, out } => {
+                sparse_linear::run(self, input, weight, bias, activation, out)
+            }
+            Op::SparseBackprop { delta, weight, input, out } => sparse_backprop::run(self, delta, weight, input, out),
+            Op::ByColumn { rows, out } => by_column::run(self, rows, out),
+            Op::SparseGradient { values, order, dense, transposed, weight, bias, along } => {
+                sparse_gradient::run(self, values, order, dense, transposed, [Some(weight), bias], along)
+            }
             Op::Truncate { input, lengths, each, beyond, out } => {
                 truncate::run(self, input, lengths, each, beyond, out)
             }
@@ -122,7 +137,7 @@ impl Replay<'_> {
                 shrink::run(self, code, [overlap, correlation, prediction], shrinkage, out)
             }
             Op::RowSums { input, columns } => row_sums::run(self, input, columns),
-            Op::MaxNorm { weight, norm, rows } => max_norm::run(self, weight, norm, rows),
+            Op::MaxNorm { weight, norm, rows, exact } => max_norm::run(self, weight, norm, rows, exact),
             Op::Reparameterize { moments, kl_weight, stream, noise, out } => {
                 reparameterize::run(self, moments, kl_weight, stream, noise, out)
             }

@@ -26,7 +26,7 @@ impl Way<'_, '_> {
     }
 
     /// The tensor for the gradient of a parameter, and whether it holds that of another use already.
-    fn slope(&mut self, parameter: Tensor, decays: bool) -> (Tensor, bool) {
+    pub(super) fn slope(&mut self, parameter: Tensor, decays: bool) -> (Tensor, bool) {
         if let Some(gradient) = self.tape.slopes.of(parameter) {
             return (gradient, true);
         }
@@ -74,21 +74,21 @@ impl Way<'_, '_> {
         };
         let positive = if transposed { (turned, seen) } else { (seen, turned) };
         self.learn_weight(layer, positive, [None; 2], window.positions())?;
-        let (bias, sum) = self.bias_slope(layer);
+        let (bias, sum) = self.own_slope(layer.bias, false);
         self.push(Op::SharedBias { delta, bias: Update::Store { gradient: bias } })?;
-        self.add_bias(bias, sum)
+        self.add_slope(bias, sum)
     }
 
     /// Records the gradients of a layer's weights and bias from what it takes and the derivative with respect to its total inputs.
     pub(super) fn learn_product(&mut self, layer: Layer, input: Tensor, delta: Tensor) -> Result<()> {
-        let (bias, sum) = self.bias_slope(layer);
+        let (bias, sum) = self.own_slope(layer.bias, false);
         let store = Some(Update::Store { gradient: bias });
         let steps = input.rows / self.tape.batch;
         match layer.transposed {
             true => self.learn_weight(layer, (delta, input), [None, store], steps)?,
             false => self.learn_weight(layer, (input, delta), [store, None], steps)?,
         }
-        self.add_bias(bias, sum)
+        self.add_slope(bias, sum)
     }
 
     /// Records the gradient of a layer's weights, to which each use adds its own, and those of biases in its tail.
@@ -103,19 +103,6 @@ impl Way<'_, '_> {
         let plus = if earlier { Some(Addend::Gradient(gradient)) } else { self.costs_of(layer.weight) };
         let weight = Update::Store { gradient };
         self.push(Op::Gradient { positive, negative: None, weight, bias, input_bias, plus, positions, scale: 1.0 })
-    }
-
-    /// Where the gradient of a layer's bias goes, and the sum to which it is then added, if there is one of an earlier use.
-    fn bias_slope(&mut self, layer: Layer) -> (Tensor, Option<Tensor>) {
-        match self.slope(layer.bias, false) {
-            (sum, true) => (self.tape.program.value("bias.gradient", 1, sum.cols), Some(sum)),
-            (sum, false) => (sum, None),
-        }
-    }
-
-    fn add_bias(&mut self, bias: Tensor, sum: Option<Tensor>) -> Result<()> {
-        let factors = Factors::Fixed(1.0, 1.0);
-        sum.map_or(Ok(()), |sum| self.push(Op::Combine { x: sum, y: bias, factors, out: sum }))
     }
 
     /// The costs that a penalty puts on the columns of weights.

@@ -19,6 +19,7 @@ mod row_sums;
 mod shrink;
 mod slope;
 mod softmax;
+mod sparse;
 mod standardize;
 mod steps;
 mod top_k;
@@ -26,8 +27,8 @@ mod truncate;
 
 pub(crate) use linear::{infinite, zeros};
 use strait_compute::{
-    Activation, Addend, Cell, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op, PenaltyKind,
-    Replica, Sample, Sampling, Shift, Shrinkage, Start, Step, Tensor, Trace, Update, Window,
+    Activation, Addend, Along, ByColumn, Cell, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op,
+    PenaltyKind, Replica, Sample, Sampling, Shift, Shrinkage, SparseRows, Start, Step, Tensor, Trace, Update, Window,
 };
 
 use super::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
@@ -160,6 +161,7 @@ pub(crate) fn operations() -> Vec<Case> {
         row_sums::cases(),
         slope::cases(),
         softmax::cases(),
+        sparse::cases(),
         standardize::cases(),
         top_k::cases(),
         truncate::cases(),

@@ -22,7 +22,7 @@ fn dictionary(batch: usize, codes: usize, inputs: usize, rows: bool) -> Case {
         Op::Linear { input, weight, transposed, bias, activation, out, sample: None }
     };
     let ops = vec![
-        Op::MaxNorm { weight, norm, rows },
+        Op::MaxNorm { weight, norm, rows, exact: batch == 7 },
         Op::Threshold { weight, threshold: 0.1 },
         Op::Shrink { code, overlap, correlation, prediction, shrinkage, out: next },
         layer(next, false, down, decoded),

@@ -1,0 +1,163 @@
+//! Codes of few numbers: lists of these in place of rows that are mostly zeros, so that what follows costs k terms instead of all units.
+
+use strait_compute::{Activation, Along, ByColumn, Factors, Op, SparseRows, Tensor, Update};
+
+use super::way::Way;
+use super::{Back, Tape, Value};
+use crate::{Error, Layer, Result};
+
+/// What there is of a code's numbers beside these.
+#[derive(Clone, Copy)]
+pub(super) struct Listed {
+    /// The units that they belong to.
+    columns: Tensor,
+    /// How many units there are.
+    units: usize,
+    /// The numbers of each unit, where the way back has asked for them.
+    order: Option<ByColumn>,
+}
+
+/// From so many units for each number that stays on, lists are faster than rows.
+const WORTH: usize = 8;
+
+impl Tape<'_> {
+    /// Whether a code whose `k` largest numbers stay is worth a list: one of a first layer of rectified units, or while the tape only measures,
+    /// in front of a layer with weights of its own.
+    pub(crate) fn lists(&self, input: Value, [code, next]: [&Layer; 2], k: usize) -> bool {
+        let plain = |layer: &Layer| layer.window.is_none() && !layer.transposed;
+        let large = code.outputs() / WORTH >= k || self.holds(next);
+        let reachable = !self.learns || !self.passes(input);
+        plain(code) && plain(next) && code.activation == Activation::Relu && large && reachable
+    }
+
+    /// Keeps the `k` largest outputs of each row of a layer that [`Tape::lists`] has found worth it; the value then is that of these numbers,
+    /// with k columns, and the next layer takes them alone.
+    pub(crate) fn list_largest(&mut self, value: Value, k: usize) -> Result<()> {
+        let Some((layer, input)) = self.nodes[value.0].layer else {
+            let (setting, value) = ("a code of few numbers", "not that of a layer".to_owned());
+            return Err(Error::Setting { setting, value, expected: "it must be a layer's" });
+        };
+        let dense = self.tensor(value);
+        let [values, columns] = ["largest", "largest.columns"].map(|name| self.program.value(name, dense.rows, k));
+        self.routine.push(Op::Largest { input: dense, out: SparseRows { values, columns } })?;
+        let back: Back = Box::new(move |way, delta| way.learn_listed(value, layer, input, delta));
+        let node = &mut self.nodes[value.0];
+        (node.out, node.back) = (values, Some(back));
+        node.listed = Some(Listed { columns, units: dense.cols, order: None });
+        Ok(())
+    }
+
+    /// The numbers of a value that is listed.
+    fn entries(&self, value: Value) -> Option<SparseRows> {
+        let node = &self.nodes[value.0];
+        node.listed.map(|Listed { columns, .. }| SparseRows { values: node.out, columns })
+    }
+
+    /// y = act(C W + b) for a code of few numbers; nothing for other values.
+    pub(super) fn listed_layer(&mut self, input: Value, layer: Layer, name: &str) -> Result<Option<Value>> {
+        let Some(code) = self.entries(input) else {
+            return Ok(None);
+        };
+        let Layer { weight, bias, activation, .. } = layer;
+        let out = self.program.value(name, code.values.rows, layer.outputs());
+        self.routine.push(Op::SparseLinear { input: code, weight, bias, activation, out })?;
+        let back: Back = Box::new(move |way, delta| way.learn_from_listed(input, layer, code, delta));
+        let value = self.add_node(out, activation, Some(back));
+        self.nodes[value.0].layer = Some((layer, input));
+        Ok(Some(value))
+    }
+
+    /// Holds what each input of a layer adds to its outputs, the rows of its weights, to length 1 while the tape learns: after each update they are
+    /// scaled, and of a code of few numbers the part of the gradient that would only change the length is left out.
+    pub fn hold_rows(&mut self, layer: Layer) {
+        if self.learns {
+            let rows = !layer.transposed;
+            self.slopes.limit(Op::MaxNorm { weight: layer.weight, norm: 1.0, rows, exact: true });
+            self.held.push(layer.weight);
+        }
+    }
+
+    fn holds(&self, layer: &Layer) -> bool {
+        self.held.contains(&layer.weight)
+    }
+}
+
+impl Way<'_, '_> {
+    /// The numbers of a listed value by their units.
+    fn order(&mut self, value: Value) -> Result<ByColumn> {
+        let (Some(rows), Some(listed)) = (self.tape.entries(value), self.tape.nodes[value.0].listed) else {
+            unreachable!("only listed values are asked for their order");
+        };
+        if let Some(order) = listed.order {
+            return Ok(order);
+        }
+        let program = &mut *self.tape.program;
+        let order = ByColumn {
+            starts: program.value("largest.starts", 1, listed.units + 1),
+            entries: program.value("largest.entries", 1, rows.values.len()),
+        };
+        self.push(Op::ByColumn { rows, out: order })?;
+        self.tape.nodes[value.0].listed = Some(Listed { order: Some(order), ..listed });
+        Ok(order)
+    }
+
+    /// The way back through a layer on a code of few numbers.
+    fn learn_from_listed(&mut self, input: Value, layer: Layer, code: SparseRows, delta: Tensor) -> Result<()> {
+        let weight = layer.weight;
+        let derivatives = self.tape.program.value("largest.delta", code.values.rows, code.values.cols);
+        self.push(Op::SparseBackprop { delta, weight, input: code, out: derivatives })?;
+        if self.tape.passes(input) {
+            self.tape.gather_derivative(input, derivatives)?;
+        }
+        let order = self.order(input)?;
+        let along = self.tape.holds(&layer).then_some(Along { derivatives, weight });
+        let (gradient, sum) = self.own_slope(weight, true);
+        self.push(Op::SparseGradient {
+            values: code.values,
+            order,
+            dense: delta,
+            transposed: false,
+            weight: Update::Store { gradient },
+            bias: None,
+            along,
+        })?;
+        self.add_slope(gradient, sum)?;
+        let (bias, sum) = self.own_slope(layer.bias, false);
+        self.push(Op::SharedBias { delta, bias: Update::Store { gradient: bias } })?;
+        self.add_slope(bias, sum)
+    }
+
+    /// The gradients of the layer that gave a code of few numbers.
+    fn learn_listed(&mut self, value: Value, layer: Layer, input: Value, delta: Tensor) -> Result<()> {
+        let (order, dense) = (self.order(value)?, self.tape.tensor(input));
+        let (gradient, sum) = self.own_slope(layer.weight, true);
+        let (bias, sum_of_biases) = self.own_slope(layer.bias, false);
+        self.push(Op::SparseGradient {
+            values: delta,
+            order,
+            dense,
+            transposed: true,
+            weight: Update::Store { gradient },
+            bias: Some(Update::Store { gradient: bias }),
+            along: None,
+        })?;
+        self.add_slope(gradient, sum)?;
+        self.add_slope(bias, sum_of_biases)
+    }
+
+    /// Where a gradient goes, and the sum to which it is then added, if there is one of an earlier use.
+    pub(super) fn own_slope(&mut self, parameter: Tensor, decays: bool) -> (Tensor, Option<Tensor>) {
+        match self.slope(parameter, decays) {
+            (sum, true) => {
+                let name = format!("{}.other", self.tape.program.name(sum));
+                (self.tape.program.value(name, sum.rows, sum.cols), Some(sum))
+            }
+            (gradient, false) => (gradient, None),
+        }
+    }
+
+    pub(super) fn add_slope(&mut self, gradient: Tensor, sum: Option<Tensor>) -> Result<()> {
+        let factors = Factors::Fixed(1.0, 1.0);
+        sum.map_or(Ok(()), |sum| self.push(Op::Combine { x: sum, y: gradient, factors, out: sum }))
+    }
+}
