@@ -12,10 +12,11 @@ mod table;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use strait::compute::philox::Stream;
 use strait::compute::{Cell, Hardware};
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
-use strait::models::{SequenceAutoencoder, SequenceShape};
+use strait::models::{Affine, SequenceAutoencoder, SequenceShape};
 use strait::prelude::*;
 use strait::train::{Chain, HostCost};
 use strait::{Member, Missing};
@@ -42,6 +43,7 @@ fn main() -> anyhow::Result<()> {
     }
     family(&mut suite, images)?;
     sequences(&mut suite, images, mnist.train.rows())?;
+    dictionaries(&mut suite)?;
     streaming(&mut suite, images)?;
     encoding(&mut suite, mnist.train.rows())?;
     if suite.options.filter.is_some() || suite.device.hardware() == Hardware::Gpu {
@@ -238,6 +240,77 @@ fn sequences(suite: &mut Suite, images: Rows<'_>, all: Rows<'_>) -> anyhow::Resu
     encoded(suite, "sequences encode".to_owned(), flops, all, || net.encode(&device, all))
 }
 
+/// Dictionaries of vectors of 768 numbers, sums of 20 of many random directions as activations are: epochs of 4,096 rows in batches of 1,024,
+/// and the codes of all rows as lists.
+fn dictionaries(suite: &mut Suite) -> anyhow::Result<()> {
+    const COUNT: usize = 4096;
+    const WIDTH: usize = 768;
+    const TOP_K: usize = 32;
+    let sizes = [16_384, 32_768];
+    let wanted = sizes
+        .iter()
+        .any(|units| suite.wants(&format!("dictionary {units}")) || suite.wants(&format!("dictionary encode {units}")));
+    if !wanted {
+        return Ok(());
+    }
+    let device = suite.device.clone();
+    let values = directions(COUNT, WIDTH);
+    let rows = Rows::numbers(&values, WIDTH)?;
+    let recipe = FineTune { batch: 1024, objective: Objective::SquaredError, ..FineTune::default() };
+    let share = 3.6 / TOP_K as f32;
+    for units in sizes {
+        let mut stream = Stream::new(2006, 1);
+        let mut start: Vec<f32> = (0..units * WIDTH).map(|_| stream.next_normal()).collect();
+        for (number, direction) in start.chunks_exact_mut(WIDTH).enumerate() {
+            let row = &values[number % COUNT * WIDTH..][..WIDTH];
+            let length = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>().sqrt();
+            let (of_row, of_direction) = (length(row), length(direction));
+            direction
+                .iter_mut()
+                .zip(row)
+                .for_each(|(d, x)| *d = share * x / of_row + (1.0 - share) * *d / of_direction);
+            let all = length(direction);
+            direction.iter_mut().for_each(|d| *d /= all);
+        }
+        let layer = |inputs, outputs, activation, weight| {
+            let bias = vec![0.0; outputs];
+            Affine { inputs, outputs, activation, weight, bias, convolution: None }
+        };
+        let up = layer(WIDTH, units, Activation::Relu, models::transpose(&start, WIDTH));
+        let down = layer(units, WIDTH, Activation::Linear, start);
+        let net = Autoencoder { top_k: Some(TOP_K), ..Autoencoder::new(vec![up, down], 1) };
+        // The encoder is all that goes through all units.
+        let flops = 2.0 * (COUNT * WIDTH * units) as f64;
+        epoch_of(suite, &device, format!("dictionary {units}"), &net, &recipe, (rows, flops))?;
+        encoded(suite, format!("dictionary encode {units}"), flops, rows, || {
+            net.encode_largest(&device, rows).map(|codes| codes.values)
+        })?;
+    }
+    Ok(())
+}
+
+/// Sums of 20 of 3,000 random directions, shifted to mean 0 and scaled so that the median row has variance 1.
+fn directions(count: usize, width: usize) -> Vec<f32> {
+    const DIRECTIONS: usize = 3000;
+    let mut stream = Stream::new(2006, 2);
+    let mut known: Vec<f32> = (0..DIRECTIONS * width).map(|_| stream.next_normal()).collect();
+    for direction in known.chunks_exact_mut(width) {
+        let length = direction.iter().map(|x| x * x).sum::<f32>().sqrt();
+        direction.iter_mut().for_each(|x| *x /= length);
+    }
+    let mut values = vec![0.0; count * width];
+    for row in values.chunks_exact_mut(width) {
+        for _ in 0..20 {
+            let (chosen, weight) = (stream.next_word() as usize % DIRECTIONS, 1.0 + stream.next_normal().abs());
+            row.iter_mut().zip(&known[chosen * width..]).for_each(|(x, direction)| *x += weight * direction);
+        }
+    }
+    let (standard, _) =
+        strait::data::Standard::of_most(Rows { count, width, values: strait::data::Values::Numbers(&values) }, 10.0);
+    standard.apply(&mut values);
+    values
+}
+
 /// An epoch of training of a model by back-propagation.
 fn epoch(
     suite: &mut Suite,
@@ -247,9 +320,6 @@ fn epoch(
     recipe: &FineTune,
     images: Rows<'_>,
 ) -> anyhow::Result<()> {
-    if !suite.wants(&name) {
-        return Ok(());
-    }
     let (count, layers) = (images.count as f64, model.layers());
     let weights: f64 = layers.iter().map(|layer| layer.weight.len() as f64).sum();
     // Forward, backward and the gradient; nothing is passed back behind the first layer.
@@ -258,6 +328,22 @@ fn epoch(
         Optimizer::ConjugateGradients { .. } => 0.0,
         _ => count * (6.0 * weights - 2.0 * layers[0].weight.len() as f64),
     };
+    epoch_of(suite, device, name, model, recipe, (images, flops))
+}
+
+/// The same of so many multiplications and additions.
+fn epoch_of(
+    suite: &mut Suite,
+    device: &Device,
+    name: String,
+    model: &(impl Member + Clone),
+    recipe: &FineTune,
+    (images, flops): (Rows<'_>, f64),
+) -> anyhow::Result<()> {
+    if !suite.wants(&name) {
+        return Ok(());
+    }
+    let count = images.count as f64;
     let work = Work { name, flops, steps: (count / recipe.batch as f64).ceil(), rows: count, ..Work::default() };
     let precision = suite.precision;
     let mut failure = None;

@@ -4,7 +4,7 @@
                          [--device cpu|cuda] [--threads N]
 
 prints one line of JSON with the seconds of each repetition and the last loss. WORK is `cd-VISIBLExHIDDEN`,
-`adam-BATCH`, `encode`, `lstm-UNITS`, `gru-UNITS`, `lstmencode-UNITS` or `quick`: the quick recipe of the example `hinton2006` once, of all images, compilation included,
+`adam-BATCH`, `encode`, `lstm-UNITS`, `gru-UNITS`, `lstmencode-UNITS`, `dictionary-UNITS`, `dictionaryencode-UNITS` or `quick`: the quick recipe of the example `hinton2006` once, of all images, compilation included,
 whose loss is the test error.
 """
 
@@ -30,6 +30,7 @@ parser.add_argument("--mode", choices=["eager", "compile", "graphs"], default="e
 parser.add_argument("--precision", choices=["f32", "tf32", "bf16", "f16"], default="f32")
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--threads", type=int)
+parser.add_argument("--bag", action="store_true", help="decode by embedding_bag")
 options = parser.parse_args()
 
 if options.threads:
@@ -290,6 +291,69 @@ def encode_sequences(units):
         return timed(lambda: sum(step(x).cpu().float().sum() for x in data.split(1000)))
 
 
+def activations(count, width=768, directions=3000):
+    """Sums of 20 of many random directions of length 1."""
+    random = torch.Generator().manual_seed(0)
+    known = F.normalize(torch.randn(directions, width, generator=random), dim=1)
+    chosen = torch.stack([torch.randperm(directions, generator=random)[:20] for _ in range(count)])
+    weights = 1 + torch.randn(count, 20, generator=random).abs()
+    rows = (weights[:, :, None] * known[chosen]).sum(1)
+    rows -= rows.mean(0)
+    return (rows / rows.norm(dim=1).median() * math.sqrt(width)).to(device)
+
+
+class Dictionary(torch.nn.Module):
+    """The 32 largest of rectified units stay."""
+
+    def __init__(self, units, data):
+        super().__init__()
+        start = F.normalize(0.1125 * F.normalize(data[torch.randint(len(data), (units,))], dim=1) + 0.8875 * F.normalize(torch.randn(units, data.shape[1]), dim=1), dim=1)
+        self.encoder, self.encoder_bias = torch.nn.Parameter(start.clone()), torch.nn.Parameter(torch.zeros(units))
+        self.decoder, self.decoder_bias = torch.nn.Parameter(start.clone()), torch.nn.Parameter(torch.zeros(data.shape[1]))
+
+    def codes(self, x):
+        return torch.topk(torch.relu(F.linear(x, self.encoder, self.encoder_bias)), 32, dim=1, sorted=False)
+
+    def forward(self, x):
+        values, units = self.codes(x)
+        if options.bag:
+            return F.embedding_bag(units, self.decoder, per_sample_weights=values, mode="sum") + self.decoder_bias
+        dense = torch.zeros(len(x), len(self.decoder), device=x.device, dtype=values.dtype).scatter(1, units, values)
+        return dense @ self.decoder + self.decoder_bias
+
+
+def dictionary(units):
+    data = activations(4096)
+    net = Dictionary(units, data).to(device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+    forward = torch.compile(net) if options.mode == "compile" else net
+
+    def step(x):
+        with autocast():
+            made = forward(x)
+        # What strait reports for squared errors: the sum over the numbers of a row.
+        loss = ((made.float() - x) ** 2).sum(1).mean()
+        optimizer.zero_grad(set_to_none=True)
+        (loss / 2).backward()
+        optimizer.step()
+        return loss.item() * len(x)
+
+    def epoch():
+        order = torch.randperm(len(data), device=device)
+        return sum(step(data[chosen]) for chosen in order.split(1024)) / len(data)
+
+    return timed(epoch)
+
+
+@torch.no_grad()
+def encode_dictionary(units):
+    data = activations(4096)
+    net = Dictionary(units, data).to(device)
+    with autocast():
+        step = torch.compile(net.codes) if options.mode == "compile" else net.codes
+        return timed(lambda: sum(step(x)[0].cpu().float().sum() for x in data.split(1024)))
+
+
 kind, _, shape = options.work.partition("-")
 if kind == "cd":
     seconds, loss = contrastive_divergence(*map(int, shape.split("x")))
@@ -302,6 +366,11 @@ elif kind in ("lstm", "gru"):
     seconds, loss = sequences(torch.nn.LSTM if kind == "lstm" else torch.nn.GRU, int(shape))
 elif kind == "lstmencode":
     seconds, loss = encode_sequences(int(shape))
+    loss = None
+elif kind == "dictionary":
+    seconds, loss = dictionary(int(shape))
+elif kind == "dictionaryencode":
+    seconds, loss = encode_dictionary(int(shape))
     loss = None
 elif kind == "quick":
     if options.mode == "graphs":

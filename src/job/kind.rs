@@ -75,7 +75,7 @@ impl Kind {
             Self::Vae => &["activation", "output", "training"],
             Self::Convolutional => &["output", "kernel", "steps", "training"],
             Self::Sequence => &["output", "sequence", "training"],
-            Self::Dictionary => &["top-k", "rounds", "training"],
+            Self::Dictionary => &["top-k", "rounds", "unit-rows", "outlier", "leave-out", "training"],
             Self::Pca => &[],
             Self::Rbm | Self::Stack => &["pretrain"],
             Self::Dbn => &["pretrain", "up-down"],

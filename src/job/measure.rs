@@ -72,10 +72,11 @@ impl Resolved {
             }
         }
         if let (Model::Autoencoder(net), Kind::Dictionary) = (model, self.job.kind) {
-            let codes = net.encode(device, test)?;
-            let used = |unit: usize| codes.iter().skip(unit).step_by(net.code_size()).any(|&y| y != 0.0);
-            let dead = (0..net.code_size()).filter(|&unit| !used(unit)).count();
-            run.lower("units that no test row uses, per cent", 100.0 * dead as f64 / net.code_size() as f64);
+            let uses = net.encode_largest(device, test)?.uses();
+            let dead = uses.iter().filter(|&&uses| uses == 0).count();
+            run.lower("units that no test row uses, per cent", 100.0 * dead as f64 / uses.len() as f64);
+            let numbers = uses.iter().sum::<usize>() as f64 / test.count as f64;
+            run.lower("numbers of a code that are not 0 (L0)", numbers);
         }
         if let (Some([train_labels, test_labels]), false) = (&parts.labels, self.job.kind == Kind::Dbn) {
             let known = train.first(MOST_NEIGHBOURS);

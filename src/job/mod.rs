@@ -91,6 +91,15 @@ pub struct Job {
     /// Parts of a dictionary's training; after each but the last one, units that nothing uses start anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<usize>,
+    /// Whether the directions of a dictionary's units are held to length 1 in training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_rows: Option<bool>,
+    /// Of a dictionary, rows that are further from the mean than so many times the median one are counted, and left out of means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier: Option<f64>,
+    /// Whether these rows are left out of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave_out: Option<bool>,
     /// Pixels of an edge of a convolution's windows, or their steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<usize>,
@@ -154,6 +163,9 @@ impl Job {
             output: None,
             top_k: None,
             rounds: None,
+            unit_rows: None,
+            outlier: None,
+            leave_out: None,
             kernel: None,
             steps: None,
             scale: None,

@@ -131,6 +131,9 @@ impl Job {
             ("output", self.output.is_some()),
             ("top-k", self.top_k.is_some()),
             ("rounds", self.rounds.is_some()),
+            ("unit-rows", self.unit_rows.is_some()),
+            ("outlier", self.outlier.is_some()),
+            ("leave-out", self.leave_out.is_some()),
             ("kernel", self.kernel.is_some()),
             ("steps", self.steps.is_some()),
             ("sequence", self.sequence.is_some()),
@@ -227,7 +230,11 @@ impl Resolved {
         self.refuse_idle_settings()?;
         if kind == Kind::Dictionary {
             self.job.top_k.get_or_insert((self.sizes[1] / 64).max(1));
-            self.job.rounds.get_or_insert(KSparse::default().rounds);
+            let KSparse { rounds, unit_rows, outlier, leave_out, .. } = KSparse::default();
+            self.job.rounds.get_or_insert(rounds);
+            self.job.unit_rows.get_or_insert(unit_rows);
+            self.job.outlier.get_or_insert(outlier);
+            self.job.leave_out.get_or_insert(leave_out);
         }
         Ok(())
     }
@@ -235,7 +242,9 @@ impl Resolved {
     /// The recipe of a dictionary, where the job is one.
     pub(super) fn dictionary(&self) -> Option<KSparse> {
         let training = self.training.as_ref().filter(|_| self.job.kind == Kind::Dictionary)?.tuning.clone();
-        Some(KSparse { units: self.sizes[1], top_k: self.job.top_k?, rounds: self.job.rounds?, training })
+        let (top_k, rounds, unit_rows) = (self.job.top_k?, self.job.rounds?, self.job.unit_rows?);
+        let (outlier, leave_out) = (self.job.outlier?, self.job.leave_out?);
+        Some(KSparse { units: self.sizes[1], top_k, rounds, unit_rows, outlier, leave_out, training })
     }
 
     /// Refuses settings of the training that would do nothing.

@@ -8,6 +8,7 @@ use crate::compute::philox::{Stream, streams};
 use crate::data::Labels;
 use crate::experiment::{Error, Experiment, Result, Sets};
 use crate::models::{SaveOptions, forward};
+use crate::say;
 use crate::terminal::stopping;
 use crate::{
     Activation, Autoencoder, Classifier, Dbn, Device, Groups, Labelled, Model, Pca, Pretrain, Rows, Units, Vae,
@@ -160,6 +161,13 @@ impl Resolved {
             Kind::Dictionary => {
                 let recipe = self.dictionary().unwrap_or_default();
                 let trained = run.keep("dictionary", recipe.run(device, train)?).train()?;
+                if trained.far > 0 {
+                    let (outlier, what) = (recipe.outlier, if recipe.leave_out { "left out" } else { "not left out" });
+                    say!(
+                        "{} rows are more than {outlier} times as far from the mean as the median row; they were {what} (leave-out)",
+                        trained.far
+                    );
+                }
                 run.add_epochs(trained.epochs);
                 trained.net.into()
             }

@@ -30,6 +30,50 @@ impl Standard {
         Self { mean, deviation: if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 } }
     }
 
+    /// That of most of these rows: the means of the columns leave out rows that are more than `outlier` times as long as the median one, and the
+    /// median distance of a row from the means, in place of the mean one, becomes what it is of rows of variance 1. Also gives the rows that
+    /// are further than `outlier` times that from the means.
+    ///
+    /// ```
+    /// use strait_data::{Rows, Standard};
+    /// let mut values: Vec<f32> = (0..40).map(|i| (i % 7) as f32).collect();
+    /// values[6] = 1e6;
+    /// let (standard, far) = Standard::of_most(Rows::numbers(&values, 4)?, 10.0);
+    /// assert_eq!(far, [1]);
+    /// assert!(standard.deviation < 10.0);
+    /// # Ok::<(), strait_data::Error>(())
+    /// ```
+    pub fn of_most(rows: Rows<'_>, outlier: f64) -> (Self, Vec<usize>) {
+        let distances = |mean: &[f64]| -> Vec<f64> {
+            let mut distances = Vec::with_capacity(rows.count);
+            rows.each_row(|row| {
+                let square = |(x, mean): (&f32, &f64)| (f64::from(*x) - mean).powi(2);
+                distances.push(row.iter().zip(mean).map(square).sum::<f64>().sqrt());
+            });
+            distances
+        };
+        let lengths = distances(&vec![0.0; rows.width]);
+        let longest = outlier * median(&lengths);
+        let (mut mean, mut count, mut row_number) = (vec![0.0; rows.width], 0.0, 0);
+        rows.each_row(|row| {
+            if lengths[row_number] <= longest || longest == 0.0 {
+                mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+                count += 1.0;
+            }
+            row_number += 1;
+        });
+        mean.iter_mut().for_each(|sum| *sum /= count);
+        let distances = distances(&mean);
+        let middle = median(&distances);
+        if middle == 0.0 {
+            // More than half of the rows are the same.
+            return (Self::of(rows), Vec::new());
+        }
+        let far = (0..rows.count).filter(|&row| distances[row] > outlier * middle).collect();
+        let deviation = (middle / (rows.width as f64).sqrt()) as f32;
+        (Self { mean: mean.into_iter().map(|mean| mean as f32).collect(), deviation }, far)
+    }
+
     /// Standardises rows.
     pub fn apply(&self, rows: &mut [f32]) {
         for row in rows.chunks_exact_mut(self.mean.len()) {
@@ -43,4 +87,10 @@ impl Standard {
             row.iter_mut().zip(&self.mean).for_each(|(x, mean)| *x = *x * self.deviation + mean);
         }
     }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    let middle = sorted.len() / 2;
+    *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
 }

@@ -204,7 +204,9 @@ impl<'a> Tape<'a> {
             value = self.layer(value, *layer)?;
             if let Some(LargestOutputs { k, .. }) = largest.filter(|largest| largest.layer == number) {
                 match layers.get(number + 1) {
-                    Some(next) if self.lists(before, [layer, next], k) => self.list_largest(value, k)?,
+                    Some(next) if self.lists(before, [layer, next], k) => {
+                        self.list_largest(value, k)?;
+                    }
                     _ => self.keep_largest(value, k)?,
                 }
             }

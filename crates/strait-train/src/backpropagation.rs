@@ -100,12 +100,12 @@ pub(crate) fn load<'a>(
     source: Source<'a>,
     held_out: HeldOut<'a>,
 ) -> Result<(Part<'a>, Network)> {
-    load_as(net.stage().to_owned(), recipe, device, net, source, held_out)
+    load_as((net.stage().to_owned(), 0), recipe, device, net, source, held_out)
 }
 
-/// The same by another name of its stage.
+/// The same by another name of its stage, and after so many steps of an optimiser whose state goes on.
 pub(crate) fn load_as<'a>(
-    stage: String,
+    (stage, before): (String, usize),
     recipe: &FineTune,
     device: &Device,
     net: &dyn Member,
@@ -118,7 +118,7 @@ pub(crate) fn load_as<'a>(
     let mut execution = device.load(program)?;
     network.write(&mut *execution, net.layers())?;
     held_out.sets().try_for_each(|set| set.upload(&mut *execution))?;
-    let method = BackPropagation { recipe: recipe.clone(), stage, batch, steps, minimiser, held_out };
+    let method = BackPropagation { recipe: recipe.clone(), stage, before, batch, steps, minimiser, held_out };
     Ok((Part { execution, feed, source, method: Box::new(method) }, network))
 }
 
@@ -126,6 +126,8 @@ pub(crate) fn load_as<'a>(
 struct BackPropagation<'a> {
     recipe: FineTune,
     stage: String,
+    /// Steps that the optimiser has taken before.
+    before: usize,
     batch: usize,
     steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
@@ -160,7 +162,7 @@ impl Method for BackPropagation<'_> {
     fn step(&self, place: Place, minibatch: (u32, u32)) -> Step {
         let (recipe, number) = (&self.recipe, place.number());
         let factor = recipe.schedule.factor(number, place.minibatches, recipe.epochs);
-        recipe.optimizer.at(recipe.step(number, minibatch), number, factor)
+        recipe.optimizer.at(recipe.step(number, minibatch), self.before + number, factor)
     }
 
     fn minimises(&self) -> bool {

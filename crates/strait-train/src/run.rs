@@ -4,7 +4,7 @@ mod advance;
 mod diverging;
 mod keep;
 mod order;
-mod state;
+pub(crate) mod state;
 
 use std::ops::ControlFlow;
 

@@ -107,7 +107,7 @@ fn every_trainer_goes_on_from_its_checkpoint() {
         });
     }
     let training = FineTune { epochs: 3, batch: 20, ..KSparse::default().training };
-    let recipe = KSparse { units: 300, top_k: 1, rounds: 2, training };
+    let recipe = KSparse { units: 300, top_k: 1, rounds: 2, training, ..KSparse::default() };
     goes_on("dictionary", 12, |device, kept, moment| {
         let trained = ended(recipe.run(device, rows)?, kept, moment)?;
         Ok((trained.net, trained.dead))

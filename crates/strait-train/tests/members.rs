@@ -143,7 +143,8 @@ fn gradients_of_convolutions_agree_with_finite_differences() {
     // Rectified units jump at their kink.
     net.layers[..3].iter_mut().for_each(|layer| layer.activation = Activation::Tanh);
     agrees_with_finite_differences("convolutional", &FineTune::default(), &net);
-    let over_time = Autoencoder::convolutional_over_time([3, 2], &[3, 2], 3, 4).expect("the windows fit");
+    let mut over_time = Autoencoder::convolutional_over_time([3, 2], &[3, 2], 3, 4).expect("the windows fit");
+    over_time.layers[..3].iter_mut().for_each(|layer| layer.activation = Activation::Tanh);
     let squared = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
     agrees_with_finite_differences("convolutional over time", &squared, &over_time);
     // So does the penalty where an output is 0.

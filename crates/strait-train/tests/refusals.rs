@@ -150,7 +150,7 @@ fn a_run_ends_between_its_parts_too_but_not_after_the_last() {
     let pixels = pixels(40);
     let rows = Rows::numbers(&pixels, 4).expect("whole rows");
     let training = FineTune { epochs: 4, batch: 10, optimizer: Optimizer::adam(1e-3), ..KSparse::default().training };
-    let sparse = KSparse { units: 8, top_k: 2, rounds: 2, training };
+    let sparse = KSparse { units: 8, top_k: 2, rounds: 2, training, ..KSparse::default() };
     let ended =
         |epochs| sparse.run(&device(), rows).and_then(|run| run.observe(after(epochs)).train()).expect("it learns");
     assert_eq!([2, 4].map(|epochs| (ended(epochs).epochs.len(), ended(epochs).stopped)), [(2, true), (4, false)]);

@@ -152,7 +152,7 @@ fn dictionaries_and_stacks_go_on_to_the_same_bits() {
     let pixels = pixels();
     let rows = rows(&pixels);
     let training = FineTune { epochs: 3, batch: 20, ..KSparse::default().training };
-    let recipe = KSparse { units: 300, top_k: 1, rounds: 2, training };
+    let recipe = KSparse { units: 300, top_k: 1, rounds: 2, training, ..KSparse::default() };
     goes_on(
         "dictionary",
         |device| recipe.run(device, rows).expect("the settings make sense"),

@@ -30,21 +30,22 @@ impl Tape<'_> {
         plain(code) && plain(next) && code.activation == Activation::Relu && large && reachable
     }
 
-    /// Keeps the `k` largest outputs of each row of a layer that [`Tape::lists`] has found worth it; the value then is that of these numbers,
+    /// Keeps the `k` largest outputs of each row of a layer of rectified units with weights of its own; the value then is that of these numbers,
     /// with k columns, and the next layer takes them alone.
-    pub(crate) fn list_largest(&mut self, value: Value, k: usize) -> Result<()> {
+    pub(crate) fn list_largest(&mut self, value: Value, k: usize) -> Result<SparseRows> {
         let Some((layer, input)) = self.nodes[value.0].layer else {
             let (setting, value) = ("a code of few numbers", "not that of a layer".to_owned());
             return Err(Error::Setting { setting, value, expected: "it must be a layer's" });
         };
         let dense = self.tensor(value);
         let [values, columns] = ["largest", "largest.columns"].map(|name| self.program.value(name, dense.rows, k));
-        self.routine.push(Op::Largest { input: dense, out: SparseRows { values, columns } })?;
+        let listed = SparseRows { values, columns };
+        self.routine.push(Op::Largest { input: dense, out: listed })?;
         let back: Back = Box::new(move |way, delta| way.learn_listed(value, layer, input, delta));
         let node = &mut self.nodes[value.0];
         (node.out, node.back) = (values, Some(back));
         node.listed = Some(Listed { columns, units: dense.cols, order: None });
-        Ok(())
+        Ok(listed)
     }
 
     /// The numbers of a value that is listed.

@@ -114,7 +114,7 @@ pub(super) fn kept_of(part: &Part<'_>) -> Vec<(Tensor, String)> {
     tensors_of(part, &[Role::Parameter, Role::State]).collect()
 }
 
-pub(super) fn tensors_of<'p>(
+pub(crate) fn tensors_of<'p>(
     part: &'p Part<'_>,
     roles: &'p [Role],
 ) -> impl Iterator<Item = (Tensor, String)> + use<'p> {

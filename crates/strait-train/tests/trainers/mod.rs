@@ -254,7 +254,9 @@ pub(crate) fn all() -> Vec<(&'static str, Train)> {
                 let values: Vec<f32> = pixels(50).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
                 let rows = Rows::numbers(&values, WIDTH).expect("whole rows");
                 let training = FineTune { epochs: 4, batch: 20, ..KSparse::default().training };
-                KSparse { units: 8, top_k: 2, rounds: 2, training }.fit(device, rows).expect("it trains");
+                KSparse { units: 24, top_k: 2, rounds: 2, training, ..KSparse::default() }
+                    .fit(device, rows)
+                    .expect("it trains");
             }),
         ),
         (
