@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use strait_compute::{
-    Activation, Backend, Cpu, Draw, FoldTail, Groups, Kind, LossKind, Noise, Op, PenaltyKind, Precision, Program,
-    Replica, Routine, Sample, Sampling, Shrinkage, Step, Update, Window, go_on,
+    Activation, Backend, ByColumn, Cpu, Draw, FoldTail, Groups, Kind, LossKind, Noise, Op, PenaltyKind, Precision,
+    Program, Replica, Routine, Sample, Sampling, Shrinkage, SparseRows, Step, Update, Window, go_on,
 };
 
 struct Counting;
@@ -54,6 +54,9 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         hidden: values(&format!("h {name}"), 10, 2),
     });
     let (bias, across) = (values("a", 1, 3), values("across", 1, 30));
+    let (dense, down, derivatives) = (values("dense", 10, 20), values("down", 20, 30), values("derivatives", 10, 3));
+    let listed = SparseRows { values: values("listed", 10, 3), columns: values("columns", 10, 3) };
+    let order = ByColumn { starts: values("starts", 1, 21), entries: values("entries", 1, 30) };
     let shrinkage = Shrinkage { rate: 0.1, sparsity: 0.1, pull: 1.0 };
     let mut routine = Routine::new("all").in_precision(precision);
     let sample = Some(Sample { sampling: Sampling::Bernoulli, out: s, stream: 0 });
@@ -120,6 +123,28 @@ fn steps_in_precision_do_not_allocate(precision: Precision) {
         Op::Slope { delta: d, output: y, activation: Activation::Tanh, out: d },
         Op::MaxNorm { weight: w, norm: 1.0, rows: true, exact: false },
         Op::MaxNorm { weight: w, norm: 1.0, rows: false, exact: false },
+        Op::Linear {
+            input: x,
+            weight: w,
+            transposed: false,
+            bias: b,
+            activation: Activation::Relu,
+            out: dense,
+            sample: None,
+        },
+        Op::Largest { input: dense, out: listed },
+        Op::SparseLinear { input: listed, weight: down, bias: across, activation: Activation::Linear, out: dx },
+        Op::SparseBackprop { delta: dx, weight: down, input: listed, out: derivatives },
+        Op::ByColumn { rows: listed, out: order },
+        Op::SparseGradient {
+            values: listed.values,
+            order,
+            dense: dx,
+            transposed: false,
+            weight: Update::Store { gradient: down },
+            bias: None,
+            along: None,
+        },
     ] {
         routine.push(op).expect("the shapes fit");
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, Tensor};
+use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, SparseRows, Tensor};
 
 use crate::network::{EVALUATION_BATCH, LargestOutputs, evaluation_batch};
 use crate::vae::record_bound;
@@ -23,6 +23,8 @@ pub(crate) enum End<'a> {
     Outputs,
     /// The sum of each row's outputs.
     Sums,
+    /// In place of outputs, so many of the largest, and behind them the units that they belong to. The last layer is one of rectified units.
+    Largest(usize),
     /// The squared error of each row, whose reconstruction the outputs are.
     Errors,
     /// In place of outputs, both terms of the evidence lower bound of each row, with one random code. The layers are all those of
@@ -81,7 +83,9 @@ impl<'a> Computation<'a> {
         match &self.end {
             End::Codes(net) => net.inputs(),
             End::Sequences(net) => net.code_size(),
-            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => self.layers[0].inputs,
+            End::Outputs | End::Sums | End::Largest(_) | End::Errors | End::Bound(_) | End::Classes(_) => {
+                self.layers[0].inputs
+            }
         }
     }
 
@@ -89,7 +93,7 @@ impl<'a> Computation<'a> {
     pub(crate) fn batch(&self, device: &Device) -> usize {
         match &self.end {
             End::Codes(net) | End::Sequences(net) => net.shape.evaluation_batch(device),
-            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => {
+            End::Outputs | End::Sums | End::Largest(_) | End::Errors | End::Bound(_) | End::Classes(_) => {
                 evaluation_batch(device, &self.layers, EVALUATION_BATCH)
             }
         }
@@ -101,6 +105,7 @@ impl<'a> Computation<'a> {
             End::Classes(label) => label.bias.len(),
             End::Codes(net) => net.code_size(),
             End::Sequences(net) => net.shape.values(),
+            End::Largest(k) => 2 * k,
             End::Outputs | End::Sums | End::Errors | End::Bound(_) => self.layers[self.layers.len() - 1].outputs,
         }
     }
@@ -113,7 +118,8 @@ impl<'a> Computation<'a> {
                 let weight = program.parameter("label.weight", classes, weight.len() / classes);
                 Some([weight, program.parameter("label.visible_bias", 1, classes)])
             }
-            End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Codes(_) | End::Sequences(_) => None,
+            #[rustfmt::skip]
+            End::Outputs | End::Sums | End::Largest(_) | End::Errors | End::Bound(_) | End::Codes(_) | End::Sequences(_) => None,
         };
         Parameters { network, label }
     }
@@ -137,6 +143,15 @@ impl<'a> Computation<'a> {
             End::Sequences(net) => {
                 let made = net.record_sequences(&mut tape, &network.layers, x, None, None, false)?;
                 return Ok(Some(tape.tensor(made)));
+            }
+            End::Largest(k) => {
+                let code = tape.chain(x, &network.layers)?;
+                let SparseRows { values, columns } = tape.list_largest(code, k)?;
+                let out = program.value("listed", input.rows, 2 * k);
+                for (input, to) in [(values, 0), (columns, k)] {
+                    routine.push(Op::CopyColumns { input, first: 0, out, to, columns: k })?;
+                }
+                return Ok(Some(out));
             }
             End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => {}
         }

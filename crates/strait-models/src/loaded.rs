@@ -10,7 +10,7 @@ use crate::dbn::largest;
 use crate::parts::{Part, Parts};
 use crate::resident::Room;
 use crate::units::log_sum_exp;
-use crate::{Autoencoder, Dbn, Error, Feeding, Model, ModelKind, Rbm, Result, SequenceAutoencoder, Units};
+use crate::{Autoencoder, Dbn, Error, Feeding, Model, ModelKind, Rbm, Result, SequenceAutoencoder, SparseCodes, Units};
 
 /// Rows that are read while others are computed: enough for a few minibatches.
 const WINDOW: usize = 8000;
@@ -85,6 +85,26 @@ impl<'a> LoadedModel<'a> {
         let room = &mut Vec::new();
         let rows = self.prepared(rows, room)?;
         self.encode_prepared(rows)
+    }
+
+    /// The codes of these rows as lists of the numbers that stay, of an autoencoder that keeps the largest ones; see
+    /// [`Autoencoder::encode_largest`].
+    ///
+    /// # Errors
+    /// If the model keeps all numbers of a code or has none, the rows have another width, or the device fails.
+    pub fn encode_largest(&mut self, rows: Rows<'_>) -> Result<SparseCodes> {
+        let room = &mut Vec::new();
+        let rows = self.prepared(rows, room)?;
+        let (Model::Autoencoder(net), parts) = (&*self.model, &mut self.parts) else {
+            return Err(self.unsupported("list the largest numbers of codes", &[ModelKind::Autoencoder]));
+        };
+        match (net.top_k, net.listing()) {
+            (Some(k), Some(computation)) => {
+                let listed = parts.get(Part::Largest, || computation)?.outputs(rows)?;
+                Ok(SparseCodes::split(&listed, net.code_size(), k))
+            }
+            _ => net.encode_largest(&parts.device, rows),
+        }
     }
 
     /// The codes of all rows of a data set, which are read and encoded window by window: `each` gets the codes of each. Scaling is

@@ -16,6 +16,8 @@ use crate::{Affine, Result};
 pub(crate) enum Part {
     /// From rows to codes.
     Encoder,
+    /// From rows to lists of the largest numbers of codes.
+    Largest,
     /// From codes to rows.
     Decoder,
     /// From rows to reconstructions and their errors.

@@ -96,11 +96,13 @@ impl Resident {
         if rows.width != self.inputs {
             return Err(Error::Width { expected: self.inputs, found: rows.width });
         }
-        let fitting = self.places.iter().position(|place| place.data.rows >= rows.count);
-        let place = &self.places[fitting.unwrap_or(self.places.len() - 1)];
-        let (mut outputs, mut metrics, mut counter) = (Vec::new(), Metrics::default(), 0);
-        for start in (0..rows.count).step_by(place.data.rows) {
+        let (mut outputs, mut metrics, mut counter, mut start) = (Vec::new(), Metrics::default(), 0, 0);
+        while start < rows.count {
+            // The last rows may need less room than the others.
+            let fitting = self.places.iter().position(|place| place.data.rows >= rows.count - start);
+            let place = &self.places[fitting.unwrap_or(self.places.len() - 1)];
             let part = rows.range(start..(start + place.data.rows).min(rows.count));
+            start += part.count;
             self.execution.write(place.data, &padded(&part, place.data.len()))?;
             let steps = minibatches(part.count, place.batch).zip(counter..);
             let steps = steps.map(|((offset, rows), counter)| Step { offset, rows, counter, ..Step::seeded(seed) });

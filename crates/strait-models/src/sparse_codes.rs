@@ -1,10 +1,11 @@
 //! Codes of few numbers, as lists of these.
 
-use strait_compute::{Activation, Device, Kind, Op, Program, Routine, Step, Tensor, go_on};
+use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
-use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
-use crate::{Autoencoder, Error, Network, Result, Tape};
+use crate::computation::{Computation, End};
+use crate::resident::{Resident, Room};
+use crate::{Autoencoder, Error, Result};
 
 /// Codes whose largest numbers stay: for each row k numbers with the units that they belong to, ascending. A number that is 0 stands for
 /// none.
@@ -65,65 +66,42 @@ impl Autoencoder {
             let message = "a net whose codes keep all numbers has no lists of the largest: choose how many stay";
             return Err(Error::Shape(message.to_owned()));
         };
-        let mut codes = SparseCodes { k, units: self.code_size(), values: Vec::new(), columns: Vec::new() };
-        let code = &self.layers[self.encoder - 1];
-        if code.activation != Activation::Relu || code.convolution.is_some() {
-            codes.list(&self.encode(device, rows)?);
-            return Ok(codes);
-        }
-        for rows in parts(device, rows, 2 * k) {
-            self.list_part(device, rows, &mut codes)?;
-        }
-        Ok(codes)
+        let Some(computation) = self.listing() else {
+            return Ok(SparseCodes::listed(&self.encode(device, rows)?, self.code_size(), k));
+        };
+        let mut listing = Resident::load(device, &computation, Room::Once(rows.count))?;
+        Ok(SparseCodes::split(&listing.outputs(rows)?, self.code_size(), k))
     }
 
-    /// Adds the codes of rows that a device can hold.
-    fn list_part(&self, device: &Device, rows: Rows<'_>, codes: &mut SparseCodes) -> Result<()> {
-        let layers = &self.layers[..self.encoder];
-        if rows.width != layers[0].inputs {
-            return Err(Error::Width { expected: layers[0].inputs, found: rows.width });
-        }
-        let batch = evaluation_batch(device, layers, rows.count);
-        let mut program = Program::default();
-        let data = declare_rows(&mut program, "data", &rows);
-        let input = program.value("x", batch, rows.width);
-        let network = Network::declare(&mut program, "layers", layers);
-        let mut routine = Routine::new("codes").with_independent_rows();
-        routine.push(Op::Gather { data, index: None, first: 0, shift: None, out: input })?;
-        let mut tape = Tape::measuring(&mut program, &mut routine, batch);
-        let x = tape.data(input);
-        let code = tape.chain(x, &network.layers)?;
-        let listed = tape.list_largest(code, codes.k)?;
-        let mut result = |input: Tensor, name: &str| -> Result<Tensor> {
-            let data = program.data(name, rows.count, codes.k, Kind::Rows);
-            routine.push(Op::Scatter { input, data })?;
-            Ok(data)
-        };
-        let [values, columns] = [result(listed.values, "values")?, result(listed.columns, "columns")?];
-        let routine = program.add(routine);
-        let mut execution = device.load(program)?;
-        network.write(&mut *execution, layers)?;
-        upload(&mut *execution, data, &rows)?;
-        let step = |(offset, rows)| Step { offset, rows, ..Step::default() };
-        let steps: Vec<Step> = minibatches(rows.count, batch).map(step).collect();
-        execution.run(routine, &steps, &mut go_on)?;
-        codes.values.extend(execution.read(values)?);
-        codes.columns.extend(execution.read(columns)?.iter().map(|&column| column as u32));
-        Ok(())
+    /// What computes lists of a code's largest numbers without rows of all units, if the code is one of rectified units.
+    pub(crate) fn listing(&self) -> Option<Computation<'_>> {
+        let code = &self.layers[self.encoder - 1];
+        let k = self.top_k.filter(|_| code.activation == Activation::Relu && code.convolution.is_none())?;
+        Some(Computation { end: End::Largest(k), ..Computation::outputs(&self.layers[..self.encoder]) })
     }
 }
 
 impl SparseCodes {
-    /// Adds what is not 0 of codes that are rows of all units.
-    fn list(&mut self, codes: &[f32]) {
-        for code in codes.chunks_exact(self.units) {
-            let end = self.values.len() + self.k;
+    /// Rows of k numbers with the k units that they belong to behind them.
+    pub(crate) fn split(rows: &[f32], units: usize, k: usize) -> Self {
+        let halves = || rows.chunks_exact(2 * k).map(|row| row.split_at(k));
+        let values = halves().flat_map(|(values, _)| values.iter().copied()).collect();
+        let columns = halves().flat_map(|(_, columns)| columns.iter().map(|&column| column as u32)).collect();
+        Self { k, units, values, columns }
+    }
+
+    /// What is not 0 of codes that are rows of all units.
+    pub(crate) fn listed(codes: &[f32], units: usize, k: usize) -> Self {
+        let (mut values, mut columns) = (Vec::new(), Vec::new());
+        for code in codes.chunks_exact(units) {
+            let end = values.len() + k;
             for (unit, &value) in code.iter().enumerate().filter(|(_, value)| **value != 0.0) {
-                self.values.push(value);
-                self.columns.push(unit as u32);
+                values.push(value);
+                columns.push(unit as u32);
             }
-            self.values.resize(end, 0.0);
-            self.columns.resize(end, 0);
+            values.resize(end, 0.0);
+            columns.resize(end, 0);
         }
+        Self { k, units, values, columns }
     }
 }

@@ -137,6 +137,8 @@ fn a_gpu_trains_every_member_of_the_family() {
         same_gradient(&format!("{penalty:?}"), &gpu, &plain, &sparse);
     }
     same_gradient("k-sparse", &gpu, &plain, &Autoencoder { top_k: Some(5), ..net(Activation::Relu) });
+    let listed = Autoencoder { top_k: Some(2), unit_rows: true, ..net(Activation::Relu) };
+    same_gradient("k-sparse, listed, rows of length 1", &gpu, &plain, &listed);
     let inference = Inference { rate: 0.02, ..Inference::default() };
     let sparse = PredictiveSparse::new(WIDTH, 30, inference, 3).expect("the settings make sense");
     let squared = FineTune { objective: Objective::SquaredError, ..plain.clone() };

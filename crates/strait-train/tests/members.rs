@@ -5,7 +5,9 @@ use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::{Labelled, Rows};
 use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Vae, corrupt, transpose};
-use strait_train::{FineTune, Goal, Inference, Member, Objective, Optimizer, Penalty, PredictiveSparse, Tape, Value};
+use strait_train::{
+    FineTune, Goal, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Tape, Value,
+};
 
 const WIDTH: usize = 6;
 
@@ -102,6 +104,64 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
         let net = Autoencoder { top_k: Some(2), ..autoencoder(units) };
         agrees_with_finite_differences("k-sparse", &plain, &net);
     }
+    // Of so many units the numbers that stay are listed.
+    let mut stream = Stream::new(8, 0);
+    let mut layer = |inputs, outputs, activation| {
+        Affine::glorot(inputs, outputs, activation, &mut stream).expect("the sizes are positive")
+    };
+    let layers = vec![layer(WIDTH, 24, Activation::Relu), layer(24, WIDTH, Activation::Tanh)];
+    let mut listed = Autoencoder { top_k: Some(2), ..Autoencoder::new(layers, 1) };
+    // Another unit among the two largest would be a jump.
+    listed.layers[0].bias = (0..24).map(|unit| if unit % 14 == 3 { 3.0 } else { -3.0 }).collect();
+    let squared = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
+    agrees_with_finite_differences("k-sparse, listed", &squared, &listed);
+}
+
+/// On rows of few directions, random units would nearly all be dead (451 of 512); and equal rows must give no twins.
+#[test]
+fn units_of_dictionaries_live() {
+    const WIDTH: usize = 32;
+    let mut stream = Stream::new(5, 0);
+    let mut normal = |count: usize| (0..count).map(|_| stream.next_normal()).collect::<Vec<f32>>();
+    let directions = normal(5 * WIDTH);
+    let mut values = Vec::new();
+    for _ in 0..1000 {
+        let parts = normal(5);
+        let row = (0..WIDTH).map(|i| {
+            let part =
+                |(number, part): (usize, &f32)| part * directions[number * WIDTH + i] * 8.0 / (1 << number) as f32;
+            parts.iter().enumerate().map(part).sum::<f32>()
+        });
+        values.extend(row);
+    }
+    let device = Device::cpu().expect("threads start");
+    let training = FineTune { epochs: 40, batch: 100, ..KSparse::default().training };
+    let recipe = KSparse { units: 200, top_k: 4, training, ..KSparse::default() };
+    let trained = |values: &[f32]| {
+        let rows = Rows::numbers(values, WIDTH).expect("they are rows");
+        let trained = recipe.fit(&device, rows).expect("it trains");
+        let explained = trained.net.explained_variance(&device, rows).expect("it is measured");
+        let uses = trained.net.encode_largest(&device, rows).expect("it encodes").uses();
+        (explained, uses.iter().filter(|&&uses| uses == 0).count(), trained)
+    };
+    let (explained, dead, _) = trained(&values);
+    assert!(explained > 0.95 && dead < 50, "{dead} units are dead, {explained} is explained");
+    let (_, _, equal) = trained(&values[..10 * WIDTH].repeat(100));
+    let decoder = &equal.net.layers[1].weight;
+    let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    for (number, one) in decoder.chunks(WIDTH).enumerate() {
+        for other in decoder.chunks(WIDTH).take(number) {
+            let cosine = one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / (length(one) * length(other));
+            assert!(cosine < 0.999, "unit {number} has a twin: {cosine}");
+        }
+    }
+    // A row a thousand times as long as the others is counted, and changes little.
+    let mut long = values.clone();
+    long[7 * WIDTH..8 * WIDTH].iter_mut().for_each(|x| *x *= 1000.0);
+    let (_, _, with) = trained(&long);
+    let rows = Rows::numbers(&values, WIDTH).expect("they are rows");
+    let of_others = with.net.explained_variance(&device, rows).expect("it is measured");
+    assert!(with.far == 1 && (of_others - explained).abs() < 0.01, "{} far rows, {of_others} is explained", with.far);
 }
 
 #[test]
