@@ -71,9 +71,9 @@ pub(super) fn layers(arrays: &Arrays) -> Result<Vec<Layer>> {
             (&[inputs, gates], [(state_kernel, state), (bias, biases), ..]) if matches!(state[..], [units, rows] if rows == gates && (rows == 3 * units || rows == 4 * units)) =>
             {
                 let units = state[0];
-                let cell = match &biases[..] {
-                    &[rows] if rows == 4 * units => Cell::Lstm,
-                    &[2, rows] if rows == 3 * units => Cell::Gru,
+                let cell = match biases[..] {
+                    [rows] if rows == 4 * units => Cell::Lstm,
+                    [2, rows] if rows == 3 * units => Cell::Gru,
                     _ => {
                         return Err(arrays.wrong(format!(
                             "`{bias}` of the shape {biases:?} is no bias of an LSTM ([{}]) or of a GRU with reset_after ([2, {}])",

@@ -126,9 +126,12 @@ fn reads_both_ways(layers: &[&Recurrent]) -> bool {
         && (layers.len() == 3 || layers[2].inputs == 2 * layers[0].units)
 }
 
+/// A tensor of a state dict: its shape and its numbers.
+type Named = (Vec<usize>, Vec<f32>);
+
 impl Recurrent {
     /// Its parameters under the names that PyTorch gives those of a layer, in its order of gates.
-    fn parameters(&self, arrays: &Arrays) -> Result<[(&'static str, (Vec<usize>, Vec<f32>)); 4]> {
+    fn parameters(&self, arrays: &Arrays) -> Result<[(&'static str, Named); 4]> {
         let (units, gates) = (self.units, self.cell.gates());
         let rows = gates * units;
         let order: &[usize] = match self.cell {
@@ -140,7 +143,7 @@ impl Recurrent {
             let block = units * each;
             order.iter().flat_map(|&gate| values[gate * block..][..block].iter().copied()).collect()
         };
-        let kernel = |name: &str, inputs: usize| -> Result<(Vec<usize>, Vec<f32>)> {
+        let kernel = |name: &str, inputs: usize| -> Result<Named> {
             let kernel = transpose(&arrays.read(name, &[inputs, rows])?, rows);
             Ok((vec![rows, inputs], turned(&kernel, inputs)))
         };
