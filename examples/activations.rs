@@ -32,6 +32,9 @@ struct Options {
     /// How many of them are not 0
     #[arg(long)]
     top_k: Option<usize>,
+    /// Rows of a minibatch
+    #[arg(long)]
+    batch: Option<usize>,
 }
 
 /// The vectors, and what they come from.
@@ -57,6 +60,7 @@ fn run(options: &Options) -> Result<()> {
     }
     recipe.units = options.member.code.unwrap_or(recipe.units);
     recipe.top_k = options.top_k.unwrap_or(recipe.top_k);
+    recipe.training.batch = options.batch.unwrap_or(recipe.training.batch);
     if recipe.units == 0 {
         bail!("--code 0: the sizes of a net must be positive, none of them 0");
     }
@@ -74,6 +78,9 @@ fn run(options: &Options) -> Result<()> {
     run.add_epochs(trained.epochs);
     run.higher("explained variance of the test vectors", trained.net.explained_variance(&device, test)?)
         .because("the test vectors do not vary");
+    if trained.far > 0 {
+        say!("{} vectors are far from the others; they were drawn in", trained.far);
+    }
     for (round, dead) in trained.dead.iter().enumerate() {
         run.lower(format!("units that nothing uses after round {}", round + 1), *dead as f64);
     }

@@ -162,9 +162,10 @@ impl Resolved {
                 let recipe = self.dictionary().unwrap_or_default();
                 let trained = run.keep("dictionary", recipe.run(device, train)?).train()?;
                 if trained.far > 0 {
-                    let (outlier, what) = (recipe.outlier, if recipe.leave_out { "left out" } else { "not left out" });
+                    let (outlier, what) =
+                        (recipe.outlier, if recipe.leave_out { "left out" } else { "drawn in to that" });
                     say!(
-                        "{} rows are more than {outlier} times as far from the mean as the median row; they were {what} (leave-out)",
+                        "rows more than {outlier} times as far from the mean as the median one: {}, {what} (settings outlier, leave-out)",
                         trained.far
                     );
                 }

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use strait_data::{Data, DataArgs, Found, Labels, Summary, WordBase, survey};
 
 use crate::inspect_model::{describe as describe_model, is_model};
+use crate::inspect_units::describe as describe_units;
 use crate::table::{number, table};
 
 /// How many columns, entries and classes are listed.
@@ -32,11 +33,25 @@ pub(crate) struct Inspect {
     /// Print one JSON object instead
     #[arg(long)]
     json: bool,
+    /// Of a dictionary: rows by which its units are looked at
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
+    /// Of a dictionary: how many rows are named that move a unit most
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "rows")]
+    top: usize,
 }
 
 impl Inspect {
     /// Tells whether there was nothing to refuse.
     pub(crate) fn run(&self) -> Result<bool> {
+        if let Some(rows) = &self.rows {
+            if !is_model(&self.file) {
+                bail!("{}: --rows is for dictionaries, but this is no model", self.file.display());
+            }
+            let text = describe_units(&self.file, rows, &self.data, self.top, self.json)?;
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            return Ok(true);
+        }
         if is_model(&self.file) {
             let text = describe_model(&self.file, self.json)?;
             let _ = std::io::stdout().lock().write_all(text.as_bytes());

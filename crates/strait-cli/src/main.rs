@@ -10,6 +10,7 @@ mod import;
 mod init;
 mod inspect;
 mod inspect_model;
+mod inspect_units;
 #[cfg(feature = "pictures")]
 mod map;
 mod nearest;

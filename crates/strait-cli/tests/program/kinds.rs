@@ -87,6 +87,36 @@ fn commented_jobs_are_jobs() {
     }
 }
 
+/// What the units of a dictionary answer to: one of them to each kind of rows.
+#[test]
+fn units_of_a_dictionary_are_inspected() {
+    let folder = Folder::new();
+    let rows: String = (0..120)
+        .map(|row| {
+            (0..6)
+                .map(|i| format!("{}", if i == row % 6 { 1.0 + f64::from(row) / 100.0 } else { 0.0 }))
+                .collect::<Vec<_>>()
+                .join(",")
+                + "\n"
+        })
+        .collect();
+    folder.write("rows.csv", &format!("a,b,c,d,e,f\n{rows}"));
+    folder.run("train --kind dictionary --data rows.csv --hidden 24 --set top-k=1 --epochs 30 --out run --device cpu");
+    let text = folder.call("inspect run --rows rows.csv --top 3").text();
+    assert!(text.contains("numbers of a code are not 0") && text.contains("moved most by rows"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.call("inspect run --rows rows.csv --top 3 --json").text()).expect("it is JSON");
+    let units = json["units"].as_array().expect("units");
+    assert_eq!((units.len(), json["rows"].as_u64()), (24, Some(120)));
+    // The largest row of a kind moves its unit most.
+    let rows_of = |unit: &serde_json::Value| unit["top"].as_array().map_or(0, Vec::len);
+    let used = units.iter().find(|unit| rows_of(unit) == 3).expect("a unit is used by three rows");
+    let [first, last] = [0, 2].map(|place| used["top"][place]["value"].as_f64().expect("a number"));
+    assert!(first >= last);
+    let refused = folder.call("inspect rows.csv --rows rows.csv");
+    assert!(refused.code == Some(1) && refused.text().contains("this is no model"), "{}", refused.text());
+}
+
 #[test]
 fn the_jobs_that_come_with_strait_are_jobs() {
     let mut found = 0;
