@@ -183,11 +183,11 @@ struct Moments {
     /// The tensor.
     name: String,
     values: Vec<f32>,
-    units: Along,
+    units: Axis,
 }
 
 /// Where the numbers of a unit lie in a parameter.
-enum Along {
+enum Axis {
     Rows,
     Columns,
     Nothing,
@@ -199,9 +199,9 @@ impl Moments {
         let each = self.values.len() / units;
         for &unit in revived {
             match self.units {
-                Along::Rows => self.values[unit * each..][..each].fill(0.0),
-                Along::Columns => self.values.iter_mut().skip(unit).step_by(units).for_each(|moment| *moment = 0.0),
-                Along::Nothing => {}
+                Axis::Rows => self.values[unit * each..][..each].fill(0.0),
+                Axis::Columns => self.values.iter_mut().skip(unit).step_by(units).for_each(|moment| *moment = 0.0),
+                Axis::Nothing => {}
             }
         }
     }
@@ -329,9 +329,9 @@ impl<'a> Plan<'a> for KSparsePlan {
             for (tensor, name) in kept {
                 let begins = |parameter: &String| name.starts_with(parameter);
                 let units = match () {
-                    () if begins(&up[0]) => Along::Columns,
-                    () if up.iter().chain(&down[..1]).any(begins) => Along::Rows,
-                    () => Along::Nothing,
+                    () if begins(&up[0]) => Axis::Columns,
+                    () if up.iter().chain(&down[..1]).any(begins) => Axis::Rows,
+                    () => Axis::Nothing,
                 };
                 self.moments.push(Moments { values: trained.execution.read(tensor)?, name, units });
             }
