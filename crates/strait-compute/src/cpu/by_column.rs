@@ -37,7 +37,8 @@ thread_local! {
 
 pub(super) fn run(rows: Entries<'_>, out: Order<'_>, step: &Step, share: Taking<'_>) {
     let columns = out.columns();
-    for _ in share.of(1) {
+    // Always the same worker, since each keeps memory of its own.
+    if share.worker.index == 0 {
         let mut next = NEXT.take().unwrap_or_default();
         next.clear();
         next.resize(columns + 1, 0);

@@ -39,6 +39,7 @@ compile_for_each_multiplier!(
 
 #[inline(always)]
 fn kernel<T: Target>(input: &Panels, out: Entries<'_>, share: Taking<'_>) {
+    make_room(1, out.values.cols);
     let mut candidates = CANDIDATES.take().unwrap_or_default();
     for row in share.of(input.rows) {
         candidates.begin(row, 1, out.values.cols);
@@ -58,18 +59,26 @@ fn units(rows: usize, workers: usize) -> (usize, usize) {
     (each, rows.div_ceil(each))
 }
 
+/// Makes room for the candidates of so many rows, whether or not this worker takes any: then no later step allocates.
+fn make_room(rows: usize, k: usize) {
+    let mut candidates = CANDIDATES.take().unwrap_or_default();
+    candidates.begin(0, rows, k);
+    CANDIDATES.set(Some(candidates));
+}
+
 /// The largest outputs of rectified units.
 #[inline(always)]
 fn of_layer<T: Target>(input: &Panels, weight: &Panels, bias: &Panels, out: Entries<'_>, share: Taking<'_>) {
+    let (each, units) = units(input.rows, share.worker.count());
+    make_room(each, out.values.cols);
     let mut packed = PACKED.take().unwrap_or_default();
     packed.resize_with(packed.len().max(ROWS / BLOCK), Block::default);
-    let (each, units) = units(input.rows, share.worker.count());
+    packed[..each.div_ceil(BLOCK)].iter_mut().for_each(|block| block.reserve(BLOCK, weight.rows));
     for unit in share.of(units) {
         let rows = unit * each..((unit + 1) * each).min(input.rows);
         let tail = LargestTail::begin(rows.clone(), bias, out);
         let blocks = rows.clone().step_by(BLOCK).map(|first| first..(first + BLOCK).min(rows.end));
         for (block, rows) in packed.iter_mut().zip(blocks.clone()) {
-            block.reserve(rows.len(), weight.rows);
             // SAFETY: the input is only read.
             unsafe { block.pack::<T>(input, rows, weight.rows) };
         }
@@ -98,6 +107,7 @@ fn of_layer_bf16<T: Target, M: Multiplier>(
 ) {
     let all = out.values.rows;
     let (each, units) = units(all, share.worker.count());
+    make_room(each, out.values.cols);
     for unit in share.of(units) {
         let rows = unit * each..((unit + 1) * each).min(all);
         let tail = LargestTail::begin(rows.clone(), bias, out);

@@ -3,9 +3,8 @@
 use super::*;
 
 pub(super) fn cases() -> Vec<Case> {
-    let largest =
-        CODES.into_iter().flat_map(|(batch, cols)| [1, cols.div_ceil(2), cols].map(|k| largest(batch, cols, k)));
-    largest.chain(steps()).collect()
+    let sizes = [(1, 1, 1), (20, 70, 1), (20, 70, 35), (7, 17, 17)];
+    sizes.map(|(batch, cols, k)| largest(batch, cols, k)).into_iter().chain(steps()).collect()
 }
 
 /// Whole steps.
