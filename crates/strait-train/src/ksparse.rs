@@ -90,7 +90,7 @@ impl KSparse {
     /// let values: Vec<f32> = (0..400).map(|i| if i % 4 == i / 4 % 4 { 1.0 } else { 0.0 }).collect();
     /// let rows = strait_data::Rows::numbers(&values, 4)?;
     /// let training = FineTune { epochs: 100, batch: 10, ..KSparse::default().training };
-    /// let trained = KSparse { units: 8, top_k: 1, rounds: 2, training }.fit(&device, rows)?;
+    /// let trained = KSparse { units: 8, top_k: 1, rounds: 2, training, ..KSparse::default() }.fit(&device, rows)?;
     /// assert!(trained.net.explained_variance(&device, rows)? > 0.9);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
