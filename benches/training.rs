@@ -16,7 +16,7 @@ use strait::compute::philox::Stream;
 use strait::compute::{Cell, Hardware};
 use strait::gpu::{Checks, Options, Selector};
 use strait::hinton2006::{Recipe, SIZES};
-use strait::models::{Affine, SequenceAutoencoder, SequenceShape};
+use strait::models::{SequenceAutoencoder, SequenceShape};
 use strait::prelude::*;
 use strait::train::{Chain, HostCost};
 use strait::{Member, Missing};
@@ -257,28 +257,8 @@ fn dictionaries(suite: &mut Suite) -> anyhow::Result<()> {
     let values = directions(COUNT, WIDTH);
     let rows = Rows::numbers(&values, WIDTH)?;
     let recipe = FineTune { batch: 1024, objective: Objective::SquaredError, ..FineTune::default() };
-    let share = 3.6 / TOP_K as f32;
     for units in sizes {
-        let mut stream = Stream::new(2006, 1);
-        let mut start: Vec<f32> = (0..units * WIDTH).map(|_| stream.next_normal()).collect();
-        for (number, direction) in start.chunks_exact_mut(WIDTH).enumerate() {
-            let row = &values[number % COUNT * WIDTH..][..WIDTH];
-            let length = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>().sqrt();
-            let (of_row, of_direction) = (length(row), length(direction));
-            direction
-                .iter_mut()
-                .zip(row)
-                .for_each(|(d, x)| *d = share * x / of_row + (1.0 - share) * *d / of_direction);
-            let all = length(direction);
-            direction.iter_mut().for_each(|d| *d /= all);
-        }
-        let layer = |inputs, outputs, activation, weight| {
-            let bias = vec![0.0; outputs];
-            Affine { inputs, outputs, activation, weight, bias, convolution: None }
-        };
-        let up = layer(WIDTH, units, Activation::Relu, models::transpose(&start, WIDTH));
-        let down = layer(units, WIDTH, Activation::Linear, start);
-        let net = Autoencoder { top_k: Some(TOP_K), ..Autoencoder::new(vec![up, down], 1) };
+        let net = KSparse { units, top_k: TOP_K, training: recipe.clone(), ..KSparse::default() }.untrained(rows)?;
         let model = Model::from(net.clone());
         let loaded = std::cell::RefCell::new(model.on(&device)?);
         // The encoder is all that goes through all units.
@@ -333,7 +313,7 @@ fn epoch(
     epoch_of(suite, device, name, model, recipe, (images, flops))
 }
 
-/// The same of so many multiplications and additions.
+/// The same with the number of floating-point operations given.
 fn epoch_of(
     suite: &mut Suite,
     device: &Device,

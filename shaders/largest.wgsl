@@ -5,47 +5,24 @@
 var<workgroup> above: array<u32, LANES>;
 var<workgroup> equal: array<u32, LANES>;
 
-// Numbers that are ordered as positive values are, with what is no number as the largest; 0 for others.
-fn key(value: f32) -> u32 {
-    let bits = bitcast<u32>(value);
-    let no_number = (bits & 0x7fffffffu) > 0x7f800000u;
-    return select(select(0u, bits, bits < 0x80000000u), 0x7fc00000u, no_number);
-}
-
-// How many numbers of the row have a key of at least that.
-fn count(row: u32, lane: u32, least: u32) -> u32 {
-    var part = 0u;
-    for (var col = lane; col < size.cols; col += LANES) {
-        part += select(0u, 1u, key(input[row * size.cols + col]) >= least);
-    }
-    workgroupBarrier();
-    above[lane] = part;
-    workgroupBarrier();
-    var sum = 0u;
-    for (var i = 0u; i < LANES; i += 1u) {
-        sum += above[i];
-    }
-    return sum;
-}
+// The key of 0.
+const NOTHING = 0x80000000u;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = group.x;
-    // The key of the K-th largest number, bit by bit; 0 where there are fewer that are positive.
-    var threshold = 0u;
-    for (var bit = 0x40000000u; bit > 0u; bit >>= 1u) {
-        if count(row, lane, threshold | bit) >= K { threshold |= bit; }
-    }
+    // Only positive numbers are listed.
+    let threshold = max(kth_key(row, lane), NOTHING);
     let exceeding = count(row, lane, threshold + 1u);
     var before_above = 0u;
     var before_equal = 0u;
     for (var start = 0u; start < size.cols; start += LANES) {
         let col = start + lane;
-        var own = 0u;
+        var own = NOTHING;
         if col < size.cols { own = key(input[row * size.cols + col]); }
         workgroupBarrier();
         above[lane] = select(0u, 1u, own > threshold);
-        equal[lane] = select(0u, 1u, own == threshold && own > 0u);
+        equal[lane] = select(0u, 1u, own == threshold && own > NOTHING);
         workgroupBarrier();
         var more = before_above;
         var same = before_equal;
@@ -53,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             more += above[i];
             same += equal[i];
         }
-        let kept = own > threshold || own == threshold && own > 0u && same < K - exceeding;
+        let kept = own > threshold || own == threshold && own > NOTHING && same < K - exceeding;
         if kept {
             let place = row * K + more + min(same, K - exceeding);
             values[place] = input[row * size.cols + col];

@@ -18,8 +18,8 @@
 //!
 //! `strait init KIND` writes one with all settings and what they mean, `strait train JOB.toml` runs it.
 
-#[cfg(feature = "pictures")]
 mod convolutions;
+#[cfg(feature = "pictures")]
 mod draw;
 mod kind;
 mod measure;
@@ -94,7 +94,8 @@ pub struct Job {
     /// Whether the directions of a dictionary's units are held to length 1 in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_rows: Option<bool>,
-    /// Of a dictionary, rows that are further from the mean than so many times the median one are counted, and left out of means.
+    /// Of a dictionary: rows further from the mean than this many times the median row are reported, do not count in the mean, and are scaled down to that
+    /// distance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlier: Option<f64>,
     /// Whether these rows are left out of training.

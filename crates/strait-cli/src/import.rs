@@ -53,26 +53,17 @@ impl Import {
         if !layers && (!self.activations.is_empty() || self.encoder.is_some() || self.steps.is_some()) {
             bail!("--activations, --encoder and --steps are of PyTorch's and Keras' layers alone");
         }
-        let encoder = self.encoder.unwrap_or(self.activations.len() / 2);
-        let sequence = match self.from {
-            From::Torch => exchange::is_torch_sequence(&self.path)?,
-            From::Keras => exchange::is_keras_sequence(&self.path)?,
-            _ => false,
-        };
         let model: Model = match self.from {
-            From::Torch if sequence => {
+            From::Torch if exchange::is_torch_sequence(&self.path)? => {
                 let (steps, outputs) = self.sequence()?;
                 exchange::sequence_from_torch(&self.path, steps, outputs)?.into()
             }
-            From::Keras if sequence => {
+            From::Torch => exchange::from_torch(&self.path, &self.activations, self.encoder()?)?.into(),
+            From::Keras if exchange::is_keras_sequence(&self.path)? => {
                 let (steps, outputs) = self.sequence()?;
                 exchange::sequence_from_keras(&self.path, steps, outputs)?.into()
             }
-            From::Torch | From::Keras if self.steps.is_some() => {
-                bail!("{} holds no recurrent layers: leave --steps out", self.path.display())
-            }
-            From::Torch => exchange::from_torch(&self.path, &self.activations, encoder)?.into(),
-            From::Keras => exchange::from_keras(&self.path, &self.activations, encoder)?.into(),
+            From::Keras => exchange::from_keras(&self.path, &self.activations, self.encoder()?)?.into(),
             From::Saelens => exchange::from_saelens(&self.path)?.into(),
             From::Sparsify => exchange::from_sparsify(&self.path)?.into(),
             From::ScikitLearn => exchange::from_scikit_learn(&self.path)?.into(),
@@ -80,6 +71,14 @@ impl Import {
         model.save(&self.out)?;
         say!("{} of {} inputs is in {}", model.kind(), model.inputs(), self.out.display());
         Ok(())
+    }
+
+    /// How many of the fully connected layers encode.
+    fn encoder(&self) -> Result<usize> {
+        if self.steps.is_some() {
+            bail!("{} holds no recurrent layers: leave --steps out", self.path.display());
+        }
+        Ok(self.encoder.unwrap_or(self.activations.len() / 2))
     }
 
     /// The steps of a row, and the activation of the outputs.

@@ -33,10 +33,10 @@ pub(crate) struct Inspect {
     /// Print one JSON object instead
     #[arg(long)]
     json: bool,
-    /// Of a dictionary: rows by which its units are looked at
+    /// Of a dictionary: rows on which its units are measured
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
-    /// Of a dictionary: how many rows are named that move a unit most
+    /// Of a dictionary: how many of the rows that activate a unit most are listed
     #[arg(long, value_name = "N", default_value_t = 10, requires = "rows")]
     top: usize,
 }

@@ -1,4 +1,4 @@
-//! `strait inspect MODEL --rows FILE`: what the units of a dictionary answer to.
+//! `strait inspect MODEL --rows FILE`: which rows activate the units of a dictionary.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,16 +11,13 @@ use strait::{Device, Model};
 use crate::opened::Opened;
 use crate::table::{number, table};
 
-/// Rows that are encoded at once.
-const WINDOW: usize = 8000;
-
 /// Units that are listed in text; JSON has all.
 const LISTED: usize = 20;
 
-/// A unit, with the rows that move it most.
+/// A unit, with the rows that activate it most.
 #[derive(Clone, Default)]
 struct Unit {
-    /// Rows that it is a part of.
+    /// Rows in whose codes it is active.
     uses: usize,
     /// Its largest numbers and their rows, from the largest on.
     top: Vec<(f32, usize)>,
@@ -37,7 +34,7 @@ impl Unit {
     }
 }
 
-/// How often the units of a dictionary are used by the rows of a file, and by which most.
+/// How often each unit of a dictionary is active on the rows of a file, and the rows on which it is most.
 pub(crate) fn describe(path: &Path, rows: &Path, read: &DataArgs, top: usize, as_json: bool) -> Result<String> {
     let opened = Opened::open(path)?;
     let Model::Autoencoder(net) = opened.model.inner() else {
@@ -53,9 +50,11 @@ pub(crate) fn describe(path: &Path, rows: &Path, read: &DataArgs, top: usize, as
     let data = opened.data(rows, read)?;
     let mut units = vec![Unit::default(); net.code_size()];
     let mut loaded = opened.model.on(&Device::named("auto")?)?;
-    data.windows(WINDOW, |first, rows| -> strait::models::Result<()> {
-        for (row, entries) in loaded.encode_largest(rows)?.rows().enumerate() {
-            entries.for_each(|(unit, value)| units[unit].take(value, first + row, top));
+    let mut row = 0;
+    loaded.encode_largest_data(&data, |codes| {
+        for entries in codes.rows() {
+            entries.for_each(|(unit, value)| units[unit].take(value, row, top));
+            row += 1;
         }
         Ok(())
     })?;

@@ -65,7 +65,7 @@ pub struct DataArgs {
     /// Steps between the starts of two windows; by default windows do not overlap
     #[arg(long, value_name = "STEPS")]
     stride: Option<usize>,
-    /// The column that says when a step of a series was: no input; steps that are missing are told
+    /// The column with the time of each step of a series: not an input; missing steps are reported
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
     /// How columns are scaled before a model sees them, in double precision

@@ -214,7 +214,7 @@ pub struct Options {
     /// The steps from a window's start to that of the next; a window's length by default, so that none overlap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
-    /// The column that says when each step of a series was, as a number or a date: it is no input, and steps that are missing are told.
+    /// The column with the time of each step of a series, as a number or a date. It is not an input of the model; missing steps are reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
     /// The most bytes that a packed file may unpack to.

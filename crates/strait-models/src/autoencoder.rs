@@ -119,7 +119,7 @@ impl Autoencoder {
     /// ```
     ///
     /// # Errors
-    /// If there are no filters, or a window does not fit its sequence.
+    /// [`Error::Shape`] if `filters` is empty, or a sequence is shorter than a window.
     pub fn convolutional_over_time(
         [steps, values]: [usize; 2],
         filters: &[usize],
@@ -422,15 +422,11 @@ impl Member for Autoencoder {
         if self.unit_rows {
             tape.hold_rows(decoder[0]);
         }
-        let (up, last) = (&layers[..self.encoder - 1], layers[self.encoder - 1]);
-        let below = tape.chain(input, up)?;
-        let code = tape.layer(below, last)?;
-        match self.top_k {
-            Some(k) if self.penalty.is_none() && tape.lists(below, [&last, &decoder[0]], k) => {
-                tape.list_largest(code, k)?;
-            }
-            Some(k) => tape.keep_largest(code, k)?,
-            None => {}
+        let code = tape.chain(input, &layers[..self.encoder])?;
+        if let Some(k) = self.top_k {
+            // A penalty is on all units.
+            let next = decoder.first().filter(|_| self.penalty.is_none());
+            tape.keep_largest_for(code, next, k)?;
         }
         if let Some(penalty) = self.penalty {
             tape.penalize(code, penalty)?;

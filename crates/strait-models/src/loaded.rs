@@ -95,6 +95,18 @@ impl<'a> LoadedModel<'a> {
     pub fn encode_largest(&mut self, rows: Rows<'_>) -> Result<SparseCodes> {
         let room = &mut Vec::new();
         let rows = self.prepared(rows, room)?;
+        self.list_prepared(rows)
+    }
+
+    /// The lists of all rows of a data set, as [`LoadedModel::encode_data`].
+    ///
+    /// # Errors
+    /// As [`LoadedModel::encode_largest`], and if the data cannot be read or `each` fails.
+    pub fn encode_largest_data(&mut self, data: &Data, mut each: impl FnMut(&SparseCodes) -> Result<()>) -> Result<()> {
+        self.windows(data, |model, rows| each(&model.list_prepared(rows)?))
+    }
+
+    fn list_prepared(&mut self, rows: Rows<'_>) -> Result<SparseCodes> {
         let (Model::Autoencoder(net), parts) = (&*self.model, &mut self.parts) else {
             return Err(self.unsupported("list the largest numbers of codes", &[ModelKind::Autoencoder]));
         };

@@ -200,15 +200,9 @@ impl<'a> Tape<'a> {
     ) -> Result<Value> {
         let mut value = input;
         for (number, layer) in layers.iter().enumerate() {
-            let before = value;
             value = self.layer(value, *layer)?;
             if let Some(LargestOutputs { k, .. }) = largest.filter(|largest| largest.layer == number) {
-                match layers.get(number + 1) {
-                    Some(next) if self.lists(before, [layer, next], k) => {
-                        self.list_largest(value, k)?;
-                    }
-                    _ => self.keep_largest(value, k)?,
-                }
+                self.keep_largest_for(value, layers.get(number + 1), k)?;
             }
         }
         Ok(value)

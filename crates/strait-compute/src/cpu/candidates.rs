@@ -1,8 +1,9 @@
 //! The largest numbers of rows, found while the numbers come.
 
 use super::kernel::*;
+use super::top_k::key;
 
-/// Room for candidates beside the k that stay: the larger it is, the fewer times they are thinned out.
+/// Spare slots beyond 2 k candidates per row: the more there are, the less often the candidates are pruned.
 const SPARE: usize = 32;
 
 /// The candidates of some rows.
@@ -19,16 +20,16 @@ pub(super) struct Candidates {
     ranked: Vec<u64>,
 }
 
-/// A number that is ordered as positive values are, with what is no number as the largest.
+/// A number that is larger for larger values, and of equal ones for the one in a lower column.
 #[inline(always)]
 fn rank(value: f32, column: usize) -> u64 {
-    let key = if value.is_nan() { f32::NAN.to_bits() } else { value.to_bits() };
-    u64::from(key) << 32 | u64::from(!(column as u32))
+    u64::from(key(value)) << 32 | u64::from(!(column as u32))
 }
 
+/// The column and the value, which is positive or NaN.
 #[inline(always)]
 fn unranked(ranked: u64) -> (usize, f32) {
-    (!(ranked as u32) as usize, f32::from_bits((ranked >> 32) as u32))
+    (!(ranked as u32) as usize, f32::from_bits((ranked >> 32) as u32 ^ 1 << 31))
 }
 
 impl Candidates {
@@ -36,7 +37,7 @@ impl Candidates {
         2 * self.k + SPARE
     }
 
-    /// Begins anew with so many rows.
+    /// Resets the candidates for `rows` rows from `first` on.
     pub(super) fn begin(&mut self, first: usize, rows: usize, k: usize) {
         (self.first, self.k) = (first, k);
         self.least.clear();
@@ -80,7 +81,7 @@ impl Candidates {
         let candidates = &mut self.ranked[start..][..count];
         let (_, smallest, _) = candidates.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
         let (_, value) = unranked(*smallest);
-        // Later columns have to exceed it. Nothing exceeds what is no number.
+        // Numbers in later columns have to exceed it, and nothing exceeds NaN.
         self.least[at] = if value.is_nan() { f32::INFINITY } else { value };
         self.counts[at] = k;
     }

@@ -59,7 +59,7 @@ fn units(rows: usize, workers: usize) -> (usize, usize) {
     (each, rows.div_ceil(each))
 }
 
-/// Makes room for the candidates of so many rows, whether or not this worker takes any: then no later step allocates.
+/// Allocates the candidates of `rows` rows before work is shared out, so that a worker that gets its first rows in a later step does not allocate then.
 fn make_room(rows: usize, k: usize) {
     let mut candidates = CANDIDATES.take().unwrap_or_default();
     candidates.begin(0, rows, k);

@@ -120,7 +120,7 @@ fn kernel<T: Target>(job: &SparseGradient<'_>, transposed: bool, step: &Step, sh
     LISTED.set(Some(listed));
 }
 
-/// Takes from the gradient of each row so many times its weights.
+/// Subtracts from the gradient of each row its weights times a number.
 #[inline(always)]
 fn without_length<T: Target>(block: &mut [Lanes], weight: &[Lanes], times: &[f32; WIDTH]) {
     for (c, (gradient, weight)) in block.iter_mut().zip(weight).enumerate() {

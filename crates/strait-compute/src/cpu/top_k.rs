@@ -2,11 +2,17 @@
 
 use super::kernel::*;
 
+/// The key of NaN, whose sign says nothing.
+const NAN: u32 = f32::NAN.to_bits() | 1 << 31;
+
 compile_for_each_isa!(run = kernel(input: &Panels, k: usize, out: &Panels, share: Taking<'_>));
 
-/// Numbers that are ordered as the values are.
+/// Numbers that are ordered as the values are, with NaN as the largest.
 #[inline(always)]
-fn key(value: f32) -> u32 {
+pub(super) fn key(value: f32) -> u32 {
+    if value.is_nan() {
+        return NAN;
+    }
     // Both zeros are equal.
     let bits = if value == 0.0 { 0 } else { value.to_bits() };
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }

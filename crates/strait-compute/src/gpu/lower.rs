@@ -59,7 +59,7 @@ impl Lowering<'_> {
             Op::SparseBackprop { delta, weight, input, out } => sparse::backprop(name, delta, weight, input, out),
             Op::Largest { input, out } => {
                 let constants = vec![("K", out.values.cols as u32)];
-                self.by_row(name, &[Part::Row, Part::Largest], input, start, constants)
+                self.by_row(name, &[Part::Row, Part::KthLargest, Part::Largest], input, start, constants)
             }
             Op::Linear { .. } => self.linear(op),
             Op::Backprop { .. } => self.backprop(op),
@@ -199,9 +199,9 @@ impl Lowering<'_> {
                     ..by_place(name, [input.rows, input.cols], 256).with(vec![stream])
                 }
             }
-            Op::TopK { input, k, .. } => {
-                Kernel { ..self.by_row(name, &[Part::Row, Part::TopK], input, start, vec![("K", k as u32)]) }
-            }
+            Op::TopK { input, k, .. } => Kernel {
+                ..self.by_row(name, &[Part::Row, Part::KthLargest, Part::TopK], input, start, vec![("K", k as u32)])
+            },
             Op::Truncate { input, each, beyond, .. } => Kernel {
                 constants: vec![("EACH", each as u32), ("BEYOND", beyond.to_bits())],
                 parts: vec![Part::Prelude, Part::Truncate],

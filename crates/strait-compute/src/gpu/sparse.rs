@@ -7,7 +7,7 @@ use super::kernel::{Kernel, activation_code, bound, by_place, groups, optional, 
 use crate::op::{Along, ByColumn, Op, SparseRows, Update};
 use crate::{Activation, Tensor};
 
-/// Rows of weights that a dispatch begins with at once: as many workgroups as adapters take.
+/// The most workgroups along the rows of the weights: adapters limit their number.
 const ROWS_AT_ONCE: usize = 16_384;
 
 /// `act(C W + b)`.

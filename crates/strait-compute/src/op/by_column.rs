@@ -13,7 +13,7 @@ pub struct ByColumn {
 const EXACT: usize = 1 << 24;
 
 impl ByColumn {
-    /// Whether there is room for the entries of these rows, of so many columns.
+    /// Whether it has the shape for this number of entries and columns.
     pub(super) fn fits(&self, entries: usize, columns: usize) -> Fits {
         if entries.max(columns) >= EXACT {
             return Err(format!("{entries} entries of {columns} columns cannot be counted in single precision"));

@@ -246,7 +246,7 @@ pub enum Op {
         out: Tensor,
     },
     /// The k largest positive numbers of each row, in the order of their columns, with these; zeros behind them where there are fewer. Of
-    /// equal ones those in lower columns stay, and what is no number counts as the largest. Behind a layer of rectified units that nothing else reads, the CPU takes them while it
+    /// equal ones those in lower columns stay, and NaN counts as the largest. Behind a layer of rectified units that nothing else reads, the CPU takes them while it
     /// computes the layer, whose outputs then need no memory.
     Largest {
         /// [B, N]

@@ -17,21 +17,31 @@ pub(super) struct Listed {
     order: Option<ByColumn>,
 }
 
-/// From so many units for each number that stays on, lists are faster than rows.
+/// Lists are faster than rows if there are at least this many units for each number that stays.
 const WORTH: usize = 8;
 
 impl Tape<'_> {
-    /// Whether a code whose `k` largest numbers stay is worth a list: one of a first layer of rectified units, or while the tape only measures,
-    /// in front of a layer with weights of its own.
-    pub(crate) fn lists(&self, input: Value, [code, next]: [&Layer; 2], k: usize) -> bool {
-        let plain = |layer: &Layer| layer.window.is_none() && !layer.transposed;
-        let large = code.outputs() / WORTH >= k || self.holds(next);
-        let reachable = !self.learns || !self.passes(input);
-        plain(code) && plain(next) && code.activation == Activation::Relu && large && reachable
+    /// Keeps the `k` largest outputs of each row of a layer: as a list, where `next` takes lists and `k` is small enough, else as rows whose
+    /// other numbers are 0.
+    pub(crate) fn keep_largest_for(&mut self, value: Value, next: Option<&Layer>, k: usize) -> Result<()> {
+        match next {
+            Some(next) if self.is_worth_listing(value, next, k) => self.list_largest(value, k).map(drop),
+            _ => self.keep_largest(value, k),
+        }
     }
 
-    /// Keeps the `k` largest outputs of each row of a layer of rectified units with weights of its own; the value then is that of these numbers,
-    /// with k columns, and the next layer takes them alone.
+    /// Lists are for rectified units, between two fully connected layers with weights of their own. Their way back ends at the layer that gave them.
+    fn is_worth_listing(&self, value: Value, next: &Layer, k: usize) -> bool {
+        let Some((code, input)) = self.nodes[value.0].layer else {
+            return false;
+        };
+        let plain = |layer: &Layer| layer.window.is_none() && !layer.transposed;
+        let few = code.outputs() / WORTH >= k || self.holds(next);
+        let ends = !self.learns || !self.passes(input);
+        plain(&code) && plain(next) && code.activation == Activation::Relu && few && ends
+    }
+
+    /// Lists the `k` largest outputs of each row of a layer of rectified units. The value becomes that of these numbers, with k columns.
     pub(crate) fn list_largest(&mut self, value: Value, k: usize) -> Result<SparseRows> {
         let Some((layer, input)) = self.nodes[value.0].layer else {
             let (setting, value) = ("a code of few numbers", "not that of a layer".to_owned());

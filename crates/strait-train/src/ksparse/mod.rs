@@ -1,0 +1,129 @@
+//! k-sparse autoencoders with more units than inputs: dictionaries of the directions that vectors are made of.
+
+mod moments;
+mod plan;
+mod units;
+
+use serde::{Deserialize, Serialize};
+use strait_compute::Device;
+use strait_data::Rows;
+use strait_models::Autoencoder;
+
+use crate::error::positive;
+use crate::{Error, FineTune, FineTuneEpoch, Objective, Optimizer, Result, Run};
+
+pub use plan::KSparsePlan;
+
+/// The recipe of a k-sparse autoencoder (Makhzani & Frey 2013), as it is trained today on the activations of other nets
+/// (Bricken et al. 2023; Gao et al. 2024): rectified units of which the k largest stay, a linear decoder that starts as
+/// the encoder's transpose, in the directions of rows, and by choice a new start for units that no row uses.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KSparse {
+    /// Units of the code.
+    pub units: usize,
+    /// How many of them stay.
+    pub top_k: usize,
+    /// Parts of equal length into which the epochs fall. After each but the last one, dead units start anew in the
+    /// direction of a badly reconstructed row. All but the last one run at a constant learning rate.
+    pub rounds: usize,
+    /// Whether the decoder's rows, the directions of the units, are normalised to length 1 after each update, and the part of the gradient along each is
+    /// removed.
+    pub unit_rows: bool,
+    /// Rows are scaled by the median distance from the mean. Rows further than this many times that distance are reported, do not count in the
+    /// mean, and are scaled down to that distance.
+    pub outlier: f64,
+    /// Whether these rows are left out of training.
+    pub leave_out: bool,
+    /// Training of all rounds together.
+    pub training: FineTune,
+}
+
+impl Default for KSparse {
+    fn default() -> Self {
+        let training = FineTune {
+            epochs: 16,
+            batch: 500,
+            optimizer: Optimizer::adam(1e-3),
+            objective: Objective::SquaredError,
+            ..FineTune::default()
+        };
+        Self { units: 2000, top_k: 32, rounds: 4, unit_rows: false, outlier: 10.0, leave_out: false, training }
+    }
+}
+
+/// The result of training.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KSparseTrained {
+    /// The net, for rows as they were given.
+    pub net: Autoencoder,
+    /// The epochs that were completed. Their losses are those of rows that were shifted to mean 0 and scaled so that the median one has variance 1.
+    pub epochs: Vec<FineTuneEpoch>,
+    /// Rows that are further from the mean than [`KSparse::outlier`] allows.
+    pub far: usize,
+    /// For each round the units that none of 10,000 rows, which are drawn once for all, used at its end.
+    pub dead: Vec<usize>,
+    /// Whether the observer ended the run early. The net then is what it was when the run stopped.
+    pub stopped: bool,
+}
+
+impl KSparse {
+    /// Trains on these rows.
+    ///
+    /// ```
+    /// use strait_train::{FineTune, KSparse};
+    /// let device = strait_compute::Device::cpu()?;
+    /// let values: Vec<f32> = (0..400).map(|i| if i % 4 == i / 4 % 4 { 1.0 } else { 0.0 }).collect();
+    /// let rows = strait_data::Rows::numbers(&values, 4)?;
+    /// let training = FineTune { epochs: 100, batch: 10, ..KSparse::default().training };
+    /// let trained = KSparse { units: 8, top_k: 1, rounds: 2, training, ..KSparse::default() }.fit(&device, rows)?;
+    /// assert!(trained.net.explained_variance(&device, rows)? > 0.9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn fit(&self, device: &Device, rows: Rows<'_>) -> Result<KSparseTrained> {
+        self.run(device, rows)?.train()
+    }
+
+    /// A run that trains on these rows.
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, KSparsePlan>> {
+        self.check()?;
+        Ok(Run::new(device, KSparsePlan::new(self.clone(), rows)?))
+    }
+
+    /// The net with which training on these rows starts, for rows as they are given.
+    ///
+    /// # Errors
+    /// As [`FineTune::fit`].
+    pub fn untrained(&self, rows: Rows<'_>) -> Result<Autoencoder> {
+        self.check()?;
+        Ok(KSparsePlan::new(self.clone(), rows)?.untrained())
+    }
+
+    /// Whether the settings make sense, which [`KSparse::fit`] also asks.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) with the one that does not.
+    pub fn check(&self) -> Result<()> {
+        positive("units", self.units)?;
+        positive("top-k", self.top_k)?;
+        positive("rounds", self.rounds)?;
+        if !(self.outlier.is_finite() && self.outlier > 1.0) {
+            let (setting, value) = ("outlier", self.outlier.to_string());
+            return Err(Error::Setting { setting, value, expected: "it must be larger than 1" });
+        }
+        if self.training.frozen > 0 {
+            let (setting, value) = ("the training of a dictionary", "frozen".to_owned());
+            let expected = "encoder and decoder learn, each for itself, since units that start anew are untied";
+            return Err(Error::Setting { setting, value, expected });
+        }
+        self.training.check()?;
+        // It is that of the last round.
+        self.training.schedule.check(self.training.epochs - self.training.epochs * (self.rounds - 1) / self.rounds)
+    }
+}

@@ -1,0 +1,252 @@
+//! The training of a dictionary as a plan: a part for each round.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use strait_compute::Device;
+use strait_compute::philox::{Stream, streams};
+use strait_data::{Kept, Rows, Standard, Values};
+use strait_models::{Autoencoder, Network};
+
+use super::moments::Moments;
+use super::units::{self, dead_units, fold_into, length, revive};
+use super::{KSparse, KSparseTrained};
+use crate::backpropagation::{self, HeldOut};
+use crate::checkpoint::{Modeller, of_rows};
+use crate::finetune_plan::{not_finite, record_of};
+use crate::method::{Part, Source};
+use crate::monitor::Watching;
+use crate::plan::{Epoch, Plan};
+use crate::sample::sample;
+use crate::{FineTune, FineTuneEpoch, Member, Result, Schedule};
+
+/// Rows on which units are looked at between the rounds.
+const LOOKED_AT: usize = 10_000;
+
+/// The plan of [`KSparse`]: a part for each round.
+pub struct KSparsePlan {
+    recipe: KSparse,
+    /// First and last epoch of the rounds, counted from the start.
+    rounds: Vec<(usize, usize)>,
+    standard: Standard,
+    /// Rows that are far from the mean.
+    far: usize,
+    /// The rows with mean 0 and variance 1.
+    scaled: Arc<Kept>,
+    looked_at: Vec<f32>,
+    stream: Stream,
+    net: Autoencoder,
+    network: Option<Network>,
+    /// What the optimiser keeps, by its tensors' names: the next round goes on with it.
+    moments: Vec<Moments>,
+    dead: Vec<usize>,
+}
+
+/// What is left of finished rounds.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Rounds {
+    /// Where the stream of new directions is.
+    position: u64,
+    dead: Vec<usize>,
+}
+
+impl KSparsePlan {
+    pub(super) fn new(recipe: KSparse, rows: Rows<'_>) -> Result<Self> {
+        let KSparse { rounds, training, .. } = &recipe;
+        let (standard, far) = Standard::of_most(rows, recipe.outlier);
+        let mut scaled = rows.to_numbers();
+        if recipe.leave_out {
+            let mut number = 0;
+            let mut far = far.iter().peekable();
+            // Row after row, since both are in their order.
+            let kept = scaled.chunks_exact(rows.width).filter(|_| {
+                let leaves = far.next_if_eq(&&number).is_some();
+                number += 1;
+                !leaves
+            });
+            scaled = kept.flatten().copied().collect();
+        }
+        standard.apply(&mut scaled);
+        shorten(&mut scaled, rows.width, recipe.outlier);
+        let looked_at = Stream::new(training.seed, streams::LOOKED_AT);
+        let looked_at = sample(rows_of(&scaled, rows.width)?, LOOKED_AT, looked_at);
+        let mut stream = Stream::new(training.seed, streams::DICTIONARY);
+        let net = units::start(&recipe, &scaled, rows.width, &mut stream);
+        net.check()?;
+        let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
+        let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
+        let scaled = Arc::new(Kept::memory(scaled, rows.width));
+        Ok(Self {
+            recipe,
+            rounds,
+            standard,
+            far: far.len(),
+            scaled,
+            looked_at,
+            stream,
+            net,
+            network: None,
+            moments: Vec::new(),
+            dead: Vec::new(),
+        })
+    }
+
+    /// The net before training, for rows as they were given.
+    pub(super) fn untrained(mut self) -> Autoencoder {
+        fold_into(&self.standard, &mut self.net);
+        self.net
+    }
+
+    /// The training of a round. All but the last one run at a constant learning rate.
+    fn round(&self, part: usize) -> FineTune {
+        let (first, end) = self.rounds[part];
+        let (training, last) = (&self.recipe.training, part + 1 == self.rounds.len());
+        // Rounds without an epoch have seeds of their own, too.
+        let number = (0..self.recipe.rounds).find(|round| training.epochs * round / self.recipe.rounds == first);
+        let number = if last { self.recipe.rounds - 1 } else { number.unwrap_or(part) };
+        FineTune {
+            epochs: end - first,
+            schedule: if last { training.schedule } else { Schedule::Constant },
+            seed: training.seed.wrapping_add(number as u64),
+            ..training.clone()
+        }
+    }
+}
+
+fn rows_of(values: &[f32], width: usize) -> Result<Rows<'_>> {
+    Ok(Rows::numbers(values, width).map_err(strait_models::Error::from)?)
+}
+
+impl<'a> Plan<'a> for KSparsePlan {
+    type Record = FineTuneEpoch;
+    type Output = KSparseTrained;
+    type Progress = Rounds;
+
+    fn parts(&self) -> usize {
+        self.rounds.len()
+    }
+
+    fn epochs_of(&self, part: usize) -> usize {
+        self.rounds[part].1 - self.rounds[part].0
+    }
+
+    fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
+        let source = Source::Made(self.scaled.clone());
+        let recipe = self.round(part);
+        recipe.check_model(&self.net, &self.scaled.rows(), None)?;
+        let epochs = self.rounds[part].0;
+        let before = epochs * self.scaled.rows().count.div_ceil(recipe.batch);
+        let stage = (Member::stage(&self.net).to_owned(), before);
+        let (mut loaded, network) =
+            backpropagation::load_as(stage, &recipe, device, &self.net, source, HeldOut::default())?;
+        std::mem::take(&mut self.moments).iter().try_for_each(|moments| moments.write(&mut loaded))?;
+        self.network = Some(network);
+        // The device has them now; they come back when the round is over.
+        self.net.layers.iter_mut().for_each(|layer| layer.weight = Vec::new());
+        Ok(loaded)
+    }
+
+    fn record(&self, part: usize, epoch: Epoch) -> FineTuneEpoch {
+        let record = record_of(epoch);
+        FineTuneEpoch { epoch: self.rounds[part].0 + record.epoch, ..record }
+    }
+
+    fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()> {
+        let Some(network) = &self.network else {
+            return Ok(());
+        };
+        network.read(&mut *trained.execution, &mut self.net.layers)?;
+        if part + 1 < self.rounds.len() {
+            self.moments = Moments::read(trained, network)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
+        let looked_at = rows_of(&self.looked_at, self.scaled.rows().width)?;
+        let dead = dead_units(device, &self.net, looked_at)?;
+        self.dead.push(dead.len());
+        if goes_on {
+            let revived = revive(device, &mut self.net, &dead, looked_at, &mut self.stream)?;
+            self.moments.iter_mut().for_each(|moments| moments.forget(revived, self.recipe.units));
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, _: usize) -> Option<f64> {
+        not_finite(&self.net.layers)
+    }
+
+    fn told(&self, part: usize, epoch: usize, _: usize) -> (usize, usize) {
+        (self.rounds[part].0 + epoch, self.recipe.training.epochs)
+    }
+
+    fn output(mut self, records: Vec<Vec<FineTuneEpoch>>, stopped: bool) -> Result<KSparseTrained> {
+        fold_into(&self.standard, &mut self.net);
+        Ok(KSparseTrained { net: self.net, epochs: records.concat(), far: self.far, dead: self.dead, stopped })
+    }
+
+    fn rewind(&mut self, _: usize) -> bool {
+        // What a round starts from is gone once it was taken over.
+        false
+    }
+
+    fn watching(&self) -> Watching {
+        self.recipe.training.watching()
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        let Standard { mean, deviation } = &self.standard;
+        let means = Rows { count: 1, width: mean.len(), values: Values::Numbers(mean) };
+        serde_json::json!({
+            "recipe": self.recipe,
+            "training-set": of_rows(&self.scaled.rows()),
+            "mean": of_rows(&means),
+            "deviation": deviation,
+        })
+    }
+
+    fn modeller(&self, _: usize, _: &mut Part<'a>) -> Result<Option<Modeller>> {
+        let Some(network) = self.network.clone() else {
+            return Ok(None);
+        };
+        let (standard, template) = (self.standard.clone(), self.net.clone());
+        Ok(Some(Box::new(move |read| {
+            let mut net = template.clone();
+            network.read_from(read, &mut net.layers)?;
+            fold_into(&standard, &mut net);
+            Ok(net.into())
+        })))
+    }
+
+    fn save(&self) -> (Vec<(String, Vec<f32>)>, Rounds) {
+        (Vec::new(), Rounds { position: self.stream.position(), dead: self.dead.clone() })
+    }
+
+    fn restore(
+        &mut self,
+        _: &Device,
+        _: usize,
+        _: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+        Rounds { position, dead }: Rounds,
+    ) -> Result<bool> {
+        self.stream.seek(position);
+        self.dead = dead;
+        // Those that a device has had are gone; the snapshot's take their place.
+        for layer in &mut self.net.layers {
+            layer.weight.resize(layer.inputs * layer.outputs, 0.0);
+        }
+        Ok(true)
+    }
+}
+
+/// Scales rows that are further from the mean than `outlier` times the median row down to that distance, so that no single row decides what is learned.
+fn shorten(scaled: &mut [f32], width: usize, outlier: f64) {
+    let longest = (outlier * (width as f64).sqrt()) as f32;
+    for row in scaled.chunks_exact_mut(width) {
+        let length = length(row);
+        if length > longest {
+            row.iter_mut().for_each(|x| *x *= longest / length);
+        }
+    }
+}

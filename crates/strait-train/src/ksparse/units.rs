@@ -1,0 +1,123 @@
+//! The units of a dictionary: how they start, which are dead, and how these start anew.
+
+use strait_compute::philox::{Stream, uniform};
+use strait_compute::{Activation, Device};
+use strait_data::{Rows, Standard};
+use strait_models::{Affine, Autoencoder, transpose};
+
+use super::KSparse;
+use crate::Result;
+
+/// The share of a row's direction in the direction in which a unit starts, if k is at most [`FEW`]; the rest is random, so that equal rows give no
+/// twins. With a larger k each unit is a smaller part of a row, and gets a smaller share. docs/dictionaries.md has what this is worth.
+const OF_ROW: f32 = 0.9;
+/// The largest k for which units start with all of that share.
+const FEW: f32 = 4.0;
+
+/// The net before training: decoder rows of length 1, and an encoder that is their transpose. Each row is drawn once, so that
+/// every unit starts among the k largest of some row.
+pub(super) fn start(recipe: &KSparse, scaled: &[f32], width: usize, stream: &mut Stream) -> Autoencoder {
+    let &KSparse { units, top_k, unit_rows, .. } = recipe;
+    let mut directions: Vec<f32> = (0..width * units).map(|_| stream.next_normal()).collect();
+    let share = (OF_ROW * FEW / top_k as f32).min(OF_ROW);
+    let drawn = stream.permutation(scaled.len() / width);
+    for (direction, row) in directions.chunks_exact_mut(width).zip(drawn) {
+        turn_towards(direction, &scaled[row as usize * width..][..width], share);
+    }
+    directions.chunks_exact_mut(width).for_each(normalize);
+    let layer = |inputs, outputs, activation, weight| {
+        let bias = vec![0.0; outputs];
+        Affine { inputs, outputs, activation, weight, bias, convolution: None }
+    };
+    let up = layer(width, units, Activation::Relu, transpose(&directions, width));
+    let down = layer(units, width, Activation::Linear, directions);
+    Autoencoder { top_k: Some(top_k), unit_rows, ..Autoencoder::new(vec![up, down], 1) }
+}
+
+/// Sets a unit's decoder row and its encoder to a direction of length 1.
+fn set_unit(net: &mut Autoencoder, unit: usize, direction: &[f32]) {
+    let [encoder, decoder] = &mut net.layers[..] else {
+        unreachable!("it was made of two layers");
+    };
+    for (i, &x) in direction.iter().enumerate() {
+        encoder.weight[i * encoder.outputs + unit] = x;
+    }
+    decoder.weight[unit * direction.len()..][..direction.len()].copy_from_slice(direction);
+    encoder.bias[unit] = 0.0;
+}
+
+/// Turns a random direction towards a row: the given share of the row's direction, the rest random.
+fn turn_towards(direction: &mut [f32], row: &[f32], share: f32) {
+    let (of_row, of_direction) = (length(row), length(direction));
+    let mixed = direction.iter_mut().zip(row);
+    mixed.for_each(|(d, x)| *d = share * x / of_row + (1.0 - share) * *d / of_direction);
+}
+
+fn normalize(direction: &mut [f32]) {
+    let length = length(direction);
+    direction.iter_mut().for_each(|x| *x /= length);
+}
+
+/// The length of a vector, above 0.
+pub(super) fn length(direction: &[f32]) -> f32 {
+    direction.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE)
+}
+
+/// The units that are 0 for all these rows.
+pub(super) fn dead_units(device: &Device, net: &Autoencoder, rows: Rows<'_>) -> Result<Vec<usize>> {
+    let uses = net.encode_largest(device, rows)?.uses();
+    Ok((0..uses.len()).filter(|&unit| uses[unit] == 0).collect())
+}
+
+/// Restarts dead units in the directions of reconstruction errors. Rows are drawn with the squares of their squared errors as weights (Bricken et al. 2023),
+/// but without replacement, so that no two units become twins, and encoders get length 1: with shorter ones the units would not be among the k largest.
+/// Gives the units that were restarted.
+pub(super) fn revive<'d>(
+    device: &Device,
+    net: &mut Autoencoder,
+    dead: &'d [usize],
+    rows: Rows<'_>,
+    stream: &mut Stream,
+) -> Result<&'d [usize]> {
+    if dead.is_empty() {
+        return Ok(dead);
+    }
+    let reconstructions = net.reconstruct(device, rows)?;
+    let errors: Vec<f32> = rows.to_numbers().iter().zip(reconstructions).map(|(x, y)| x - y).collect();
+    let weight = |row: &[f32]| row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().powi(2);
+    let mut weights: Vec<f64> = errors.chunks_exact(rows.width).map(weight).collect();
+    for (number, &unit) in dead.iter().enumerate() {
+        let total: f64 = weights.iter().sum();
+        let mut rest = f64::from(uniform(stream.next_word())) * total;
+        let chosen = weights.iter().position(|weight| {
+            rest -= weight;
+            rest < 0.0
+        });
+        // Where rows run out, the other units stay dead.
+        let Some(row) = chosen else {
+            return Ok(&dead[..number]);
+        };
+        weights[row] = 0.0;
+        let mut direction: Vec<f32> = (0..rows.width).map(|_| stream.next_normal()).collect();
+        turn_towards(&mut direction, &errors[row * rows.width..][..rows.width], OF_ROW);
+        normalize(&mut direction);
+        set_unit(net, unit, &direction);
+    }
+    Ok(dead)
+}
+
+/// Turns a net for standardised rows into one for the rows themselves.
+pub(super) fn fold_into(standard: &Standard, net: &mut Autoencoder) {
+    let [encoder, decoder] = &mut net.layers[..] else {
+        unreachable!("it was made of two layers");
+    };
+    // They had length 1 before they were scaled.
+    net.unit_rows = false;
+    let Affine { outputs, weight, bias, .. } = encoder;
+    weight.iter_mut().for_each(|w| *w /= standard.deviation);
+    for (weights, m) in weight.chunks_exact(*outputs).zip(&standard.mean) {
+        bias.iter_mut().zip(weights).for_each(|(b, w)| *b -= m * w);
+    }
+    decoder.weight.iter_mut().for_each(|w| *w *= standard.deviation);
+    decoder.bias.iter_mut().zip(&standard.mean).for_each(|(b, m)| *b = *b * standard.deviation + m);
+}
