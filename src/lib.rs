@@ -62,7 +62,7 @@ pub use strait_models::{
 pub use strait_train as train;
 pub use strait_train::{
     Event, FineTune, Inference, KSparse, Member, MemberRecipe, Objective, Optimizer, Penalty, PredictiveSparse,
-    Pretrain, Schedule, Stacked, Tape, UpDown, Value,
+    Pretrain, Schedule, Sparsity, Stacked, Tape, UpDown, Value,
 };
 
 /// What most programs want in scope.
@@ -85,6 +85,6 @@ pub mod prelude {
     pub use crate::{
         Activation, Autoencoder, Classifier, Dbn, Device, Dtype, Event, FineTune, Groups, Inference, KSparse, Labelled,
         Member, MemberRecipe, Missing, Mnist, Model, Noise, Objective, Optimizer, Pca, Penalty, Precision,
-        PredictiveSparse, Pretrain, Rbm, Rows, SaveOptions, Schedule, Stack, Stacked, Units, UpDown, Vae,
+        PredictiveSparse, Pretrain, Rbm, Rows, SaveOptions, Schedule, Sparsity, Stack, Stacked, Units, UpDown, Vae,
     };
 }

@@ -331,6 +331,7 @@ impl Recorder<'_> {
             weight: of_features.to_vec(),
             bias: net.top.hidden_bias.clone(),
             convolution: None,
+            threshold: None,
         };
         let totals = self.graph.layer(&features, &totals);
         let axes = self.graph.whole(&[1]);

@@ -1,4 +1,4 @@
-//! Top-k dictionaries of SAELens and of sparsify.
+//! Dictionaries of SAELens and of sparsify.
 
 use std::path::Path;
 
@@ -53,11 +53,19 @@ impl Config {
     }
 }
 
-/// A dictionary: codes are the k largest of relu(x W + b), rows are decoded from them.
+/// Which numbers of a code stay.
+enum Keeps {
+    /// So many, the largest ones.
+    Largest(usize),
+    /// Those above their units' thresholds.
+    Above(Vec<f32>),
+}
+
+/// A dictionary: codes are what stays of relu(x W + b), rows are decoded from them.
 struct Dictionary {
     inputs: usize,
     units: usize,
-    top_k: usize,
+    keeps: Keeps,
     /// W, `[inputs, units]`.
     encoder: Vec<f32>,
     encoder_bias: Vec<f32>,
@@ -91,6 +99,10 @@ impl Dictionary {
 
     fn into_net(self) -> Result<Autoencoder> {
         let (inputs, units) = (self.inputs, self.units);
+        let (top_k, thresholds) = match self.keeps {
+            Keeps::Largest(k) => (Some(k), None),
+            Keeps::Above(thresholds) => (None, Some(thresholds)),
+        };
         let layer = |inputs, outputs, activation, weight, bias| Affine {
             inputs,
             outputs,
@@ -98,26 +110,32 @@ impl Dictionary {
             weight,
             bias,
             convolution: None,
+            threshold: None,
         };
-        let up = layer(inputs, units, Activation::Relu, self.encoder, self.encoder_bias);
+        let mut up = layer(inputs, units, Activation::Relu, self.encoder, self.encoder_bias);
+        up.threshold = thresholds;
         let down = layer(units, inputs, Activation::Linear, self.decoder, self.decoder_bias);
-        let net = Autoencoder { top_k: Some(self.top_k), ..Autoencoder::new(vec![up, down], 1) };
+        let net = Autoencoder { top_k, ..Autoencoder::new(vec![up, down], 1) };
         net.check()?;
         Ok(net)
     }
 
     fn of(net: &Autoencoder) -> Result<Self> {
         net.check()?;
-        let refused = |what: &str| Error::Job(format!("{what}, which their top-k dictionaries cannot say"));
+        let refused = |what: &str| Error::Job(format!("{what}, which their dictionaries cannot say"));
         let [up, down] = &net.layers[..] else { return Err(refused("the net has more than two layers")) };
         if up.activation != Activation::Relu || down.activation != Activation::Linear {
             return Err(refused("the net's code is not rectified, or its outputs are not linear"));
         }
-        let top_k = net.top_k.ok_or_else(|| refused("the net keeps all numbers of a code"))?;
+        let keeps = match (net.top_k, &up.threshold) {
+            (Some(k), _) => Keeps::Largest(k),
+            (None, Some(threshold)) => Keeps::Above(threshold.clone()),
+            (None, None) => return Err(refused("the net keeps all numbers of a code")),
+        };
         Ok(Self {
             inputs: up.inputs,
             units: up.outputs,
-            top_k,
+            keeps,
             encoder: up.weight.clone(),
             encoder_bias: up.bias.clone(),
             decoder: down.weight.clone(),
@@ -126,7 +144,8 @@ impl Dictionary {
     }
 }
 
-/// A top-k dictionary that SAELens 6 has saved: `cfg.json` and `sae_weights.safetensors`, of `save_model` or of `save_inference_model`. By
+/// A dictionary that SAELens 6 has saved: `cfg.json` and `sae_weights.safetensors`, of `save_model` or of `save_inference_model`. Its architectures
+/// are top-k, JumpReLU, and BatchTopK, whose threshold goes with the model. By
 /// default it chooses units by their inputs times the lengths of their decoder rows, which become a part of the encoder.
 ///
 /// # Errors
@@ -134,19 +153,41 @@ impl Dictionary {
 /// run time.
 pub fn from_saelens(folder: impl AsRef<Path>) -> Result<Autoencoder> {
     let config = Config::open(folder.as_ref())?;
-    config.require("architecture", &json!("topk"), "top-k dictionaries alone are read")?;
     config.require(
         "normalize_activations",
         &json!("none"),
         "rows are not normalised at run time; fold it into the weights",
     )?;
     config.require("reshape_activations", &json!("none"), "rows are not reshaped")?;
-    let (inputs, units, top_k) = (config.number("d_in")?, config.number("d_sae")?, config.number("k")?);
+    let (inputs, units) = (config.number("d_in")?, config.number("d_sae")?);
     let arrays = Arrays::open(&folder.as_ref().join(SAELENS))?;
+    let keeps = match config.value["architecture"].as_str() {
+        Some("topk") => Keeps::Largest(config.number("k")?),
+        Some("batchtopk") => {
+            let threshold = arrays.read("topk_threshold", &[])?;
+            Keeps::Above(vec![threshold[0].max(0.0); units])
+        }
+        Some("jumprelu") => {
+            // Older releases saved the logarithms in training.
+            let thresholds = match arrays.shape("log_threshold") {
+                Ok(_) => arrays.read("log_threshold", &[units])?.into_iter().map(f32::exp).collect(),
+                Err(_) => arrays.read("threshold", &[units])?,
+            };
+            // Units are rectified: below 0 a threshold is one of 0.
+            Keeps::Above(thresholds.into_iter().map(|x| x.max(0.0)).collect())
+        }
+        _ => {
+            let message = format!(
+                "{}: `architecture` is {}, but dictionaries of the kinds topk, batchtopk and jumprelu are read",
+                config.place, config.value["architecture"]
+            );
+            return Err(Error::Job(message));
+        }
+    };
     let mut dictionary = Dictionary {
         inputs,
         units,
-        top_k,
+        keeps,
         encoder: arrays.read("W_enc", &[inputs, units])?,
         encoder_bias: arrays.read("b_enc", &[units])?,
         decoder: arrays.read("W_dec", &[units, inputs])?,
@@ -162,24 +203,35 @@ pub fn from_saelens(folder: impl AsRef<Path>) -> Result<Autoencoder> {
     dictionary.into_net()
 }
 
-/// Writes a top-k dictionary as SAELens 6 loads it.
+/// Writes a dictionary as SAELens 6 loads it: of the architecture `topk`, or `jumprelu` where units have thresholds.
 ///
 /// # Errors
-/// If the net is no top-k dictionary, or a file cannot be written.
+/// If the net is no dictionary, or a file cannot be written.
 pub fn to_saelens(net: &Autoencoder, folder: impl AsRef<Path>) -> Result<()> {
     let (dictionary, folder) = (Dictionary::of(net)?, folder.as_ref());
-    let Dictionary { inputs, units, top_k, .. } = dictionary;
-    let config = json!({
-        "architecture": "topk", "d_in": inputs, "d_sae": units, "k": top_k, "dtype": "float32", "device": "cpu",
-        "apply_b_dec_to_input": false, "normalize_activations": "none", "reshape_activations": "none",
-        "rescale_acts_by_decoder_norm": false, "metadata": {},
+    let Dictionary { inputs, units, .. } = dictionary;
+    let mut config = json!({
+        "d_in": inputs, "d_sae": units, "dtype": "float32", "device": "cpu", "apply_b_dec_to_input": false,
+        "normalize_activations": "none", "reshape_activations": "none", "metadata": {},
     });
-    let arrays = [
-        NamedArray { name: "W_enc", shape: &[inputs, units], values: &dictionary.encoder },
-        NamedArray { name: "b_enc", shape: &[units], values: &dictionary.encoder_bias },
-        NamedArray { name: "W_dec", shape: &[units, inputs], values: &dictionary.decoder },
-        NamedArray { name: "b_dec", shape: &[inputs], values: &dictionary.decoder_bias },
+    match dictionary.keeps {
+        Keeps::Largest(k) => {
+            config["architecture"] = json!("topk");
+            config["k"] = json!(k);
+            config["rescale_acts_by_decoder_norm"] = json!(false);
+        }
+        Keeps::Above(_) => config["architecture"] = json!("jumprelu"),
+    }
+    let (encoder, decoder) = ([inputs, units], [units, inputs]);
+    let mut arrays = vec![
+        NamedArray { name: "W_enc", shape: &encoder, values: &dictionary.encoder },
+        NamedArray { name: "b_enc", shape: &encoder[1..], values: &dictionary.encoder_bias },
+        NamedArray { name: "W_dec", shape: &decoder, values: &dictionary.decoder },
+        NamedArray { name: "b_dec", shape: &decoder[1..], values: &dictionary.decoder_bias },
     ];
+    if let Keeps::Above(threshold) = &dictionary.keeps {
+        arrays.push(NamedArray { name: "threshold", shape: &encoder[1..], values: threshold });
+    }
     kept(folder, SAELENS, &config, &arrays)
 }
 
@@ -200,7 +252,7 @@ pub fn from_sparsify(folder: impl AsRef<Path>) -> Result<Autoencoder> {
     let mut dictionary = Dictionary {
         inputs,
         units,
-        top_k: config.number("k")?,
+        keeps: Keeps::Largest(config.number("k")?),
         encoder: transpose(&arrays.read("encoder.weight", &[units, inputs])?, inputs),
         encoder_bias: arrays.read("encoder.bias", &[units])?,
         decoder: arrays.read("W_dec", &[units, inputs])?,
@@ -216,7 +268,12 @@ pub fn from_sparsify(folder: impl AsRef<Path>) -> Result<Autoencoder> {
 /// If the net is no top-k dictionary, or a file cannot be written.
 pub fn to_sparsify(net: &Autoencoder, folder: impl AsRef<Path>) -> Result<()> {
     let (mut dictionary, folder) = (Dictionary::of(net)?, folder.as_ref());
-    let Dictionary { inputs, units, top_k, .. } = dictionary;
+    let Dictionary { inputs, units, .. } = dictionary;
+    let Keeps::Largest(top_k) = dictionary.keeps else {
+        let message =
+            "sparsify's dictionaries keep the largest units of each row and have no thresholds: write SAELens' format";
+        return Err(Error::Job(message.to_owned()));
+    };
     // It takes the decoder's bias off the rows: (x − a) W + (b + a W).
     dictionary.decoder_bias.iter_mut().for_each(|a| *a = -*a);
     dictionary.subtract_bias();

@@ -132,7 +132,7 @@ pub fn from_keras(path: impl AsRef<Path>, activations: &[Activation], encoder: u
         };
         let [inputs, outputs] = layer.sizes;
         let (weight, bias) = (layer.weight(&arrays)?, layer.bias(&arrays)?);
-        layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None });
+        layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None });
     }
     super::net(&arrays, layers, encoder)
 }

@@ -44,7 +44,7 @@ pub fn from_torch(path: impl AsRef<Path>, activations: &[Activation], encoder: u
             false => vec![0.0; outputs],
         };
         let weight = transpose(&arrays.read(&weight, &[outputs, inputs])?, inputs);
-        layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None });
+        layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None });
     }
     super::net(&arrays, layers, encoder)
 }

@@ -35,9 +35,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::Activation;
 use crate::data::{self, Scale};
 use crate::experiment::{Error, Result, Sets};
+use crate::{Activation, Sparsity};
 
 #[cfg(feature = "pictures")]
 pub use draw::draw;
@@ -88,6 +88,15 @@ pub struct Job {
     /// How many numbers of a code stay, the largest ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
+    /// Which numbers of a dictionary's code stay: the largest of each row, the largest of a minibatch, or those above their units' thresholds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparsity: Option<Sparsity>,
+    /// Of a dictionary with thresholds that learn: the width of the window around a threshold in which numbers count as near it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<f32>,
+    /// Of the same: how much of a row's variance the loss grows by where twice as many numbers stay as should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l0_weight: Option<f32>,
     /// Parts of a dictionary's training; after each but the last one, units that nothing uses start anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<usize>,
@@ -163,6 +172,9 @@ impl Job {
             code_activation: None,
             output: None,
             top_k: None,
+            sparsity: None,
+            bandwidth: None,
+            l0_weight: None,
             rounds: None,
             unit_rows: None,
             outlier: None,

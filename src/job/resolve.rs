@@ -8,8 +8,8 @@ use super::{Job, Kind};
 use crate::data::{Data, Format, Scale, Summary};
 use crate::experiment::{Error, Result, Sets};
 use crate::{
-    Activation, FineTune, Groups, KSparse, MemberRecipe, Objective, Optimizer, Precision, Pretrain, Schedule, Stacked,
-    Units, UpDown,
+    Activation, FineTune, Groups, KSparse, MemberRecipe, Objective, Optimizer, Precision, Pretrain, Schedule, Sparsity,
+    Stacked, Units, UpDown,
 };
 
 /// A job in which nothing is open, with the recipes that its tables stand for.
@@ -130,6 +130,9 @@ impl Job {
             ("code-activation", self.code_activation.is_some()),
             ("output", self.output.is_some()),
             ("top-k", self.top_k.is_some()),
+            ("sparsity", self.sparsity.is_some()),
+            ("bandwidth", self.bandwidth.is_some()),
+            ("l0-weight", self.l0_weight.is_some()),
             ("rounds", self.rounds.is_some()),
             ("unit-rows", self.unit_rows.is_some()),
             ("outlier", self.outlier.is_some()),
@@ -230,7 +233,25 @@ impl Resolved {
         self.refuse_idle_settings()?;
         if kind == Kind::Dictionary {
             self.job.top_k.get_or_insert((self.sizes[1] / 64).max(1));
-            let KSparse { rounds, unit_rows, outlier, leave_out, .. } = KSparse::default();
+            let KSparse { sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, .. } =
+                KSparse::default();
+            match *self.job.sparsity.get_or_insert(sparsity) {
+                Sparsity::JumpRelu => {
+                    self.job.bandwidth.get_or_insert(bandwidth);
+                    self.job.l0_weight.get_or_insert(l0_weight);
+                }
+                Sparsity::TopK | Sparsity::BatchTopK => {
+                    for (name, set) in
+                        [("bandwidth", self.job.bandwidth.is_some()), ("l0-weight", self.job.l0_weight.is_some())]
+                    {
+                        if set {
+                            return Err(Error::Job(format!(
+                                "`{name}` does nothing without `sparsity = \"jump-relu\"`"
+                            )));
+                        }
+                    }
+                }
+            }
             self.job.rounds.get_or_insert(rounds);
             self.job.unit_rows.get_or_insert(unit_rows);
             self.job.outlier.get_or_insert(outlier);
@@ -243,8 +264,12 @@ impl Resolved {
     pub(super) fn dictionary(&self) -> Option<KSparse> {
         let training = self.training.as_ref().filter(|_| self.job.kind == Kind::Dictionary)?.tuning.clone();
         let (top_k, rounds, unit_rows) = (self.job.top_k?, self.job.rounds?, self.job.unit_rows?);
-        let (outlier, leave_out) = (self.job.outlier?, self.job.leave_out?);
-        Some(KSparse { units: self.sizes[1], top_k, rounds, unit_rows, outlier, leave_out, training })
+        let (outlier, leave_out, sparsity) = (self.job.outlier?, self.job.leave_out?, self.job.sparsity?);
+        let default = KSparse::default();
+        let bandwidth = self.job.bandwidth.unwrap_or(default.bandwidth);
+        let l0_weight = self.job.l0_weight.unwrap_or(default.l0_weight);
+        let units = self.sizes[1];
+        Some(KSparse { units, top_k, sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, training })
     }
 
     /// Refuses settings of the training that would do nothing.

@@ -117,7 +117,14 @@ impl Graph {
 
     pub(super) fn layer(&mut self, x: &str, layer: &Affine) -> String {
         let totals = self.totals(x, layer);
-        self.activation(&totals, layer.activation)
+        let out = self.activation(&totals, layer.activation);
+        let Some(threshold) = &layer.threshold else {
+            return out;
+        };
+        let threshold = self.single(&[layer.outputs], threshold);
+        let exceeds = self.op("Greater", &[&out, &threshold], &[]);
+        let none = self.single(&[1], &[0.0]);
+        self.op("Where", &[&exceeds, &out, &none], &[])
     }
 
     /// Maps lie by rows, columns and channels here, and channels come first there.

@@ -41,7 +41,7 @@ pub use groups::Groups;
 pub use noise::{Missing, Noise};
 pub use op::{
     Addend, Along, ByColumn, Cell, Draw, EveryRow, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample,
-    Shrinkage, SparseRows, Start, Trace, Update,
+    Shrinkage, SparseRows, Start, StraightThrough, Trace, Update,
 };
 pub use oracle::Oracle;
 pub use planner::Planner;

@@ -21,6 +21,9 @@ pub struct Affine {
     pub bias: Vec<f32>,
     /// Set where positions share their weights.
     pub convolution: Option<Convolution>,
+    /// θ, one for each output: a unit gives 0 unless it exceeds its threshold (JumpReLU, Rajamanoharan et al. 2024). For rectified units of layers without a
+    /// convolution.
+    pub threshold: Option<Vec<f32>>,
 }
 
 /// A convolution between a map and, for each position of a window on it, the outputs of some filters: again a map, with the
@@ -49,7 +52,7 @@ impl Affine {
     pub fn glorot(inputs: usize, outputs: usize, activation: Activation, stream: &mut Stream) -> Result<Self> {
         let weight = glorot([inputs, outputs], inputs.saturating_add(outputs), stream)?;
         let bias = random_weights(1, outputs, || 0.0)?;
-        Ok(Self { inputs, outputs, activation, weight, bias, convolution: None })
+        Ok(Self { inputs, outputs, activation, weight, bias, convolution: None, threshold: None })
     }
 
     /// A convolution with so many filters, or its transpose, with Glorot's random weights: uniform in
@@ -86,7 +89,7 @@ impl Affine {
         let (map, seen) = (window.values(), window.positions().saturating_mul(filters));
         let (inputs, outputs) = if transposed { (seen, map) } else { (map, seen) };
         let bias = vec![0.0; if transposed { window.channels } else { filters }];
-        Ok(Self { inputs, outputs, activation, weight, bias, convolution: Some(convolution) })
+        Ok(Self { inputs, outputs, activation, weight, bias, convolution: Some(convolution), threshold: None })
     }
 
     /// Rows and columns of W, or nothing if there is no layer of such sizes.
@@ -110,7 +113,13 @@ impl Affine {
     pub(crate) fn is_whole(&self) -> bool {
         shapes(self.inputs, self.outputs, self.convolution).is_some_and(|([rows, cols], biases)| {
             rows.checked_mul(cols) == Some(self.weight.len()) && biases == self.bias.len()
-        })
+        }) && self.threshold.as_ref().is_none_or(|threshold| self.takes(threshold))
+    }
+
+    /// Whether these can be the thresholds of its units.
+    fn takes(&self, threshold: &[f32]) -> bool {
+        let fits = self.activation == Activation::Relu && self.convolution.is_none();
+        fits && threshold.len() == self.outputs && threshold.iter().all(|&x| x >= 0.0 && x.is_finite())
     }
 }
 

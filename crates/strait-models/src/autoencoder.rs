@@ -14,7 +14,7 @@ use crate::member::{Member, check_noise, reconstructs};
 use crate::network::{Evaluation, LargestOutputs, parts};
 use crate::objective::Penalty;
 use crate::tape::{Tape, Value};
-use crate::{Affine, Convolution, Error, Result, SaveOptions, forward, transpose};
+use crate::{Affine, Convolution, Error, Result, SaveOptions, Thresholds, forward, transpose};
 use crate::{Goal, Layer, Model};
 
 /// Layers that encode a row into a code, and layers that decode it.
@@ -36,12 +36,23 @@ pub struct Autoencoder {
     pub penalty: Option<Penalty>,
     /// Whether the rows of the weights that decode a code whose largest numbers stay, the directions of its units, have length 1 in training.
     pub unit_rows: bool,
+    /// How a code whose units have thresholds, [`Affine::threshold`] of the last layer that encodes, is trained; without it they stay as they are.
+    pub thresholds: Option<Thresholds>,
 }
 
 impl Autoencoder {
     /// These layers, so many of which encode: a plain autoencoder.
     pub fn new(layers: Vec<Affine>, encoder: usize) -> Self {
-        Self { layers, encoder, top_k: None, tied: false, corruption: None, penalty: None, unit_rows: false }
+        Self {
+            layers,
+            encoder,
+            top_k: None,
+            tied: false,
+            corruption: None,
+            penalty: None,
+            unit_rows: false,
+            thresholds: None,
+        }
     }
 
     /// An autoencoder of the given sizes, from the input to the code, with Glorot's random weights: logistic units,
@@ -219,15 +230,16 @@ impl Autoencoder {
     pub fn check(&self) -> Result<()> {
         self.contents().check()?;
         let (code, units) = (self.code_size(), self.layers[self.encoder - 1].activation);
+        self.check_thresholds()?;
         match self.top_k {
             Some(k) if k == 0 || k > code => {
                 Err(Error::Shape(format!("the {k} largest numbers cannot be taken of a code of {code}")))
             }
-            None if self.unit_rows => {
+            None if self.unit_rows && self.thresholds.is_none() => {
                 let message = "rows of length 1 are the directions of a code whose largest numbers stay: choose how many, or let rows be of any length";
                 Err(Error::Shape(message.to_owned()))
             }
-            Some(_) if self.unit_rows && self.tied => {
+            _ if self.unit_rows && self.tied => {
                 let message = "weights that also encode cannot have rows of length 1: untie them";
                 Err(Error::Shape(message.to_owned()))
             }
@@ -240,14 +252,36 @@ impl Autoencoder {
         }
     }
 
+    /// Whether the thresholds of the code's units can be, and be trained.
+    fn check_thresholds(&self) -> Result<()> {
+        let code = &self.layers[self.encoder - 1];
+        if code.threshold.is_some() && self.top_k.is_some() {
+            let message = "the largest numbers of a code stay, or those above their units' thresholds, not both";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        let Some(thresholds) = self.thresholds else {
+            return Ok(());
+        };
+        if code.threshold.is_none() {
+            let message = "training is to keep a number of units by their thresholds, but the code's units have none";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        let plain = self.encoder == 1 && self.layers[1].convolution.is_none() && !self.tied && self.penalty.is_none();
+        if !plain {
+            let message = "units with thresholds are trained between two layers, the first of which encodes, with weights of their own and without a penalty";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        thresholds.check(code.outputs)
+    }
+
     /// After which layer how many numbers stay.
     pub(crate) fn largest(&self) -> Option<LargestOutputs> {
         self.top_k.map(|k| LargestOutputs { layer: self.encoder - 1, k })
     }
 
     fn contents(&self) -> NetContents<'_> {
-        let Self { encoder, top_k, tied, corruption, penalty, unit_rows, .. } = *self;
-        let settings = Settings { tied, corruption, penalty, kl_weight: None, unit_rows };
+        let Self { encoder, top_k, tied, corruption, penalty, unit_rows, thresholds, .. } = *self;
+        let settings = Settings { tied, corruption, penalty, kl_weight: None, unit_rows, thresholds };
         NetContents { layers: &self.layers, encoder, code: Code::Plain, top_k, settings }
     }
 
@@ -367,8 +401,8 @@ impl Autoencoder {
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
         let Loaded { layers, encoder, top_k, settings } = crate::file::read(&file, Code::Plain)?;
-        let Settings { tied, corruption, penalty, unit_rows, .. } = settings;
-        let net = Self { layers, encoder, top_k, tied, corruption, penalty, unit_rows };
+        let Settings { tied, corruption, penalty, unit_rows, thresholds, .. } = settings;
+        let net = Self { layers, encoder, top_k, tied, corruption, penalty, unit_rows, thresholds };
         net.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((net, file.notes))
     }
@@ -421,6 +455,10 @@ impl Member for Autoencoder {
         let decoder = &layers[self.encoder..];
         if self.unit_rows {
             tape.hold_rows(decoder[0]);
+        }
+        if let (Some(thresholds), true) = (self.thresholds, tape.learns()) {
+            let code = tape.list_by_thresholds(input, layers[0], thresholds)?;
+            return tape.reconstruct(code, decoder, target, goal.objective);
         }
         let code = tape.chain(input, &layers[..self.encoder])?;
         if let Some(k) = self.top_k {

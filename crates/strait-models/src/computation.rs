@@ -73,7 +73,8 @@ impl<'a> Computation<'a> {
         let (hidden, activation) = (rbm.hidden_bias.len(), Activation::Linear);
         let (of_rows, of_classes) = rbm.weight.split_at(first * hidden);
         let (weight, bias) = (of_rows.to_vec(), rbm.hidden_bias.clone());
-        let layer = Affine { inputs: first, outputs: hidden, activation, weight, bias, convolution: None };
+        let layer =
+            Affine { inputs: first, outputs: hidden, activation, weight, bias, convolution: None, threshold: None };
         let label = Label { weight: of_classes, bias: &rbm.visible_bias[first..] };
         Self { layers: vec![layer].into(), largest: None, end: End::Classes(label) }
     }

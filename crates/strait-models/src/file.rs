@@ -7,7 +7,7 @@ use strait_compute::{Activation, Noise, Window};
 
 use crate::affine::shapes;
 use crate::container::{Container, Contents, Named, Numbers};
-use crate::{Affine, Convolution, Error, ModelKind, Penalty, Result, transpose};
+use crate::{Affine, Convolution, Error, ModelKind, Penalty, Result, Thresholds, transpose};
 
 /// What lies between encoder and decoder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) kl_weight: Option<f32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unit_rows: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) thresholds: Option<Thresholds>,
 }
 
 impl Settings {
@@ -125,6 +127,8 @@ struct LayerDescription {
     activation: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     convolution: Option<Convolution>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    thresholds: bool,
 }
 
 /// The names of a net's layers, numbered as in two `torch.nn.Sequential`s whose activations count as modules.
@@ -154,12 +158,17 @@ pub(crate) fn contents(net: NetContents<'_>) -> Result<Contents<'_>> {
         tensors.push(Named { name: format!("{name}.weight"), shape, values });
         let (shape, values) = (vec![layer.bias.len()], Numbers::Single(Cow::Borrowed(&layer.bias)));
         tensors.push(Named { name: format!("{name}.bias"), shape, values });
+        if let Some(threshold) = &layer.threshold {
+            let (shape, values) = (vec![threshold.len()], Numbers::Single(Cow::Borrowed(threshold)));
+            tensors.push(Named { name: format!("{name}.threshold"), shape, values });
+        }
     }
     let describe = |layer: &Affine| LayerDescription {
         inputs: layer.inputs,
         outputs: layer.outputs,
         activation: layer.activation.name().to_owned(),
         convolution: layer.convolution,
+        thresholds: layer.threshold.is_some(),
     };
     let (encoder, decoder) = net.layers.split_at(net.encoder);
     let architecture = Architecture {
@@ -203,13 +212,18 @@ pub(crate) fn read(file: &Container, code: Code) -> Result<Loaded> {
             return Err(file.wrong(message));
         };
         wanted.extend([(format!("{name}.weight"), shape), (format!("{name}.bias"), vec![biases])]);
+        wanted.extend(units.thresholds.then(|| (format!("{name}.threshold"), vec![outputs])));
     }
-    let tensors = file.tensors(&wanted)?;
+    let mut tensors = file.tensors(&wanted)?.into_iter().zip(&wanted);
     let mut layers = Vec::new();
-    for (number, (units, activation)) in all.iter().zip(activations).enumerate() {
-        let LayerDescription { inputs, outputs, convolution, .. } = *units;
-        let weight = from_file(&tensors[2 * number], &wanted[2 * number].1);
-        layers.push(Affine { inputs, outputs, activation, weight, bias: tensors[2 * number + 1].clone(), convolution });
+    for (units, activation) in all.iter().zip(activations) {
+        let LayerDescription { inputs, outputs, convolution, thresholds, .. } = *units;
+        let (Some((weight, (_, shape))), Some((bias, _))) = (tensors.next(), tensors.next()) else {
+            unreachable!("each layer wants its weights and its bias");
+        };
+        let (weight, bias) = (from_file(&weight, shape), bias.to_vec());
+        let threshold = thresholds.then(|| tensors.next()).flatten().map(|(threshold, _)| threshold.to_vec());
+        layers.push(Affine { inputs, outputs, activation, weight, bias, convolution, threshold });
     }
     Ok(Loaded { layers, encoder, top_k, settings })
 }

@@ -44,6 +44,7 @@ mod sequence;
 mod sparse_codes;
 mod stack;
 mod tape;
+mod thresholds;
 mod units;
 mod vae;
 
@@ -79,5 +80,6 @@ pub use sequence::{Feeding, SequenceAutoencoder, SequenceCode, SequenceShape, St
 pub use sparse_codes::SparseCodes;
 pub use stack::{Stack, transpose};
 pub use tape::{Recorder, Recurrent, Slopes, States, Tape, Value};
+pub use thresholds::{Thresholds, most};
 pub use units::{TotalInput, Units, Wanted};
 pub use vae::{Elbo, Vae};

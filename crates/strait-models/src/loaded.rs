@@ -115,6 +115,11 @@ impl<'a> LoadedModel<'a> {
                 let listed = parts.get(Part::Largest, || computation)?.outputs(rows)?;
                 Ok(SparseCodes::split(&listed, net.code_size(), k))
             }
+            (None, _) => {
+                net.require_few()?;
+                let encoder = parts.get(Part::Encoder, || Computation::outputs(&net.layers[..net.encoder]))?;
+                SparseCodes::above(rows, net.code_size(), |rows| encoder.outputs(rows))
+            }
             _ => net.encode_largest(&parts.device, rows),
         }
     }

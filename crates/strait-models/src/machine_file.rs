@@ -262,7 +262,7 @@ impl Dbn {
         let mut layer = |inputs: usize, outputs: usize| {
             let (weight, bias) = (tensors.next().unwrap_or_default(), tensors.next().unwrap_or_default());
             let (weight, activation) = (transpose(&weight, inputs), Activation::Logistic);
-            Affine { inputs, outputs, activation, weight, bias, convolution: None }
+            Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None }
         };
         let recognition = sizes.windows(2).map(|pair| layer(pair[0], pair[1])).collect();
         let generative = sizes.windows(2).map(|pair| layer(pair[1], pair[0])).collect();

@@ -24,6 +24,8 @@ pub struct Layer {
     pub activation: Activation,
     /// The window of a convolution.
     pub window: Option<Window>,
+    /// θ, [1, outputs]: outputs up to it become 0.
+    pub threshold: Option<Tensor>,
 }
 
 /// What a layer makes of a minibatch.
@@ -59,9 +61,12 @@ impl Layer {
     pub fn record(&self, program: &mut Program, routine: &mut Routine, input: Tensor, name: &str) -> Result<Outputs> {
         let batch = input.rows;
         let out = program.value(name, batch, self.outputs());
-        let Self { weight, transposed, bias, activation, window } = *self;
+        let Self { weight, transposed, bias, activation, window, threshold } = *self;
         let Some(window) = window else {
             routine.push(Op::Linear { input, weight, transposed, bias, activation, out, sample: None })?;
+            if let Some(threshold) = threshold {
+                routine.push(Op::JumpRelu { input: out, threshold, out })?;
+            }
             return Ok(Outputs { out, seen: None });
         };
         let (windows, filters) = (batch * window.positions(), weight.cols);
@@ -119,6 +124,10 @@ impl Network {
                 bias: program.parameter(format!("{name}.{i}.bias"), 1, layer.bias.len()),
                 activation: layer.activation,
                 window: layer.convolution.map(|convolution| convolution.window),
+                threshold: layer
+                    .threshold
+                    .as_ref()
+                    .map(|threshold| program.parameter(format!("{name}.{i}.threshold"), 1, threshold.len())),
             }
         };
         Self { layers: layers.iter().enumerate().map(declare).collect() }
@@ -133,7 +142,7 @@ impl Network {
             let weight = network.layers[up.len() - 1 - i].weight;
             let bias = program.parameter(format!("{name}.{}.bias", up.len() + i), 1, layer.bias.len());
             let activation = layer.activation;
-            network.layers.push(Layer { weight, transposed: true, bias, activation, window: None });
+            network.layers.push(Layer { weight, transposed: true, bias, activation, window: None, threshold: None });
         }
         network
     }
@@ -157,6 +166,9 @@ impl Network {
                 execution.write(on_device.weight, &layer.weight)?;
             }
             execution.write(on_device.bias, &layer.bias)?;
+            if let (Some(tensor), Some(threshold)) = (on_device.threshold, &layer.threshold) {
+                execution.write(tensor, threshold)?;
+            }
         }
         Ok(())
     }
@@ -178,6 +190,10 @@ impl Network {
             let weight = read(on_device.weight)?;
             layer.weight = if on_device.is_tied() { transpose(&weight, on_device.weight.cols) } else { weight };
             layer.bias = read(on_device.bias)?;
+            if let Some(threshold) = on_device.threshold {
+                // Those below 0 act as 0.
+                layer.threshold = Some(read(threshold)?.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect());
+            }
         }
         Ok(())
     }

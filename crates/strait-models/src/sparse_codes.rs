@@ -4,14 +4,15 @@ use strait_compute::{Activation, Device};
 use strait_data::Rows;
 
 use crate::computation::{Computation, End};
+use crate::network::EVALUATION_BATCH;
 use crate::resident::{Resident, Room};
 use crate::{Autoencoder, Error, Result};
 
-/// Codes whose largest numbers stay: for each row k numbers with the units that they belong to, ascending. A number that is 0 stands for
-/// none.
+/// Codes of few numbers: for each row the largest ones, or those above their units' thresholds, with the units that they belong to, ascending. A number
+/// that is 0 stands for none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SparseCodes {
-    /// Numbers of a row.
+    /// Numbers of a row; where units have thresholds, of the row that has most.
     pub k: usize,
     /// Units of a code.
     pub units: usize,
@@ -63,14 +64,25 @@ impl Autoencoder {
     pub fn encode_largest(&self, device: &Device, rows: Rows<'_>) -> Result<SparseCodes> {
         self.check()?;
         let Some(k) = self.top_k else {
-            let message = "a net whose codes keep all numbers has no lists of the largest: choose how many stay";
-            return Err(Error::Shape(message.to_owned()));
+            self.require_few()?;
+            let computation = Computation::outputs(&self.layers[..self.encoder]);
+            let mut codes = Resident::load(device, &computation, Room::Once(rows.count.min(EVALUATION_BATCH)))?;
+            return SparseCodes::above(rows, self.code_size(), |rows| codes.outputs(rows));
         };
         let Some(computation) = self.listing() else {
             return Ok(SparseCodes::listed(&self.encode(device, rows)?, self.code_size(), k));
         };
         let mut listing = Resident::load(device, &computation, Room::Once(rows.count))?;
         Ok(SparseCodes::split(&listing.outputs(rows)?, self.code_size(), k))
+    }
+
+    /// Whether codes are of few numbers.
+    pub(crate) fn require_few(&self) -> Result<()> {
+        if self.top_k.is_some() || self.layers[self.encoder - 1].threshold.is_some() {
+            return Ok(());
+        }
+        let message = "a net whose codes keep all numbers has no lists of the largest: choose how many stay";
+        Err(Error::Shape(message.to_owned()))
     }
 
     /// What computes lists of a code's largest numbers without rows of all units, if the code is one of rectified units.
@@ -88,6 +100,26 @@ impl SparseCodes {
         let values = halves().flat_map(|(values, _)| values.iter().copied()).collect();
         let columns = halves().flat_map(|(_, columns)| columns.iter().map(|&column| column as u32)).collect();
         Self { k, units, values, columns }
+    }
+
+    /// What `encode` leaves of these rows, whose codes of all units are there for some rows at a time only.
+    pub(crate) fn above(
+        rows: Rows<'_>,
+        units: usize,
+        mut encode: impl FnMut(Rows<'_>) -> Result<Vec<f32>>,
+    ) -> Result<Self> {
+        let mut found: Vec<Vec<(u32, f32)>> = Vec::with_capacity(rows.count);
+        for start in (0..rows.count).step_by(EVALUATION_BATCH) {
+            let codes = encode(rows.range(start..(start + EVALUATION_BATCH).min(rows.count)))?;
+            let entries = |code: &[f32]| {
+                let numbered = (0..).zip(code.iter().copied());
+                numbered.filter(|(_, value)| *value != 0.0).collect()
+            };
+            found.extend(codes.chunks_exact(units).map(entries));
+        }
+        let k = found.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let all = || found.iter().flat_map(|row| row.iter().copied().chain(std::iter::repeat((0, 0.0))).take(k));
+        Ok(Self { k, units, values: all().map(|(_, x)| x).collect(), columns: all().map(|(unit, _)| unit).collect() })
     }
 
     /// What is not 0 of codes that are rows of all units.

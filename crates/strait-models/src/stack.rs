@@ -53,6 +53,7 @@ impl Rbm {
             weight,
             bias: self.hidden_bias.clone(),
             convolution: None,
+            threshold: None,
         }
     }
 
@@ -71,6 +72,7 @@ impl Rbm {
             weight,
             bias,
             convolution: None,
+            threshold: None,
         }
     }
 }

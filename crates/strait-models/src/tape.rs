@@ -4,6 +4,7 @@ mod compose;
 mod sequence;
 mod slopes;
 mod sparse;
+mod thresholds;
 mod way;
 
 pub use compose::Recorder;

@@ -246,6 +246,14 @@ fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     sparse.top_k = Some(3);
     sparse.save(&sparse_file).expect("the folder is writable");
     assert_eq!(Autoencoder::load(&sparse_file).expect("it was saved").0, sparse);
+    sparse.top_k = None;
+    sparse.layers[1].threshold = Some((0..7).map(|i| 0.1 * i as f32).collect());
+    sparse.save(&sparse_file).expect("the folder is writable");
+    assert_eq!(Autoencoder::load(&sparse_file).expect("it was saved").0, sparse);
+    sparse.layers[1].threshold = Some(vec![-0.5; 7]);
+    let error = sparse.save(&sparse_file).expect_err("thresholds are not below 0").to_string();
+    assert!(error.contains("do not form an autoencoder"), "{error}");
+    sparse.layers[1].threshold = None;
     let error = Vae::load(&sparse_file).expect_err("it is another model").to_string();
     assert!(error.contains("it holds an autoencoder, not a variational autoencoder"), "{error}");
     let [maps_file, classes_file] = ["maps", "classes"].map(|name| folder.path().join(name));

@@ -53,6 +53,8 @@ fn models(device: &Device) -> Vec<Model> {
     let mut sparse = Autoencoder::glorot(&[WIDTH, 20], 1).expect("good sizes");
     sparse.layers[0].activation = Activation::Relu;
     sparse.top_k = Some(4);
+    let mut thresholds = Autoencoder { top_k: None, ..sparse.clone() };
+    thresholds.layers[0].threshold = Some((0..20).map(|i| 0.02 * i as f32).collect());
     let rbm = Rbm::new(binary(WIDTH), binary(9), stream).expect("good sizes");
     let mut gaussian = Rbm::new((WIDTH, Units::Gaussian), (5, Units::Rectified), stream).expect("good sizes");
     gaussian.deviation = Some((1..=WIDTH).map(|i| i as f32 / 4.0).collect());
@@ -64,6 +66,7 @@ fn models(device: &Device) -> Vec<Model> {
     vec![
         Autoencoder::glorot(&[WIDTH, 8, 3], 2).expect("good sizes").into(),
         sparse.into(),
+        thresholds.into(),
         Autoencoder::convolutional([4, 3, 1], &[2, 3], 3, 3).expect("the windows fit").into(),
         Vae::glorot(&[WIDTH, 8, 3], Activation::Tanh, 4).expect("good sizes").into(),
         Classifier::glorot(&[WIDTH, 8, 4], Activation::Relu, 5).expect("good sizes").into(),

@@ -175,6 +175,9 @@ impl FineTune {
                     None => values.fill(0.0),
                 }
             }
+            if let (Some(values), Some(threshold)) = (&mut layer.threshold, tensors.threshold) {
+                *values = slopes.of(threshold).map_or(Ok(vec![0.0; values.len()]), |slope| execution.read(slope))?;
+            }
         }
         Ok((metrics.mean_loss(), gradient))
     }
@@ -216,7 +219,8 @@ pub(crate) fn modeller(network: Network, mut net: Model) -> Modeller {
 
 /// The first number of these layers that is not finite.
 pub(crate) fn not_finite(layers: &[Affine]) -> Option<f64> {
-    let mut parameters = layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
+    let mut parameters =
+        layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias).chain(layer.threshold.iter().flatten()));
     parameters.find(|x| !x.is_finite()).map(|x| f64::from(*x))
 }
 

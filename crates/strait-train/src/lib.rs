@@ -52,7 +52,7 @@ pub use error::{Error, Result};
 pub use finetune::{FineTune, FineTuneEpoch, FineTuned, ImageShift};
 pub use finetune_plan::FineTunePlan;
 pub use held_out::hold_out;
-pub use ksparse::{KSparse, KSparsePlan, KSparseTrained};
+pub use ksparse::{KSparse, KSparsePlan, KSparseTrained, Sparsity};
 pub use member_recipe::MemberRecipe;
 pub use monitor::{EarlyStopping, ReduceOnPlateau};
 pub use net_problem::NetProblem;

@@ -10,7 +10,7 @@ use strait_data::{Labelled, Rows};
 use strait_models::{Autoencoder, Dbn, Model, Rbm, RunState, Stack, Units};
 use strait_train::{
     CheckpointOptions, Checkpoints, Event, FineTune, KSparse, OnDivergence, Optimizer, Plan, Pretrain, Result, Run,
-    Schedule, Stacked, UpDown,
+    Schedule, Sparsity, Stacked, UpDown,
 };
 
 const WIDTH: usize = 12;
@@ -107,11 +107,14 @@ fn every_trainer_goes_on_from_its_checkpoint() {
         });
     }
     let training = FineTune { epochs: 3, batch: 20, ..KSparse::default().training };
-    let recipe = KSparse { units: 300, top_k: 1, rounds: 2, training, ..KSparse::default() };
-    goes_on("dictionary", 12, |device, kept, moment| {
-        let trained = ended(recipe.run(device, rows)?, kept, moment)?;
-        Ok((trained.net, trained.dead))
-    });
+    for sparsity in [Sparsity::TopK, Sparsity::JumpRelu] {
+        let training = training.clone();
+        let recipe = KSparse { units: 300, top_k: 1, rounds: 2, sparsity, training, ..KSparse::default() };
+        goes_on("dictionary", 12, |device, kept, moment| {
+            let trained = ended(recipe.run(device, rows)?, kept, moment)?;
+            Ok((trained.net, trained.dead))
+        });
+    }
     let mut recipe = Stacked { hidden: vec![8, 6], ..Stacked::default() };
     recipe.training.tuning = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
     goes_on("stack", 16, |device, kept, moment| Ok(ended(recipe.run(device, rows)?, kept, moment)?.layers));

@@ -13,7 +13,7 @@ use strait_compute::{Activation, Cell, Cpu, Device, Gpu, Groups, Missing, Noise}
 use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::{
-    Annealing, Autoencoder, Classifier, Dbn, Feeding, Rbm, SequenceAutoencoder, SequenceShape, Units, Vae,
+    Annealing, Autoencoder, Classifier, Dbn, Feeding, Rbm, SequenceAutoencoder, SequenceShape, Thresholds, Units, Vae,
 };
 use strait_train::{
     Chain, CheckpointOptions, Checkpoints, Error, Event, FineTune, Inference, Member, Objective, Optimizer, Penalty,
@@ -139,6 +139,11 @@ fn a_gpu_trains_every_member_of_the_family() {
     same_gradient("k-sparse", &gpu, &plain, &Autoencoder { top_k: Some(5), ..net(Activation::Relu) });
     let listed = Autoencoder { top_k: Some(2), unit_rows: true, ..net(Activation::Relu) };
     same_gradient("k-sparse, listed, rows of length 1", &gpu, &plain, &listed);
+    for thresholds in [Thresholds::BatchTopK { k: 2 }, Thresholds::JumpRelu { k: 2, bandwidth: 0.3, weight: 0.5 }] {
+        let mut above = Autoencoder { thresholds: Some(thresholds), ..net(Activation::Relu) };
+        above.layers[0].threshold = Some(vec![0.2; 24]);
+        same_gradient(&format!("{thresholds:?}"), &gpu, &plain, &above);
+    }
     let inference = Inference { rate: 0.02, ..Inference::default() };
     let sparse = PredictiveSparse::new(WIDTH, 30, inference, 3).expect("the settings make sense");
     let squared = FineTune { objective: Objective::SquaredError, ..plain.clone() };

@@ -4,9 +4,9 @@
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::{Labelled, Rows};
-use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Vae, corrupt, transpose};
+use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Thresholds, Vae, corrupt, transpose};
 use strait_train::{
-    FineTune, Goal, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Tape, Value,
+    FineTune, Goal, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Sparsity, Tape, Value,
 };
 
 const WIDTH: usize = 6;
@@ -115,6 +115,96 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
     listed.layers[0].bias = (0..24).map(|unit| if unit % 14 == 3 { 3.0 } else { -3.0 }).collect();
     let squared = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
     agrees_with_finite_differences("k-sparse, listed", &squared, &listed);
+    let mut net = Autoencoder { top_k: None, thresholds: Some(Thresholds::BatchTopK { k: 2 }), ..listed };
+    net.layers[0].threshold = Some(vec![0.0; 24]);
+    agrees_with_finite_differences("the largest of a minibatch", &squared, &net);
+}
+
+/// The gradients that PyTorch 2.15 takes through JumpReLU and Step of SAELens 6.54.12, in double precision.
+#[test]
+fn thresholds_learn_as_those_of_saelens() {
+    let wave = |count: usize, pace: f64, start: f64| (0..count).map(move |i| (pace * i as f64 + start).sin() as f32);
+    let quarter = |values: Vec<f32>| values.into_iter().map(|x| 0.25 * x).collect::<Vec<f32>>();
+    let affine = |[inputs, outputs]: [usize; 2], activation, weight, bias| {
+        let (convolution, threshold) = (None, None);
+        Affine { inputs, outputs, activation, weight, bias, convolution, threshold }
+    };
+    let mut up = affine([3, 5], Activation::Relu, wave(15, 2.3, 0.1).collect(), quarter(wave(5, 1.1, 0.5).collect()));
+    up.threshold = Some((0..5).map(|i| (0.3 + 0.2 * (1.9 * f64::from(i) + 0.4).sin()) as f32).collect());
+    let down = affine([5, 3], Activation::Linear, wave(15, 0.9, 0.2).collect(), quarter(wave(3, 1.3, 0.7).collect()));
+    let thresholds = Some(Thresholds::JumpRelu { k: 2, bandwidth: 0.8, weight: 1.5 });
+    let net = Autoencoder { thresholds, ..Autoencoder::new(vec![up, down], 1) };
+    let numbers: Vec<f32> = wave(18, 1.7, 0.3).collect();
+    let rows = Rows::numbers(&numbers, 3).expect("whole rows");
+    let recipe = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
+    for device in [Device::new(Oracle::default()), Device::cpu().expect("threads start")] {
+        let (_, gradient) = recipe.gradient(&device, &net, rows).expect("it has a gradient");
+        for (what, found, expected) in [
+            (
+                "thresholds",
+                gradient[0].threshold.as_deref().expect("its units have thresholds"),
+                &[0.273717, 0.293041, 0.0, 0.058025, -0.252738][..],
+            ),
+            ("the encoder's bias", &gradient[0].bias, &[1.94094, 1.378647, 0.604357, 0.435431, 0.303424]),
+            (
+                "the encoder",
+                &gradient[0].weight,
+                &[
+                    1.07455, 0.25357, -0.057575, 0.325445, -0.234475, -1.32981, 1.085369, -0.652514, 0.125093,
+                    0.221186, -0.731873, -0.533258, 0.225721, -0.35768, 0.177478,
+                ],
+            ),
+            (
+                "the decoder",
+                &gradient[1].weight,
+                &[
+                    0.304914, 1.493667, 0.767114, 0.214925, -1.165961, -0.66518, -0.108255, 0.582832, 0.399816,
+                    0.525022, 0.769174, 0.299703, -0.065852, -0.306272, -0.069934,
+                ],
+            ),
+            ("the decoder's bias", &gradient[1].bias, &[0.354885, 0.525572, 0.267675]),
+        ] {
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 2e-6, "{what}: {found}, not {expected}");
+            }
+        }
+    }
+}
+
+/// As many units a row as asked for, of rows that need different numbers of them; thresholds that learn differ.
+#[test]
+fn thresholds_keep_as_many_units_as_asked_for() {
+    const WIDTH: usize = 32;
+    let mut stream = Stream::new(6, 0);
+    let mut normal = |count: usize| (0..count).map(|_| stream.next_normal()).collect::<Vec<f32>>();
+    let directions = normal(64 * WIDTH);
+    let mut values = Vec::new();
+    for row in 0..2000 {
+        let mut sum = vec![0.0; WIDTH];
+        for part in 0..1 + row % 5 {
+            let direction = (row * 7 + part * 13) % 64;
+            sum.iter_mut().zip(&directions[direction * WIDTH..]).for_each(|(x, d)| *x += d);
+        }
+        values.extend(sum);
+    }
+    let rows = Rows::numbers(&values, WIDTH).expect("whole rows");
+    let device = Device::cpu().expect("threads start");
+    let training = FineTune { epochs: 40, batch: 100, ..KSparse::default().training };
+    let explained = [Sparsity::TopK, Sparsity::BatchTopK, Sparsity::JumpRelu].map(|sparsity| {
+        let training = training.clone();
+        let recipe = KSparse { units: 128, top_k: 3, rounds: 2, sparsity, training, ..KSparse::default() };
+        let net = recipe.fit(&device, rows).expect("it trains").net;
+        let uses = net.encode_largest(&device, rows).expect("it encodes").uses();
+        let mean = uses.iter().sum::<usize>() as f64 / rows.count as f64;
+        assert!((mean - 3.0).abs() < 0.02, "{sparsity:?}: {mean} units a row");
+        if let Some(thresholds) = &net.layers[0].threshold {
+            let same = thresholds.iter().all(|x| *x == thresholds[0]);
+            assert!(same == (sparsity == Sparsity::BatchTopK), "{sparsity:?}: {thresholds:?}");
+        }
+        net.explained_variance(&device, rows).expect("it is measured")
+    });
+    let [top_k, batch_top_k, jump_relu] = explained;
+    assert!(top_k > 0.8 && batch_top_k > top_k && jump_relu > top_k, "{explained:?}");
 }
 
 /// On rows of few directions, random units would nearly all be dead (451 of 512); and equal rows must give no twins.
@@ -422,6 +512,7 @@ fn likelihoods_of_a_linear_model_are_exact() {
         weight: w.into(),
         bias: b.into(),
         convolution: None,
+        threshold: None,
     };
     let numbers = values(20);
     let rows = Rows::numbers(&numbers, WIDTH).expect("whole rows");

@@ -4,6 +4,7 @@
 //! either; the workers meet at a barrier before an operation that touches what one since the last barrier wrote.
 
 mod backprop;
+mod batch_largest;
 mod bf16;
 mod bf16_product;
 mod binary;
@@ -24,6 +25,7 @@ mod fold;
 mod gather;
 mod gradient;
 mod isa;
+mod jump_relu;
 mod kernel;
 mod lanes;
 mod largest;
@@ -266,6 +268,23 @@ impl Run {
                     largest::run_layer(isa, of(layer.input), weight, of(layer.bias), self.entries(out), share);
                 }
             },
+            Op::BatchLargest { input, threshold, k, rate, out } => {
+                batch_largest::run(of(input), of(threshold), k, rate, of(out), step, share);
+            }
+            Op::JumpRelu { input, threshold, out } => jump_relu::run(isa, of(input), of(threshold), of(out), share),
+            Op::JumpReluBias { bias, threshold, bandwidth, out } => {
+                jump_relu::run_bias(isa, of(bias), of(threshold), bandwidth, of(out), share);
+            }
+            Op::JumpReluListed { input, threshold, bandwidth, out, active } => {
+                let to = [of(out), of(active)];
+                jump_relu::run_listed(self.entries(input), of(threshold), bandwidth, to, step, share);
+            }
+            Op::JumpReluBackward { input, order, threshold, active, straight, derivatives, gradient } => {
+                let (input, order, threshold, active) = (of(input), self.order(order), of(threshold), of(active));
+                let (derivatives, gradient) = (of(derivatives), of(gradient));
+                let job = jump_relu::Backward { input, order, threshold, active, straight, derivatives, gradient };
+                jump_relu::run_backward(&job, step, share);
+            }
             Op::SparseLinear { input, weight, bias, activation, out } => {
                 let (input, bias, out) = (self.entries(input), of(bias), of(out));
                 sparse_linear::run(

@@ -38,7 +38,8 @@ fn kernel<T: Target>(job: &SparseBackprop<'_>, weight: &Panels, share: Taking<'_
                 let d = &delta[number];
                 for part in 0..values.count() {
                     // SAFETY: operands are only read.
-                    let at = unsafe { columns.panel(part, row..row + 1)[0] };
+                    let (x, at) =
+                        unsafe { (values.panel(part, row..row + 1)[0], columns.panel(part, row..row + 1)[0]) };
                     if row + 1 < rows.end {
                         // SAFETY: as above.
                         let next = unsafe { columns.panel(part, row + 1..row + 2)[0] };
@@ -49,6 +50,10 @@ fn kernel<T: Target>(job: &SparseBackprop<'_>, weight: &Panels, share: Taking<'_
                     let sums = &mut kept[number * each + part * WIDTH..][..WIDTH];
                     for (c, sum) in sums.iter_mut().enumerate().take(values.width(part)) {
                         row_by_row();
+                        // Lists may have room for many more entries than rows have.
+                        if x.0[c] == 0.0 {
+                            continue;
+                        }
                         let line = &lines[at.0[c] as usize];
                         for lane in 0..WIDTH {
                             sum.0[lane] = multiply_add::<T>(d.0[lane], line.0[lane], sum.0[lane]);

@@ -43,6 +43,10 @@ fn kernel<T: Target>(job: &SparseLinear<'_>, weight: &Panels, share: Taking<'_>)
                     }
                 }
                 for c in 0..values.width(part) {
+                    // Lists may have room for many more entries than rows have.
+                    if x.0[c] == 0.0 {
+                        continue;
+                    }
                     sums = T::accumulate(x.0[c], T::load(&lines[at.0[c] as usize]), sums);
                 }
             }

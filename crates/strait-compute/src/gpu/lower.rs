@@ -57,6 +57,23 @@ impl Lowering<'_> {
                 sparse::linear(name, input, [weight, bias, out], activation)
             }
             Op::SparseBackprop { delta, weight, input, out } => sparse::backprop(name, delta, weight, input, out),
+            Op::BatchLargest { input, threshold, k, rate, out } => {
+                sparse::batch_largest(name, input, threshold, k, rate, out)
+            }
+            Op::JumpRelu { input, threshold, out } => {
+                let constants = vec![("COLS", out.cols as u32)];
+                of_two(by_element(name, &[Part::JumpRelu], out, constants), [input, threshold], out)
+            }
+            Op::JumpReluBias { bandwidth, out, .. } => {
+                by_element(name, &[Part::JumpReluBias], out, vec![("HALF", (0.5 * bandwidth).to_bits())])
+            }
+            Op::JumpReluListed { input, threshold, bandwidth, out, active } => {
+                sparse::jump_relu(name, input, threshold, bandwidth, [out, active])
+            }
+            Op::JumpReluBackward { input, order, threshold, active, straight, derivatives, gradient } => {
+                let reads = [input, threshold, active];
+                sparse::jump_relu_backward(name, reads, order, straight, [derivatives, gradient])
+            }
             Op::Largest { input, out } => {
                 let constants = vec![("K", out.values.cols as u32)];
                 self.by_row(name, &[Part::Row, Part::KthLargest, Part::Largest], input, start, constants)

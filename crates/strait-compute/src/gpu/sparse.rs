@@ -4,7 +4,7 @@ use strait_device::Access as Binding;
 use strait_shaders::Part;
 
 use super::kernel::{Kernel, activation_code, bound, by_place, groups, optional, update_code, words};
-use crate::op::{Along, ByColumn, Op, SparseRows, Update};
+use crate::op::{Along, ByColumn, Op, SparseRows, StraightThrough, Update};
 use crate::{Activation, Tensor};
 
 /// The most workgroups along the rows of the weights: adapters limit their number.
@@ -54,6 +54,48 @@ pub(super) fn by_column(name: &str, rows: SparseRows, out: ByColumn) -> Vec<Kern
         ..Kernel::named(name)
     };
     vec![each(1), starts, each(0)]
+}
+
+/// The largest entries of all rows together.
+pub(super) fn batch_largest(name: &str, input: Tensor, threshold: Tensor, k: usize, rate: f32, out: Tensor) -> Kernel {
+    Kernel {
+        constants: vec![("K", k as u32), ("RATE", rate.to_bits())],
+        parts: vec![Part::Prelude, Part::BatchLargest],
+        sizes: words([input.len(), input.cols, threshold.cols]),
+        buffers: bound(&[input], &[threshold, out]),
+        ..Kernel::named(name)
+    }
+}
+
+/// The entries above the thresholds of their units.
+pub(super) fn jump_relu(name: &str, input: SparseRows, threshold: Tensor, bandwidth: f32, out: [Tensor; 2]) -> Kernel {
+    Kernel {
+        constants: vec![("HALF", (0.5 * bandwidth).to_bits())],
+        parts: vec![Part::Prelude, Part::JumpReluListed],
+        sizes: words([input.values.len(), input.values.cols]),
+        buffers: bound(&[input.values, input.columns, threshold], &out),
+        ..Kernel::named(name)
+    }
+}
+
+/// The way back to entries and thresholds.
+pub(super) fn jump_relu_backward(
+    name: &str,
+    [input, threshold, active]: [Tensor; 3],
+    order: ByColumn,
+    straight: StraightThrough,
+    out: [Tensor; 2],
+) -> Kernel {
+    let StraightThrough { bandwidth, weight, mean } = straight;
+    let constants = [("BANDWIDTH", bandwidth), ("WEIGHT", weight), ("MEAN", mean)];
+    Kernel {
+        constants: constants.map(|(name, x)| (name, x.to_bits())).to_vec(),
+        parts: vec![Part::Prelude, Part::JumpReluBackward],
+        sizes: words([threshold.cols]),
+        buffers: bound(&[input, order.starts, order.entries, threshold, active], &out),
+        workgroups: [groups(threshold.cols, 64), 1, 1],
+        ..Kernel::named(name)
+    }
 }
 
 /// Gradients of weights, and of the bias in a kernel of its own.

@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 mod backprop;
+mod batch_largest;
 mod by_column;
 mod class_energies;
 mod column_means;
@@ -18,6 +19,7 @@ mod exchange;
 mod fold;
 mod gather;
 mod gradient;
+mod jump_relu;
 mod largest;
 mod linear;
 mod loss;
@@ -51,6 +53,7 @@ pub use copy_rows::EveryRow;
 pub use exchange::Replica;
 pub use fold::FoldTail;
 pub use gradient::Addend;
+pub use jump_relu::StraightThrough;
 pub use largest::SparseRows;
 pub use linear::Sample;
 pub use loss::LossKind;
@@ -253,6 +256,71 @@ pub enum Op {
         input: Tensor,
         /// [B, k] each.
         out: SparseRows,
+    },
+    /// Of entries of rows, the k times active rows largest positive ones of all rows stay, the others become 0 (BatchTopK, Bussmann et al. 2024); of
+    /// equal ones the first stay. All thresholds move towards the smallest that stays.
+    BatchLargest {
+        /// The entries, [B, c].
+        input: Tensor,
+        /// θ, [1, N]: θ ← (1 − η) θ + η min, unless nothing is positive.
+        threshold: Tensor,
+        /// k, from 1 to c.
+        k: usize,
+        /// η, from 0 to 1.
+        rate: f32,
+        /// [B, c]; 0 in rows that are not active.
+        out: Tensor,
+    },
+    /// Outputs above the thresholds of their units: out = x where x > θ, else 0.
+    JumpRelu {
+        /// x, [B, N].
+        input: Tensor,
+        /// θ, [1, N].
+        threshold: Tensor,
+        /// May be x itself, [B, N].
+        out: Tensor,
+    },
+    /// Biases with which a layer gives the distance of its outputs from the lower end of the window around their thresholds: out = b − max(θ, 0) + ε / 2.
+    JumpReluBias {
+        /// b, [1, N].
+        bias: Tensor,
+        /// θ, [1, N].
+        threshold: Tensor,
+        /// ε
+        bandwidth: f32,
+        /// [1, N]
+        out: Tensor,
+    },
+    /// The outputs x = v + max(θ, 0) − ε / 2 whose distances v exceed ε / 2, that is which exceed their thresholds; others become 0. NaN stays.
+    JumpReluListed {
+        /// v, by [`Op::JumpReluBias`] and [`Op::Largest`].
+        input: SparseRows,
+        /// θ, [1, N].
+        threshold: Tensor,
+        /// ε
+        bandwidth: f32,
+        /// x, [B, c].
+        out: Tensor,
+        /// L₀, the mean over the active rows of how many exceed their thresholds, [1, 1].
+        active: Tensor,
+    },
+    /// The way back through [`Op::JumpReluListed`]: derivatives of outputs that do not exceed their thresholds become 0, and
+    /// g = −Σ (θ δ + 2 w (L₀ / k − 1) / k) / (ε rows), over the outputs within ε / 2 of their thresholds.
+    JumpReluBackward {
+        /// v, [B, c].
+        input: Tensor,
+        /// The order of the entries.
+        order: ByColumn,
+        /// θ, [1, N].
+        threshold: Tensor,
+        /// L₀, [1, 1].
+        active: Tensor,
+        /// ε, w and k.
+        straight: StraightThrough,
+        /// δ, those with respect to x, [B, c].
+        derivatives: Tensor,
+        /// g, [1, N].
+        gradient: Tensor,
     },
     /// out = act(C W + b) for rows of few numbers.
     SparseLinear {
@@ -615,6 +683,17 @@ impl Op {
             Self::Corrupt { input, noise, stream: _, out } => corrupt::access(input, noise, out),
             Self::TopK { input, k, out } => top_k::access(input, k, out),
             Self::Largest { input, out } => largest::access(input, out),
+            Self::BatchLargest { input, threshold, k, rate, out } => {
+                batch_largest::access(input, threshold, k, rate, out)
+            }
+            Self::JumpRelu { input, threshold, out } => jump_relu::dense(input, threshold, out),
+            Self::JumpReluBias { bias, threshold, bandwidth: _, out } => jump_relu::bias(bias, threshold, out),
+            Self::JumpReluListed { input, threshold, bandwidth, out, active } => {
+                jump_relu::listed(input, threshold, bandwidth, out, active)
+            }
+            Self::JumpReluBackward { input, order, threshold, active, straight, derivatives, gradient } => {
+                jump_relu::backward(input, order, threshold, active, straight, derivatives, gradient)
+            }
             Self::SparseLinear { input, weight, bias, activation: _, out } => {
                 sparse_linear::access(input, weight, bias, out)
             }
@@ -678,7 +757,8 @@ impl Op {
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
             | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Recurrence { .. }
             | Self::RecurrenceBackward { .. } | Self::Truncate { .. } | Self::Dot { .. } | Self::Largest { .. }
-            | Self::SparseLinear { .. } | Self::SparseBackprop { .. } | Self::ByColumn { .. } => Vec::new(),
+            | Self::SparseLinear { .. } | Self::SparseBackprop { .. } | Self::ByColumn { .. } | Self::BatchLargest { .. }
+            | Self::JumpRelu { .. } | Self::JumpReluBias { .. } | Self::JumpReluListed { .. } | Self::JumpReluBackward { .. } => Vec::new(),
         }
     }
 

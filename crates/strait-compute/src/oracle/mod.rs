@@ -2,6 +2,7 @@
 //! in plain loops in double precision.
 
 mod backprop;
+mod batch_largest;
 mod by_column;
 mod class_energies;
 mod column_means;
@@ -16,6 +17,7 @@ mod exchange;
 mod fold;
 mod gather;
 mod gradient;
+mod jump_relu;
 mod largest;
 mod linear;
 mod loss;
@@ -55,7 +57,7 @@ use windows::{map_index, seen_at};
 use crate::groups::draws;
 use crate::op::{
     Addend, Along, ByColumn, DOT_PARTS, Draw, Factors, FoldTail, LossKind, Op, PenaltyKind, Replica, Sample, Shrinkage,
-    SparseRows, Update,
+    SparseRows, StraightThrough, Update,
 };
 use crate::{Activation, Groups, Kind, Noise, Operands, Sampling, Shift, Step, Tensor, Window};
 
@@ -117,6 +119,19 @@ impl Replay<'_> {
             Op::Corrupt { input, noise, stream, out } => corrupt::run(self, input, noise, stream, out),
             Op::TopK { input, k, out } => top_k::run(self, input, k, out),
             Op::Largest { input, out } => largest::run(self, input, out),
+            Op::BatchLargest { input, threshold, k, rate, out } => {
+                batch_largest::run(self, input, threshold, k, rate, out)
+            }
+            Op::JumpRelu { input, threshold, out } => jump_relu::dense(self, input, threshold, out),
+            Op::JumpReluBias { bias, threshold, bandwidth, out } => {
+                jump_relu::bias(self, bias, threshold, bandwidth, out)
+            }
+            Op::JumpReluListed { input, threshold, bandwidth, out, active } => {
+                jump_relu::listed(self, input, threshold, bandwidth, out, active)
+            }
+            Op::JumpReluBackward { input, order, threshold, active, straight, derivatives, gradient } => {
+                jump_relu::backward(self, input, order, [threshold, active], straight, derivatives, gradient)
+            }
             Op::SparseLinear { input, weight, bias, activation, out } => {
                 sparse_linear::run(self, input, weight, bias, activation, out)
             }

@@ -40,6 +40,7 @@ pub(super) fn layers<'v>(shape: &SequenceShape, values: impl Iterator<Item = &'v
         weight: transpose(pair[0], described.inputs),
         bias: pair[1].to_vec(),
         convolution: None,
+        threshold: None,
     };
     shape.layers().into_iter().zip(values.chunks_exact(2)).map(layer).collect()
 }

@@ -66,7 +66,7 @@ impl SequenceAutoencoder {
             let weight = random_weights(layer.inputs, layer.outputs, &mut draw)?;
             let bias = random_weights(1, layer.outputs, &mut draw)?;
             let (inputs, outputs, activation) = (layer.inputs, layer.outputs, layer.activation);
-            layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None });
+            layers.push(Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None });
         }
         Ok(Self { shape, layers, kl_weight: 1.0, corruption: None })
     }

@@ -10,11 +10,19 @@ use crate::{Error, Layer, Result};
 #[derive(Clone, Copy)]
 pub(super) struct Listed {
     /// The units that they belong to.
-    columns: Tensor,
+    pub(super) columns: Tensor,
+    /// What is not 0 where there is an entry: the numbers themselves, or what they were chosen by.
+    pub(super) chosen: Tensor,
     /// How many units there are.
-    units: usize,
+    pub(super) units: usize,
     /// The numbers of each unit, where the way back has asked for them.
-    order: Option<ByColumn>,
+    pub(super) order: Option<ByColumn>,
+}
+
+impl Listed {
+    fn entries(self) -> SparseRows {
+        SparseRows { values: self.chosen, columns: self.columns }
+    }
 }
 
 /// Lists are faster than rows if there are at least this many units for each number that stays.
@@ -35,7 +43,7 @@ impl Tape<'_> {
         let Some((code, input)) = self.nodes[value.0].layer else {
             return false;
         };
-        let plain = |layer: &Layer| layer.window.is_none() && !layer.transposed;
+        let plain = |layer: &Layer| layer.window.is_none() && !layer.transposed && layer.threshold.is_none();
         let few = code.outputs() / WORTH >= k || self.holds(next);
         let ends = !self.learns || !self.passes(input);
         plain(&code) && plain(next) && code.activation == Activation::Relu && few && ends
@@ -54,7 +62,7 @@ impl Tape<'_> {
         let back: Back = Box::new(move |way, delta| way.learn_listed(value, layer, input, delta));
         let node = &mut self.nodes[value.0];
         (node.out, node.back) = (values, Some(back));
-        node.listed = Some(Listed { columns, units: dense.cols, order: None });
+        node.listed = Some(Listed { columns, chosen: values, units: dense.cols, order: None });
         Ok(listed)
     }
 
@@ -95,10 +103,11 @@ impl Tape<'_> {
 
 impl Way<'_, '_> {
     /// The numbers of a listed value by their units.
-    fn order(&mut self, value: Value) -> Result<ByColumn> {
-        let (Some(rows), Some(listed)) = (self.tape.entries(value), self.tape.nodes[value.0].listed) else {
+    pub(super) fn order(&mut self, value: Value) -> Result<ByColumn> {
+        let Some(listed) = self.tape.nodes[value.0].listed else {
             unreachable!("only listed values are asked for their order");
         };
+        let rows = listed.entries();
         if let Some(order) = listed.order {
             return Ok(order);
         }
@@ -116,7 +125,8 @@ impl Way<'_, '_> {
     fn learn_from_listed(&mut self, input: Value, layer: Layer, code: SparseRows, delta: Tensor) -> Result<()> {
         let weight = layer.weight;
         let derivatives = self.tape.program.value("largest.delta", code.values.rows, code.values.cols);
-        self.push(Op::SparseBackprop { delta, weight, input: code, out: derivatives })?;
+        let entries = self.tape.nodes[input.0].listed.map_or(code, Listed::entries);
+        self.push(Op::SparseBackprop { delta, weight, input: entries, out: derivatives })?;
         if self.tape.passes(input) {
             self.tape.gather_derivative(input, derivatives)?;
         }
@@ -139,7 +149,7 @@ impl Way<'_, '_> {
     }
 
     /// The gradients of the layer that gave a code of few numbers.
-    fn learn_listed(&mut self, value: Value, layer: Layer, input: Value, delta: Tensor) -> Result<()> {
+    pub(super) fn learn_listed(&mut self, value: Value, layer: Layer, input: Value, delta: Tensor) -> Result<()> {
         let (order, dense) = (self.order(value)?, self.tape.tensor(input));
         let (gradient, sum) = self.own_slope(layer.weight, true);
         let (bias, sum_of_biases) = self.own_slope(layer.bias, false);

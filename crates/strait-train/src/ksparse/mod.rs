@@ -2,6 +2,7 @@
 
 mod moments;
 mod plan;
+mod sparsity;
 mod units;
 
 use serde::{Deserialize, Serialize};
@@ -13,17 +14,24 @@ use crate::error::positive;
 use crate::{Error, FineTune, FineTuneEpoch, Objective, Optimizer, Result, Run};
 
 pub use plan::KSparsePlan;
+pub use sparsity::Sparsity;
 
 /// The recipe of a k-sparse autoencoder (Makhzani & Frey 2013), as it is trained today on the activations of other nets
-/// (Bricken et al. 2023; Gao et al. 2024): rectified units of which the k largest stay, a linear decoder that starts as
+/// (Bricken et al. 2023; Gao et al. 2024): rectified units of which few stay, a linear decoder that starts as
 /// the encoder's transpose, in the directions of rows, and by choice a new start for units that no row uses.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KSparse {
     /// Units of the code.
     pub units: usize,
-    /// How many of them stay.
+    /// How many of them stay, k: of each row, or of the rows on average, as [`KSparse::sparsity`] says.
     pub top_k: usize,
+    /// Which of them stay.
+    pub sparsity: Sparsity,
+    /// ε of [`Sparsity::JumpRelu`], as a share of the threshold that units start with: outputs within half of it on either side of a threshold count as near it.
+    pub bandwidth: f32,
+    /// How much of a row's variance the loss of [`Sparsity::JumpRelu`] grows by where twice as many units stay as should.
+    pub l0_weight: f32,
     /// Parts of equal length into which the epochs fall. After each but the last one, dead units start anew in the
     /// direction of a badly reconstructed row. All but the last one run at a constant learning rate.
     pub rounds: usize,
@@ -48,7 +56,9 @@ impl Default for KSparse {
             objective: Objective::SquaredError,
             ..FineTune::default()
         };
-        Self { units: 2000, top_k: 32, rounds: 4, unit_rows: false, outlier: 10.0, leave_out: false, training }
+        let (units, top_k, sparsity, bandwidth, l0_weight) = (2000, 32, Sparsity::TopK, 0.5, 1.0);
+        let (rounds, unit_rows, outlier, leave_out) = (4, false, 10.0, false);
+        Self { units, top_k, sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, training }
     }
 }
 
@@ -116,6 +126,20 @@ impl KSparse {
         if !(self.outlier.is_finite() && self.outlier > 1.0) {
             let (setting, value) = ("outlier", self.outlier.to_string());
             return Err(Error::Setting { setting, value, expected: "it must be larger than 1" });
+        }
+        for (setting, x) in [("bandwidth", self.bandwidth), ("l0-weight", self.l0_weight)] {
+            if !(x.is_finite() && x > 0.0) {
+                return Err(Error::Setting { setting, value: x.to_string(), expected: "it must be above 0" });
+            }
+        }
+        if self.sparsity != Sparsity::TopK && self.training.optimizer.vectors() > 0 {
+            let (setting, value) =
+                ("the optimiser of units with thresholds", "one that moves after several minibatches".to_owned());
+            return Err(Error::Setting {
+                setting,
+                value,
+                expected: "it must be Adam or momentum, since each minibatch moves thresholds",
+            });
         }
         if self.training.frozen > 0 {
             let (setting, value) = ("the training of a dictionary", "frozen".to_owned());

@@ -29,15 +29,15 @@ impl Moments {
     pub(super) fn read(trained: &mut Part<'_>, network: &Network) -> Result<Vec<Self>> {
         let of = |layer: &Layer| {
             let name = |parameter: Tensor| format!("{}.", trained.execution.program().name(parameter));
-            [name(layer.weight), name(layer.bias)]
+            [name(layer.weight), name(layer.bias), name(layer.threshold.unwrap_or(layer.bias))]
         };
-        let [[encoder, encoder_bias], [decoder, _]] = [of(&network.layers[0]), of(&network.layers[1])];
+        let [[encoder, encoder_bias, threshold], [decoder, ..]] = [of(&network.layers[0]), of(&network.layers[1])];
         let kept: Vec<(Tensor, String)> = tensors_of(trained, &[Role::State]).collect();
         let mut all = Vec::new();
         for (tensor, name) in kept {
             let units = if name.starts_with(&encoder) {
                 Axis::Columns
-            } else if name.starts_with(&encoder_bias) || name.starts_with(&decoder) {
+            } else if [&encoder_bias, &threshold, &decoder].into_iter().any(|start| name.starts_with(start)) {
                 Axis::Rows
             } else {
                 Axis::Neither

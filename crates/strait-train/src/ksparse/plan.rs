@@ -9,6 +9,7 @@ use strait_data::{Kept, Rows, Standard, Values};
 use strait_models::{Autoencoder, Network};
 
 use super::moments::Moments;
+use super::sparsity::{Start, calibrate};
 use super::units::{self, dead_units, fold_into, length, revive};
 use super::{KSparse, KSparseTrained};
 use crate::backpropagation::{self, HeldOut};
@@ -40,6 +41,8 @@ pub struct KSparsePlan {
     /// What the optimiser keeps, by its tensors' names: the next round goes on with it.
     moments: Vec<Moments>,
     dead: Vec<usize>,
+    /// Of units with thresholds.
+    starts: Option<Start>,
 }
 
 /// What is left of finished rounds.
@@ -48,6 +51,8 @@ pub struct Rounds {
     /// Where the stream of new directions is.
     position: u64,
     dead: Vec<usize>,
+    #[serde(default)]
+    starts: Option<Start>,
 }
 
 impl KSparsePlan {
@@ -88,6 +93,7 @@ impl KSparsePlan {
             network: None,
             moments: Vec::new(),
             dead: Vec::new(),
+            starts: None,
         })
     }
 
@@ -132,6 +138,13 @@ impl<'a> Plan<'a> for KSparsePlan {
 
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
         let source = Source::Made(self.scaled.clone());
+        let width = self.scaled.rows().width;
+        if let (0, Some(thresholds)) = (part, self.net.thresholds) {
+            let start = Start::find(device, &mut self.net, thresholds.k(), rows_of(&self.looked_at, width)?)?;
+            start.apply(&mut self.net);
+            self.starts = Some(start);
+        }
+        self.net.thresholds = self.recipe.thresholds(width, self.starts);
         let recipe = self.round(part);
         recipe.check_model(&self.net, &self.scaled.rows(), None)?;
         let epochs = self.rounds[part].0;
@@ -164,10 +177,13 @@ impl<'a> Plan<'a> for KSparsePlan {
 
     fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
         let looked_at = rows_of(&self.looked_at, self.scaled.rows().width)?;
+        if !goes_on {
+            calibrate(device, &mut self.net, self.recipe.top_k, looked_at)?;
+        }
         let dead = dead_units(device, &self.net, looked_at)?;
         self.dead.push(dead.len());
         if goes_on {
-            let revived = revive(device, &mut self.net, &dead, looked_at, &mut self.stream)?;
+            let revived = revive(device, &mut self.net, &dead, looked_at, &mut self.stream, self.starts)?;
             self.moments.iter_mut().for_each(|moments| moments.forget(revived, self.recipe.units));
         }
         Ok(())
@@ -220,7 +236,7 @@ impl<'a> Plan<'a> for KSparsePlan {
     }
 
     fn save(&self) -> (Vec<(String, Vec<f32>)>, Rounds) {
-        (Vec::new(), Rounds { position: self.stream.position(), dead: self.dead.clone() })
+        (Vec::new(), Rounds { position: self.stream.position(), dead: self.dead.clone(), starts: self.starts })
     }
 
     fn restore(
@@ -228,10 +244,11 @@ impl<'a> Plan<'a> for KSparsePlan {
         _: &Device,
         _: usize,
         _: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
-        Rounds { position, dead }: Rounds,
+        Rounds { position, dead, starts }: Rounds,
     ) -> Result<bool> {
         self.stream.seek(position);
         self.dead = dead;
+        self.starts = starts;
         // Those that a device has had are gone; the snapshot's take their place.
         for layer in &mut self.net.layers {
             layer.weight.resize(layer.inputs * layer.outputs, 0.0);

@@ -6,6 +6,7 @@ use strait_data::{Rows, Standard};
 use strait_models::{Affine, Autoencoder, transpose};
 
 use super::KSparse;
+use super::sparsity::Start;
 use crate::Result;
 
 /// The share of a row's direction in the direction in which a unit starts, if k is at most [`FEW`]; the rest is random, so that equal rows give no
@@ -27,23 +28,33 @@ pub(super) fn start(recipe: &KSparse, scaled: &[f32], width: usize, stream: &mut
     directions.chunks_exact_mut(width).for_each(normalize);
     let layer = |inputs, outputs, activation, weight| {
         let bias = vec![0.0; outputs];
-        Affine { inputs, outputs, activation, weight, bias, convolution: None }
+        Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None }
     };
     let up = layer(width, units, Activation::Relu, transpose(&directions, width));
     let down = layer(units, width, Activation::Linear, directions);
-    Autoencoder { top_k: Some(top_k), unit_rows, ..Autoencoder::new(vec![up, down], 1) }
+    let mut net = Autoencoder { unit_rows, ..Autoencoder::new(vec![up, down], 1) };
+    net.thresholds = recipe.thresholds(width, None);
+    match net.thresholds {
+        None => net.top_k = Some(top_k),
+        // Rows tell where they are once there is a device.
+        Some(_) => net.layers[0].threshold = Some(vec![0.0; units]),
+    }
+    net
 }
 
 /// Sets a unit's decoder row and its encoder to a direction of length 1.
-fn set_unit(net: &mut Autoencoder, unit: usize, direction: &[f32]) {
+fn set_unit(net: &mut Autoencoder, unit: usize, direction: &[f32], start: Option<Start>) {
     let [encoder, decoder] = &mut net.layers[..] else {
         unreachable!("it was made of two layers");
     };
     for (i, &x) in direction.iter().enumerate() {
-        encoder.weight[i * encoder.outputs + unit] = x;
+        encoder.weight[i * encoder.outputs + unit] = start.map_or(1.0, |start| start.gain) * x;
     }
     decoder.weight[unit * direction.len()..][..direction.len()].copy_from_slice(direction);
     encoder.bias[unit] = 0.0;
+    if let Some(threshold) = &mut encoder.threshold {
+        threshold[unit] = threshold.iter().sum::<f32>() / threshold.len() as f32;
+    }
 }
 
 /// Turns a random direction towards a row: the given share of the row's direction, the rest random.
@@ -78,6 +89,7 @@ pub(super) fn revive<'d>(
     dead: &'d [usize],
     rows: Rows<'_>,
     stream: &mut Stream,
+    start: Option<Start>,
 ) -> Result<&'d [usize]> {
     if dead.is_empty() {
         return Ok(dead);
@@ -101,7 +113,7 @@ pub(super) fn revive<'d>(
         let mut direction: Vec<f32> = (0..rows.width).map(|_| stream.next_normal()).collect();
         turn_towards(&mut direction, &errors[row * rows.width..][..rows.width], OF_ROW);
         normalize(&mut direction);
-        set_unit(net, unit, &direction);
+        set_unit(net, unit, &direction, start);
     }
     Ok(dead)
 }
@@ -111,8 +123,8 @@ pub(super) fn fold_into(standard: &Standard, net: &mut Autoencoder) {
     let [encoder, decoder] = &mut net.layers[..] else {
         unreachable!("it was made of two layers");
     };
-    // They had length 1 before they were scaled.
-    net.unit_rows = false;
+    // They had length 1 before they were scaled, and thresholds were trained on rows of another scale.
+    (net.unit_rows, net.thresholds) = (false, None);
     let Affine { outputs, weight, bias, .. } = encoder;
     weight.iter_mut().for_each(|w| *w /= standard.deviation);
     for (weights, m) in weight.chunks_exact(*outputs).zip(&standard.mean) {

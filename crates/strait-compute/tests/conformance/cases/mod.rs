@@ -28,7 +28,8 @@ mod truncate;
 pub(crate) use linear::{infinite, zeros};
 use strait_compute::{
     Activation, Addend, Along, ByColumn, Cell, Draw, Factors, FoldTail, Groups, Kind, LossKind, Missing, Noise, Op,
-    PenaltyKind, Replica, Sample, Sampling, Shift, Shrinkage, SparseRows, Start, Step, Tensor, Trace, Update, Window,
+    PenaltyKind, Replica, Sample, Sampling, Shift, Shrinkage, SparseRows, Start, Step, StraightThrough, Tensor, Trace,
+    Update, Window,
 };
 
 use super::table::{Builder, Case, PAPER, backprop, by_row, gradient, layer, linear, loss, step};
