@@ -18,6 +18,7 @@
 
 mod curves;
 mod page;
+mod units;
 
 use std::path::Path;
 
@@ -28,6 +29,8 @@ use crate::data::Data;
 use crate::experiment::{Error, Result, Sets};
 use crate::models::write_atomically;
 use crate::{Device, LoadedModel, Model, Pca, Rows};
+
+pub use units::write_units;
 
 /// The file of a run's folder that a report is written to.
 pub const FILE: &str = "report.html";

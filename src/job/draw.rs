@@ -45,7 +45,7 @@ pub fn draw(model: &Model, sets: &Sets, device: &Device, out: &Path) -> Result<(
     let filters = out.join("filters.png");
     match (model, model.layers().first()) {
         // What a unit of a sparse code stands for.
-        (Model::Autoencoder(net), _) if net.top_k.is_some() => {
+        (Model::Autoencoder(net), _) if net.is_sparse() => {
             decoder_filters(&filters, &net.layers[net.encoder], shape[1])?;
         }
         (_, Some(first)) if first.convolution.is_none() => encoder_filters(&filters, first, shape[1])?,

@@ -4,7 +4,7 @@ use super::train::Parts;
 use super::{Job, Kind, Resolved};
 use crate::data::Format;
 use crate::experiment::{Experiment, Result, Sets};
-use crate::models::{knn_accuracy, mean, mistakes, threshold};
+use crate::models::{UnitUses, knn_accuracy, mean, mistakes, threshold};
 use crate::{Activation, Device, Model, Rows};
 
 /// The most rows that neighbours are looked for among.
@@ -72,11 +72,10 @@ impl Resolved {
             }
         }
         if let (Model::Autoencoder(net), Kind::Dictionary) = (model, self.job.kind) {
-            let uses = net.encode_largest(device, test)?.uses();
-            let dead = uses.iter().filter(|&&uses| uses == 0).count();
-            run.lower("units that no test row uses, per cent", 100.0 * dead as f64 / uses.len() as f64);
-            let numbers = uses.iter().sum::<usize>() as f64 / test.count as f64;
-            run.lower("numbers of a code that are not 0 (L0)", numbers);
+            let mut uses = UnitUses::new(net.code_size(), 0);
+            uses.take(&net.encode_largest(device, test)?);
+            run.lower("units that no test row uses, per cent", 100.0 * uses.dead() as f64 / uses.units.len() as f64);
+            run.lower("numbers of a code that are not 0 (L0)", uses.l0());
         }
         if let (Some([train_labels, test_labels]), false) = (&parts.labels, self.job.kind == Kind::Dbn) {
             let known = train.first(MOST_NEIGHBOURS);

@@ -134,7 +134,7 @@ pub const TEMPLATES: [Template; 15] = [
         name: "dictionary",
         about: "A k-sparse dictionary for activations of other nets (Makhzani & Frey 2013; Gao et al. 2024).",
         kind: Kind::Dictionary,
-        settings: "# Units, how many of them stay for a row, and rounds between which dead ones start anew.\n# hidden = [2048]\n# top-k = 32\nrounds = 4\n",
+        settings: "# Units, how many of them stay for a row, and rounds between which dead ones start anew.\n# hidden = [2048]\n# top-k = 32\nrounds = 4\n# Which stay: the largest of each row; or, k a row on average, the largest of a minibatch (batch-top-k) or those above\n# thresholds that learn (jump-relu).\n# sparsity = \"top-k\"\n",
         tables: &[("training", "epochs = 16\n")],
     },
     Template {

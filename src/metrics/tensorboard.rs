@@ -123,6 +123,11 @@ impl EventFile {
         Ok(events)
     }
 
+    /// The folder inside that of a run which `tensorboard --logdir` is pointed at.
+    pub fn folder(out: &Path) -> PathBuf {
+        out.join(FOLDER)
+    }
+
     /// Writes a number.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ pub(super) struct Folder {
     recipe: Option<String>,
     metrics: String,
     map: Option<String>,
+    units: Option<Value>,
 }
 
 impl Folder {
@@ -38,12 +39,18 @@ impl Folder {
             recipe: text("job.toml").or_else(|| text("recipe.toml")),
             metrics: text("metrics.csv").unwrap_or_default(),
             map: text(super::MAP),
+            units: text(super::units::FILE).and_then(|text| serde_json::from_str(&text).ok()),
         }
     }
 
     /// Whether there is anything to be shown.
     pub(super) fn is_run(&self) -> bool {
         self.results.is_some() || !self.metrics.is_empty()
+    }
+
+    /// What a heading adds where there are several runs.
+    fn among(&self, runs: &[Self]) -> String {
+        if runs.len() > 1 { format!(" of {}", escaped(&self.name)) } else { String::new() }
     }
 
     fn device(&self) -> Option<&str> {
@@ -106,10 +113,15 @@ pub(super) fn page(runs: &[Folder]) -> String {
     figures(&mut html, runs);
     curves(&mut html, runs);
     pictures(&mut html, runs);
+    for run in runs {
+        if let Some(units) = &run.units {
+            super::units::section(&mut html, units, &run.among(runs));
+        }
+    }
     maps(&mut html, runs);
     for run in runs {
         if let Some(recipe) = &run.recipe {
-            let of = if runs.len() > 1 { format!(" of {}", escaped(&run.name)) } else { String::new() };
+            let of = run.among(runs);
             let _ = writeln!(html, "<h2>Recipe{of}</h2>\n<pre>{}</pre>", escaped(recipe));
         }
     }
@@ -222,7 +234,7 @@ fn pictures(html: &mut String, runs: &[Folder]) {
 fn maps(html: &mut String, runs: &[Folder]) {
     for (number, run) in runs.iter().enumerate() {
         let Some(map) = &run.map else { continue };
-        let of = if runs.len() > 1 { format!(" of {}", escaped(&run.name)) } else { String::new() };
+        let of = run.among(runs);
         // Nothing in it may end the element that it stands in.
         let data = map.replace("</", "<\\/");
         let _ = writeln!(

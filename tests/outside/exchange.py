@@ -148,11 +148,50 @@ def saelens(folder, rows):
                 codes = codes.to_dense() if codes.is_sparse else codes
                 compare(f"{name}: reconstructions", apply(folder, "reconstruct", f"{name}.strait"), theirs.decode(codes))
                 compare(f"{name}: codes", apply(folder, "encode", f"{name}.strait"), codes)
+    thresholds_of_saelens(folder, rows)
     strait(folder, "export", f"{name}.strait", "--saelens", "back")
     theirs = SAE.load_from_disk(str(folder / "back"))
     with torch.no_grad():
         codes = theirs.encode(rows)
         compare("to saelens: codes", apply(folder, "encode", f"{name}.strait"), codes.to_dense() if codes.is_sparse else codes)
+
+
+def thresholds_of_saelens(folder, rows):
+    from sae_lens import SAE, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig, JumpReLUTrainingSAE, JumpReLUTrainingSAEConfig
+
+    sizes = {"d_in": WIDTH, "d_sae": UNITS}
+    kinds = {
+        "batch top k": lambda: BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**sizes, k=3.5)),
+        "batch top k, not rescaled": lambda: BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**sizes, k=3.5, rescale_acts_by_decoder_norm=False)),
+        "jump relu": lambda: JumpReLUTrainingSAE(JumpReLUTrainingSAEConfig(**sizes)),
+    }
+    for kind, make in kinds.items():
+        sae = make()
+        with torch.no_grad():
+            sae.W_enc.normal_(std=0.3)
+            sae.b_enc.normal_(std=0.1)
+            sae.W_dec.normal_(std=0.2)
+            sae.b_dec.normal_(std=0.5)
+            if kind == "jump relu":
+                sae.threshold.uniform_(0.1, 0.9)
+            else:
+                sae.topk_threshold.fill_(0.7)
+        for save in ("save_inference_model", "save_model"):
+            name = f"{kind} by {save}"
+            (folder / name).mkdir()
+            getattr(sae, save)(str(folder / name))
+            if save == "save_inference_model":
+                # What both stand for once training is over.
+                theirs = SAE.load_from_disk(str(folder / name))
+            strait(folder, "import", "saelens", name, "--out", f"{name}.strait")
+            with torch.no_grad():
+                codes = theirs.encode(rows)
+                compare(f"{name}: codes", apply(folder, "encode", f"{name}.strait"), codes)
+                compare(f"{name}: reconstructions", apply(folder, "reconstruct", f"{name}.strait"), theirs.decode(codes))
+    strait(folder, "export", f"{name}.strait", "--saelens", "thresholds")
+    theirs = SAE.load_from_disk(str(folder / "thresholds"))
+    with torch.no_grad():
+        compare("to saelens, thresholds: codes", apply(folder, "encode", f"{name}.strait"), theirs.encode(rows))
 
 
 def sparsify_coder(folder, rows):

@@ -94,6 +94,7 @@ def main():
             ("convolutional-over-time", plain, ["--hidden", "6,4", "--set", "steps=8", "--set", "kernel=5"]),
             ("convolutional-series", real, ["--hidden", "6,4", "--set", "steps=4"]),
             ("dictionary", plain, ["--hidden", "120", "--set", "top-k=5"]),
+            ("dictionary-jump-relu", plain, ["--hidden", "120", "--set", "top-k=5", "--set", "sparsity=jump-relu"]),
             ("sequence", plain, ["--hidden", "20", "--set", "sequence.steps=8"]),
             ("sequence-table", real, ["--hidden", "20,3", "--set", "sequence.steps=4", "--set", "sequence.cell=gru"]),
             ("sequence-both", plain, ["--hidden", "12,5", "--set", "sequence.steps=8", "--set", "sequence.bidirectional=true", "--set", "sequence.depth=2", "--set", "sequence.reversed=true"]),

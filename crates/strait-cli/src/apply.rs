@@ -67,16 +67,63 @@ fn wide(numbers: &[f32], room: &mut Vec<f64>) {
 pub(crate) struct Encode {
     #[command(flatten)]
     applied: Applied,
+    /// Of a code of few numbers: for each row the units that are not 0, then their numbers; zeros where it has fewer than others
+    #[arg(long)]
+    lists: bool,
 }
 
 impl Encode {
     pub(crate) fn run(&self) -> Result<()> {
         let work = self.applied.open()?;
+        if self.lists {
+            return self.write_lists(&work);
+        }
         let columns = OutputColumn::numbered("z", work.opened.model.code_size());
         work.write(&self.applied.target, &columns, |loaded, data, table| {
             let mut room = Vec::new();
             Ok(loaded.encode_data(data, |codes| {
                 wide(codes, &mut room);
+                Ok(table.push(&room)?)
+            })?)
+        })
+    }
+}
+
+impl Encode {
+    fn write_lists(&self, work: &Work) -> Result<()> {
+        let kind = work.opened.model.kind();
+        let Model::Autoencoder(net) = work.opened.model.inner() else {
+            bail!("--lists is for codes of few numbers, as dictionaries have, but this is a model of the kind {kind}");
+        };
+        if !net.is_sparse() {
+            bail!("--lists is for codes of few numbers, as dictionaries have, but this net keeps all of a code");
+        }
+        let most = match net.top_k {
+            Some(k) => k,
+            // How many the rows have is seen once all are encoded.
+            None => {
+                let (mut loaded, mut most) = (work.opened.model.on(&work.device)?, 1);
+                work.files.iter().try_for_each(|data| {
+                    loaded.encode_largest_data(data, |codes| {
+                        most = most.max(codes.k);
+                        Ok(())
+                    })
+                })?;
+                most
+            }
+        };
+        let columns = |stem: &str, kind: ColumnKind| {
+            (0..most).map(move |number| OutputColumn::new(format!("{stem}{number}"), kind.clone())).collect::<Vec<_>>()
+        };
+        let columns = [columns("unit", ColumnKind::Whole), columns("value", ColumnKind::Single)].concat();
+        work.write(&self.applied.target, &columns, |loaded, data, table| {
+            Ok(loaded.encode_largest_data(data, |codes| {
+                let mut room = vec![0.0; 2 * most * codes.values.len() / codes.k];
+                for (row, entries) in room.chunks_exact_mut(2 * most).zip(codes.rows()) {
+                    for (place, (unit, value)) in entries.enumerate() {
+                        (row[place], row[most + place]) = (unit as f64, f64::from(value));
+                    }
+                }
                 Ok(table.push(&room)?)
             })?)
         })

@@ -29,7 +29,7 @@ struct To {
     /// An ONNX file
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
-    /// A top-k dictionary as SAELens loads it
+    /// A dictionary as SAELens loads it
     #[arg(long, value_name = "FOLDER")]
     saelens: Option<PathBuf>,
     /// A top-k dictionary as sparsify loads it

@@ -13,7 +13,7 @@ enum From {
     Torch,
     /// An npz file of `numpy.savez(path, *model.get_weights())`: Dense layers, or LSTMs or GRUs
     Keras,
-    /// A folder of a top-k dictionary that SAELens has saved
+    /// A folder of a dictionary that SAELens has saved: top-k, BatchTopK or JumpReLU
     Saelens,
     /// A folder of a top-k dictionary that sparsify has saved
     Sparsify,

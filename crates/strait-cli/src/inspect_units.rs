@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::json;
 use strait::data::DataArgs;
+use strait::models::{UnitUse, UnitUses};
 use strait::{Device, Model};
 
 use crate::opened::Opened;
@@ -13,26 +14,6 @@ use crate::table::{number, table};
 
 /// Units that are listed in text; JSON has all.
 const LISTED: usize = 20;
-
-/// A unit, with the rows that activate it most.
-#[derive(Clone, Default)]
-struct Unit {
-    /// Rows in whose codes it is active.
-    uses: usize,
-    /// Its largest numbers and their rows, from the largest on.
-    top: Vec<(f32, usize)>,
-}
-
-impl Unit {
-    fn take(&mut self, value: f32, row: usize, most: usize) {
-        self.uses += 1;
-        let place = self.top.partition_point(|&(other, _)| other >= value);
-        if place < most {
-            self.top.insert(place, (value, row));
-            self.top.truncate(most);
-        }
-    }
-}
 
 /// How often each unit of a dictionary is active on the rows of a file, and the rows on which it is most.
 pub(crate) fn describe(path: &Path, rows: &Path, read: &DataArgs, top: usize, as_json: bool) -> Result<String> {
@@ -44,54 +25,41 @@ pub(crate) fn describe(path: &Path, rows: &Path, read: &DataArgs, top: usize, as
             opened.model.kind()
         );
     };
-    if net.top_k.is_none() {
+    if !net.is_sparse() {
         bail!("{}: --rows is for dictionaries, but this net keeps all numbers of a code", path.display());
     }
     let data = opened.data(rows, read)?;
-    let mut units = vec![Unit::default(); net.code_size()];
+    let mut uses = UnitUses::new(net.code_size(), top);
     let mut loaded = opened.model.on(&Device::named("auto")?)?;
-    let mut row = 0;
     loaded.encode_largest_data(&data, |codes| {
-        for entries in codes.rows() {
-            entries.for_each(|(unit, value)| units[unit].take(value, row, top));
-            row += 1;
-        }
+        uses.take(codes);
         Ok(())
     })?;
-    let count = data.count() as f64;
-    let numbers = units.iter().map(|unit| unit.uses).sum::<usize>() as f64 / count;
-    let dead = units.iter().filter(|unit| unit.uses == 0).count();
     if as_json {
-        let listed: Vec<_> = units
-            .iter()
-            .map(|unit| {
-                let top: Vec<_> = unit.top.iter().map(|(value, row)| json!({ "row": row, "value": value })).collect();
-                json!({ "density": unit.uses as f64 / count, "top": top })
-            })
-            .collect();
-        let value = json!({ "rows": data.count(), "l0": numbers, "dead": dead, "units": listed });
+        let unit = |(number, unit): (usize, &UnitUse)| {
+            let top: Vec<_> = unit.top.iter().map(|(value, row)| json!({ "row": row, "value": value })).collect();
+            json!({ "density": uses.density(number), "top": top })
+        };
+        let listed: Vec<_> = uses.units.iter().enumerate().map(unit).collect();
+        let value = json!({ "rows": data.count(), "l0": uses.l0(), "dead": uses.dead(), "units": listed });
         return Ok(format!("{value:#}\n"));
     }
     let mut text = format!(
         "{} rows of {}: {} of {} units are in use, {} numbers of a code are not 0\n",
         data.count(),
         data.name(),
-        units.len() - dead,
-        units.len(),
-        number(numbers)
+        uses.units.len() - uses.dead(),
+        uses.units.len(),
+        number(uses.l0())
     );
-    writeln!(
-        text,
-        "units by the share of the rows that they are a part of:\n{}",
-        table(&densities(&units, count)).trim_end()
-    )?;
-    let mut order: Vec<usize> = (0..units.len()).filter(|&unit| units[unit].uses > 0).collect();
-    order.sort_by_key(|&unit| std::cmp::Reverse(units[unit].uses));
+    writeln!(text, "units by the share of the rows that they are a part of:\n{}", table(&densities(&uses)).trim_end())?;
+    let order = uses.most_used();
     let mut lines = vec![["unit", "rows", "moved most by rows (number)"].map(str::to_owned).to_vec()];
     for &unit in order.iter().take(LISTED) {
+        let UnitUse { uses, top } = &uses.units[unit];
         let top: Vec<String> =
-            units[unit].top.iter().map(|&(value, row)| format!("{row} ({})", number(f64::from(value)))).collect();
-        lines.push(vec![unit.to_string(), units[unit].uses.to_string(), top.join(", ")]);
+            top.iter().map(|&(value, row)| format!("{row} ({})", number(f64::from(value)))).collect();
+        lines.push(vec![unit.to_string(), uses.to_string(), top.join(", ")]);
     }
     writeln!(text, "the most used units:\n{}", table(&lines).trim_end())?;
     if order.len() > LISTED {
@@ -101,12 +69,8 @@ pub(crate) fn describe(path: &Path, rows: &Path, read: &DataArgs, top: usize, as
 }
 
 /// How many units have a density of each power of ten.
-fn densities(units: &[Unit], rows: f64) -> Vec<Vec<String>> {
-    const LEAST: i32 = -6;
-    let power = |unit: &Unit| (unit.uses as f64 / rows).log10().ceil().max(f64::from(LEAST)) as i32;
-    let used = |exponent: i32| units.iter().filter(|unit| unit.uses > 0 && power(unit) == exponent).count();
-    let dead = units.iter().filter(|unit| unit.uses == 0).count();
-    let classes = (LEAST..=0).map(|exponent| (format!("up to 1e{exponent}"), used(exponent)));
-    let all = std::iter::once(("none".to_owned(), dead)).chain(classes).filter(|(_, count)| *count > 0);
-    all.map(|(name, count)| vec![name, count.to_string()]).collect()
+fn densities(uses: &UnitUses) -> Vec<Vec<String>> {
+    let classes = uses.densities().into_iter().map(|(exponent, count)| (format!("up to 1e{exponent}"), count));
+    let dead = Some(uses.dead()).filter(|count| *count > 0).map(|count| ("none".to_owned(), count));
+    dead.into_iter().chain(classes).map(|(name, count)| vec![name, count.to_string()]).collect()
 }

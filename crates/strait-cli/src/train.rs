@@ -106,6 +106,7 @@ impl Train {
         }
         if !stopping() {
             strait::report::write_map(&trained.model, &sets, &device, &self.out)?;
+            strait::report::write_units(&trained.model, &sets, &device, &self.out)?;
         }
         run.finish()?;
         if self.json {

@@ -45,6 +45,7 @@ mod sparse_codes;
 mod stack;
 mod tape;
 mod thresholds;
+mod unit_uses;
 mod units;
 mod vae;
 
@@ -81,5 +82,6 @@ pub use sparse_codes::SparseCodes;
 pub use stack::{Stack, transpose};
 pub use tape::{Recorder, Recurrent, Slopes, States, Tape, Value};
 pub use thresholds::{Thresholds, most};
+pub use unit_uses::{UnitUse, UnitUses};
 pub use units::{TotalInput, Units, Wanted};
 pub use vae::{Elbo, Vae};

@@ -76,9 +76,14 @@ impl Autoencoder {
         Ok(SparseCodes::split(&listing.outputs(rows)?, self.code_size(), k))
     }
 
-    /// Whether codes are of few numbers.
+    /// Whether codes are of few numbers: the largest ones, or those above their units' thresholds.
+    pub fn is_sparse(&self) -> bool {
+        let thresholds = self.encoder.checked_sub(1).and_then(|last| self.layers.get(last)?.threshold.as_ref());
+        self.top_k.is_some() || thresholds.is_some()
+    }
+
     pub(crate) fn require_few(&self) -> Result<()> {
-        if self.top_k.is_some() || self.layers[self.encoder - 1].threshold.is_some() {
+        if self.is_sparse() {
             return Ok(());
         }
         let message = "a net whose codes keep all numbers has no lists of the largest: choose how many stay";
