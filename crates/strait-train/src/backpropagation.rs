@@ -103,7 +103,7 @@ pub(crate) fn load<'a>(
     load_as((net.stage().to_owned(), 0), recipe, device, net, source, held_out)
 }
 
-/// The same by another name of its stage, and after so many steps of an optimiser whose state goes on.
+/// The same by another name of its stage.
 pub(crate) fn load_as<'a>(
     (stage, before): (String, usize),
     recipe: &FineTune,
@@ -112,14 +112,29 @@ pub(crate) fn load_as<'a>(
     source: Source<'a>,
     held_out: HeldOut<'a>,
 ) -> Result<(Part<'a>, Network)> {
+    let (part, network, ()) = load_with((stage, before), recipe, device, net, source, held_out, |_, _| Ok(()))?;
+    Ok((part, network))
+}
+
+/// The same after so many steps of an optimiser, with what else is recorded into the program.
+pub(crate) fn load_with<'a, T>(
+    (stage, before): (String, usize),
+    recipe: &FineTune,
+    device: &Device,
+    net: &dyn Member,
+    source: Source<'a>,
+    held_out: HeldOut<'a>,
+    more: impl FnOnce(&mut Program, &Network) -> Result<T>,
+) -> Result<(Part<'a>, Network, T)> {
     let Some(rows) = source.on_host() else { unreachable!("rows of a model are on the host") };
-    let (program, places) = record(recipe, device, net, rows, held_out)?;
+    let (mut program, places) = record(recipe, device, net, rows, held_out)?;
     let Places { network, feed, batch, steps, minimiser, held_out } = places;
+    let more = more(&mut program, &network)?;
     let mut execution = device.load(program)?;
     network.write(&mut *execution, net.layers())?;
     held_out.sets().try_for_each(|set| set.upload(&mut *execution))?;
     let method = BackPropagation { recipe: recipe.clone(), stage, before, batch, steps, minimiser, held_out };
-    Ok((Part { execution, feed, source, method: Box::new(method) }, network))
+    Ok((Part { execution, feed, source, method: Box::new(method) }, network, more))
 }
 
 /// The training of a model by back-propagation.
@@ -163,6 +178,10 @@ impl Method for BackPropagation<'_> {
         let (recipe, number) = (&self.recipe, place.number());
         let factor = recipe.schedule.factor(number, place.minibatches, recipe.epochs);
         recipe.optimizer.at(recipe.step(number, minibatch), self.before + number, factor)
+    }
+
+    fn retune(&mut self, recipe: FineTune, before: usize) {
+        (self.recipe, self.before) = (recipe, before);
     }
 
     fn minimises(&self) -> bool {

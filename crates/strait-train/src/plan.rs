@@ -109,9 +109,10 @@ pub trait Plan<'a> {
         true
     }
 
-    /// Ends a part: what was learned has been taken over. `goes_on` tells whether another one follows.
+    /// Ends a part: what was learned has been taken over. `goes_on` tells whether another one follows, which may keep the program.
     #[doc(hidden)]
-    fn end(&mut self, _device: &Device, _part: usize, _goes_on: bool) -> Result<()> {
+    fn end(&mut self, _device: &Device, _part: usize, _goes_on: bool, trained: Part<'a>) -> Result<()> {
+        drop(trained);
         Ok(())
     }
 

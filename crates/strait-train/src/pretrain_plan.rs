@@ -269,7 +269,8 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
         }
     }
 
-    fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
+    fn end(&mut self, device: &Device, _: usize, goes_on: bool, trained: Part<'a>) -> Result<()> {
+        drop(trained);
         if goes_on { self.climb(device) } else { Ok(()) }
     }
 

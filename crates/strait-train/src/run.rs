@@ -202,10 +202,9 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         if let Some(error) = self.plan.wrong(number) {
             return Err(diverged(&*part.method, self.cursor.epoch, None, self.monitor.factor, error));
         }
-        drop(part);
         self.monitor = Monitor::default();
         self.best.clear();
-        self.plan.end(&self.device, number, goes_on)
+        self.plan.end(&self.device, number, goes_on, part)
     }
 
     /// The part under way, loaded, and the plan.

@@ -50,7 +50,10 @@ impl Tape<'_> {
     }
 
     /// Lists the `k` largest outputs of each row of a layer of rectified units. The value becomes that of these numbers, with k columns.
-    pub(crate) fn list_largest(&mut self, value: Value, k: usize) -> Result<SparseRows> {
+    ///
+    /// # Errors
+    /// If it is not the value of a layer, or has fewer columns.
+    pub fn list_largest(&mut self, value: Value, k: usize) -> Result<SparseRows> {
         let Some((layer, input)) = self.nodes[value.0].layer else {
             let (setting, value) = ("a code of few numbers", "not that of a layer".to_owned());
             return Err(Error::Setting { setting, value, expected: "it must be a layer's" });

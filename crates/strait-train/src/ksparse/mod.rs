@@ -1,7 +1,8 @@
 //! k-sparse autoencoders with more units than inputs: dictionaries of the directions that vectors are made of.
 
-mod moments;
+mod looked_at;
 mod plan;
+mod restart;
 mod sparsity;
 mod units;
 
@@ -101,7 +102,7 @@ impl KSparse {
     ///
     /// # Errors
     /// As [`FineTune::fit`].
-    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, KSparsePlan>> {
+    pub fn run<'a>(&self, device: &Device, rows: Rows<'a>) -> Result<Run<'a, KSparsePlan<'a>>> {
         self.check()?;
         Ok(Run::new(device, KSparsePlan::new(self.clone(), rows)?))
     }

@@ -8,13 +8,14 @@ use strait_compute::philox::{Stream, streams};
 use strait_data::{Kept, Rows, Standard, Values};
 use strait_models::{Autoencoder, Network};
 
-use super::moments::Moments;
+use super::looked_at::LookedAt;
+use super::restart::restart;
 use super::sparsity::{Start, calibrate};
-use super::units::{self, dead_units, fold_into, length, revive};
+use super::units::{self, dead_units, directions, fold_into, length};
 use super::{KSparse, KSparseTrained};
 use crate::backpropagation::{self, HeldOut};
 use crate::checkpoint::{Modeller, of_rows};
-use crate::finetune_plan::{not_finite, record_of};
+use crate::finetune_plan::record_of;
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
 use crate::plan::{Epoch, Plan};
@@ -25,7 +26,7 @@ use crate::{FineTune, FineTuneEpoch, Member, Result, Schedule};
 const LOOKED_AT: usize = 10_000;
 
 /// The plan of [`KSparse`]: a part for each round.
-pub struct KSparsePlan {
+pub struct KSparsePlan<'a> {
     recipe: KSparse,
     /// First and last epoch of the rounds, counted from the start.
     rounds: Vec<(usize, usize)>,
@@ -38,8 +39,12 @@ pub struct KSparsePlan {
     stream: Stream,
     net: Autoencoder,
     network: Option<Network>,
-    /// What the optimiser keeps, by its tensors' names: the next round goes on with it.
-    moments: Vec<Moments>,
+    /// What looks at units between rounds.
+    between: Option<LookedAt>,
+    /// The round before, whose program the next one goes on with.
+    before: Option<Part<'a>>,
+    /// A number among those learned that is not finite.
+    wrong: Option<f64>,
     dead: Vec<usize>,
     /// Of units with thresholds.
     starts: Option<Start>,
@@ -55,7 +60,7 @@ pub struct Rounds {
     starts: Option<Start>,
 }
 
-impl KSparsePlan {
+impl KSparsePlan<'_> {
     pub(super) fn new(recipe: KSparse, rows: Rows<'_>) -> Result<Self> {
         let KSparse { rounds, training, .. } = &recipe;
         let (standard, far) = Standard::of_most(rows, recipe.outlier);
@@ -91,7 +96,9 @@ impl KSparsePlan {
             stream,
             net,
             network: None,
-            moments: Vec::new(),
+            between: None,
+            before: None,
+            wrong: None,
             dead: Vec::new(),
             starts: None,
         })
@@ -123,7 +130,7 @@ fn rows_of(values: &[f32], width: usize) -> Result<Rows<'_>> {
     Ok(Rows::numbers(values, width).map_err(strait_models::Error::from)?)
 }
 
-impl<'a> Plan<'a> for KSparsePlan {
+impl<'a> Plan<'a> for KSparsePlan<'a> {
     type Record = FineTuneEpoch;
     type Output = KSparseTrained;
     type Progress = Rounds;
@@ -137,6 +144,12 @@ impl<'a> Plan<'a> for KSparsePlan {
     }
 
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
+        let recipe = self.round(part);
+        let before = self.rounds[part].0 * self.scaled.rows().count.div_ceil(recipe.batch);
+        if let Some(mut round) = self.before.take() {
+            round.method.retune(recipe, before);
+            return Ok(round);
+        }
         let source = Source::Made(self.scaled.clone());
         let width = self.scaled.rows().width;
         if let (0, Some(thresholds)) = (part, self.net.thresholds) {
@@ -145,16 +158,16 @@ impl<'a> Plan<'a> for KSparsePlan {
             self.starts = Some(start);
         }
         self.net.thresholds = self.recipe.thresholds(width, self.starts);
-        let recipe = self.round(part);
         recipe.check_model(&self.net, &self.scaled.rows(), None)?;
-        let epochs = self.rounds[part].0;
-        let before = epochs * self.scaled.rows().count.div_ceil(recipe.batch);
         let stage = (Member::stage(&self.net).to_owned(), before);
-        let (mut loaded, network) =
-            backpropagation::load_as(stage, &recipe, device, &self.net, source, HeldOut::default())?;
-        std::mem::take(&mut self.moments).iter().try_for_each(|moments| moments.write(&mut loaded))?;
-        self.network = Some(network);
-        // The device has them now; they come back when the round is over.
+        let looked_at = rows_of(&self.looked_at, width)?;
+        let (net, another) = (&self.net, part + 1 < self.rounds.len());
+        let (loaded, network, between) =
+            backpropagation::load_with(stage, &recipe, device, net, source, HeldOut::default(), |program, network| {
+                another.then(|| LookedAt::record(device, program, network, net, looked_at)).transpose()
+            })?;
+        (self.network, self.between) = (Some(network), between);
+        // The device has them now; they come back when training is over.
         self.net.layers.iter_mut().for_each(|layer| layer.weight = Vec::new());
         Ok(loaded)
     }
@@ -164,33 +177,38 @@ impl<'a> Plan<'a> for KSparsePlan {
         FineTuneEpoch { epoch: self.rounds[part].0 + record.epoch, ..record }
     }
 
-    fn take(&mut self, part: usize, trained: &mut Part<'a>) -> Result<()> {
-        let Some(network) = &self.network else {
-            return Ok(());
-        };
-        network.read(&mut *trained.execution, &mut self.net.layers)?;
-        if part + 1 < self.rounds.len() {
-            self.moments = Moments::read(trained, network)?;
+    fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
+        self.wrong = None;
+        for parameter in self.network.iter().flat_map(Network::parameters) {
+            let values = trained.execution.read(parameter)?;
+            self.wrong = self.wrong.or(values.into_iter().find(|x| !x.is_finite()).map(f64::from));
         }
         Ok(())
     }
 
-    fn end(&mut self, device: &Device, _: usize, goes_on: bool) -> Result<()> {
+    fn end(&mut self, device: &Device, _: usize, goes_on: bool, mut trained: Part<'a>) -> Result<()> {
         let looked_at = rows_of(&self.looked_at, self.scaled.rows().width)?;
-        if !goes_on {
-            calibrate(device, &mut self.net, self.recipe.top_k, looked_at)?;
+        let Some(network) = &self.network else {
+            return Ok(());
+        };
+        if let (true, Some(between)) = (goes_on, &self.between) {
+            let (uses, made) = between.look(&mut *trained.execution, looked_at, self.recipe.units)?;
+            let dead: Vec<usize> = (0..uses.len()).filter(|&unit| uses[unit] == 0).collect();
+            self.dead.push(dead.len());
+            let units = directions(&dead, looked_at, &made, &mut self.stream);
+            restart(&mut trained, network, &units, self.starts)?;
+            self.before = Some(trained);
+            return Ok(());
         }
-        let dead = dead_units(device, &self.net, looked_at)?;
-        self.dead.push(dead.len());
-        if goes_on {
-            let revived = revive(device, &mut self.net, &dead, looked_at, &mut self.stream, self.starts)?;
-            self.moments.iter_mut().for_each(|moments| moments.forget(revived, self.recipe.units));
-        }
+        network.read(&mut *trained.execution, &mut self.net.layers)?;
+        drop(trained);
+        calibrate(device, &mut self.net, self.recipe.top_k, looked_at)?;
+        self.dead.push(dead_units(device, &self.net, looked_at)?.len());
         Ok(())
     }
 
     fn wrong(&self, _: usize) -> Option<f64> {
-        not_finite(&self.net.layers)
+        self.wrong
     }
 
     fn told(&self, part: usize, epoch: usize, _: usize) -> (usize, usize) {
@@ -247,6 +265,7 @@ impl<'a> Plan<'a> for KSparsePlan {
         Rounds { position, dead, starts }: Rounds,
     ) -> Result<bool> {
         self.stream.seek(position);
+        self.before = None;
         self.dead = dead;
         self.starts = starts;
         // Those that a device has had are gone; the snapshot's take their place.

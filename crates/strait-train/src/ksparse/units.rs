@@ -6,7 +6,6 @@ use strait_data::{Rows, Standard};
 use strait_models::{Affine, Autoencoder, transpose};
 
 use super::KSparse;
-use super::sparsity::Start;
 use crate::Result;
 
 /// The share of a row's direction in the direction in which a unit starts, if k is at most [`FEW`]; the rest is random, so that equal rows give no
@@ -42,21 +41,6 @@ pub(super) fn start(recipe: &KSparse, scaled: &[f32], width: usize, stream: &mut
     net
 }
 
-/// Sets a unit's decoder row and its encoder to a direction of length 1.
-fn set_unit(net: &mut Autoencoder, unit: usize, direction: &[f32], start: Option<Start>) {
-    let [encoder, decoder] = &mut net.layers[..] else {
-        unreachable!("it was made of two layers");
-    };
-    for (i, &x) in direction.iter().enumerate() {
-        encoder.weight[i * encoder.outputs + unit] = start.map_or(1.0, |start| start.gain) * x;
-    }
-    decoder.weight[unit * direction.len()..][..direction.len()].copy_from_slice(direction);
-    encoder.bias[unit] = 0.0;
-    if let Some(threshold) = &mut encoder.threshold {
-        threshold[unit] = threshold.iter().sum::<f32>() / threshold.len() as f32;
-    }
-}
-
 /// Turns a random direction towards a row: the given share of the row's direction, the rest random.
 fn turn_towards(direction: &mut [f32], row: &[f32], share: f32) {
     let (of_row, of_direction) = (length(row), length(direction));
@@ -80,42 +64,31 @@ pub(super) fn dead_units(device: &Device, net: &Autoencoder, rows: Rows<'_>) -> 
     Ok((0..uses.len()).filter(|&unit| uses[unit] == 0).collect())
 }
 
-/// Restarts dead units in the directions of reconstruction errors. Rows are drawn with the squares of their squared errors as weights (Bricken et al. 2023),
-/// but without replacement, so that no two units become twins, and encoders get length 1: with shorter ones the units would not be among the k largest.
-/// Gives the units that were restarted.
-pub(super) fn revive<'d>(
-    device: &Device,
-    net: &mut Autoencoder,
-    dead: &'d [usize],
-    rows: Rows<'_>,
-    stream: &mut Stream,
-    start: Option<Start>,
-) -> Result<&'d [usize]> {
-    if dead.is_empty() {
-        return Ok(dead);
-    }
-    let reconstructions = net.reconstruct(device, rows)?;
-    let errors: Vec<f32> = rows.to_numbers().iter().zip(reconstructions).map(|(x, y)| x - y).collect();
+/// Directions of length 1 for dead units: those of reconstruction errors. Rows are drawn with the squares of their squared errors as weights (Bricken et al. 2023),
+/// but without replacement, so that no two units become twins. Encoders get length 1, too, where the largest units stay: with shorter ones they would not be
+/// among these. Where rows run out, the other units stay dead.
+pub(super) fn directions(dead: &[usize], rows: Rows<'_>, made: &[f32], stream: &mut Stream) -> Vec<(usize, Vec<f32>)> {
+    let errors: Vec<f32> = rows.to_numbers().iter().zip(made).map(|(x, y)| x - y).collect();
     let weight = |row: &[f32]| row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().powi(2);
     let mut weights: Vec<f64> = errors.chunks_exact(rows.width).map(weight).collect();
-    for (number, &unit) in dead.iter().enumerate() {
+    let mut directions = Vec::new();
+    for &unit in dead {
         let total: f64 = weights.iter().sum();
         let mut rest = f64::from(uniform(stream.next_word())) * total;
         let chosen = weights.iter().position(|weight| {
             rest -= weight;
             rest < 0.0
         });
-        // Where rows run out, the other units stay dead.
         let Some(row) = chosen else {
-            return Ok(&dead[..number]);
+            return directions;
         };
         weights[row] = 0.0;
         let mut direction: Vec<f32> = (0..rows.width).map(|_| stream.next_normal()).collect();
         turn_towards(&mut direction, &errors[row * rows.width..][..rows.width], OF_ROW);
         normalize(&mut direction);
-        set_unit(net, unit, &direction, start);
+        directions.push((unit, direction));
     }
-    Ok(dead)
+    directions
 }
 
 /// Turns a net for standardised rows into one for the rows themselves.
