@@ -97,6 +97,15 @@ pub struct Job {
     /// Of the same: how much of a row's variance the loss grows by where twice as many numbers stay as should.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l0_weight: Option<f32>,
+    /// Dead units of a row that reconstruct what the other units of a dictionary leave (AuxK).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aux_k: Option<usize>,
+    /// The weight of that loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aux_weight: Option<f32>,
+    /// Rows without use after which a unit is dead to that loss; an epoch's where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_after: Option<usize>,
     /// Parts of a dictionary's training; after each but the last one, units that nothing uses start anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<usize>,
@@ -175,6 +184,9 @@ impl Job {
             sparsity: None,
             bandwidth: None,
             l0_weight: None,
+            aux_k: None,
+            aux_weight: None,
+            dead_after: None,
             rounds: None,
             unit_rows: None,
             outlier: None,

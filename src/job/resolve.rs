@@ -133,6 +133,9 @@ impl Job {
             ("sparsity", self.sparsity.is_some()),
             ("bandwidth", self.bandwidth.is_some()),
             ("l0-weight", self.l0_weight.is_some()),
+            ("aux-k", self.aux_k.is_some()),
+            ("aux-weight", self.aux_weight.is_some()),
+            ("dead-after", self.dead_after.is_some()),
             ("rounds", self.rounds.is_some()),
             ("unit-rows", self.unit_rows.is_some()),
             ("outlier", self.outlier.is_some()),
@@ -235,22 +238,22 @@ impl Resolved {
             self.job.top_k.get_or_insert((self.sizes[1] / 64).max(1));
             let KSparse { sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, .. } =
                 KSparse::default();
-            match *self.job.sparsity.get_or_insert(sparsity) {
-                Sparsity::JumpRelu => {
-                    self.job.bandwidth.get_or_insert(bandwidth);
-                    self.job.l0_weight.get_or_insert(l0_weight);
+            let job = &self.job;
+            let thresholds_learn = job.sparsity == Some(Sparsity::JumpRelu);
+            for (name, set, taken, with) in [
+                ("bandwidth", job.bandwidth.is_some(), thresholds_learn, "sparsity = \"jump-relu\""),
+                ("l0-weight", job.l0_weight.is_some(), thresholds_learn, "sparsity = \"jump-relu\""),
+                ("aux-weight", job.aux_weight.is_some(), job.aux_k.is_some(), "aux-k"),
+                ("dead-after", job.dead_after.is_some(), job.aux_k.is_some(), "aux-k"),
+            ] {
+                if set && !taken {
+                    return Err(Error::Job(format!("`{name}` does nothing without `{with}`")));
                 }
-                Sparsity::TopK | Sparsity::BatchTopK => {
-                    for (name, set) in
-                        [("bandwidth", self.job.bandwidth.is_some()), ("l0-weight", self.job.l0_weight.is_some())]
-                    {
-                        if set {
-                            return Err(Error::Job(format!(
-                                "`{name}` does nothing without `sparsity = \"jump-relu\"`"
-                            )));
-                        }
-                    }
-                }
+            }
+            self.job.sparsity.get_or_insert(sparsity);
+            if thresholds_learn {
+                self.job.bandwidth.get_or_insert(bandwidth);
+                self.job.l0_weight.get_or_insert(l0_weight);
             }
             self.job.rounds.get_or_insert(rounds);
             self.job.unit_rows.get_or_insert(unit_rows);
@@ -266,10 +269,21 @@ impl Resolved {
         let (top_k, rounds, unit_rows) = (self.job.top_k?, self.job.rounds?, self.job.unit_rows?);
         let (outlier, leave_out, sparsity) = (self.job.outlier?, self.job.leave_out?, self.job.sparsity?);
         let default = KSparse::default();
-        let bandwidth = self.job.bandwidth.unwrap_or(default.bandwidth);
-        let l0_weight = self.job.l0_weight.unwrap_or(default.l0_weight);
-        let units = self.sizes[1];
-        Some(KSparse { units, top_k, sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, training })
+        Some(KSparse {
+            units: self.sizes[1],
+            top_k,
+            sparsity,
+            bandwidth: self.job.bandwidth.unwrap_or(default.bandwidth),
+            l0_weight: self.job.l0_weight.unwrap_or(default.l0_weight),
+            aux_k: self.job.aux_k,
+            aux_weight: self.job.aux_weight.unwrap_or(default.aux_weight),
+            dead_after: self.job.dead_after,
+            rounds,
+            unit_rows,
+            outlier,
+            leave_out,
+            training,
+        })
     }
 
     /// Refuses settings of the training that would do nothing.

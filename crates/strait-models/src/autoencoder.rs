@@ -12,9 +12,9 @@ use crate::container::Contents;
 use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise, reconstructs};
 use crate::network::{Evaluation, LargestOutputs, parts};
-use crate::objective::Penalty;
+use crate::objective::{Objective, Penalty};
 use crate::tape::{Tape, Value};
-use crate::{Affine, Convolution, Error, Result, SaveOptions, Thresholds, forward, transpose};
+use crate::{Affine, AuxK, Convolution, Error, Result, SaveOptions, Thresholds, forward, transpose};
 use crate::{Goal, Layer, Model};
 
 /// Layers that encode a row into a code, and layers that decode it.
@@ -38,6 +38,8 @@ pub struct Autoencoder {
     pub unit_rows: bool,
     /// How a code whose units have thresholds, [`Affine::threshold`] of the last layer that encodes, is trained; without it they stay as they are.
     pub thresholds: Option<Thresholds>,
+    /// A loss that is to bring back dead units of a code whose largest numbers stay.
+    pub aux_k: Option<AuxK>,
 }
 
 impl Autoencoder {
@@ -52,6 +54,7 @@ impl Autoencoder {
             penalty: None,
             unit_rows: false,
             thresholds: None,
+            aux_k: None,
         }
     }
 
@@ -259,6 +262,14 @@ impl Autoencoder {
             let message = "the largest numbers of a code stay, or those above their units' thresholds, not both";
             return Err(Error::Shape(message.to_owned()));
         }
+        if let Some(aux_k) = self.aux_k {
+            let largest = self.top_k.is_some() || matches!(self.thresholds, Some(Thresholds::BatchTopK { .. }));
+            if !largest || code.activation != Activation::Relu || !self.is_plain() {
+                let message = "AuxK is for rectified units of which the largest stay, between two layers, the first of which encodes, with weights of their own and without a penalty";
+                return Err(Error::Shape(message.to_owned()));
+            }
+            aux_k.check(code.outputs)?;
+        }
         let Some(thresholds) = self.thresholds else {
             return Ok(());
         };
@@ -266,12 +277,17 @@ impl Autoencoder {
             let message = "training is to keep a number of units by their thresholds, but the code's units have none";
             return Err(Error::Shape(message.to_owned()));
         }
-        let plain = self.encoder == 1 && self.layers[1].convolution.is_none() && !self.tied && self.penalty.is_none();
-        if !plain {
+        if !self.is_plain() {
             let message = "units with thresholds are trained between two layers, the first of which encodes, with weights of their own and without a penalty";
             return Err(Error::Shape(message.to_owned()));
         }
         thresholds.check(code.outputs)
+    }
+
+    /// Whether it has a single layer on either side, with weights of its own and without a penalty.
+    fn is_plain(&self) -> bool {
+        let convolved = self.layers.iter().any(|layer| layer.convolution.is_some());
+        self.encoder == 1 && self.layers.len() == 2 && !convolved && !self.tied && self.penalty.is_none()
     }
 
     /// After which layer how many numbers stay.
@@ -280,8 +296,8 @@ impl Autoencoder {
     }
 
     fn contents(&self) -> NetContents<'_> {
-        let Self { encoder, top_k, tied, corruption, penalty, unit_rows, thresholds, .. } = *self;
-        let settings = Settings { tied, corruption, penalty, kl_weight: None, unit_rows, thresholds };
+        let Self { encoder, top_k, tied, corruption, penalty, unit_rows, thresholds, aux_k, .. } = *self;
+        let settings = Settings { tied, corruption, penalty, kl_weight: None, unit_rows, thresholds, aux_k };
         NetContents { layers: &self.layers, encoder, code: Code::Plain, top_k, settings }
     }
 
@@ -401,8 +417,8 @@ impl Autoencoder {
 
     pub(crate) fn read(file: Container) -> Result<(Self, BTreeMap<String, String>)> {
         let Loaded { layers, encoder, top_k, settings } = crate::file::read(&file, Code::Plain)?;
-        let Settings { tied, corruption, penalty, unit_rows, thresholds, .. } = settings;
-        let net = Self { layers, encoder, top_k, tied, corruption, penalty, unit_rows, thresholds };
+        let Settings { tied, corruption, penalty, unit_rows, thresholds, aux_k, .. } = settings;
+        let net = Self { layers, encoder, top_k, tied, corruption, penalty, unit_rows, thresholds, aux_k };
         net.check().map_err(|error| file.wrong(error.to_string()))?;
         Ok((net, file.notes))
     }
@@ -458,7 +474,12 @@ impl Member for Autoencoder {
         }
         if let (Some(thresholds), true) = (self.thresholds, tape.learns()) {
             let code = tape.list_by_thresholds(input, layers[0], thresholds)?;
-            return tape.reconstruct(code, decoder, target, goal.objective);
+            return self.decode_list(tape, layers, [input, code, target], goal);
+        }
+        if let (Some(k), Some(_), true) = (self.top_k, self.aux_k, tape.learns()) {
+            let code = tape.layer(input, layers[0])?;
+            tape.list_largest(code, k)?;
+            return self.decode_list(tape, layers, [input, code, target], goal);
         }
         let code = tape.chain(input, &layers[..self.encoder])?;
         if let Some(k) = self.top_k {
@@ -470,5 +491,27 @@ impl Member for Autoencoder {
             tape.penalize(code, penalty)?;
         }
         tape.reconstruct(code, decoder, target, goal.objective)
+    }
+}
+
+impl Autoencoder {
+    /// The reconstruction from a listed code, with the losses.
+    fn decode_list(
+        &self,
+        tape: &mut Tape<'_>,
+        layers: &[Layer],
+        [input, code, target]: [Value; 3],
+        goal: &Goal,
+    ) -> Result<()> {
+        let Some(aux_k) = self.aux_k else {
+            return tape.reconstruct(code, &layers[1..], target, goal.objective);
+        };
+        if goal.objective != Objective::SquaredError {
+            let (setting, value) = ("the objective beside AuxK", format!("{:?}", goal.objective));
+            return Err(Error::Setting { setting, value, expected: "it must be the squared error" });
+        }
+        let made = tape.layer(code, layers[1])?;
+        tape.compare(made, target, goal.objective)?;
+        tape.revive_dead([input, code, made, target], [layers[0], layers[1]], aux_k)
     }
 }

@@ -7,7 +7,7 @@ use strait_compute::{Activation, Noise, Window};
 
 use crate::affine::shapes;
 use crate::container::{Container, Contents, Named, Numbers};
-use crate::{Affine, Convolution, Error, ModelKind, Penalty, Result, Thresholds, transpose};
+use crate::{Affine, AuxK, Convolution, Error, ModelKind, Penalty, Result, Thresholds, transpose};
 
 /// What lies between encoder and decoder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) unit_rows: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) thresholds: Option<Thresholds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) aux_k: Option<AuxK>,
 }
 
 impl Settings {

@@ -11,6 +11,7 @@
 mod affine;
 mod anomaly;
 mod autoencoder;
+mod auxk;
 mod classifier;
 mod computation;
 mod container;
@@ -52,6 +53,7 @@ mod vae;
 pub use affine::{Affine, Convolution};
 pub use anomaly::{area_under_roc, threshold};
 pub use autoencoder::{Autoencoder, check_sizes};
+pub use auxk::AuxK;
 pub use classifier::Classifier;
 pub use container::{AtomicFile, Dtype, SaveOptions, sync, write_atomically};
 pub use dbn::{Dbn, mistakes};

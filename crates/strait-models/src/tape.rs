@@ -1,5 +1,6 @@
 //! One minibatch on its way through a model, recorded so that derivatives find their way back.
 
+mod auxk;
 mod compose;
 mod sequence;
 mod slopes;

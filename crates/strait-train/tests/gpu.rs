@@ -13,7 +13,8 @@ use strait_compute::{Activation, Cell, Cpu, Device, Gpu, Groups, Missing, Noise}
 use strait_data::{Labelled, Rows};
 use strait_device::{Error as GpuError, Options, Selector};
 use strait_models::{
-    Annealing, Autoencoder, Classifier, Dbn, Feeding, Rbm, SequenceAutoencoder, SequenceShape, Thresholds, Units, Vae,
+    Annealing, Autoencoder, AuxK, Classifier, Dbn, Feeding, Rbm, SequenceAutoencoder, SequenceShape, Thresholds, Units,
+    Vae,
 };
 use strait_train::{
     Chain, CheckpointOptions, Checkpoints, Error, Event, FineTune, Inference, Member, Objective, Optimizer, Penalty,
@@ -144,6 +145,11 @@ fn a_gpu_trains_every_member_of_the_family() {
         above.layers[0].threshold = Some(vec![0.2; 24]);
         same_gradient(&format!("{thresholds:?}"), &gpu, &plain, &above);
     }
+    let aux_k = Some(AuxK { k: 3, weight: 0.5, after: 1 });
+    let squared = FineTune { objective: Objective::SquaredError, ..plain.clone() };
+    let mut dead = Autoencoder { top_k: Some(2), aux_k, ..net(Activation::Relu) };
+    dead.layers[1].activation = Activation::Linear;
+    same_gradient("AuxK", &gpu, &squared, &dead);
     let inference = Inference { rate: 0.02, ..Inference::default() };
     let sparse = PredictiveSparse::new(WIDTH, 30, inference, 3).expect("the settings make sense");
     let squared = FineTune { objective: Objective::SquaredError, ..plain.clone() };

@@ -4,7 +4,9 @@
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
 use strait_data::{Labelled, Rows};
-use strait_models::{Affine, Autoencoder, Classifier, Convolution, Layer, Pca, Thresholds, Vae, corrupt, transpose};
+use strait_models::{
+    Affine, Autoencoder, AuxK, Classifier, Convolution, Layer, Pca, Thresholds, Vae, corrupt, transpose,
+};
 use strait_train::{
     FineTune, Goal, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Sparsity, Tape, Value,
 };
@@ -120,35 +122,56 @@ fn gradients_of_autoencoders_agree_with_finite_differences() {
     agrees_with_finite_differences("the largest of a minibatch", &squared, &net);
 }
 
-/// The gradients that PyTorch 2.15 takes through JumpReLU and Step of SAELens 6.54.12, in double precision.
-#[test]
-fn thresholds_learn_as_those_of_saelens() {
+/// A net of 3 inputs and 5 rectified units whose numbers other programs can make, and 6 rows. `shifts` go on the units' biases.
+fn waves(shifts: [f32; 5]) -> (Autoencoder, Vec<f32>) {
     let wave = |count: usize, pace: f64, start: f64| (0..count).map(move |i| (pace * i as f64 + start).sin() as f32);
-    let quarter = |values: Vec<f32>| values.into_iter().map(|x| 0.25 * x).collect::<Vec<f32>>();
     let affine = |[inputs, outputs]: [usize; 2], activation, weight, bias| {
         let (convolution, threshold) = (None, None);
         Affine { inputs, outputs, activation, weight, bias, convolution, threshold }
     };
-    let mut up = affine([3, 5], Activation::Relu, wave(15, 2.3, 0.1).collect(), quarter(wave(5, 1.1, 0.5).collect()));
-    up.threshold = Some((0..5).map(|i| (0.3 + 0.2 * (1.9 * f64::from(i) + 0.4).sin()) as f32).collect());
-    let down = affine([5, 3], Activation::Linear, wave(15, 0.9, 0.2).collect(), quarter(wave(3, 1.3, 0.7).collect()));
-    let thresholds = Some(Thresholds::JumpRelu { k: 2, bandwidth: 0.8, weight: 1.5 });
-    let net = Autoencoder { thresholds, ..Autoencoder::new(vec![up, down], 1) };
-    let numbers: Vec<f32> = wave(18, 1.7, 0.3).collect();
-    let rows = Rows::numbers(&numbers, 3).expect("whole rows");
+    let bias = wave(5, 1.1, 0.5).zip(shifts).map(|(x, shift)| 0.25 * x + shift).collect();
+    let up = affine([3, 5], Activation::Relu, wave(15, 2.3, 0.1).collect(), bias);
+    let bias = wave(3, 1.3, 0.7).map(|x| 0.25 * x).collect();
+    let down = affine([5, 3], Activation::Linear, wave(15, 0.9, 0.2).collect(), bias);
+    (Autoencoder::new(vec![up, down], 1), wave(18, 1.7, 0.3).collect())
+}
+
+/// Compares a gradient with that of another program.
+fn has_gradient(net: &Autoencoder, rows: &[f32], expected: &[(&str, &[f32])]) {
+    let rows = Rows::numbers(rows, 3).expect("whole rows");
     let recipe = FineTune { objective: Objective::SquaredError, ..FineTune::default() };
     for device in [Device::new(Oracle::default()), Device::cpu().expect("threads start")] {
-        let (_, gradient) = recipe.gradient(&device, &net, rows).expect("it has a gradient");
-        for (what, found, expected) in [
-            (
-                "thresholds",
-                gradient[0].threshold.as_deref().expect("its units have thresholds"),
-                &[0.273717, 0.293041, 0.0, 0.058025, -0.252738][..],
-            ),
-            ("the encoder's bias", &gradient[0].bias, &[1.94094, 1.378647, 0.604357, 0.435431, 0.303424]),
+        let (_, gradient) = recipe.gradient(&device, net, rows).expect("it has a gradient");
+        for (what, expected) in expected {
+            let found = match *what {
+                "thresholds" => gradient[0].threshold.as_deref().expect("its units have thresholds"),
+                "the encoder's bias" => &gradient[0].bias,
+                "the encoder" => &gradient[0].weight,
+                "the decoder" => &gradient[1].weight,
+                _ => &gradient[1].bias,
+            };
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(*expected) {
+                assert!((found - expected).abs() < 2e-6, "{what}: {found}, not {expected}");
+            }
+        }
+    }
+}
+
+/// The gradients that PyTorch 2.15 takes through JumpReLU and Step of SAELens 6.54.12, in double precision.
+#[test]
+fn thresholds_learn_as_those_of_saelens() {
+    let (mut net, rows) = waves([0.0; 5]);
+    net.layers[0].threshold = Some((0..5).map(|i| (0.3 + 0.2 * (1.9 * f64::from(i) + 0.4).sin()) as f32).collect());
+    net.thresholds = Some(Thresholds::JumpRelu { k: 2, bandwidth: 0.8, weight: 1.5 });
+    has_gradient(
+        &net,
+        &rows,
+        &[
+            ("thresholds", &[0.273717, 0.293041, 0.0, 0.058025, -0.252738]),
+            ("the encoder's bias", &[1.94094, 1.378647, 0.604357, 0.435431, 0.303424]),
             (
                 "the encoder",
-                &gradient[0].weight,
                 &[
                     1.07455, 0.25357, -0.057575, 0.325445, -0.234475, -1.32981, 1.085369, -0.652514, 0.125093,
                     0.221186, -0.731873, -0.533258, 0.225721, -0.35768, 0.177478,
@@ -156,19 +179,45 @@ fn thresholds_learn_as_those_of_saelens() {
             ),
             (
                 "the decoder",
-                &gradient[1].weight,
                 &[
                     0.304914, 1.493667, 0.767114, 0.214925, -1.165961, -0.66518, -0.108255, 0.582832, 0.399816,
                     0.525022, 0.769174, 0.299703, -0.065852, -0.306272, -0.069934,
                 ],
             ),
-            ("the decoder's bias", &gradient[1].bias, &[0.354885, 0.525572, 0.267675]),
-        ] {
-            for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 2e-6, "{what}: {found}, not {expected}");
-            }
-        }
-    }
+            ("the decoder's bias", &[0.354885, 0.525572, 0.267675]),
+        ],
+    );
+}
+
+/// The gradients that PyTorch 2.15 takes of ‖e‖² + 0.4 ‖e − ê‖² in double precision, where nothing passes back through e.
+#[test]
+fn dead_units_learn_from_what_others_leave() {
+    let (mut net, rows) = waves([0.5, -0.9, 0.5, 0.5, -1.0]);
+    net.top_k = Some(2);
+    // Two units are dead; one of them is above 0 on two rows, but not among their largest.
+    net.aux_k = Some(AuxK { k: 1, weight: 0.4, after: 1 });
+    has_gradient(
+        &net,
+        &rows,
+        &[
+            ("the encoder's bias", &[3.138776, -0.021613, 1.425086, 0.600536, 0.0]),
+            (
+                "the encoder",
+                &[
+                    1.651576, -0.027047, -0.40067, 0.456686, 0.0, -1.460947, -0.00623, -0.896589, 0.066625, 0.0,
+                    -1.275106, 0.028652, 0.631711, -0.473854, 0.0,
+                ],
+            ),
+            (
+                "the decoder",
+                &[
+                    0.969067, 2.900984, 1.843333, 0.056579, -0.001237, 0.017002, -0.332494, 1.595921, 1.645695,
+                    1.409497, 1.945994, 1.202331, 0.0, 0.0, 0.0,
+                ],
+            ),
+            ("the decoder's bias", &[0.741585, 2.174075, 1.930427]),
+        ],
+    );
 }
 
 /// As many units a row as asked for, of rows that need different numbers of them; thresholds that learn differ.

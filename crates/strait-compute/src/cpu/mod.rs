@@ -69,6 +69,7 @@ mod tiling;
 mod top_k;
 mod truncate;
 mod unfold;
+mod unused_bias;
 mod update;
 mod windows;
 mod workers;
@@ -300,6 +301,9 @@ impl Run {
                 sparse_backprop::run(isa, &job, of(weight), share);
             }
             Op::ByColumn { rows, out } => by_column::run(self.entries(rows), self.order(out), step, share),
+            Op::UnusedBias { order, bias, since, limit, out } => {
+                unused_bias::run(self.order(order), of(bias), of(since), limit, of(out), step, share);
+            }
             Op::SparseGradient { values, order, dense, transposed, weight, bias, along } => {
                 let job = sparse_gradient::SparseGradient {
                     values: of(values),

@@ -74,6 +74,10 @@ impl Lowering<'_> {
                 let reads = [input, threshold, active];
                 sparse::jump_relu_backward(name, reads, order, straight, [derivatives, gradient])
             }
+            Op::UnusedBias { order, bias, since, limit, out } => Kernel {
+                buffers: bound(&[order.starts, bias], &[since, out]),
+                ..by_element(name, &[Part::UnusedBias], out, vec![("LIMIT", limit.to_bits())])
+            },
             Op::Largest { input, out } => {
                 let constants = vec![("K", out.values.cols as u32)];
                 self.by_row(name, &[Part::Row, Part::KthLargest, Part::Largest], input, start, constants)

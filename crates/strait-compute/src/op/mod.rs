@@ -45,6 +45,7 @@ mod threshold;
 mod top_k;
 mod truncate;
 mod unfold;
+mod unused_bias;
 mod update;
 
 pub use by_column::ByColumn;
@@ -353,6 +354,20 @@ pub enum Op {
         rows: SparseRows,
         /// Their order.
         out: ByColumn,
+    },
+    /// Biases with which a layer gives outputs of units alone that few rows use: out = b where none of the last `limit` rows had an entry, else the lowest
+    /// number.
+    UnusedBias {
+        /// The entries of the active rows.
+        order: ByColumn,
+        /// b, [1, N].
+        bias: Tensor,
+        /// Rows since the last one that had an entry, [1, N], which the active rows are added to.
+        since: Tensor,
+        /// So many rows without an entry.
+        limit: f32,
+        /// [1, N]
+        out: Tensor,
     },
     /// The gradient of weights that multiply rows C of few numbers, g = Cᵀ D / rows, or, transposed, that give them, g = Dᵀ C / rows; and what
     /// becomes of it.
@@ -699,6 +714,7 @@ impl Op {
             }
             Self::SparseBackprop { delta, weight, input, out } => sparse_backprop::access(delta, weight, input, out),
             Self::ByColumn { rows, out } => by_column::access(rows, out),
+            Self::UnusedBias { order, bias, since, limit: _, out } => unused_bias::access(order, bias, since, out),
             Self::SparseGradient { values, order, dense, transposed, weight, bias, along } => {
                 sparse_gradient::access(values, order, dense, transposed, [Some(weight), bias], along)
             }
@@ -757,7 +773,7 @@ impl Op {
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }
             | Self::Softmax { .. } | Self::Combine { .. } | Self::Product { .. } | Self::Slope { .. } | Self::Recurrence { .. }
             | Self::RecurrenceBackward { .. } | Self::Truncate { .. } | Self::Dot { .. } | Self::Largest { .. }
-            | Self::SparseLinear { .. } | Self::SparseBackprop { .. } | Self::ByColumn { .. } | Self::BatchLargest { .. }
+            | Self::SparseLinear { .. } | Self::SparseBackprop { .. } | Self::ByColumn { .. } | Self::UnusedBias { .. } | Self::BatchLargest { .. }
             | Self::JumpRelu { .. } | Self::JumpReluBias { .. } | Self::JumpReluListed { .. } | Self::JumpReluBackward { .. } => Vec::new(),
         }
     }

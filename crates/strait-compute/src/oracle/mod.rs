@@ -44,6 +44,7 @@ mod threshold;
 mod top_k;
 mod truncate;
 mod unfold;
+mod unused_bias;
 mod update;
 mod windows;
 
@@ -137,6 +138,7 @@ impl Replay<'_> {
             }
             Op::SparseBackprop { delta, weight, input, out } => sparse_backprop::run(self, delta, weight, input, out),
             Op::ByColumn { rows, out } => by_column::run(self, rows, out),
+            Op::UnusedBias { order, bias, since, limit, out } => unused_bias::run(self, order, bias, since, limit, out),
             Op::SparseGradient { values, order, dense, transposed, weight, bias, along } => {
                 sparse_gradient::run(self, values, order, dense, transposed, [Some(weight), bias], along)
             }

@@ -75,6 +75,32 @@ impl Tape<'_> {
         node.listed.map(|Listed { columns, .. }| SparseRows { values: node.out, columns })
     }
 
+    /// The same of a value that must be listed.
+    pub(super) fn listed_entries(&self, value: Value) -> Result<SparseRows> {
+        self.entries(value).ok_or_else(|| {
+            let (setting, value) = ("a code of few numbers", "rows of all units".to_owned());
+            Error::Setting { setting, value, expected: "it must be a list" }
+        })
+    }
+
+    /// The numbers of a listed value by their units.
+    pub(super) fn order(&mut self, value: Value) -> Result<ByColumn> {
+        let Some(listed) = self.nodes[value.0].listed else {
+            unreachable!("only listed values are asked for their order");
+        };
+        if let Some(order) = listed.order {
+            return Ok(order);
+        }
+        let rows = listed.entries();
+        let order = ByColumn {
+            starts: self.program.value("largest.starts", 1, listed.units + 1),
+            entries: self.program.value("largest.entries", 1, rows.values.len()),
+        };
+        self.routine.push(Op::ByColumn { rows, out: order })?;
+        self.nodes[value.0].listed = Some(Listed { order: Some(order), ..listed });
+        Ok(order)
+    }
+
     /// y = act(C W + b) for a code of few numbers; nothing for other values.
     pub(super) fn listed_layer(&mut self, input: Value, layer: Layer, name: &str) -> Result<Option<Value>> {
         let Some(code) = self.entries(input) else {
@@ -105,27 +131,22 @@ impl Tape<'_> {
 }
 
 impl Way<'_, '_> {
-    /// The numbers of a listed value by their units.
-    pub(super) fn order(&mut self, value: Value) -> Result<ByColumn> {
-        let Some(listed) = self.tape.nodes[value.0].listed else {
-            unreachable!("only listed values are asked for their order");
-        };
-        let rows = listed.entries();
-        if let Some(order) = listed.order {
-            return Ok(order);
-        }
-        let program = &mut *self.tape.program;
-        let order = ByColumn {
-            starts: program.value("largest.starts", 1, listed.units + 1),
-            entries: program.value("largest.entries", 1, rows.values.len()),
-        };
-        self.push(Op::ByColumn { rows, out: order })?;
-        self.tape.nodes[value.0].listed = Some(Listed { order: Some(order), ..listed });
-        Ok(order)
-    }
-
     /// The way back through a layer on a code of few numbers.
     fn learn_from_listed(&mut self, input: Value, layer: Layer, code: SparseRows, delta: Tensor) -> Result<()> {
+        self.learn_weight_from_listed(input, layer, code, delta)?;
+        let (bias, sum) = self.own_slope(layer.bias, false);
+        self.push(Op::SharedBias { delta, bias: Update::Store { gradient: bias } })?;
+        self.add_slope(bias, sum)
+    }
+
+    /// The same but for the gradient of the bias.
+    pub(super) fn learn_weight_from_listed(
+        &mut self,
+        input: Value,
+        layer: Layer,
+        code: SparseRows,
+        delta: Tensor,
+    ) -> Result<()> {
         let weight = layer.weight;
         let derivatives = self.tape.program.value("largest.delta", code.values.rows, code.values.cols);
         let entries = self.tape.nodes[input.0].listed.map_or(code, Listed::entries);
@@ -133,7 +154,7 @@ impl Way<'_, '_> {
         if self.tape.passes(input) {
             self.tape.gather_derivative(input, derivatives)?;
         }
-        let order = self.order(input)?;
+        let order = self.tape.order(input)?;
         let along = self.tape.holds(&layer).then_some(Along { derivatives, weight });
         let (gradient, sum) = self.own_slope(weight, true);
         self.push(Op::SparseGradient {
@@ -145,15 +166,12 @@ impl Way<'_, '_> {
             bias: None,
             along,
         })?;
-        self.add_slope(gradient, sum)?;
-        let (bias, sum) = self.own_slope(layer.bias, false);
-        self.push(Op::SharedBias { delta, bias: Update::Store { gradient: bias } })?;
-        self.add_slope(bias, sum)
+        self.add_slope(gradient, sum)
     }
 
     /// The gradients of the layer that gave a code of few numbers.
     pub(super) fn learn_listed(&mut self, value: Value, layer: Layer, input: Value, delta: Tensor) -> Result<()> {
-        let (order, dense) = (self.order(value)?, self.tape.tensor(input));
+        let (order, dense) = (self.tape.order(value)?, self.tape.tensor(input));
         let (gradient, sum) = self.own_slope(layer.weight, true);
         let (bias, sum_of_biases) = self.own_slope(layer.bias, false);
         self.push(Op::SparseGradient {

@@ -61,7 +61,7 @@ impl Way<'_, '_> {
     /// The gradients of thresholds and of the layer before them.
     fn learn_above(&mut self, value: Value, layer: Layer, input: Value, above: &Above, delta: Tensor) -> Result<()> {
         let &Above { listed, threshold, active, straight } = above;
-        let order = self.order(value)?;
+        let order = self.tape.order(value)?;
         let (gradient, sum) = self.own_slope(threshold, false);
         let (input_values, derivatives) = (listed.values, delta);
         self.push(Op::JumpReluBackward {

@@ -33,6 +33,13 @@ pub struct KSparse {
     pub bandwidth: f32,
     /// How much of a row's variance the loss of [`Sparsity::JumpRelu`] grows by where twice as many units stay as should.
     pub l0_weight: f32,
+    /// Dead units of a row that reconstruct what the others leave (AuxK, Gao et al. 2024: a power of two near half a row's width); none by default. Of the largest
+    /// units, by row or by minibatch.
+    pub aux_k: Option<usize>,
+    /// The weight of that loss.
+    pub aux_weight: f32,
+    /// For this loss, units are dead when so many rows have not used them: an epoch's, unless this says otherwise.
+    pub dead_after: Option<usize>,
     /// Parts of equal length into which the epochs fall. After each but the last one, dead units start anew in the
     /// direction of a badly reconstructed row. All but the last one run at a constant learning rate.
     pub rounds: usize,
@@ -58,8 +65,21 @@ impl Default for KSparse {
             ..FineTune::default()
         };
         let (units, top_k, sparsity, bandwidth, l0_weight) = (2000, 32, Sparsity::TopK, 0.5, 1.0);
-        let (rounds, unit_rows, outlier, leave_out) = (4, false, 10.0, false);
-        Self { units, top_k, sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, training }
+        Self {
+            units,
+            top_k,
+            sparsity,
+            bandwidth,
+            l0_weight,
+            aux_k: None,
+            aux_weight: 1.0 / 32.0,
+            dead_after: None,
+            rounds: 4,
+            unit_rows: false,
+            outlier: 10.0,
+            leave_out: false,
+            training,
+        }
     }
 }
 
@@ -128,7 +148,9 @@ impl KSparse {
             let (setting, value) = ("outlier", self.outlier.to_string());
             return Err(Error::Setting { setting, value, expected: "it must be larger than 1" });
         }
-        for (setting, x) in [("bandwidth", self.bandwidth), ("l0-weight", self.l0_weight)] {
+        for (setting, x) in
+            [("bandwidth", self.bandwidth), ("l0-weight", self.l0_weight), ("aux-weight", self.aux_weight)]
+        {
             if !(x.is_finite() && x > 0.0) {
                 return Err(Error::Setting { setting, value: x.to_string(), expected: "it must be above 0" });
             }

@@ -55,9 +55,9 @@ impl Start {
         let mut outputs = largest(device, net, k, rows)?.values;
         let threshold = exceeded(&mut outputs, k * rows.count);
         net.layers[0].threshold = Some(vec![threshold; net.code_size()]);
-        let (thresholds, unit_rows) = (net.thresholds.take(), std::mem::take(&mut net.unit_rows));
+        let kept = (net.thresholds.take(), std::mem::take(&mut net.unit_rows), net.aux_k.take());
         let made = net.reconstruct(device, rows);
-        (net.thresholds, net.unit_rows) = (thresholds, unit_rows);
+        (net.thresholds, net.unit_rows, net.aux_k) = kept;
         let made = made?;
         let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
         let gain = product(&rows.to_numbers(), &made) / product(&made, &made);
@@ -88,10 +88,11 @@ pub(super) fn calibrate(device: &Device, net: &mut Autoencoder, k: usize, rows: 
 
 /// The largest outputs of each row, whatever the thresholds, which are taken from the net.
 fn largest(device: &Device, net: &mut Autoencoder, k: usize, rows: Rows<'_>) -> Result<SparseCodes> {
-    let (thresholds, unit_rows) = (net.thresholds.take(), std::mem::take(&mut net.unit_rows));
+    let kept = (net.thresholds.take(), std::mem::take(&mut net.unit_rows), net.aux_k.take());
     (net.layers[0].threshold, net.top_k) = (None, Some(most(k, net.code_size())));
     let listed = net.encode_largest(device, rows);
-    (net.thresholds, net.unit_rows, net.top_k) = (thresholds, unit_rows, None);
+    (net.thresholds, net.unit_rows, net.aux_k) = kept;
+    net.top_k = None;
     Ok(listed?)
 }
 

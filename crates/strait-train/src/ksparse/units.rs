@@ -3,7 +3,7 @@
 use strait_compute::philox::{Stream, uniform};
 use strait_compute::{Activation, Device};
 use strait_data::{Rows, Standard};
-use strait_models::{Affine, Autoencoder, transpose};
+use strait_models::{Affine, Autoencoder, AuxK, transpose};
 
 use super::KSparse;
 use crate::Result;
@@ -33,6 +33,8 @@ pub(super) fn start(recipe: &KSparse, scaled: &[f32], width: usize, stream: &mut
     let down = layer(units, width, Activation::Linear, directions);
     let mut net = Autoencoder { unit_rows, ..Autoencoder::new(vec![up, down], 1) };
     net.thresholds = recipe.thresholds(width, None);
+    let after = recipe.dead_after.unwrap_or(scaled.len() / width);
+    net.aux_k = recipe.aux_k.map(|k| AuxK { k, weight: recipe.aux_weight, after });
     match net.thresholds {
         None => net.top_k = Some(top_k),
         // Rows tell where they are once there is a device.
@@ -97,7 +99,7 @@ pub(super) fn fold_into(standard: &Standard, net: &mut Autoencoder) {
         unreachable!("it was made of two layers");
     };
     // They had length 1 before they were scaled, and thresholds were trained on rows of another scale.
-    (net.unit_rows, net.thresholds) = (false, None);
+    (net.unit_rows, net.thresholds, net.aux_k) = (false, None, None);
     let Affine { outputs, weight, bias, .. } = encoder;
     weight.iter_mut().for_each(|w| *w /= standard.deviation);
     for (weights, m) in weight.chunks_exact(*outputs).zip(&standard.mean) {

@@ -100,7 +100,8 @@ fn jump_relu((batch, units, entries): (usize, usize, usize)) -> Case {
     let inputs = 9;
     let [x, dense] = [("x", inputs), ("dense", units)].map(|(name, cols)| b.values(name, batch, cols));
     let (w, bias, threshold) = (b.values("w", inputs, units), b.values("b", 1, units), b.values("threshold", 1, units));
-    let (shifted, gradient) = (b.values("shifted", 1, units), b.values("gradient", 1, units));
+    let [shifted, gradient, since, unused] =
+        ["shifted", "gradient", "since", "unused"].map(|name| b.values(name, 1, units));
     let [values, columns, out, derivatives] =
         ["values", "columns", "out", "derivatives"].map(|name| b.values(name, batch, entries));
     let (active, starts) = (b.values("active", 1, 1), b.values("starts", 1, units + 1));
@@ -126,6 +127,7 @@ fn jump_relu((batch, units, entries): (usize, usize, usize)) -> Case {
         Op::Largest { input: y, out: input },
         Op::JumpReluListed { input, threshold, bandwidth, out, active },
         Op::ByColumn { rows: input, out: order },
+        Op::UnusedBias { order, bias, since, limit: batch.div_ceil(2) as f32, out: unused },
         Op::JumpReluBackward { input: values, order, threshold, active, straight, derivatives, gradient },
     ];
     b.finish(

@@ -1,0 +1,54 @@
+//! The auxiliary loss of dead units.
+
+use strait_compute::{Factors, Kind, Op, Tensor};
+
+use super::{Back, Tape, Value};
+use crate::{AuxK, Layer, Objective, Result};
+
+impl Tape<'_> {
+    /// Puts α ‖e − ê‖² on a reconstruction: e is the error that `made`, from the listed `code`, leaves of the target, and ê what the largest outputs of dead units
+    /// make by themselves. Nothing passes back through e.
+    pub(crate) fn revive_dead(
+        &mut self,
+        [input, code, made, target]: [Value; 4],
+        [up, down]: [Layer; 2],
+        AuxK { k, weight, after }: AuxK,
+    ) -> Result<()> {
+        let order = self.order(code)?;
+        let since = self.program.state(format!("{}.since", self.program.name(up.bias)), 1, up.outputs());
+        let unused = self.program.value("unused bias", 1, up.outputs());
+        let limit = after as f32;
+        self.routine.push(Op::UnusedBias { order, bias: up.bias, since, limit, out: unused })?;
+        let dead = self.layer(input, Layer { bias: unused, threshold: None, ..up })?;
+        self.list_largest(dead, k)?;
+        let back: Back = Box::new(move |way, delta| way.learn_listed(dead, up, input, delta));
+        let node = &mut self.nodes[dead.0];
+        (node.back, node.layer) = (Some(back), Some((up, input)));
+        let of_dead = self.decode_unbiased(dead, down)?;
+        let [x, y, scaled, error] = [self.tensor(target), self.tensor(made), self.tensor(of_dead), self.tensor(made)];
+        let root = weight.sqrt();
+        let times_root = move |x: Tensor, out: Tensor| Op::Combine { x, y: x, factors: Factors::Fixed(root, 0.0), out };
+        let estimate = self.operation(
+            "of dead units",
+            &[of_dead],
+            scaled.cols,
+            move |to, out| to.push(times_root(scaled, out)),
+            move |to, _, delta, out| to.push(times_root(delta, out)),
+        )?;
+        let left = self.program.value("left", error.rows, error.cols);
+        self.routine.push(Op::Combine { x, y, factors: Factors::Fixed(root, -root), out: left })?;
+        let left = self.data(left);
+        self.compare(estimate, left, Objective::SquaredError)
+    }
+
+    /// What a listed code makes without a bias, whose layer's own does not learn from it.
+    fn decode_unbiased(&mut self, code: Value, down: Layer) -> Result<Value> {
+        let entries = self.listed_entries(code)?;
+        let none = self.program.data("no bias of dead units", 1, down.outputs(), Kind::Values);
+        let out = self.program.value("of dead units", entries.values.rows, down.outputs());
+        let (weight, activation) = (down.weight, strait_compute::Activation::Linear);
+        self.routine.push(Op::SparseLinear { input: entries, weight, bias: none, activation, out })?;
+        let back: Back = Box::new(move |way, delta| way.learn_weight_from_listed(code, down, entries, delta));
+        Ok(self.add_node(out, activation, Some(back)))
+    }
+}
