@@ -287,8 +287,11 @@ fn directions(count: usize, width: usize) -> Vec<f32> {
             row.iter_mut().zip(&known[chosen * width..]).for_each(|(x, direction)| *x += weight * direction);
         }
     }
-    let (standard, _) =
-        strait::data::Standard::of_most(Rows { count, width, values: strait::data::Values::Numbers(&values) }, 10.0);
+    let (standard, _) = strait::data::Standard::of_most(
+        Rows { count, width, values: strait::data::Values::Numbers(&values) },
+        10.0,
+        Default::default(),
+    );
     standard.apply(&mut values);
     values
 }

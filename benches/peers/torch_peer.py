@@ -31,6 +31,7 @@ parser.add_argument("--precision", choices=["f32", "tf32", "bf16", "f16"], defau
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--threads", type=int)
 parser.add_argument("--bag", action="store_true", help="decode by embedding_bag")
+parser.add_argument("--sparsify", action="store_true", help="dictionaries by sparsify's encoder and decoder (eai-sparsify)")
 options = parser.parse_args()
 
 if options.threads:
@@ -322,9 +323,33 @@ class Dictionary(torch.nn.Module):
         return dense @ self.decoder + self.decoder_bias
 
 
+class Sparsify(torch.nn.Module):
+    """The same by sparsify, from the same start."""
+
+    def __init__(self, units, data):
+        from sparsify import SparseCoder, SparseCoderConfig
+
+        super().__init__()
+        start = Dictionary(units, data)
+        self.coder = SparseCoder(data.shape[1], SparseCoderConfig(num_latents=units, k=32, normalize_decoder=False))
+        with torch.no_grad():
+            self.coder.encoder.weight.copy_(start.encoder)
+            self.coder.W_dec.copy_(start.decoder)
+
+    def codes(self, x):
+        return self.coder.encode(x)[:2]
+
+    def forward(self, x):
+        return self.coder.decode(*self.codes(x))
+
+
+def new_dictionary(units, data):
+    return (Sparsify if options.sparsify else Dictionary)(units, data).to(device)
+
+
 def dictionary(units):
     data = activations(4096)
-    net = Dictionary(units, data).to(device)
+    net = new_dictionary(units, data)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     forward = torch.compile(net) if options.mode == "compile" else net
 
@@ -348,7 +373,7 @@ def dictionary(units):
 @torch.no_grad()
 def encode_dictionary(units):
     data = activations(4096)
-    net = Dictionary(units, data).to(device)
+    net = new_dictionary(units, data)
     with autocast():
         step = torch.compile(net.codes) if options.mode == "compile" else net.codes
         return timed(lambda: sum(step(x)[0].cpu().float().sum() for x in data.split(1024)))

@@ -84,6 +84,7 @@ impl Kind {
                 "aux-weight",
                 "dead-after",
                 "rounds",
+                "centre",
                 "unit-rows",
                 "outlier",
                 "leave-out",

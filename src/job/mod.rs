@@ -35,7 +35,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::data::{self, Scale};
+use crate::data::{self, Centre, Scale};
 use crate::experiment::{Error, Result, Sets};
 use crate::{Activation, Sparsity};
 
@@ -109,6 +109,9 @@ pub struct Job {
     /// Parts of a dictionary's training; after each but the last one, units that nothing uses start anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<usize>,
+    /// The point that rows of a dictionary are shifted by, where the decoder's bias starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centre: Option<Centre>,
     /// Whether the directions of a dictionary's units are held to length 1 in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_rows: Option<bool>,
@@ -188,6 +191,7 @@ impl Job {
             aux_weight: None,
             dead_after: None,
             rounds: None,
+            centre: None,
             unit_rows: None,
             outlier: None,
             leave_out: None,

@@ -137,6 +137,7 @@ impl Job {
             ("aux-weight", self.aux_weight.is_some()),
             ("dead-after", self.dead_after.is_some()),
             ("rounds", self.rounds.is_some()),
+            ("centre", self.centre.is_some()),
             ("unit-rows", self.unit_rows.is_some()),
             ("outlier", self.outlier.is_some()),
             ("leave-out", self.leave_out.is_some()),
@@ -236,7 +237,7 @@ impl Resolved {
         self.refuse_idle_settings()?;
         if kind == Kind::Dictionary {
             self.job.top_k.get_or_insert((self.sizes[1] / 64).max(1));
-            let KSparse { sparsity, bandwidth, l0_weight, rounds, unit_rows, outlier, leave_out, .. } =
+            let KSparse { sparsity, bandwidth, l0_weight, rounds, centre, unit_rows, outlier, leave_out, .. } =
                 KSparse::default();
             let job = &self.job;
             let thresholds_learn = job.sparsity == Some(Sparsity::JumpRelu);
@@ -256,6 +257,7 @@ impl Resolved {
                 self.job.l0_weight.get_or_insert(l0_weight);
             }
             self.job.rounds.get_or_insert(rounds);
+            self.job.centre.get_or_insert(centre);
             self.job.unit_rows.get_or_insert(unit_rows);
             self.job.outlier.get_or_insert(outlier);
             self.job.leave_out.get_or_insert(leave_out);
@@ -279,6 +281,7 @@ impl Resolved {
             aux_weight: self.job.aux_weight.unwrap_or(default.aux_weight),
             dead_after: self.job.dead_after,
             rounds,
+            centre: self.job.centre.unwrap_or_default(),
             unit_rows,
             outlier,
             leave_out,

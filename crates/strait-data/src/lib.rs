@@ -54,5 +54,5 @@ pub use preparation::{Preparation, Scale};
 pub use rows::{ROUNDING, Rows, Values};
 pub use series::Cut;
 pub use sparse::Sparse;
-pub use standard::Standard;
+pub use standard::{Centre, Standard};
 pub use summary::{ColumnSummary, Found, Summary};

@@ -1,5 +1,7 @@
 //! Standardisation of rows.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Rows;
 
 /// What standardises rows: each column gets a mean of 0, and one number for all of them a mean variance of 1.
@@ -16,10 +18,21 @@ use crate::Rows;
 /// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Standard {
-    /// The means of the columns.
+    /// The means of the columns, or another centre.
     pub mean: Vec<f32>,
     /// The deviation by which all are divided; 1 where there is none.
     pub deviation: f32,
+}
+
+/// The point that rows are shifted by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Centre {
+    /// The means of the columns.
+    #[default]
+    Mean,
+    /// The geometric median: the point whose distances from the rows have the smallest sum.
+    GeometricMedian,
 }
 
 impl Standard {
@@ -30,20 +43,24 @@ impl Standard {
         Self { mean, deviation: if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 } }
     }
 
-    /// That of most of these rows: the means of the columns leave out rows that are more than `outlier` times as long as the median one, and the
-    /// median distance of a row from the means, in place of the mean one, becomes what it is of rows of variance 1. Also gives the rows that
-    /// are further than `outlier` times that from the means.
+    /// That of most of these rows: their centre leaves out rows that are more than `outlier` times as long as the median one, and the
+    /// median distance of a row from the centre, in place of the mean one, becomes what it is of rows of variance 1. Also gives the rows that
+    /// are further than `outlier` times that from the centre.
     ///
     /// ```
-    /// use strait_data::{Rows, Standard};
+    /// use strait_data::{Centre, Rows, Standard};
     /// let mut values: Vec<f32> = (0..40).map(|i| (i % 7) as f32).collect();
     /// values[6] = 1e6;
-    /// let (standard, far) = Standard::of_most(Rows::numbers(&values, 4)?, 10.0);
+    /// let (standard, far) = Standard::of_most(Rows::numbers(&values, 4)?, 10.0, Centre::Mean);
     /// assert_eq!(far, [1]);
     /// assert!(standard.deviation < 10.0);
+    /// // Of points on a line, the geometric median is the median.
+    /// let line = Rows::numbers(&[0.0, 1.0, 2.0, 3.0, 40.0], 1)?;
+    /// let (standard, _) = Standard::of_most(line, 1e3, Centre::GeometricMedian);
+    /// assert!((standard.mean[0] - 2.0).abs() < 1e-3);
     /// # Ok::<(), strait_data::Error>(())
     /// ```
-    pub fn of_most(rows: Rows<'_>, outlier: f64) -> (Self, Vec<usize>) {
+    pub fn of_most(rows: Rows<'_>, outlier: f64, centre: Centre) -> (Self, Vec<usize>) {
         let distances = |mean: &[f64]| -> Vec<f64> {
             let mut distances = Vec::with_capacity(rows.count);
             rows.each_row(|row| {
@@ -54,16 +71,36 @@ impl Standard {
         };
         let lengths = distances(&vec![0.0; rows.width]);
         let longest = outlier * median(&lengths);
-        let (mut mean, mut count, mut row_number) = (vec![0.0; rows.width], 0.0, 0);
-        rows.each_row(|row| {
-            if lengths[row_number] <= longest || longest == 0.0 {
-                mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
-                count += 1.0;
+        // The mean of most rows with these weights.
+        let weighted = |weights: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            let (mut mean, mut all, mut number) = (vec![0.0; rows.width], 0.0, 0);
+            rows.each_row(|row| {
+                if lengths[number] <= longest || longest == 0.0 {
+                    let weight = weights(number);
+                    mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * f64::from(*x));
+                    all += weight;
+                }
+                number += 1;
+            });
+            mean.iter_mut().for_each(|sum| *sum /= all);
+            mean
+        };
+        let mut mean = weighted(&|_| 1.0);
+        let mut distances_now = distances(&mean);
+        if centre == Centre::GeometricMedian {
+            // Weiszfeld's iteration. Rows at the point itself, whose weights have no bound, count as if they were near it.
+            for _ in 0..MOST_STEPS {
+                let least = (1e-6 * median(&distances_now)).max(f64::MIN_POSITIVE);
+                let moved = weighted(&|row| 1.0 / distances_now[row].max(least));
+                let step = mean.iter().zip(&moved).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+                mean = moved;
+                distances_now = distances(&mean);
+                if step <= 1e-5 * median(&distances_now) {
+                    break;
+                }
             }
-            row_number += 1;
-        });
-        mean.iter_mut().for_each(|sum| *sum /= count);
-        let distances = distances(&mean);
+        }
+        let distances = distances_now;
         let middle = median(&distances);
         if middle == 0.0 {
             // More than half of the rows are the same.
@@ -88,6 +125,9 @@ impl Standard {
         }
     }
 }
+
+/// Steps of the iteration for the geometric median.
+const MOST_STEPS: usize = 100;
 
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

@@ -97,29 +97,44 @@ impl Affine {
         shapes(self.inputs, self.outputs, self.convolution).map(|(weight, _)| weight)
     }
 
-    /// Whether it has as many parameters as its sizes ask for.
+    /// Whether it has as many parameters as its sizes ask for, and thresholds that its units can have.
     ///
     /// # Errors
     /// [`Error::Shape`] if not.
     pub fn check(&self) -> Result<()> {
-        if self.is_whole() {
-            return Ok(());
-        }
         let (inputs, outputs) = (self.inputs, self.outputs);
-        Err(Error::Shape(format!("a layer of {inputs} to {outputs} values has not the parameters for it")))
+        let Some(([rows, cols], biases)) = shapes(inputs, outputs, self.convolution) else {
+            let message = format!("no window of a convolution makes {outputs} values of {inputs}");
+            return Err(Error::Shape(message));
+        };
+        let found = (self.weight.len(), self.bias.len());
+        if (rows.checked_mul(cols), biases) != (Some(found.0), found.1) {
+            return Err(Error::Shape(format!(
+                "expected {rows} x {cols} weights and {biases} biases for a layer of {inputs} -> {outputs} values, found {} and {}",
+                found.0, found.1
+            )));
+        }
+        let Some(threshold) = &self.threshold else {
+            return Ok(());
+        };
+        if self.activation != Activation::Relu || self.convolution.is_some() {
+            let message = "only rectified units of a fully connected layer have thresholds";
+            return Err(Error::Shape(message.to_owned()));
+        }
+        let wrong = threshold.iter().find(|x| !(**x >= 0.0 && x.is_finite()));
+        match wrong {
+            Some(wrong) => Err(Error::Shape(format!("expected thresholds of at least 0, found {wrong}"))),
+            None if threshold.len() != outputs => Err(Error::Shape(format!(
+                "expected {outputs} thresholds, one for each unit, found {}",
+                threshold.len()
+            ))),
+            None => Ok(()),
+        }
     }
 
-    /// The same as a yes or no.
+    /// [`Affine::check`] as a yes or no.
     pub(crate) fn is_whole(&self) -> bool {
-        shapes(self.inputs, self.outputs, self.convolution).is_some_and(|([rows, cols], biases)| {
-            rows.checked_mul(cols) == Some(self.weight.len()) && biases == self.bias.len()
-        }) && self.threshold.as_ref().is_none_or(|threshold| self.takes(threshold))
-    }
-
-    /// Whether these can be the thresholds of its units.
-    fn takes(&self, threshold: &[f32]) -> bool {
-        let fits = self.activation == Activation::Relu && self.convolution.is_none();
-        fits && threshold.len() == self.outputs && threshold.iter().all(|&x| x >= 0.0 && x.is_finite())
+        self.check().is_ok()
     }
 }
 

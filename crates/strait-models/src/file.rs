@@ -89,9 +89,9 @@ impl NetContents<'_> {
     /// Whether the layers fit together: at least one encodes and one decodes, each takes what the one before gives, and
     /// each has as many parameters as its sizes ask for.
     pub(crate) fn check(&self) -> Result<()> {
-        let whole = self.layers.iter().all(Affine::is_whole);
+        self.layers.iter().try_for_each(Affine::check)?;
         let sizes: Vec<[usize; 2]> = self.layers.iter().map(|layer| [layer.inputs, layer.outputs]).collect();
-        if whole && fit(&sizes, self.encoder, self.code) {
+        if fit(&sizes, self.encoder, self.code) {
             return Ok(());
         }
         let (encoder, model) = (self.encoder, self.code.model());

@@ -252,7 +252,7 @@ fn other_kinds_of_autoencoders_are_read_back_as_what_they_are() {
     assert_eq!(Autoencoder::load(&sparse_file).expect("it was saved").0, sparse);
     sparse.layers[1].threshold = Some(vec![-0.5; 7]);
     let error = sparse.save(&sparse_file).expect_err("thresholds are not below 0").to_string();
-    assert!(error.contains("do not form an autoencoder"), "{error}");
+    assert!(error.contains("expected thresholds of at least 0, found -0.5"), "{error}");
     sparse.layers[1].threshold = None;
     let error = Vae::load(&sparse_file).expect_err("it is another model").to_string();
     assert!(error.contains("it holds an autoencoder, not a variational autoencoder"), "{error}");

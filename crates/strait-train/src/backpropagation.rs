@@ -1,8 +1,8 @@
 //! Training by back-propagation: a model on a device, with what trains it.
 
 use strait_compute::philox::streams;
-use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor};
-use strait_data::Rows;
+use strait_compute::{Device, Execution, Kind, Op, Program, Routine, RoutineId, Shift, Step, Tensor};
+use strait_data::{Rows, Standard};
 use strait_models::Network;
 
 use crate::feed::Feed;
@@ -23,6 +23,8 @@ pub(crate) struct Places<'a> {
     steps: Vec<RoutineId>,
     minimiser: Option<Memory>,
     held_out: Measured<'a>,
+    /// The numbers that rows are standardised with.
+    columns: Option<[Tensor; 2]>,
 }
 
 /// Rows held out of training whose errors are measured.
@@ -45,12 +47,47 @@ impl<'a> Measured<'a> {
     }
 }
 
+/// What becomes of each row of a minibatch that is gathered, so that the rows themselves stay as they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Standardized<'s> {
+    pub(crate) standard: &'s Standard,
+    /// Longer rows are scaled down to that length.
+    pub(crate) longest: f32,
+}
+
+impl Standardized<'_> {
+    /// Records it between the rows as they are gathered and the minibatch.
+    fn record(&self, program: &mut Program, [shift, scale]: [Tensor; 2], out: Tensor) -> (Tensor, [Op; 2]) {
+        let gathered = program.value("gathered", out.rows, out.cols);
+        let (shift, scale) = (Some(shift), Some(scale));
+        let standardize = Op::Standardize { input: gathered, shift, scale, out };
+        (gathered, [standardize, Op::MaxNorm { weight: out, norm: self.longest, rows: true, exact: false }])
+    }
+
+    /// Writes the numbers of the columns.
+    fn write(&self, execution: &mut dyn Execution, [shift, scale]: [Tensor; 2]) -> Result<()> {
+        execution.write(shift, &self.standard.mean)?;
+        Ok(execution.write(scale, &vec![1.0 / self.standard.deviation; scale.cols])?)
+    }
+}
+
 /// The program of a model and of what trains it.
 pub(crate) fn record<'a>(
     recipe: &FineTune,
     device: &Device,
     net: &dyn Member,
     train: Rows<'_>,
+    held_out: HeldOut<'a>,
+) -> Result<(Program, Places<'a>)> {
+    record_standardized(recipe, device, net, (train, None), held_out)
+}
+
+/// The same for rows that are standardised in the program, where they are.
+fn record_standardized<'a>(
+    recipe: &FineTune,
+    device: &Device,
+    net: &dyn Member,
+    (train, standardized): (Rows<'_>, Option<Standardized<'_>>),
     held_out: HeldOut<'a>,
 ) -> Result<(Program, Places<'a>)> {
     let mut program = Program::default();
@@ -72,12 +109,21 @@ pub(crate) fn record<'a>(
     let slopes = minibatch.learn((&mut program, &mut learn), (net, &network), recipe, place)?;
     slopes.follow((&mut program, &mut learn), |program, parameter| optimizer.rule(program, parameter))?;
     let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: streams::SHIFT });
+    let columns = standardized
+        .map(|_| ["mean", "scale"].map(|name| program.data(format!("rows.{name}"), 1, train.width, Kind::Values)));
     let mut steps = Vec::new();
     for place in 0..feed.places() {
         let name = if at_once { "fine-tuning step" } else { "gather" };
         let mut step = Routine::new(name).in_precision(recipe.precision);
         for Columns { first, shift, out } in minibatch.parts(shift) {
-            feed.gather(place, &mut step, first, shift, out)?;
+            match standardized.zip(columns) {
+                None => feed.gather(place, &mut step, first, shift, out)?,
+                Some((standardized, columns)) => {
+                    let (gathered, ops) = standardized.record(&mut program, columns, out);
+                    feed.gather(place, &mut step, first, shift, gathered)?;
+                    ops.into_iter().try_for_each(|op| step.push(op))?;
+                }
+            }
         }
         if at_once {
             learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;
@@ -89,7 +135,7 @@ pub(crate) fn record<'a>(
         rows.map(|rows| TestSet::record(device, &mut program, name, (net, &network), rows, recipe)).transpose()
     };
     let held_out = Measured { test: set("test", held_out.test)?, validation: set("validation", held_out.validation)? };
-    Ok((program, Places { network, feed, batch, steps, minimiser, held_out }))
+    Ok((program, Places { network, feed, batch, steps, minimiser, held_out, columns }))
 }
 
 /// Loads a model with what trains it on rows of the host; also gives its parameters' tensors.
@@ -112,27 +158,30 @@ pub(crate) fn load_as<'a>(
     source: Source<'a>,
     held_out: HeldOut<'a>,
 ) -> Result<(Part<'a>, Network)> {
-    let (part, network, ()) = load_with((stage, before), recipe, device, net, source, held_out, |_, _| Ok(()))?;
+    let (part, network, ()) = load_with((stage, before), recipe, device, net, (source, None), held_out, |_, _| Ok(()))?;
     Ok((part, network))
 }
 
-/// The same after so many steps of an optimiser, with what else is recorded into the program.
+/// The same after so many steps of an optimiser, on rows that are standardised in the program, with what else is recorded into it.
 pub(crate) fn load_with<'a, T>(
     (stage, before): (String, usize),
     recipe: &FineTune,
     device: &Device,
     net: &dyn Member,
-    source: Source<'a>,
+    (source, standardized): (Source<'a>, Option<Standardized<'_>>),
     held_out: HeldOut<'a>,
     more: impl FnOnce(&mut Program, &Network) -> Result<T>,
 ) -> Result<(Part<'a>, Network, T)> {
     let Some(rows) = source.on_host() else { unreachable!("rows of a model are on the host") };
-    let (mut program, places) = record(recipe, device, net, rows, held_out)?;
-    let Places { network, feed, batch, steps, minimiser, held_out } = places;
+    let (mut program, places) = record_standardized(recipe, device, net, (rows, standardized), held_out)?;
+    let Places { network, feed, batch, steps, minimiser, held_out, columns } = places;
     let more = more(&mut program, &network)?;
     let mut execution = device.load(program)?;
     network.write(&mut *execution, net.layers())?;
     held_out.sets().try_for_each(|set| set.upload(&mut *execution))?;
+    if let Some((standardized, columns)) = standardized.zip(columns) {
+        standardized.write(&mut *execution, columns)?;
+    }
     let method = BackPropagation { recipe: recipe.clone(), stage, before, batch, steps, minimiser, held_out };
     Ok((Part { execution, feed, source, method: Box::new(method) }, network, more))
 }

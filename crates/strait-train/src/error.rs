@@ -16,6 +16,9 @@ pub enum Error {
     /// The features of a machine cannot be kept for the next one.
     #[error("the features of a machine cannot be kept in a temporary file: {0}")]
     Features(std::io::Error),
+    /// Rows without those that are left out cannot be stored.
+    #[error("the rows that are not left out cannot be stored: {0}")]
+    Kept(std::io::Error),
     /// A setting makes no sense.
     #[error("{setting} is {value}: {expected}")]
     Setting {

@@ -8,7 +8,7 @@ mod units;
 
 use serde::{Deserialize, Serialize};
 use strait_compute::Device;
-use strait_data::Rows;
+use strait_data::{Centre, Rows};
 use strait_models::Autoencoder;
 
 use crate::error::positive;
@@ -43,6 +43,8 @@ pub struct KSparse {
     /// Parts of equal length into which the epochs fall. After each but the last one, dead units start anew in the
     /// direction of a badly reconstructed row. All but the last one run at a constant learning rate.
     pub rounds: usize,
+    /// The point that rows are shifted by, so that the decoder's bias starts there.
+    pub centre: Centre,
     /// Whether the decoder's rows, the directions of the units, are normalised to length 1 after each update, and the part of the gradient along each is
     /// removed.
     pub unit_rows: bool,
@@ -75,6 +77,7 @@ impl Default for KSparse {
             aux_weight: 1.0 / 32.0,
             dead_after: None,
             rounds: 4,
+            centre: Centre::Mean,
             unit_rows: false,
             outlier: 10.0,
             leave_out: false,

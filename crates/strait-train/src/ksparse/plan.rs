@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use strait_compute::Device;
 use strait_compute::philox::{Stream, streams};
-use strait_data::{Kept, Rows, Standard, Values};
+use strait_data::{Keeper, Kept, Rows, Standard, Values};
 use strait_models::{Autoencoder, Network};
 
 use super::looked_at::LookedAt;
@@ -13,7 +13,7 @@ use super::restart::restart;
 use super::sparsity::{Start, calibrate};
 use super::units::{self, dead_units, directions, fold_into, length};
 use super::{KSparse, KSparseTrained};
-use crate::backpropagation::{self, HeldOut};
+use crate::backpropagation::{self, HeldOut, Standardized};
 use crate::checkpoint::{Modeller, of_rows};
 use crate::finetune_plan::record_of;
 use crate::method::{Part, Source};
@@ -31,10 +31,11 @@ pub struct KSparsePlan<'a> {
     /// First and last epoch of the rounds, counted from the start.
     rounds: Vec<(usize, usize)>,
     standard: Standard,
-    /// Rows that are far from the mean.
+    /// Rows that are far from the centre.
     far: usize,
-    /// The rows with mean 0 and variance 1.
-    scaled: Arc<Kept>,
+    /// The rows as they were given; those that are left out are not among them.
+    rows: Source<'a>,
+    /// Some of them with mean 0 and variance 1.
     looked_at: Vec<f32>,
     stream: Stream,
     net: Autoencoder,
@@ -60,38 +61,35 @@ pub struct Rounds {
     starts: Option<Start>,
 }
 
-impl KSparsePlan<'_> {
-    pub(super) fn new(recipe: KSparse, rows: Rows<'_>) -> Result<Self> {
+impl<'a> KSparsePlan<'a> {
+    pub(super) fn new(recipe: KSparse, rows: Rows<'a>) -> Result<Self> {
         let KSparse { rounds, training, .. } = &recipe;
-        let (standard, far) = Standard::of_most(rows, recipe.outlier);
-        let mut scaled = rows.to_numbers();
-        if recipe.leave_out {
-            let mut number = 0;
-            let mut far = far.iter().peekable();
-            // Row after row, since both are in their order.
-            let kept = scaled.chunks_exact(rows.width).filter(|_| {
-                let leaves = far.next_if_eq(&&number).is_some();
-                number += 1;
-                !leaves
-            });
-            scaled = kept.flatten().copied().collect();
-        }
-        standard.apply(&mut scaled);
-        shorten(&mut scaled, rows.width, recipe.outlier);
+        let (standard, far) = Standard::of_most(rows, recipe.outlier, recipe.centre);
+        let source = match recipe.leave_out && !far.is_empty() {
+            false => Source::Host(rows),
+            true => Source::Made(Arc::new(without(rows, &far)?)),
+        };
+        let Some(kept) = source.on_host() else { unreachable!("these rows are on the host") };
+        let width = rows.width;
+        let scaled = |mut values: Vec<f32>| {
+            standard.apply(&mut values);
+            shorten(&mut values, width, recipe.outlier);
+            values
+        };
         let looked_at = Stream::new(training.seed, streams::LOOKED_AT);
-        let looked_at = sample(rows_of(&scaled, rows.width)?, LOOKED_AT, looked_at);
+        let looked_at = scaled(sample(kept, LOOKED_AT, looked_at));
         let mut stream = Stream::new(training.seed, streams::DICTIONARY);
-        let net = units::start(&recipe, &scaled, rows.width, &mut stream);
+        let row = |row: usize| scaled(kept.range(row..row + 1).to_numbers());
+        let net = units::start(&recipe, (kept.count, width), row, &mut stream);
         net.check()?;
         let round = |round: usize| (training.epochs * round / rounds, training.epochs * (round + 1) / rounds);
         let rounds = (0..*rounds).map(round).filter(|(first, end)| first < end).collect();
-        let scaled = Arc::new(Kept::memory(scaled, rows.width));
         Ok(Self {
             recipe,
             rounds,
             standard,
             far: far.len(),
-            scaled,
+            rows: source,
             looked_at,
             stream,
             net,
@@ -145,23 +143,25 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
 
     fn start(&mut self, device: &Device, part: usize) -> Result<Part<'a>> {
         let recipe = self.round(part);
-        let before = self.rounds[part].0 * self.scaled.rows().count.div_ceil(recipe.batch);
+        let Some(rows) = self.rows.on_host() else { unreachable!("these rows are on the host") };
+        let (count, width) = (rows.count, rows.width);
+        let before = self.rounds[part].0 * count.div_ceil(recipe.batch);
         if let Some(mut round) = self.before.take() {
             round.method.retune(recipe, before);
             return Ok(round);
         }
-        let source = Source::Made(self.scaled.clone());
-        let width = self.scaled.rows().width;
         if let (0, Some(thresholds)) = (part, self.net.thresholds) {
             let start = Start::find(device, &mut self.net, thresholds.k(), rows_of(&self.looked_at, width)?)?;
             start.apply(&mut self.net);
             self.starts = Some(start);
         }
         self.net.thresholds = self.recipe.thresholds(width, self.starts);
-        recipe.check_model(&self.net, &self.scaled.rows(), None)?;
+        recipe.check_model(&self.net, &rows, None)?;
         let stage = (Member::stage(&self.net).to_owned(), before);
         let looked_at = rows_of(&self.looked_at, width)?;
         let (net, another) = (&self.net, part + 1 < self.rounds.len());
+        let standardized = Standardized { standard: &self.standard, longest: longest(width, self.recipe.outlier) };
+        let source = (self.rows.clone(), Some(standardized));
         let (loaded, network, between) =
             backpropagation::load_with(stage, &recipe, device, net, source, HeldOut::default(), |program, network| {
                 another.then(|| LookedAt::record(device, program, network, net, looked_at)).transpose()
@@ -187,7 +187,7 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
     }
 
     fn end(&mut self, device: &Device, _: usize, goes_on: bool, mut trained: Part<'a>) -> Result<()> {
-        let looked_at = rows_of(&self.looked_at, self.scaled.rows().width)?;
+        let looked_at = rows_of(&self.looked_at, self.standard.mean.len())?;
         let Some(network) = &self.network else {
             return Ok(());
         };
@@ -234,7 +234,7 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
         let means = Rows { count: 1, width: mean.len(), values: Values::Numbers(mean) };
         serde_json::json!({
             "recipe": self.recipe,
-            "training-set": of_rows(&self.scaled.rows()),
+            "training-set": self.rows.on_host().map(|rows| of_rows(&rows)),
             "mean": of_rows(&means),
             "deviation": deviation,
         })
@@ -276,9 +276,27 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
     }
 }
 
-/// Scales rows that are further from the mean than `outlier` times the median row down to that distance, so that no single row decides what is learned.
+/// These rows without some, which are numbered ascending.
+fn without(rows: Rows<'_>, far: &[usize]) -> Result<Kept> {
+    let unkept = crate::Error::Kept;
+    let (mut keeper, mut number, mut far, mut failed) = (Keeper::default(), 0, far.iter().peekable(), None);
+    rows.each_row(|row| {
+        if far.next_if_eq(&&number).is_none() {
+            failed = failed.take().or(keeper.push(row).err());
+        }
+        number += 1;
+    });
+    failed.map_or(Ok(()), Err).and_then(|()| keeper.finish(rows.width)).map_err(unkept)
+}
+
+/// The length of a row at `outlier` times the distance of the median one.
+fn longest(width: usize, outlier: f64) -> f32 {
+    (outlier * (width as f64).sqrt()) as f32
+}
+
+/// Scales rows that are further from the centre than that down to it, so that no single row decides what is learned.
 fn shorten(scaled: &mut [f32], width: usize, outlier: f64) {
-    let longest = (outlier * (width as f64).sqrt()) as f32;
+    let longest = longest(width, outlier);
     for row in scaled.chunks_exact_mut(width) {
         let length = length(row);
         if length > longest {

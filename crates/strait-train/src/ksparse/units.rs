@@ -16,13 +16,18 @@ const FEW: f32 = 4.0;
 
 /// The net before training: decoder rows of length 1, and an encoder that is their transpose. Each row is drawn once, so that
 /// every unit starts among the k largest of some row.
-pub(super) fn start(recipe: &KSparse, scaled: &[f32], width: usize, stream: &mut Stream) -> Autoencoder {
+pub(super) fn start(
+    recipe: &KSparse,
+    (count, width): (usize, usize),
+    row: impl Fn(usize) -> Vec<f32>,
+    stream: &mut Stream,
+) -> Autoencoder {
     let &KSparse { units, top_k, unit_rows, .. } = recipe;
     let mut directions: Vec<f32> = (0..width * units).map(|_| stream.next_normal()).collect();
     let share = (OF_ROW * FEW / top_k as f32).min(OF_ROW);
-    let drawn = stream.permutation(scaled.len() / width);
-    for (direction, row) in directions.chunks_exact_mut(width).zip(drawn) {
-        turn_towards(direction, &scaled[row as usize * width..][..width], share);
+    let drawn = stream.permutation(count);
+    for (direction, number) in directions.chunks_exact_mut(width).zip(drawn) {
+        turn_towards(direction, &row(number as usize), share);
     }
     directions.chunks_exact_mut(width).for_each(normalize);
     let layer = |inputs, outputs, activation, weight| {
@@ -33,7 +38,7 @@ pub(super) fn start(recipe: &KSparse, scaled: &[f32], width: usize, stream: &mut
     let down = layer(units, width, Activation::Linear, directions);
     let mut net = Autoencoder { unit_rows, ..Autoencoder::new(vec![up, down], 1) };
     net.thresholds = recipe.thresholds(width, None);
-    let after = recipe.dead_after.unwrap_or(scaled.len() / width);
+    let after = recipe.dead_after.unwrap_or(count);
     net.aux_k = recipe.aux_k.map(|k| AuxK { k, weight: recipe.aux_weight, after });
     match net.thresholds {
         None => net.top_k = Some(top_k),
