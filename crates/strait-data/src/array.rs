@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::element::{Element, Number};
+use crate::halves::HalfKind;
 use crate::packing::Bytes;
 use crate::source::Source;
-use crate::{Error, Result, Values};
+use crate::{Error, Halves, Result, Values};
 
 /// The bytes of an array in those of a file.
 #[derive(Clone)]
@@ -155,6 +156,20 @@ impl Source for Array {
             Element::F32 if !self.big && cfg!(target_endian = "little") => {
                 bytemuck::try_cast_slice(bytes).ok().map(Values::Numbers)
             }
+            Element::F16 if !self.big && cfg!(target_endian = "little") => {
+                bytemuck::try_cast_slice(bytes).ok().map(|numbers| Values::Halves(Halves::F16(numbers)))
+            }
+            Element::Bf16 if !self.big && cfg!(target_endian = "little") => {
+                bytemuck::try_cast_slice(bytes).ok().map(|numbers| Values::Halves(Halves::Bf16(numbers)))
+            }
+            _ => None,
+        }
+    }
+
+    fn half(&self) -> Option<HalfKind> {
+        match self.element {
+            Element::F16 => Some(HalfKind::F16),
+            Element::Bf16 => Some(HalfKind::Bf16),
             _ => None,
         }
     }

@@ -1,7 +1,10 @@
 //! Rows that were made and are kept: in memory, or in a temporary file if they are many.
 
+use half::{bf16, f16};
+
+use crate::halves::HalfKind;
 use crate::spill::{Spill, Spilled};
-use crate::{Rows, Values};
+use crate::{Halves, Rows, Values};
 
 /// Up to this size rows stay in memory; more goes to a temporary file, which is mapped.
 const IN_MEMORY: usize = 128 << 20;
@@ -18,38 +21,68 @@ const IN_MEMORY: usize = 128 << 20;
 /// ```
 pub struct Kept {
     width: usize,
-    numbers: Spilled<f32>,
+    numbers: Numbers,
+}
+
+/// Numbers in the precision that holds them.
+enum Numbers {
+    Single(Spilled<f32>),
+    F16(Spilled<f16>),
+    Bf16(Spilled<bf16>),
 }
 
 impl Kept {
     /// Rows in memory.
     pub fn memory(numbers: Vec<f32>, width: usize) -> Self {
-        Self { width, numbers: Spilled::Memory(numbers) }
+        Self { width, numbers: Numbers::Single(Spilled::Memory(numbers)) }
     }
 
     /// The rows.
     pub fn rows(&self) -> Rows<'_> {
-        let count = self.numbers.len() / self.width;
-        Rows { count, width: self.width, values: Values::Numbers(&self.numbers) }
+        let (count, values) = match &self.numbers {
+            Numbers::Single(numbers) => (numbers.len(), Values::Numbers(numbers)),
+            Numbers::F16(numbers) => (numbers.len(), Values::Halves(Halves::F16(numbers))),
+            Numbers::Bf16(numbers) => (numbers.len(), Values::Halves(Halves::Bf16(numbers))),
+        };
+        Rows { count: count / self.width, width: self.width, values }
     }
 }
 
 /// Collects rows that are to be kept.
-pub struct Keeper(Spill<f32>);
+pub struct Keeper(Collected);
+
+enum Collected {
+    Single(Spill<f32>),
+    F16(Spill<f16>),
+    Bf16(Spill<bf16>),
+}
 
 impl Default for Keeper {
     fn default() -> Self {
-        Self(Spill::new(IN_MEMORY))
+        Self(Collected::Single(Spill::new(IN_MEMORY)))
     }
 }
 
 impl Keeper {
+    /// For numbers that are all of 16 bits, and take no more than these.
+    pub(crate) fn of(half: Option<HalfKind>) -> Self {
+        match half {
+            None => Self::default(),
+            Some(HalfKind::F16) => Self(Collected::F16(Spill::new(IN_MEMORY))),
+            Some(HalfKind::Bf16) => Self(Collected::Bf16(Spill::new(IN_MEMORY))),
+        }
+    }
+
     /// Appends numbers.
     ///
     /// # Errors
     /// If there is no room for them.
     pub fn push(&mut self, numbers: &[f32]) -> std::io::Result<()> {
-        self.0.push(numbers)
+        match &mut self.0 {
+            Collected::Single(spill) => spill.push(numbers),
+            Collected::F16(spill) => spill.push(&numbers.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>()),
+            Collected::Bf16(spill) => spill.push(&numbers.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>()),
+        }
     }
 
     /// The rows of this width.
@@ -57,6 +90,11 @@ impl Keeper {
     /// # Errors
     /// If the temporary file cannot be written.
     pub fn finish(self, width: usize) -> std::io::Result<Kept> {
-        Ok(Kept { width, numbers: self.0.finish()? })
+        let numbers = match self.0 {
+            Collected::Single(spill) => Numbers::Single(spill.finish()?),
+            Collected::F16(spill) => Numbers::F16(spill.finish()?),
+            Collected::Bf16(spill) => Numbers::Bf16(spill.finish()?),
+        };
+        Ok(Kept { width, numbers })
     }
 }

@@ -44,6 +44,7 @@ impl Labelled {
         let values = match rows.values {
             Values::Bytes(bytes) => Owned::Bytes(joined(bytes, rows.width, labels, classes, 255)),
             Values::Numbers(numbers) => Owned::Numbers(joined(numbers, rows.width, labels, classes, 1.0)),
+            Values::Halves(_) => Owned::Numbers(joined(&rows.to_numbers(), rows.width, labels, classes, 1.0)),
         };
         Ok(Self { count: rows.count, width: rows.width + classes, values })
     }

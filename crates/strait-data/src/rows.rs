@@ -1,6 +1,6 @@
 //! A data set as rows.
 
-use crate::{Error, Result};
+use crate::{Error, Halves, Result};
 
 /// How far a value may lie outside of 0..1 and count as rounding: data scaled to 0..1 elsewhere often reach 1.0000001.
 pub const ROUNDING: f32 = 1e-6;
@@ -12,6 +12,8 @@ pub enum Values<'a> {
     Bytes(&'a [u8]),
     /// Numbers.
     Numbers(&'a [f32]),
+    /// Numbers of 16 bits, all of which are finite.
+    Halves(Halves<'a>),
 }
 
 /// A data set: `count` rows of `width` values, borrowed.
@@ -61,6 +63,7 @@ impl<'a> Rows<'a> {
         let values = match self.values {
             Values::Bytes(bytes) => Values::Bytes(&bytes[..count * self.width]),
             Values::Numbers(numbers) => Values::Numbers(&numbers[..count * self.width]),
+            Values::Halves(numbers) => Values::Halves(numbers.range(0..count * self.width)),
         };
         Self { count, values, ..self }
     }
@@ -74,7 +77,7 @@ impl<'a> Rows<'a> {
     pub fn row_bytes(&self) -> usize {
         match self.values {
             Values::Bytes(_) => self.width,
-            Values::Numbers(_) => 4 * self.width,
+            Values::Numbers(_) | Values::Halves(_) => 4 * self.width,
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a> Rows<'a> {
         let values = match self.values {
             Values::Bytes(bytes) => Values::Bytes(&bytes[place]),
             Values::Numbers(numbers) => Values::Numbers(&numbers[place]),
+            Values::Halves(numbers) => Values::Halves(numbers.range(place)),
         };
         Self { count: range.len(), values, ..self }
     }
@@ -101,6 +105,8 @@ impl<'a> Rows<'a> {
         match self.values {
             Values::Bytes(bytes) => f32::from(bytes[row * self.width + column]) / 255.0,
             Values::Numbers(numbers) => numbers[row * self.width + column],
+            Values::Halves(Halves::F16(numbers)) => numbers[row * self.width + column].to_f32(),
+            Values::Halves(Halves::Bf16(numbers)) => numbers[row * self.width + column].to_f32(),
         }
     }
 
@@ -109,6 +115,7 @@ impl<'a> Rows<'a> {
         match self.values {
             Values::Bytes(bytes) => bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
             Values::Numbers(numbers) => numbers.to_vec(),
+            Values::Halves(numbers) => numbers.widened().collect(),
         }
     }
 
@@ -139,6 +146,23 @@ impl<'a> Rows<'a> {
                     each(&row);
                 }
             }
+            Values::Halves(numbers) => {
+                let mut row = vec![0.0; self.width];
+                for first in (0..self.count * self.width).step_by(self.width) {
+                    let own = numbers.range(first..first + self.width).widened();
+                    row.iter_mut().zip(own).for_each(|(x, number)| *x = number);
+                    each(&row);
+                }
+            }
+        }
+    }
+
+    /// The first number that fails a test; bytes pass all.
+    pub fn first_number(&self, fails: impl Fn(f32) -> bool) -> Option<f32> {
+        match self.values {
+            Values::Bytes(_) => None,
+            Values::Numbers(numbers) => numbers.iter().copied().find(|x| fails(*x)),
+            Values::Halves(numbers) => numbers.widened().find(|x| fails(*x)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where rows come from.
 
+use crate::halves::HalfKind;
 use crate::{Result, Values};
 
 /// Rows of numbers that are read in windows.
@@ -17,6 +18,11 @@ pub(crate) trait Source: Send + Sync {
 
     /// All rows, where they lie in memory or in a mapped file as training takes them.
     fn direct(&self) -> Option<Values<'_>> {
+        None
+    }
+
+    /// Which numbers of 16 bits all are, if they are such.
+    fn half(&self) -> Option<HalfKind> {
         None
     }
 

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::array::Array;
+use crate::halves::HalfKind;
 use crate::source::Source;
 
 /// Arrays of one width and one type, the rows of each behind those of the one before.
@@ -47,6 +48,10 @@ impl Source for Stacked {
 
     fn read_single(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.each(first, out, |array, first, out| array.read_single(first, out))
+    }
+
+    fn half(&self) -> Option<HalfKind> {
+        self.arrays[0].half()
     }
 
     fn is_single(&self) -> bool {

@@ -216,6 +216,7 @@ fn read(path: &Path, options: &Options) -> Result<Vec<u64>, Error> {
     let values = match rows.values {
         Values::Bytes(bytes) => bytes.len(),
         Values::Numbers(numbers) => numbers.len(),
+        Values::Halves(numbers) => numbers.widened().count(),
     };
     assert_eq!(values, count * width, "values of {count} rows of {width}");
     if let Some(labels) = &data.labels {

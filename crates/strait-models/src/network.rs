@@ -203,7 +203,7 @@ impl Network {
 pub fn declare_rows(program: &mut Program, name: &str, rows: &Rows<'_>) -> Tensor {
     let kind = match rows.values {
         Values::Bytes(_) => Kind::Bytes,
-        Values::Numbers(_) => Kind::Rows,
+        Values::Numbers(_) | Values::Halves(_) => Kind::Rows,
     };
     program.data(name, rows.count, rows.width, kind)
 }
@@ -216,6 +216,7 @@ pub fn upload(execution: &mut dyn Execution, tensor: Tensor, rows: &Rows<'_>) ->
     match rows.values {
         Values::Bytes(bytes) => execution.write_bytes(tensor, bytes)?,
         Values::Numbers(numbers) => execution.write(tensor, numbers)?,
+        Values::Halves(_) => execution.write(tensor, &rows.to_numbers())?,
     }
     Ok(())
 }
@@ -228,6 +229,7 @@ pub fn fill(place: &Uploader, rows: &Rows<'_>) -> Result<()> {
     match rows.values {
         Values::Bytes(bytes) => place.write_bytes(bytes.chunks_exact(rows.width))?,
         Values::Numbers(numbers) => place.write(numbers.chunks_exact(rows.width))?,
+        Values::Halves(_) => place.write(rows.to_numbers().chunks_exact(rows.width))?,
     }
     Ok(())
 }

@@ -128,7 +128,7 @@ impl Resident {
 fn padded<'a>(rows: &Rows<'a>, length: usize) -> Cow<'a, [f32]> {
     let mut numbers = match rows.values {
         Values::Numbers(numbers) => Cow::Borrowed(numbers),
-        Values::Bytes(_) => Cow::Owned(rows.to_numbers()),
+        Values::Bytes(_) | Values::Halves(_) => Cow::Owned(rows.to_numbers()),
     };
     if numbers.len() < length {
         numbers.to_mut().resize(length, 0.0);

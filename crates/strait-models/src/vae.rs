@@ -7,7 +7,7 @@ use strait_compute::philox::{Stream, streams};
 use strait_compute::{
     Activation, Device, Execution, Metrics, Noise, Op, Program, Routine, RoutineId, Step, Tensor, go_on,
 };
-use strait_data::{Rows, Values};
+use strait_data::Rows;
 
 use crate::autoencoder::check_sizes;
 use crate::container::Container;
@@ -339,10 +339,7 @@ impl Vae {
         if rows.width != expected {
             return Err(Error::Width { expected, found: rows.width });
         }
-        let outside = |x: &&f32| !Rows::is_probability(**x);
-        if let (true, Values::Numbers(numbers)) = (self.is_bernoulli(), rows.values)
-            && let Some(x) = numbers.iter().find(outside)
-        {
+        if let (true, Some(x)) = (self.is_bernoulli(), rows.first_number(|x| !Rows::is_probability(x))) {
             let message = format!("{x} has no likelihood by logistic outputs, which stand for values from 0 to 1");
             return Err(Error::Shape(message));
         }

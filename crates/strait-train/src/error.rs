@@ -121,11 +121,11 @@ pub(crate) fn positive_rate(setting: &'static str, value: f32) -> Result<()> {
 
 /// Values that are probabilities: of binary visible units, or the targets of a cross-entropy.
 pub(crate) fn probabilities(rows: &strait_data::Rows<'_>) -> Result<()> {
-    let strait_data::Values::Numbers(numbers) = rows.values else {
+    if let strait_data::Values::Bytes(_) = rows.values {
         return Ok(());
-    };
-    let (low, high) =
-        numbers.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    }
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    rows.each_row(|row| row.iter().for_each(|&x| (low, high) = (low.min(x), high.max(x))));
     if ![low, high].into_iter().all(strait_data::Rows::is_probability) {
         return Err(Error::Setting {
             setting: "the range of the data",

@@ -222,5 +222,10 @@ fn fill_in_order(place: &Uploader, rows: &Rows<'_>, order: &[u32]) -> strait_com
     match rows.values {
         Values::Bytes(bytes) => place.write_bytes(ordered(bytes, rows.width, order)),
         Values::Numbers(numbers) => place.write(ordered(numbers, rows.width, order)),
+        Values::Halves(numbers) => {
+            let row = |&row: &u32| numbers.range(row as usize * rows.width..(row as usize + 1) * rows.width).widened();
+            let wide: Vec<f32> = order.iter().flat_map(row).collect();
+            place.write(wide.chunks_exact(rows.width))
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use strait_compute::{Precision, Step};
-use strait_data::{Rows, Values};
+use strait_data::Rows;
 use strait_models::{Affine, transpose};
 
 use crate::error::{positive, probabilities, weight_cost};
@@ -214,8 +214,7 @@ impl FineTune {
                 }
             }
         }
-        let negative =
-            |rows: &Rows<'_>| matches!(rows.values, Values::Numbers(numbers) if numbers.iter().any(|x| *x < 0.0));
+        let negative = |rows: &Rows<'_>| rows.first_number(|x| x < 0.0).is_some();
         let counts = self.objective == Objective::SoftmaxCrossEntropy && net.targets() == 0;
         if counts && [Some(train), test].into_iter().flatten().any(negative) {
             let (setting, value) = ("the data", "below 0".to_owned());

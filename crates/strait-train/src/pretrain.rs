@@ -264,8 +264,13 @@ fn admissible(units: Units, rows: &Rows<'_>) -> Result<()> {
     let refused = |expected: &'static str| {
         Err(Error::Setting { setting: "the data", value: "of a wrong kind".to_owned(), expected })
     };
+    let widened;
     let numbers = match (rows.values, units) {
         (Values::Numbers(numbers), _) => numbers,
+        (Values::Halves(_), _) => {
+            widened = rows.to_numbers();
+            &widened[..]
+        }
         (Values::Bytes(bytes), Units::Softmax(groups)) => {
             let counted = |group: &[u8]| group.iter().map(|&byte| u32::from(byte)).sum::<u32>().is_multiple_of(255);
             let whole = |row: &[u8]| row[groups.first..].chunks_exact(groups.classes).all(counted);

@@ -1,9 +1,10 @@
 //! The members of the family of autoencoders: their gradients against finite differences in double precision, and what
 //! they learn against what is known.
 
+use half::bf16;
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cpu, Device, Missing, Noise, Oracle, Window};
-use strait_data::{Labelled, Rows};
+use strait_data::{Halves, Labelled, Rows, Values};
 use strait_models::{
     Affine, Autoencoder, AuxK, Classifier, Convolution, Layer, Pca, Thresholds, Vae, corrupt, transpose,
 };
@@ -218,6 +219,26 @@ fn dead_units_learn_from_what_others_leave() {
             ("the decoder's bias", &[0.741585, 2.174075, 1.930427]),
         ],
     );
+}
+
+/// Rows of 16 bits are widened where minibatches are gathered: nothing changes.
+#[test]
+fn rows_of_16_bits_train_to_the_same_bits() {
+    let mut stream = Stream::new(4, 0);
+    let halves: Vec<bf16> = (0..300 * WIDTH).map(|_| bf16::from_f32(stream.next_normal())).collect();
+    let wide: Vec<f32> = halves.iter().map(|x| x.to_f32()).collect();
+    let device = Device::cpu().expect("threads start");
+    let training = FineTune { epochs: 4, batch: 32, ..KSparse::default().training };
+    let recipe = KSparse { units: 40, top_k: 2, rounds: 2, training, ..KSparse::default() };
+    let [narrow, wide] = [Values::Halves(Halves::Bf16(&halves)), Values::Numbers(&wide)].map(|values| {
+        let rows = Rows { count: 300, width: WIDTH, values };
+        let trained = recipe.fit(&device, rows).expect("it trains");
+        let mut net = Autoencoder::linear(WIDTH, 3, 1).expect("the sizes make sense");
+        let squared = FineTune { epochs: 2, objective: Objective::SquaredError, ..FineTune::default() };
+        squared.fit(&device, &mut net, rows).expect("it trains");
+        (trained.net, net)
+    });
+    assert_eq!(narrow, wide);
 }
 
 /// As many units a row as asked for, of rows that need different numbers of them; thresholds that learn differ.

@@ -128,12 +128,14 @@ impl Data {
     }
 
     fn finite(&self, first: usize, rows: Rows<'_>) -> Result<()> {
-        let Values::Numbers(numbers) = rows.values else { return Ok(()) };
-        if are_finite(numbers) {
-            return Ok(());
-        }
-        match numbers.iter().position(|x| !x.is_finite()) {
-            Some(i) => Err(self.not_finite(first + i / rows.width, i % rows.width, f64::from(numbers[i]))),
+        let wrong = match rows.values {
+            Values::Bytes(_) => None,
+            Values::Numbers(numbers) if are_finite(numbers) => None,
+            Values::Numbers(numbers) => numbers.iter().copied().enumerate().find(|(_, x)| !x.is_finite()),
+            Values::Halves(numbers) => numbers.widened().enumerate().find(|(_, x)| !x.is_finite()),
+        };
+        match wrong {
+            Some((i, x)) => Err(self.not_finite(first + i / rows.width, i % rows.width, f64::from(x))),
             None => Ok(()),
         }
     }
@@ -168,12 +170,12 @@ impl Data {
             return Ok(rows);
         }
         if self.kept.get().is_none() {
-            let mut keeper = Keeper::default();
+            let mut keeper = Keeper::of(self.source.half());
             let room =
                 |cause: std::io::Error| Error::format(&self.path, format!("its rows cannot be stored ({cause})"));
             self.windows((WINDOW / width).max(1), |_, rows| match rows.values {
                 Values::Numbers(numbers) => keeper.push(numbers).map_err(room),
-                Values::Bytes(_) => Ok(()),
+                Values::Bytes(_) | Values::Halves(_) => Ok(()),
             })?;
             let _ = self.kept.set(Some(keeper.finish(width).map_err(room)?));
         }

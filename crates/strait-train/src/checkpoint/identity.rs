@@ -10,6 +10,7 @@ pub(crate) fn of_rows(rows: &Rows<'_>) -> Value {
     let (kind, sum) = match rows.values {
         Values::Bytes(bytes) => ("bytes", hex(&Sha256::digest(bytes))),
         Values::Numbers(numbers) => ("numbers", digest([numbers])),
+        Values::Halves(numbers) => (numbers.name(), hex(&Sha256::digest(numbers.bytes()))),
     };
     json!({"rows": rows.count, "columns": rows.width, "type": kind, "sha256": sum})
 }
@@ -20,7 +21,11 @@ pub(crate) fn of_layers(layers: &[Affine]) -> Value {
         .iter()
         .map(|layer| json!({"inputs": layer.inputs, "outputs": layer.outputs, "activation": layer.activation.name(), "convolution": layer.convolution}))
         .collect();
-    let values = digest(layers.iter().flat_map(|layer| [&layer.weight[..], &layer.bias[..]]));
+    let values = digest(
+        layers
+            .iter()
+            .flat_map(|layer| [&layer.weight[..], &layer.bias[..], layer.threshold.as_deref().unwrap_or_default()]),
+    );
     json!({"layers": shapes, "sha256": values})
 }
 
