@@ -100,7 +100,7 @@ impl Resolved {
         let largest = programs.iter().max_by_key(bytes);
         let batch = self.batch().min(few);
         let name = largest.and_then(|program| program.routines().first()).map(|routine| routine.name().to_owned());
-        let held = if sets.train.is_mapped() { 0 } else { all * parts.train.row_bytes() };
+        let held = sets.train.held_bytes(all);
         let host = device.hardware() != Hardware::Gpu;
         Ok(Needs {
             program: largest.as_ref().map_or(0, |program| bytes(program) as u64),

@@ -7,7 +7,7 @@ use crate::spill::{Spill, Spilled};
 use crate::{Halves, Rows, Values};
 
 /// Up to this size rows stay in memory; more goes to a temporary file, which is mapped.
-const IN_MEMORY: usize = 128 << 20;
+pub(crate) const IN_MEMORY: usize = 128 << 20;
 
 /// Rows of numbers that were made, such as the features of a machine. Up to 128 MiB they are kept in memory, more in a temporary file
 /// that has no name and is gone when the rows are.

@@ -134,6 +134,12 @@ fn a_schedule_is_one_for_the_last_round() {
     let training = FineTune { schedule, ..KSparse::default().training };
     let error = KSparse { training, ..KSparse::default() }.check().expect_err("rounds have four epochs").to_string();
     assert!(error.contains("shorter than the run"), "{error}");
+    // What a recipe leaves out of its training is a dictionary's, not that of other nets.
+    let read = |text: &str| serde_json::from_str::<KSparse>(text);
+    let training = FineTune { seed: 7, ..KSparse::default().training };
+    let expected = KSparse { units: 9, training, ..KSparse::default() };
+    assert_eq!(read(r#"{"units": 9, "training": {"seed": 7}}"#).expect("it is a recipe"), expected);
+    assert!(read(r#"{"training": {"sed": 7}}"#).expect_err("there is no such field").to_string().contains("sed"));
 }
 
 /// Ends a run after that many epochs.

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::element::Element;
 use crate::formats::raw::Text;
+use crate::kept::IN_MEMORY;
 use crate::kept::Kept;
 use crate::open::Entry;
 use crate::packing::Packing;
@@ -182,6 +183,13 @@ impl Data {
     /// Whether the rows lie in a file or in memory as training takes them, so that they need no room of their own.
     pub fn is_mapped(&self) -> bool {
         self.source.direct().is_some()
+    }
+
+    /// Bytes of memory that `rows` of its rows hold as training takes them: none where they lie in a file, or are so many that they go to a temporary one.
+    pub fn held_bytes(&self, rows: usize) -> usize {
+        let each = self.source.half().map_or(4, |_| 2);
+        let bytes = rows.saturating_mul(self.width()).saturating_mul(each);
+        if self.is_mapped() || bytes > IN_MEMORY { 0 } else { bytes }
     }
 
     /// Whether a column is text.

@@ -6,7 +6,8 @@ mod restart;
 mod sparsity;
 mod units;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use strait_compute::Device;
 use strait_data::{Centre, Rows};
 use strait_models::Autoencoder;
@@ -54,7 +55,17 @@ pub struct KSparse {
     /// Whether these rows are left out of training.
     pub leave_out: bool,
     /// Training of all rounds together.
+    #[serde(deserialize_with = "over_default")]
     pub training: FineTune,
+}
+
+/// Training whose fields that are left out are a dictionary's.
+fn over_default<'de, D: Deserializer<'de>>(given: D) -> std::result::Result<FineTune, D::Error> {
+    let mut all = serde_json::to_value(KSparse::default().training).map_err(D::Error::custom)?;
+    for (name, value) in serde_json::Map::deserialize(given)? {
+        all[name] = value;
+    }
+    serde_json::from_value(all).map_err(D::Error::custom)
 }
 
 impl Default for KSparse {
