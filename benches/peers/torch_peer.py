@@ -13,6 +13,7 @@ import contextlib
 import gzip
 import json
 import math
+import os
 import time
 
 import numpy as np
@@ -327,6 +328,9 @@ class Sparsify(torch.nn.Module):
     """The same by sparsify, from the same start."""
 
     def __init__(self, units, data):
+        if options.device == "cpu":
+            os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
+        # It tells that on the standard output, whose last line is the result.
         from sparsify import SparseCoder, SparseCoderConfig
 
         super().__init__()

@@ -75,8 +75,9 @@ impl Export {
 }
 
 fn dictionary(opened: &Opened) -> Result<&Autoencoder> {
-    match &opened.model {
-        Model::Autoencoder(net) => Ok(net),
+    let plain = opened.model.preparation().is_none_or(|preparation| preparation.changes_nothing());
+    match opened.model.inner() {
+        Model::Autoencoder(net) if plain => Ok(net),
         _ => bail!("a dictionary is an autoencoder whose rows are not scaled, not {}", described(opened)),
     }
 }

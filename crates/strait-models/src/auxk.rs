@@ -20,8 +20,11 @@ pub struct AuxK {
 impl AuxK {
     pub(crate) fn check(self, units: usize) -> Result<()> {
         let Self { k, weight, after } = self;
-        if k == 0 || k > units || after == 0 {
-            let message = format!("AuxK takes from 1 to {units} dead units after some rows, not {k} after {after}");
+        // Rows are counted in single precision.
+        if k == 0 || k > units || !(1..1 << 24).contains(&after) {
+            let message = format!(
+                "AuxK takes 1 to {units} units that are dead after 1 to 16,777,215 rows, not {k} that are after {after}"
+            );
             return Err(Error::Shape(message));
         }
         if !(weight > 0.0 && weight.is_finite()) {

@@ -113,8 +113,66 @@ fn units_of_a_dictionary_are_inspected() {
     let used = units.iter().find(|unit| rows_of(unit) == 3).expect("a unit is used by three rows");
     let [first, last] = [0, 2].map(|place| used["top"][place]["value"].as_f64().expect("a number"));
     assert!(first >= last);
+    // The report tells the same of rows held out.
+    let [report, uses] = ["report.html", "units.json"].map(|name| folder.read(&format!("run/{name}")));
+    assert!(report.contains("units by the share of rows") && uses.contains("most_used"), "{report}");
+    lists_are_the_codes(&folder, "run");
     let refused = folder.call("inspect rows.csv --rows rows.csv");
     assert!(refused.code == Some(1) && refused.text().contains("this is no model"), "{}", refused.text());
+}
+
+/// `encode --lists` gives the units and numbers that `encode` gives as rows.
+fn lists_are_the_codes(folder: &Folder, run: &str) {
+    folder.run(&format!("encode {run} rows.csv --out codes.csv --device cpu"));
+    folder.run(&format!("encode {run} rows.csv --lists --out lists.csv --device cpu"));
+    let table = |name: &str| -> Vec<Vec<f64>> {
+        let text = folder.read(name);
+        text.lines().skip(1).map(|line| line.split(',').map(|x| x.parse().expect("a number")).collect()).collect()
+    };
+    let (codes, lists) = (table("codes.csv"), table("lists.csv"));
+    assert_eq!(codes.len(), lists.len());
+    for (code, list) in codes.iter().zip(&lists) {
+        let (units, values) = list.split_at(list.len() / 2);
+        let mut made = vec![0.0; code.len()];
+        units.iter().zip(values).filter(|(_, x)| **x != 0.0).for_each(|(unit, x)| made[*unit as usize] = *x);
+        assert_eq!(&made, code);
+    }
+}
+
+#[test]
+fn dictionaries_with_thresholds_come_and_go() {
+    let folder = Folder::new();
+    let rows: String = (0..120).map(|row| format!("{},{},{}\n", row % 6, row % 5, (row * 7) % 11)).collect();
+    folder.write("rows.csv", &format!("a,b,c\n{rows}"));
+    let train =
+        "train --kind dictionary --data rows.csv --scale none --hidden 20 --set top-k=2 --epochs 8 --device cpu";
+    for (sparsity, more) in
+        [("batch-top-k", "--set aux-k=2"), ("jump-relu", "--set bandwidth=0.2 --set centre=geometric-median")]
+    {
+        folder.run(&format!("{train} --set sparsity={sparsity} {more} --out {sparsity}"));
+        lists_are_the_codes(&folder, sparsity);
+        folder.run(&format!("export {sparsity} --saelens {sparsity}.sae"));
+        assert!(folder.read(&format!("{sparsity}.sae/cfg.json")).contains("jumprelu"));
+        folder.run(&format!("import saelens {sparsity}.sae --out {sparsity}.strait"));
+        let codes = [sparsity.to_owned(), format!("{sparsity}.strait")].map(|model| {
+            folder.run(&format!("encode {model} rows.csv --out again.csv --device cpu"));
+            folder.read("again.csv")
+        });
+        assert_eq!(codes[0], codes[1]);
+    }
+    for (setting, told) in [
+        ("bandwidth=0.5", "`bandwidth` does nothing without `sparsity = \"jump-relu\"`"),
+        ("aux-weight=0.5", "`aux-weight` does nothing without `aux-k`"),
+        ("sparsity=best", "expected one of `top-k`, `batch-top-k`, `jump-relu`"),
+    ] {
+        let refused = folder.call(&format!("{train} --set {setting} --out refused"));
+        assert!(refused.code == Some(1) && refused.text().contains(told), "{}", refused.text());
+    }
+    folder.run("train --kind pca --data rows.csv --hidden 2 --out pca --device cpu");
+    let refused = folder.call("encode pca rows.csv --lists --out lists.csv --device cpu");
+    assert!(refused.text().contains("--lists is for codes of few numbers"), "{}", refused.text());
+    let refused = folder.call("export jump-relu --sparsify spf");
+    assert!(refused.text().contains("write SAELens' format"), "{}", refused.text());
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Tape<'_> {
         let node = &mut self.nodes[dead.0];
         (node.back, node.layer) = (Some(back), Some((up, input)));
         let of_dead = self.decode_unbiased(dead, down)?;
-        let [x, y, scaled, error] = [self.tensor(target), self.tensor(made), self.tensor(of_dead), self.tensor(made)];
+        let [x, y, scaled] = [target, made, of_dead].map(|value| self.tensor(value));
         let root = weight.sqrt();
         let times_root = move |x: Tensor, out: Tensor| Op::Combine { x, y: x, factors: Factors::Fixed(root, 0.0), out };
         let estimate = self.operation(
@@ -35,7 +35,7 @@ impl Tape<'_> {
             move |to, out| to.push(times_root(scaled, out)),
             move |to, _, delta, out| to.push(times_root(delta, out)),
         )?;
-        let left = self.program.value("left", error.rows, error.cols);
+        let left = self.program.value("left", y.rows, y.cols);
         self.routine.push(Op::Combine { x, y, factors: Factors::Fixed(root, -root), out: left })?;
         let left = self.data(left);
         self.compare(estimate, left, Objective::SquaredError)
