@@ -11,13 +11,6 @@ struct Size {
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 var<workgroup> counts: array<u32, 256>;
 
-// Numbers that are ordered as the values are, with NaN as the largest; of numbers that are not positive 0.
-fn key(value: f32) -> u32 {
-    let bits = bitcast<u32>(value);
-    if (bits & 0x7fffffffu) > 0x7f800000u { return 0x7fc00000u; }
-    return select(bits, 0u, bits >> 31u == 1u);
-}
-
 // How many entries of an invocation have a key of at least that.
 fn count(first: u32, end: u32, least: u32) -> u32 {
     var part = 0u;
@@ -46,16 +39,16 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     let first = min(lane * part, there);
     let end = min(first + part, there);
     let wanted = step.rows * K;
-    // The key of the smallest that stays, bit by bit; 1 where all positive ones do.
+    // The key of the smallest that stays, bit by bit; that of the smallest positive number where all of these do.
     var least = 0u;
-    for (var bit = 0x40000000u; bit > 0u; bit >>= 1u) {
+    for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
         if sum(lane, count(first, end, least | bit), 256u) >= wanted { least |= bit; }
     }
-    least = max(least, 1u);
+    least = max(least, NOTHING + 1u);
     let exceeding = sum(lane, count(first, end, least + 1u), 256u);
     let equal = count(first, end, least) - count(first, end, least + 1u);
     var before = sum(lane, equal, lane);
-    var smallest = 0x7fffffffu;
+    var smallest = 0xffffffffu;
     for (var i = first; i < end; i += 1u) {
         let own = key(input[i]);
         var stays = own > least;
@@ -79,9 +72,11 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var i = 0u; i < 256u; i += 1u) {
         smallest = min(smallest, counts[i]);
     }
-    if smallest < 0x7fffffffu {
+    if smallest < 0xffffffffu {
+        // The key of a positive number is its bits and the first one.
+        let kept = bitcast<f32>(smallest ^ NOTHING);
         for (var column = lane; column < size.columns; column += 256u) {
-            threshold[column] += bitcast<f32>(RATE) * (bitcast<f32>(smallest) - threshold[column]);
+            threshold[column] += bitcast<f32>(RATE) * (kept - threshold[column]);
         }
     }
 }

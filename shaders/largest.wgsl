@@ -5,9 +5,6 @@
 var<workgroup> above: array<u32, LANES>;
 var<workgroup> equal: array<u32, LANES>;
 
-// The key of 0.
-const NOTHING = 0x80000000u;
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = group.x;

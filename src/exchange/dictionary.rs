@@ -55,7 +55,7 @@ impl Config {
 
 /// Which numbers of a code stay.
 enum Keeps {
-    /// So many, the largest ones.
+    /// The k largest.
     Largest(usize),
     /// Those above their units' thresholds.
     Above(Vec<f32>),
@@ -206,7 +206,7 @@ pub fn from_saelens(folder: impl AsRef<Path>) -> Result<Autoencoder> {
 /// Writes a dictionary as SAELens 6 loads it: of the architecture `topk`, or `jumprelu` where units have thresholds.
 ///
 /// # Errors
-/// If the net is no dictionary, or a file cannot be written.
+/// If the net is not a dictionary, or a file cannot be written.
 pub fn to_saelens(net: &Autoencoder, folder: impl AsRef<Path>) -> Result<()> {
     let (dictionary, folder) = (Dictionary::of(net)?, folder.as_ref());
     let Dictionary { inputs, units, .. } = dictionary;

@@ -10,6 +10,9 @@ use crate::{Activation, Device, Model, Rows};
 /// The most rows that neighbours are looked for among.
 const MOST_NEIGHBOURS: usize = 60_000;
 
+/// Rows that are kept for each unit of a sparse code.
+const TOP: usize = 8;
+
 /// Neighbours that vote on the label of a code.
 const NEIGHBOURS: usize = 5;
 
@@ -31,7 +34,7 @@ impl Resolved {
         }
     }
 
-    /// Measures the model; gives the threshold of anomalies.
+    /// Measures the model; gives the threshold of anomalies, and how the units of a sparse code are used.
     pub(super) fn measure(
         &self,
         model: &Model,
@@ -39,7 +42,7 @@ impl Resolved {
         sets: &Sets,
         device: &Device,
         run: &mut Experiment<Job>,
-    ) -> Result<Option<f64>> {
+    ) -> Result<(Option<f64>, Option<UnitUses>)> {
         let mut loaded = model.on(device)?;
         let &Parts { train, test, .. } = parts;
         let found = match self.job.kind {
@@ -71,9 +74,15 @@ impl Resolved {
                 run.higher("explained variance of the test rows", explained).because("the test rows do not vary");
             }
         }
-        if let (Model::Autoencoder(net), Kind::Dictionary) = (model, self.job.kind) {
-            let mut uses = UnitUses::new(net.code_size(), 0);
-            uses.take(&net.encode_largest(device, test)?);
+        let units = match model {
+            Model::Autoencoder(net) if net.is_sparse() => {
+                let mut uses = UnitUses::new(net.code_size(), TOP);
+                uses.take(&net.encode_largest(device, test)?);
+                Some(uses)
+            }
+            _ => None,
+        };
+        if let (Some(uses), Kind::Dictionary) = (&units, self.job.kind) {
             run.lower("units that no test row uses, per cent", 100.0 * uses.dead() as f64 / uses.units.len() as f64);
             run.lower("numbers of a code that are not 0 (L0)", uses.l0());
         }
@@ -86,6 +95,7 @@ impl Resolved {
             run.higher(format!("{NEIGHBOURS}-NN accuracy of the codes, per cent"), 100.0 * accuracy);
         }
         let narrow = |scores: Vec<f64>| scores.into_iter().map(|score| score as f32).collect::<Vec<_>>();
-        Ok(scores.map(|scores| threshold(&narrow(scores), 1.0 - self.job.quantile)).transpose()?.map(f64::from))
+        let threshold = scores.map(|scores| threshold(&narrow(scores), 1.0 - self.job.quantile)).transpose()?;
+        Ok((threshold.map(f64::from), units))
     }
 }

@@ -7,7 +7,7 @@ use super::{Job, Kind, Resolved};
 use crate::compute::philox::{Stream, streams};
 use crate::data::Labels;
 use crate::experiment::{Error, Experiment, Result, Sets};
-use crate::models::{SaveOptions, forward};
+use crate::models::{SaveOptions, UnitUses, forward};
 use crate::say;
 use crate::terminal::stopping;
 use crate::{
@@ -20,6 +20,8 @@ pub struct Trained {
     pub model: Model,
     /// The score above which a row is an anomaly: that of the job's quantile of the rows held out, where the kind has scores.
     pub threshold: Option<f64>,
+    /// How rows held out use the units of a sparse code.
+    pub units: Option<UnitUses>,
 }
 
 /// The rows and labels of a training and a test set.
@@ -116,10 +118,10 @@ impl Resolved {
         let parts = Parts::of(sets, self.job.limit)?;
         let model = self.model(&parts, sets, device, run)?;
         if stopping() {
-            return Ok(Trained { model, threshold: None });
+            return Ok(Trained { model, threshold: None, units: None });
         }
-        let threshold = self.measure(&model, &parts, sets, device, run)?;
-        Ok(Trained { model, threshold })
+        let (threshold, units) = self.measure(&model, &parts, sets, device, run)?;
+        Ok(Trained { model, threshold, units })
     }
 
     pub(super) fn model(

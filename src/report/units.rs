@@ -6,32 +6,21 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::curves::short;
-use crate::experiment::{Error, Result, Sets};
+use crate::experiment::{Error, Result};
 use crate::metrics::EventFile;
 use crate::models::{UnitUses, write_atomically};
-use crate::{Device, Model};
 
 /// The file of a run's folder with the uses of units.
 pub(super) const FILE: &str = "units.json";
 
-/// Rows that are kept for each unit.
-const TOP: usize = 8;
-
 /// Units that are listed.
 const LISTED: usize = 20;
 
-/// Writes how rows held out use the units of a model whose codes are of few numbers: as `units.json`, which a report shows, and for
-/// TensorBoard. Other models have none.
+/// Writes how rows use the units of a sparse code: as `units.json`, which a report shows, and for TensorBoard.
 ///
 /// # Errors
-/// If the device fails, or a file cannot be written.
-pub fn write_units(model: &Model, sets: &Sets, device: &Device, out: &Path) -> Result<()> {
-    let Model::Autoencoder(net) = model else { return Ok(()) };
-    if !net.is_sparse() {
-        return Ok(());
-    }
-    let mut uses = UnitUses::new(net.code_size(), TOP);
-    uses.take(&net.encode_largest(device, sets.test.rows()?)?);
+/// If a file cannot be written.
+pub fn write_units(uses: &UnitUses, out: &Path) -> Result<()> {
     let unit = |unit: usize| json!({ "unit": unit, "density": uses.density(unit), "top": uses.units[unit].top });
     let listed: Vec<Value> = uses.most_used().into_iter().take(LISTED).map(unit).collect();
     let value = json!({
@@ -44,7 +33,7 @@ pub fn write_units(model: &Model, sets: &Sets, device: &Device, out: &Path) -> R
     });
     write_atomically(&out.join(FILE), format!("{value:#}\n").as_bytes())?;
     let refused = |cause| Error::Out { folder: out.to_owned(), cause };
-    events(&uses, &EventFile::folder(out).join("units")).map_err(refused)
+    events(uses, &EventFile::folder(out).join("units")).map_err(refused)
 }
 
 fn events(uses: &UnitUses, folder: &Path) -> std::io::Result<()> {

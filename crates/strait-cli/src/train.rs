@@ -106,7 +106,9 @@ impl Train {
         }
         if !stopping() {
             strait::report::write_map(&trained.model, &sets, &device, &self.out)?;
-            strait::report::write_units(&trained.model, &sets, &device, &self.out)?;
+            if let Some(units) = &trained.units {
+                strait::report::write_units(units, &self.out)?;
+            }
         }
         run.finish()?;
         if self.json {

@@ -12,7 +12,7 @@ use crate::container::Contents;
 use crate::file::{Code, Loaded, NetContents, Settings};
 use crate::member::{Member, check_noise, reconstructs};
 use crate::network::{Evaluation, LargestOutputs, parts};
-use crate::objective::{Objective, Penalty};
+use crate::objective::Penalty;
 use crate::tape::{Tape, Value};
 use crate::{Affine, AuxK, Convolution, Error, Result, SaveOptions, Thresholds, forward, transpose};
 use crate::{Goal, Layer, Model};
@@ -233,7 +233,7 @@ impl Autoencoder {
     pub fn check(&self) -> Result<()> {
         self.contents().check()?;
         let (code, units) = (self.code_size(), self.layers[self.encoder - 1].activation);
-        self.check_thresholds()?;
+        self.check_sparse_training()?;
         match self.top_k {
             Some(k) if k == 0 || k > code => {
                 Err(Error::Shape(format!("the {k} largest numbers cannot be taken of a code of {code}")))
@@ -253,41 +253,6 @@ impl Autoencoder {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether the thresholds of the code's units can be, and be trained.
-    fn check_thresholds(&self) -> Result<()> {
-        let code = &self.layers[self.encoder - 1];
-        if code.threshold.is_some() && self.top_k.is_some() {
-            let message = "the largest numbers of a code stay, or those above their units' thresholds, not both";
-            return Err(Error::Shape(message.to_owned()));
-        }
-        if let Some(aux_k) = self.aux_k {
-            let largest = self.top_k.is_some() || matches!(self.thresholds, Some(Thresholds::BatchTopK { .. }));
-            if !largest || code.activation != Activation::Relu || !self.is_plain() {
-                let message = "AuxK is for rectified units of which the largest stay, between two layers, the first of which encodes, with weights of their own and without a penalty";
-                return Err(Error::Shape(message.to_owned()));
-            }
-            aux_k.check(code.outputs)?;
-        }
-        let Some(thresholds) = self.thresholds else {
-            return Ok(());
-        };
-        if code.threshold.is_none() {
-            let message = "training is to keep a number of units by their thresholds, but the code's units have none";
-            return Err(Error::Shape(message.to_owned()));
-        }
-        if !self.is_plain() {
-            let message = "units with thresholds are trained between two layers, the first of which encodes, with weights of their own and without a penalty";
-            return Err(Error::Shape(message.to_owned()));
-        }
-        thresholds.check(code.outputs)
-    }
-
-    /// Whether it has a single layer on either side, with weights of its own and without a penalty.
-    fn is_plain(&self) -> bool {
-        let convolved = self.layers.iter().any(|layer| layer.convolution.is_some());
-        self.encoder == 1 && self.layers.len() == 2 && !convolved && !self.tied && self.penalty.is_none()
     }
 
     /// After which layer how many numbers stay.
@@ -472,14 +437,8 @@ impl Member for Autoencoder {
         if self.unit_rows {
             tape.hold_rows(decoder[0]);
         }
-        if let (Some(thresholds), true) = (self.thresholds, tape.learns()) {
-            let code = tape.list_by_thresholds(input, layers[0], thresholds)?;
-            return self.decode_list(tape, layers, [input, code, target], goal);
-        }
-        if let (Some(k), Some(_), true) = (self.top_k, self.aux_k, tape.learns()) {
-            let code = tape.layer(input, layers[0])?;
-            tape.list_largest(code, k)?;
-            return self.decode_list(tape, layers, [input, code, target], goal);
+        if tape.learns() && (self.thresholds.is_some() || self.aux_k.is_some()) {
+            return self.record_list(tape, [layers[0], layers[1]], [input, target], goal);
         }
         let code = tape.chain(input, &layers[..self.encoder])?;
         if let Some(k) = self.top_k {
@@ -491,27 +450,5 @@ impl Member for Autoencoder {
             tape.penalize(code, penalty)?;
         }
         tape.reconstruct(code, decoder, target, goal.objective)
-    }
-}
-
-impl Autoencoder {
-    /// The reconstruction from a listed code, with the losses.
-    fn decode_list(
-        &self,
-        tape: &mut Tape<'_>,
-        layers: &[Layer],
-        [input, code, target]: [Value; 3],
-        goal: &Goal,
-    ) -> Result<()> {
-        let Some(aux_k) = self.aux_k else {
-            return tape.reconstruct(code, &layers[1..], target, goal.objective);
-        };
-        if goal.objective != Objective::SquaredError {
-            let (setting, value) = ("the objective beside AuxK", format!("{:?}", goal.objective));
-            return Err(Error::Setting { setting, value, expected: "it must be the squared error" });
-        }
-        let made = tape.layer(code, layers[1])?;
-        tape.compare(made, target, goal.objective)?;
-        tape.revive_dead([input, code, made, target], [layers[0], layers[1]], aux_k)
     }
 }

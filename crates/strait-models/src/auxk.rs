@@ -13,7 +13,7 @@ pub struct AuxK {
     pub k: usize,
     /// α
     pub weight: f32,
-    /// A unit is dead when so many rows have not used it.
+    /// The number of successive rows without use after which a unit is dead.
     pub after: usize,
 }
 

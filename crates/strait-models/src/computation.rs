@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, SparseRows, Tensor};
+use strait_compute::{Activation, Device, Execution, LossKind, Op, Program, Routine, Tensor};
 
 use crate::network::{EVALUATION_BATCH, LargestOutputs, evaluation_batch};
 use crate::vae::record_bound;
@@ -147,12 +147,8 @@ impl<'a> Computation<'a> {
             }
             End::Largest(k) => {
                 let code = tape.chain(x, &network.layers)?;
-                let SparseRows { values, columns } = tape.list_largest(code, k)?;
-                let out = program.value("listed", input.rows, 2 * k);
-                for (input, to) in [(values, 0), (columns, k)] {
-                    routine.push(Op::CopyColumns { input, first: 0, out, to, columns: k })?;
-                }
-                return Ok(Some(out));
+                let listed = tape.list_largest(code, k)?;
+                return tape.with_units(listed).map(Some);
             }
             End::Outputs | End::Sums | End::Errors | End::Bound(_) | End::Classes(_) => {}
         }

@@ -43,6 +43,7 @@ mod retrieval;
 mod run_state;
 mod sequence;
 mod sparse_codes;
+mod sparse_training;
 mod stack;
 mod tape;
 mod thresholds;
@@ -83,7 +84,7 @@ pub use sequence::{Feeding, SequenceAutoencoder, SequenceCode, SequenceShape, St
 pub use sparse_codes::SparseCodes;
 pub use stack::{Stack, transpose};
 pub use tape::{Recorder, Recurrent, Slopes, States, Tape, Value};
-pub use thresholds::{Thresholds, most};
+pub use thresholds::Thresholds;
 pub use unit_uses::{UnitUse, UnitUses};
 pub use units::{TotalInput, Units, Wanted};
 pub use vae::{Elbo, Vae};

@@ -110,17 +110,17 @@ impl<'a> LoadedModel<'a> {
         let (Model::Autoencoder(net), parts) = (&*self.model, &mut self.parts) else {
             return Err(self.unsupported("list the largest numbers of codes", &[ModelKind::Autoencoder]));
         };
-        match (net.top_k, net.listing()) {
-            (Some(k), Some(computation)) => {
-                let listed = parts.get(Part::Largest, || computation)?.outputs(rows)?;
-                Ok(SparseCodes::split(&listed, net.code_size(), k))
+        net.require_few()?;
+        let units = net.code_size();
+        match net.listing() {
+            Some((k, computation)) => {
+                let lists = parts.get(Part::Largest, || computation)?.outputs(rows)?;
+                Ok(SparseCodes::split(&lists, units, k))
             }
-            (None, _) => {
-                net.require_few()?;
-                let encoder = parts.get(Part::Encoder, || Computation::outputs(&net.layers[..net.encoder]))?;
-                SparseCodes::above(rows, net.code_size(), |rows| encoder.outputs(rows))
+            None => {
+                let encoder = parts.get(Part::Encoder, || net.encoding())?;
+                SparseCodes::of_rows(rows, units, |rows| encoder.outputs(rows))
             }
-            _ => net.encode_largest(&parts.device, rows),
         }
     }
 
@@ -218,7 +218,7 @@ impl<'a> LoadedModel<'a> {
     fn encode_prepared(&mut self, rows: Rows<'_>) -> Result<Vec<f32>> {
         let parts = &mut self.parts;
         match &*self.model {
-            Model::Autoencoder(net) => parts.get(Part::Encoder, || encoder(net))?.outputs(rows),
+            Model::Autoencoder(net) => parts.get(Part::Encoder, || net.encoding())?.outputs(rows),
             Model::Vae(vae) => {
                 let moments = parts.outputs(Part::Encoder, rows, || (&vae.layers[..vae.encoder]).into())?;
                 // The other half of each row are logarithms of variances.
@@ -418,10 +418,6 @@ impl<'a> LoadedModel<'a> {
             _ => Err(self.unsupported("sample rows", SAMPLED)),
         }
     }
-}
-
-fn encoder(net: &Autoencoder) -> Computation<'_> {
-    Computation { largest: net.largest(), ..Computation::outputs(&net.layers[..net.encoder]) }
 }
 
 /// With errors, unless the outputs are something else than the rows.

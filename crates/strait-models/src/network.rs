@@ -149,9 +149,9 @@ impl Network {
 
     /// The parameters, each once.
     pub fn parameters(&self) -> Vec<Tensor> {
-        let parameters = |layer: &Layer| match layer.is_tied() {
-            false => vec![layer.weight, layer.bias],
-            true => vec![layer.bias],
+        let parameters = |layer: &Layer| {
+            let weight = (!layer.is_tied()).then_some(layer.weight);
+            [weight, Some(layer.bias), layer.threshold].into_iter().flatten()
         };
         self.layers.iter().flat_map(parameters).collect()
     }

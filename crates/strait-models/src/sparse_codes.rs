@@ -12,7 +12,7 @@ use crate::{Autoencoder, Error, Result};
 /// that is 0 stands for none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SparseCodes {
-    /// Numbers of a row; where units have thresholds, of the row that has most.
+    /// Numbers of a row: how many stay, or, where lists are made of whole codes, those of the row that has most.
     pub k: usize,
     /// Units of a code.
     pub units: usize,
@@ -63,17 +63,18 @@ impl Autoencoder {
     /// If all numbers of a code stay, the rows do not fit, or the device fails.
     pub fn encode_largest(&self, device: &Device, rows: Rows<'_>) -> Result<SparseCodes> {
         self.check()?;
-        let Some(k) = self.top_k else {
-            self.require_few()?;
-            let computation = Computation::outputs(&self.layers[..self.encoder]);
-            let mut codes = Resident::load(device, &computation, Room::Once(rows.count.min(EVALUATION_BATCH)))?;
-            return SparseCodes::above(rows, self.code_size(), |rows| codes.outputs(rows));
-        };
-        let Some(computation) = self.listing() else {
-            return Ok(SparseCodes::listed(&self.encode(device, rows)?, self.code_size(), k));
-        };
-        let mut listing = Resident::load(device, &computation, Room::Once(rows.count))?;
-        Ok(SparseCodes::split(&listing.outputs(rows)?, self.code_size(), k))
+        self.require_few()?;
+        match self.listing() {
+            Some((k, computation)) => {
+                let lists = Resident::load(device, &computation, Room::Once(rows.count))?.outputs(rows)?;
+                Ok(SparseCodes::split(&lists, self.code_size(), k))
+            }
+            None => {
+                let room = Room::Once(rows.count.min(EVALUATION_BATCH));
+                let mut codes = Resident::load(device, &self.encoding(), room)?;
+                SparseCodes::of_rows(rows, self.code_size(), |rows| codes.outputs(rows))
+            }
+        }
     }
 
     /// Whether codes are of few numbers: the largest ones, or those above their units' thresholds.
@@ -91,24 +92,29 @@ impl Autoencoder {
     }
 
     /// What computes lists of a code's largest numbers without rows of all units, if the code is one of rectified units.
-    pub(crate) fn listing(&self) -> Option<Computation<'_>> {
+    pub(crate) fn listing(&self) -> Option<(usize, Computation<'_>)> {
         let code = &self.layers[self.encoder - 1];
         let k = self.top_k.filter(|_| code.activation == Activation::Relu && code.convolution.is_none())?;
-        Some(Computation { end: End::Largest(k), ..Computation::outputs(&self.layers[..self.encoder]) })
+        Some((k, Computation { end: End::Largest(k), ..Computation::outputs(&self.layers[..self.encoder]) }))
+    }
+
+    /// What computes codes as rows of all units.
+    pub(crate) fn encoding(&self) -> Computation<'_> {
+        Computation { largest: self.largest(), ..Computation::outputs(&self.layers[..self.encoder]) }
     }
 }
 
 impl SparseCodes {
-    /// Rows of k numbers with the k units that they belong to behind them.
-    pub(crate) fn split(rows: &[f32], units: usize, k: usize) -> Self {
+    /// From rows of k numbers with the k units that they belong to behind them, as [`Tape::with_units`](crate::Tape::with_units) records them.
+    pub fn split(rows: &[f32], units: usize, k: usize) -> Self {
         let halves = || rows.chunks_exact(2 * k).map(|row| row.split_at(k));
         let values = halves().flat_map(|(values, _)| values.iter().copied()).collect();
         let columns = halves().flat_map(|(_, columns)| columns.iter().map(|&column| column as u32)).collect();
         Self { k, units, values, columns }
     }
 
-    /// What `encode` leaves of these rows, whose codes of all units are there for some rows at a time only.
-    pub(crate) fn above(
+    /// What is not 0 of the codes that `encode` makes of these rows, some rows at a time: codes of all units are large.
+    pub(crate) fn of_rows(
         rows: Rows<'_>,
         units: usize,
         mut encode: impl FnMut(Rows<'_>) -> Result<Vec<f32>>,
@@ -125,20 +131,5 @@ impl SparseCodes {
         let k = found.iter().map(Vec::len).max().unwrap_or(0).max(1);
         let all = || found.iter().flat_map(|row| row.iter().copied().chain(std::iter::repeat((0, 0.0))).take(k));
         Ok(Self { k, units, values: all().map(|(_, x)| x).collect(), columns: all().map(|(unit, _)| unit).collect() })
-    }
-
-    /// What is not 0 of codes that are rows of all units.
-    pub(crate) fn listed(codes: &[f32], units: usize, k: usize) -> Self {
-        let (mut values, mut columns) = (Vec::new(), Vec::new());
-        for code in codes.chunks_exact(units) {
-            let end = values.len() + k;
-            for (unit, &value) in code.iter().enumerate().filter(|(_, value)| **value != 0.0) {
-                values.push(value);
-                columns.push(unit as u32);
-            }
-            values.resize(end, 0.0);
-            columns.resize(end, 0);
-        }
-        Self { k, units, values, columns }
     }
 }

@@ -35,12 +35,12 @@ impl Thresholds {
         }
     }
 
-    /// Numbers of a row at most, of a code of so many units.
+    /// The length of a row's list, for a code of `units` units.
     pub fn most(self, units: usize) -> usize {
-        most(self.k(), units)
+        self.k().saturating_mul(4).max(16).min(units)
     }
 
-    /// Whether the numbers make sense for a code of so many units.
+    /// Whether the settings fit a code of `units` units.
     pub(crate) fn check(self, units: usize) -> Result<()> {
         let k = self.k();
         if k == 0 || k > units {
@@ -55,9 +55,4 @@ impl Thresholds {
         }
         Ok(())
     }
-}
-
-/// Numbers of a row that lists have room for where they have k on average.
-pub fn most(k: usize, units: usize) -> usize {
-    k.saturating_mul(4).max(16).min(units)
 }

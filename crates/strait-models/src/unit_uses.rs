@@ -32,7 +32,7 @@ pub struct UnitUse {
 }
 
 impl UnitUses {
-    /// Of so many units, each with the `most` rows that activate it most.
+    /// For a code of `units` units; keeps the `most` rows that activate each unit most.
     pub fn new(units: usize, most: usize) -> Self {
         Self { units: vec![UnitUse::default(); units], rows: 0, most }
     }

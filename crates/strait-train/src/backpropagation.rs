@@ -71,19 +71,8 @@ impl Standardized<'_> {
     }
 }
 
-/// The program of a model and of what trains it.
+/// The program of a model and of what trains it on these rows, which may be standardised in the program.
 pub(crate) fn record<'a>(
-    recipe: &FineTune,
-    device: &Device,
-    net: &dyn Member,
-    train: Rows<'_>,
-    held_out: HeldOut<'a>,
-) -> Result<(Program, Places<'a>)> {
-    record_standardized(recipe, device, net, (train, None), held_out)
-}
-
-/// The same for rows that are standardised in the program, where they are.
-fn record_standardized<'a>(
     recipe: &FineTune,
     device: &Device,
     net: &dyn Member,
@@ -138,33 +127,22 @@ fn record_standardized<'a>(
     Ok((program, Places { network, feed, batch, steps, minimiser, held_out, columns }))
 }
 
-/// Loads a model with what trains it on rows of the host; also gives its parameters' tensors.
+/// Loads a model with what trains it on rows of the host; also gives its parameters' tensors. Events tell of it by the name of `stage`.
 pub(crate) fn load<'a>(
+    stage: &str,
     recipe: &FineTune,
     device: &Device,
     net: &dyn Member,
     source: Source<'a>,
     held_out: HeldOut<'a>,
 ) -> Result<(Part<'a>, Network)> {
-    load_as((net.stage().to_owned(), 0), recipe, device, net, source, held_out)
-}
-
-/// The same by another name of its stage.
-pub(crate) fn load_as<'a>(
-    (stage, before): (String, usize),
-    recipe: &FineTune,
-    device: &Device,
-    net: &dyn Member,
-    source: Source<'a>,
-    held_out: HeldOut<'a>,
-) -> Result<(Part<'a>, Network)> {
-    let (part, network, ()) = load_with((stage, before), recipe, device, net, (source, None), held_out, |_, _| Ok(()))?;
+    let (part, network, ()) = load_with((stage, 0), recipe, device, net, (source, None), held_out, |_, _| Ok(()))?;
     Ok((part, network))
 }
 
-/// The same after so many steps of an optimiser, on rows that are standardised in the program, with what else is recorded into it.
+/// The same where the optimiser has taken `before` steps already, rows may be standardised in the program, and `more` records what else it is for.
 pub(crate) fn load_with<'a, T>(
-    (stage, before): (String, usize),
+    (stage, before): (&str, usize),
     recipe: &FineTune,
     device: &Device,
     net: &dyn Member,
@@ -173,7 +151,7 @@ pub(crate) fn load_with<'a, T>(
     more: impl FnOnce(&mut Program, &Network) -> Result<T>,
 ) -> Result<(Part<'a>, Network, T)> {
     let Some(rows) = source.on_host() else { unreachable!("rows of a model are on the host") };
-    let (mut program, places) = record_standardized(recipe, device, net, (rows, standardized), held_out)?;
+    let (mut program, places) = record(recipe, device, net, (rows, standardized), held_out)?;
     let Places { network, feed, batch, steps, minimiser, held_out, columns } = places;
     let more = more(&mut program, &network)?;
     let mut execution = device.load(program)?;
@@ -182,7 +160,8 @@ pub(crate) fn load_with<'a, T>(
     if let Some((standardized, columns)) = standardized.zip(columns) {
         standardized.write(&mut *execution, columns)?;
     }
-    let method = BackPropagation { recipe: recipe.clone(), stage, before, batch, steps, minimiser, held_out };
+    let (recipe, stage) = (recipe.clone(), stage.to_owned());
+    let method = BackPropagation { recipe, stage, before, batch, steps, minimiser, held_out };
     Ok((Part { execution, feed, source, method: Box::new(method) }, network, more))
 }
 

@@ -13,12 +13,14 @@ pub enum Error {
     /// A data set cannot be read.
     #[error(transparent)]
     Data(#[from] strait_data::Error),
-    /// The features of a machine cannot be kept for the next one.
-    #[error("the features of a machine cannot be kept in a temporary file: {0}")]
-    Features(std::io::Error),
-    /// Rows without those that are left out cannot be stored.
-    #[error("the rows that are not left out cannot be stored: {0}")]
-    Kept(std::io::Error),
+    /// What was made for training cannot be kept in a temporary file.
+    #[error("the {what} cannot be kept in a temporary file: {cause}")]
+    Kept {
+        /// Rows, or the features of a machine.
+        what: &'static str,
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// A setting makes no sense.
     #[error("{setting} is {value}: {expected}")]
     Setting {

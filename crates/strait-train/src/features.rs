@@ -108,7 +108,9 @@ pub(crate) fn features(
         true => Ok(Source::Device(execution.share(features[0])?)),
         false => {
             let kept = room.and_then(|()| collected.finish(rbm.hidden_bias.len()));
-            Ok(Source::Made(std::sync::Arc::new(kept.map_err(Error::Features)?)))
+            Ok(Source::Made(std::sync::Arc::new(
+                kept.map_err(|cause| Error::Kept { what: "features of a machine", cause })?,
+            )))
         }
     }
 }

@@ -98,7 +98,7 @@ impl FineTune {
     pub fn prepare(&self, device: &Device, net: &dyn Member, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
         self.check_kind(net, &train, test.as_ref())?;
-        Ok(device.prepare(&[record(self, device, net, train, HeldOut { test, validation: None })?.0])?)
+        Ok(device.prepare(&[record(self, device, net, (train, None), HeldOut { test, validation: None })?.0])?)
     }
 
     /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it
@@ -123,7 +123,7 @@ impl FineTune {
             return Ok(None);
         }
         let source = Source::Host(rows.first(self.batch));
-        let (mut part, _) = load(self, device, net, source, HeldOut::default())?;
+        let (mut part, _) = load(net.stage(), self, device, net, source, HeldOut::default())?;
         let routine = part.method.routines()[0];
         let step = Step { rows: part.method.batch() as u32, ..Step::seeded(self.seed) };
         if let Some(rows) = part.source.on_host() {
@@ -289,7 +289,8 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     }
 
     fn start(&mut self, device: &Device, _: usize) -> Result<Part<'a>> {
-        let (part, network) = load(&self.recipe, device, self.net, Source::Host(self.rows), self.held_out)?;
+        let source = Source::Host(self.rows);
+        let (part, network) = load(self.net.stage(), &self.recipe, device, self.net, source, self.held_out)?;
         self.network = Some(network);
         Ok(part)
     }

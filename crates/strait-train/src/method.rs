@@ -137,7 +137,7 @@ pub(crate) trait Method {
     /// The numbers of a step on the minibatch `(offset, rows)`.
     fn step(&self, place: Place, minibatch: (u32, u32)) -> Step;
 
-    /// Goes on by another recipe for the same program, after so many steps of the optimiser.
+    /// Goes on by another recipe for the same program, after `before` steps of the optimiser.
     fn retune(&mut self, _recipe: crate::FineTune, _before: usize) {
         unreachable!("only back-propagation has parts that share a program");
     }

@@ -164,7 +164,7 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         let alike = self.nets[..part].iter().filter(|other| sizes(other) == sizes(net)).count();
         let stage = numbered(format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs), alike);
         let (loaded, network) =
-            backpropagation::load_as((stage, 0), &recipe, device, net, self.source.clone(), HeldOut::default())?;
+            backpropagation::load(&stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
         self.network = Some(network);
         Ok(loaded)
     }

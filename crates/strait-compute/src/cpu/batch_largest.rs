@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
+use super::candidates::rank;
 use super::kernel::*;
-use super::top_k::key;
 
 thread_local! {
     /// The ranks of the entries, in memory that the worker keeps.
@@ -33,8 +33,7 @@ pub(super) fn run(
             // SAFETY: the input is only read.
             let value = unsafe { input.at(row, j) };
             if value > 0.0 || value.is_nan() {
-                // Larger ones are larger numbers, or equal ones that come first.
-                ranked.push(u64::from(key(value)) << 32 | u64::from(!((row * input.cols + j) as u32)));
+                ranked.push(rank(value, row * input.cols + j));
             }
         }
     }
@@ -48,8 +47,7 @@ pub(super) fn run(
         for j in 0..out.cols {
             // SAFETY: the whole work is this worker's.
             let (value, out) = unsafe { (input.at(row, j), out.at_mut(row, j)) };
-            let rank = u64::from(key(value)) << 32 | u64::from(!((row * input.cols + j) as u32));
-            let stays = row < rows && least.is_some_and(|least| rank >= least);
+            let stays = row < rows && least.is_some_and(|least| rank(value, row * input.cols + j) >= least);
             *out = if stays { value } else { 0.0 };
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Candidates {
 
 /// A number that is larger for larger values, and of equal ones for the one in a lower column.
 #[inline(always)]
-fn rank(value: f32, column: usize) -> u64 {
+pub(super) fn rank(value: f32, column: usize) -> u64 {
     u64::from(key(value)) << 32 | u64::from(!(column as u32))
 }
 

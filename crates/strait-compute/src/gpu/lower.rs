@@ -80,7 +80,7 @@ impl Lowering<'_> {
             },
             Op::Largest { input, out } => {
                 let constants = vec![("K", out.values.cols as u32)];
-                self.by_row(name, &[Part::Row, Part::KthLargest, Part::Largest], input, start, constants)
+                self.by_row(name, &[Part::Row, Part::Key, Part::KthLargest, Part::Largest], input, start, constants)
             }
             Op::Linear { .. } => self.linear(op),
             Op::Backprop { .. } => self.backprop(op),
@@ -221,7 +221,13 @@ impl Lowering<'_> {
                 }
             }
             Op::TopK { input, k, .. } => Kernel {
-                ..self.by_row(name, &[Part::Row, Part::KthLargest, Part::TopK], input, start, vec![("K", k as u32)])
+                ..self.by_row(
+                    name,
+                    &[Part::Row, Part::Key, Part::KthLargest, Part::TopK],
+                    input,
+                    start,
+                    vec![("K", k as u32)],
+                )
             },
             Op::Truncate { input, each, beyond, .. } => Kernel {
                 constants: vec![("EACH", each as u32), ("BEYOND", beyond.to_bits())],

@@ -60,7 +60,7 @@ pub(super) fn by_column(name: &str, rows: SparseRows, out: ByColumn) -> Vec<Kern
 pub(super) fn batch_largest(name: &str, input: Tensor, threshold: Tensor, k: usize, rate: f32, out: Tensor) -> Kernel {
     Kernel {
         constants: vec![("K", k as u32), ("RATE", rate.to_bits())],
-        parts: vec![Part::Prelude, Part::BatchLargest],
+        parts: vec![Part::Prelude, Part::Key, Part::BatchLargest],
         sizes: words([input.len(), input.cols, threshold.cols]),
         buffers: bound(&[input], &[threshold, out]),
         ..Kernel::named(name)

@@ -185,7 +185,7 @@ impl Data {
         self.source.direct().is_some()
     }
 
-    /// Bytes of memory that `rows` of its rows hold as training takes them: none where they lie in a file, or are so many that they go to a temporary one.
+    /// The memory that `rows` rows take in training, in bytes: 0 where they are mapped from a file, or from a temporary one since there are many.
     pub fn held_bytes(&self, rows: usize) -> usize {
         let each = self.source.half().map_or(4, |_| 2);
         let bytes = rows.saturating_mul(self.width()).saturating_mul(each);

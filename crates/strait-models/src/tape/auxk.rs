@@ -1,6 +1,6 @@
 //! The auxiliary loss of dead units.
 
-use strait_compute::{Factors, Kind, Op, Tensor};
+use strait_compute::{Activation, Factors, Kind, Op, Tensor};
 
 use super::{Back, Tape, Value};
 use crate::{AuxK, Layer, Objective, Result};
@@ -19,12 +19,12 @@ impl Tape<'_> {
         let unused = self.program.value("unused bias", 1, up.outputs());
         let limit = after as f32;
         self.routine.push(Op::UnusedBias { order, bias: up.bias, since, limit, out: unused })?;
-        let dead = self.layer(input, Layer { bias: unused, threshold: None, ..up })?;
-        self.list_largest(dead, k)?;
-        let back: Back = Box::new(move |way, delta| way.learn_listed(dead, up, input, delta));
-        let node = &mut self.nodes[dead.0];
-        (node.back, node.layer) = (Some(back), Some((up, input)));
-        let of_dead = self.decode_unbiased(dead, down)?;
+        let (dead, entries) = self.list_layer(input, up, unused, k)?;
+        // They have no bias of their own, and teach the decoder none.
+        let bias = self.program.data("no bias of dead units", 1, down.outputs(), Kind::Values);
+        let unbiased = Layer { bias, activation: Activation::Linear, ..down };
+        let back: Back = Box::new(move |way, delta| way.learn_weight_from_listed(dead, down, entries, delta));
+        let of_dead = self.through(entries, unbiased, "of dead units", back)?;
         let [x, y, scaled] = [target, made, of_dead].map(|value| self.tensor(value));
         let root = weight.sqrt();
         let times_root = move |x: Tensor, out: Tensor| Op::Combine { x, y: x, factors: Factors::Fixed(root, 0.0), out };
@@ -39,16 +39,5 @@ impl Tape<'_> {
         self.routine.push(Op::Combine { x, y, factors: Factors::Fixed(root, -root), out: left })?;
         let left = self.data(left);
         self.compare(estimate, left, Objective::SquaredError)
-    }
-
-    /// What a listed code makes without a bias, whose layer's own does not learn from it.
-    fn decode_unbiased(&mut self, code: Value, down: Layer) -> Result<Value> {
-        let entries = self.listed_entries(code)?;
-        let none = self.program.data("no bias of dead units", 1, down.outputs(), Kind::Values);
-        let out = self.program.value("of dead units", entries.values.rows, down.outputs());
-        let (weight, activation) = (down.weight, strait_compute::Activation::Linear);
-        self.routine.push(Op::SparseLinear { input: entries, weight, bias: none, activation, out })?;
-        let back: Back = Box::new(move |way, delta| way.learn_weight_from_listed(code, down, entries, delta));
-        Ok(self.add_node(out, activation, Some(back)))
     }
 }

@@ -52,7 +52,7 @@ impl Tape<'_> {
     /// Lists the `k` largest outputs of each row of a layer of rectified units. The value becomes that of these numbers, with k columns.
     ///
     /// # Errors
-    /// If it is not the value of a layer, or has fewer columns.
+    /// If it is not the value of a layer, or has fewer than `k` columns.
     pub fn list_largest(&mut self, value: Value, k: usize) -> Result<SparseRows> {
         let Some((layer, input)) = self.nodes[value.0].layer else {
             let (setting, value) = ("a code of few numbers", "not that of a layer".to_owned());
@@ -69,18 +69,39 @@ impl Tape<'_> {
         Ok(listed)
     }
 
+    /// A list as one tensor: k numbers and behind them the k units that they belong to, [B, 2 k].
+    ///
+    /// # Errors
+    /// If both halves of the list have not the same shape.
+    pub fn with_units(&mut self, SparseRows { values, columns }: SparseRows) -> Result<Tensor> {
+        let k = values.cols;
+        let out = self.program.value("listed", values.rows, 2 * k);
+        for (input, to) in [(values, 0), (columns, k)] {
+            self.routine.push(Op::CopyColumns { input, first: 0, out, to, columns: k })?;
+        }
+        Ok(out)
+    }
+
+    /// Lists the `k` largest outputs of a layer that takes `bias` for its own. The way back ends at the layer's own.
+    pub(crate) fn list_layer(
+        &mut self,
+        input: Value,
+        layer: Layer,
+        bias: Tensor,
+        k: usize,
+    ) -> Result<(Value, SparseRows)> {
+        let value = self.layer(input, Layer { bias, threshold: None, ..layer })?;
+        let listed = self.list_largest(value, k)?;
+        let back: Back = Box::new(move |way, delta| way.learn_listed(value, layer, input, delta));
+        let node = &mut self.nodes[value.0];
+        (node.back, node.layer) = (Some(back), Some((layer, input)));
+        Ok((value, listed))
+    }
+
     /// The numbers of a value that is listed.
     fn entries(&self, value: Value) -> Option<SparseRows> {
         let node = &self.nodes[value.0];
         node.listed.map(|Listed { columns, .. }| SparseRows { values: node.out, columns })
-    }
-
-    /// The same of a value that must be listed.
-    pub(super) fn listed_entries(&self, value: Value) -> Result<SparseRows> {
-        self.entries(value).ok_or_else(|| {
-            let (setting, value) = ("a code of few numbers", "rows of all units".to_owned());
-            Error::Setting { setting, value, expected: "it must be a list" }
-        })
     }
 
     /// The numbers of a listed value by their units.
@@ -106,13 +127,18 @@ impl Tape<'_> {
         let Some(code) = self.entries(input) else {
             return Ok(None);
         };
+        let back: Back = Box::new(move |way, delta| way.learn_from_listed(input, layer, code, delta));
+        let value = self.through(code, layer, name, back)?;
+        self.nodes[value.0].layer = Some((layer, input));
+        Ok(Some(value))
+    }
+
+    /// act(C W + b) for these entries, with this way back.
+    pub(super) fn through(&mut self, code: SparseRows, layer: Layer, name: &str, back: Back) -> Result<Value> {
         let Layer { weight, bias, activation, .. } = layer;
         let out = self.program.value(name, code.values.rows, layer.outputs());
         self.routine.push(Op::SparseLinear { input: code, weight, bias, activation, out })?;
-        let back: Back = Box::new(move |way, delta| way.learn_from_listed(input, layer, code, delta));
-        let value = self.add_node(out, activation, Some(back));
-        self.nodes[value.0].layer = Some((layer, input));
-        Ok(Some(value))
+        Ok(self.add_node(out, activation, Some(back)))
     }
 
     /// Holds what each input of a layer adds to its outputs, the rows of its weights, to length 1 while the tape learns: after each update they are

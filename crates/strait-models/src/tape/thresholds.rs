@@ -29,8 +29,7 @@ impl Tape<'_> {
         let most = thresholds.most(layer.outputs());
         match thresholds {
             Thresholds::BatchTopK { k } => {
-                let value = self.layer(input, Layer { threshold: None, ..layer })?;
-                let SparseRows { values, columns } = self.list_largest(value, most)?;
+                let (value, SparseRows { values, columns }) = self.list_layer(input, layer, layer.bias, most)?;
                 let out = self.program.value("batch largest", values.rows, values.cols);
                 self.routine.push(Op::BatchLargest { input: values, threshold, k, rate: RATE, out })?;
                 let node = &mut self.nodes[value.0];
@@ -41,8 +40,7 @@ impl Tape<'_> {
             Thresholds::JumpRelu { k, bandwidth, weight } => {
                 let shifted = self.program.value("shifted bias", 1, layer.outputs());
                 self.routine.push(Op::JumpReluBias { bias: layer.bias, threshold, bandwidth, out: shifted })?;
-                let value = self.layer(input, Layer { bias: shifted, threshold: None, ..layer })?;
-                let listed = self.list_largest(value, most)?;
+                let (value, listed) = self.list_layer(input, layer, shifted, most)?;
                 let out = self.program.value("above", listed.values.rows, most);
                 let active = self.program.value("active", 1, 1);
                 self.routine.push(Op::JumpReluListed { input: listed, threshold, bandwidth, out, active })?;
@@ -50,7 +48,7 @@ impl Tape<'_> {
                 let above = Above { listed, threshold, active, straight };
                 let back: Back = Box::new(move |way, delta| way.learn_above(value, layer, input, &above, delta));
                 let node = &mut self.nodes[value.0];
-                (node.out, node.back, node.layer) = (out, Some(back), Some((layer, input)));
+                (node.out, node.back) = (out, Some(back));
                 Ok(value)
             }
         }
@@ -63,14 +61,13 @@ impl Way<'_, '_> {
         let &Above { listed, threshold, active, straight } = above;
         let order = self.tape.order(value)?;
         let (gradient, sum) = self.own_slope(threshold, false);
-        let (input_values, derivatives) = (listed.values, delta);
         self.push(Op::JumpReluBackward {
-            input: input_values,
+            input: listed.values,
             order,
             threshold,
             active,
             straight,
-            derivatives,
+            derivatives: delta,
             gradient,
         })?;
         self.add_slope(gradient, sum)?;

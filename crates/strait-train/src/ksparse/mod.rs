@@ -39,7 +39,7 @@ pub struct KSparse {
     pub aux_k: Option<usize>,
     /// The weight of that loss.
     pub aux_weight: f32,
-    /// For this loss, units are dead when so many rows have not used them: an epoch's, unless this says otherwise.
+    /// The number of successive rows without use after which a unit is dead to this loss; those of an epoch by default.
     pub dead_after: Option<usize>,
     /// Parts of equal length into which the epochs fall. After each but the last one, dead units start anew in the
     /// direction of a badly reconstructed row. All but the last one run at a constant learning rate.

@@ -150,14 +150,15 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
             round.method.retune(recipe, before);
             return Ok(round);
         }
-        if let (0, Some(thresholds)) = (part, self.net.thresholds) {
-            let start = Start::find(device, &mut self.net, thresholds.k(), rows_of(&self.looked_at, width)?)?;
+        // A run that goes on knows it, and the net has been on the device since.
+        if let (None, Some(thresholds)) = (self.starts, self.net.thresholds) {
+            let start = Start::find(device, &mut self.net, thresholds, rows_of(&self.looked_at, width)?)?;
             start.apply(&mut self.net);
             self.starts = Some(start);
         }
         self.net.thresholds = self.recipe.thresholds(width, self.starts);
         recipe.check_model(&self.net, &rows, None)?;
-        let stage = (Member::stage(&self.net).to_owned(), before);
+        let stage = (Member::stage(&self.net), before);
         let looked_at = rows_of(&self.looked_at, width)?;
         let (net, another) = (&self.net, part + 1 < self.rounds.len());
         let standardized = Standardized { standard: &self.standard, longest: longest(width, self.recipe.outlier) };
@@ -192,8 +193,8 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
             return Ok(());
         };
         if let (true, Some(between)) = (goes_on, &self.between) {
-            let (uses, made) = between.look(&mut *trained.execution, looked_at, self.recipe.units)?;
-            let dead: Vec<usize> = (0..uses.len()).filter(|&unit| uses[unit] == 0).collect();
+            let (codes, made) = between.look(&mut *trained.execution, looked_at, self.recipe.units)?;
+            let dead = dead_units(&codes);
             self.dead.push(dead.len());
             let units = directions(&dead, looked_at, &made, &mut self.stream);
             restart(&mut trained, network, &units, self.starts)?;
@@ -202,8 +203,8 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
         }
         network.read(&mut *trained.execution, &mut self.net.layers)?;
         drop(trained);
-        calibrate(device, &mut self.net, self.recipe.top_k, looked_at)?;
-        self.dead.push(dead_units(device, &self.net, looked_at)?.len());
+        calibrate(device, &mut self.net, looked_at)?;
+        self.dead.push(dead_units(&self.net.encode_largest(device, looked_at)?).len());
         Ok(())
     }
 
@@ -278,7 +279,7 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
 
 /// These rows without some, which are numbered ascending.
 fn without(rows: Rows<'_>, far: &[usize]) -> Result<Kept> {
-    let unkept = crate::Error::Kept;
+    let unkept = |cause| crate::Error::Kept { what: "rows", cause };
     let (mut keeper, mut number, mut far, mut failed) = (Keeper::default(), 0, far.iter().peekable(), None);
     rows.each_row(|row| {
         if far.next_if_eq(&&number).is_none() {

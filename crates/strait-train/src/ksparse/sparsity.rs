@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strait_compute::Device;
 use strait_data::Rows;
-use strait_models::{Autoencoder, SparseCodes, Thresholds, most};
+use strait_models::{Autoencoder, SparseCodes, Thresholds};
 
 use super::KSparse;
 use crate::Result;
@@ -23,7 +23,7 @@ pub enum Sparsity {
 }
 
 impl KSparse {
-    /// How thresholds are trained, for rows of so many values; nothing where the largest units of each row stay.
+    /// How thresholds are trained on rows of `width` values; nothing where the largest units of each row stay.
     pub(super) fn thresholds(&self, width: usize, start: Option<Start>) -> Option<Thresholds> {
         let k = self.top_k;
         match self.sparsity {
@@ -51,14 +51,11 @@ pub(super) struct Start {
 impl Start {
     /// Finds the threshold that k units a row exceed on average, and the gain with which what these give is nearest to the rows. Units whose directions are
     /// near each other answer together, so that their sum can be many times too long.
-    pub(super) fn find(device: &Device, net: &mut Autoencoder, k: usize, rows: Rows<'_>) -> Result<Self> {
-        let mut outputs = largest(device, net, k, rows)?.values;
-        let threshold = exceeded(&mut outputs, k * rows.count);
+    pub(super) fn find(device: &Device, net: &mut Autoencoder, thresholds: Thresholds, rows: Rows<'_>) -> Result<Self> {
+        let mut outputs = largest(device, net, thresholds, rows)?.values;
+        let threshold = nth_largest(&mut outputs, thresholds.k() * rows.count);
         net.layers[0].threshold = Some(vec![threshold; net.code_size()]);
-        let kept = (net.thresholds.take(), std::mem::take(&mut net.unit_rows), net.aux_k.take());
-        let made = net.reconstruct(device, rows);
-        (net.thresholds, net.unit_rows, net.aux_k) = kept;
-        let made = made?;
+        let made = net.reconstruct(device, rows)?;
         let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
         let gain = product(&rows.to_numbers(), &made) / product(&made, &made);
         let gain = if gain.is_finite() && gain > 0.0 { gain as f32 } else { 1.0 };
@@ -74,32 +71,32 @@ impl Start {
 }
 
 /// Scales all thresholds so that k units a row exceed theirs on average. Training comes near that only, since thresholds follow what it does to the units.
-pub(super) fn calibrate(device: &Device, net: &mut Autoencoder, k: usize, rows: Rows<'_>) -> Result<()> {
-    let Some(thresholds) = net.layers[0].threshold.clone() else {
+pub(super) fn calibrate(device: &Device, net: &mut Autoencoder, rows: Rows<'_>) -> Result<()> {
+    let (Some(trained), Some(mut thresholds)) = (net.thresholds, net.layers[0].threshold.clone()) else {
         return Ok(());
     };
-    let listed = largest(device, net, k, rows)?;
+    let listed = largest(device, net, trained, rows)?;
     let ratio = |(value, column): (&f32, &u32)| value / thresholds[*column as usize].max(f32::MIN_POSITIVE);
     let mut ratios: Vec<f32> = listed.values.iter().zip(&listed.columns).map(ratio).collect();
-    let factor = exceeded(&mut ratios, k * rows.count);
-    net.layers[0].threshold = Some(thresholds.iter().map(|threshold| factor * threshold).collect());
+    let factor = nth_largest(&mut ratios, trained.k() * rows.count);
+    thresholds.iter_mut().for_each(|threshold| *threshold *= factor);
+    net.layers[0].threshold = Some(thresholds);
     Ok(())
 }
 
-/// The largest outputs of each row, whatever the thresholds, which are taken from the net.
-fn largest(device: &Device, net: &mut Autoencoder, k: usize, rows: Rows<'_>) -> Result<SparseCodes> {
-    let kept = (net.thresholds.take(), std::mem::take(&mut net.unit_rows), net.aux_k.take());
-    (net.layers[0].threshold, net.top_k) = (None, Some(most(k, net.code_size())));
+/// The largest outputs of each row, whatever the thresholds of the net's units, which it loses.
+fn largest(device: &Device, net: &mut Autoencoder, thresholds: Thresholds, rows: Rows<'_>) -> Result<SparseCodes> {
+    net.layers[0].threshold = None;
+    (net.thresholds, net.top_k) = (None, Some(thresholds.most(net.code_size())));
     let listed = net.encode_largest(device, rows);
-    (net.thresholds, net.unit_rows, net.aux_k) = kept;
-    net.top_k = None;
+    (net.thresholds, net.top_k) = (Some(thresholds), None);
     Ok(listed?)
 }
 
-/// The number that so many of these exceed, and 0 where fewer are positive.
-fn exceeded(numbers: &mut [f32], count: usize) -> f32 {
-    match count < numbers.len() {
-        true => numbers.select_nth_unstable_by(count, |a, b| b.total_cmp(a)).1.max(0.0),
+/// The number at place `n`, counted from 0, of these from the largest on; 0 where there are no more than n or it is below 0.
+fn nth_largest(numbers: &mut [f32], n: usize) -> f32 {
+    match n < numbers.len() {
+        true => numbers.select_nth_unstable_by(n, |a, b| b.total_cmp(a)).1.max(0.0),
         false => 0.0,
     }
 }

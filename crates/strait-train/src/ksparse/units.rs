@@ -1,12 +1,11 @@
 //! The units of a dictionary: how they start, which are dead, and how these start anew.
 
+use strait_compute::Activation;
 use strait_compute::philox::{Stream, uniform};
-use strait_compute::{Activation, Device};
 use strait_data::{Rows, Standard};
-use strait_models::{Affine, Autoencoder, AuxK, transpose};
+use strait_models::{Affine, Autoencoder, AuxK, SparseCodes, transpose};
 
 use super::KSparse;
-use crate::Result;
 
 /// The share of a row's direction in the direction in which a unit starts, if k is at most [`FEW`]; the rest is random, so that equal rows give no
 /// twins. With a larger k each unit is a smaller part of a row, and gets a smaller share. docs/dictionaries.md has what this is worth.
@@ -65,10 +64,10 @@ pub(super) fn length(direction: &[f32]) -> f32 {
     direction.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE)
 }
 
-/// The units that are 0 for all these rows.
-pub(super) fn dead_units(device: &Device, net: &Autoencoder, rows: Rows<'_>) -> Result<Vec<usize>> {
-    let uses = net.encode_largest(device, rows)?.uses();
-    Ok((0..uses.len()).filter(|&unit| uses[unit] == 0).collect())
+/// The units that are in none of these codes.
+pub(super) fn dead_units(codes: &SparseCodes) -> Vec<usize> {
+    let uses = codes.uses();
+    (0..uses.len()).filter(|&unit| uses[unit] == 0).collect()
 }
 
 /// Directions of length 1 for dead units: those of reconstruction errors. Rows are drawn with the squares of their squared errors as weights (Bricken et al. 2023),
