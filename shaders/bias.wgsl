@@ -18,6 +18,6 @@ fn bias(group: u32, lane: u32) {
             if PHASES == 2u { part = bias_part(1u, lane, col) - part; }
         }
         let sum = sum_of_column(lane, part);
-        if lane < COLUMNS && col < size.n { apply_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0); }
+        if lane < COLUMNS && col < size.n { apply_bias(col, sum * bitcast<f32>(SCALE) / all_rows(), 0.0); }
     }
 }

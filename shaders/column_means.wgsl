@@ -18,6 +18,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
         let sum = sum_of_column(lane, part);
-        if lane < COLUMNS && col < size.cols { out[col] = sum / f32(step.rows); }
+        if lane < COLUMNS && col < size.cols { out[col] = sum / all_rows(); }
     }
 }

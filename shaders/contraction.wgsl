@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         cost = sum_of_column(lane, cost);
         if lane < COLUMNS && col < size.units {
             squares[col] = square;
-            costs[col] = 2.0 * bitcast<f32>(WEIGHT) * cost / f32(step.rows);
+            costs[col] = 2.0 * bitcast<f32>(WEIGHT) * cost / all_rows();
         }
     }
 }

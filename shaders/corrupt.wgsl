@@ -17,14 +17,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y;
     if col >= size.cols || row >= size.rows { return; }
     let level = bitcast<f32>(LEVEL);
-    let words = philox(vec4<u32>(id.x, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
+    let words = philox(vec4<u32>(id.x, step.first + row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
     let u = uniform4(words);
     var normal = vec4<f32>(0.0);
     if NOISE == 2u { normal = vec4<f32>(normal2(words.xy), normal2(words.zw)); }
     // Which part of the row is missing: 0 none, 1 the first, 2 the second.
     var part = 0u;
     if NOISE == 3u {
-        let drawn = philox(vec4<u32>(0xffffffffu, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
+        let drawn = philox(vec4<u32>(0xffffffffu, step.first + row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
         let u = uniform4(drawn).x;
         part = select(select(0u, 2u, u < 2.0 * level), 1u, u < level);
     }

@@ -1,6 +1,6 @@
 // Random states with the given means, from the stream of the sizes. SAMPLING: 1 Bernoulli, 2 Gaussian, 3 rectified.
 fn draw(row: u32, col: u32, mean: vec4<f32>) {
-    let words = philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
+    let words = philox(vec4<u32>(col / 4u, step.first + row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
     var state = mean;
     if SAMPLING == 1u {
         state = select(vec4<f32>(0.0), vec4<f32>(1.0), uniform4(words) < mean);

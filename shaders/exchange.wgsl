@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var i = 0u; i < 64u; i += 1u) {
         difference += parts[i];
     }
-    let words = philox(vec4<u32>(0u, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
+    let words = philox(vec4<u32>(0u, step.first + row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
     if uniform4(words).x >= exp(min(bitcast<f32>(DIFFERENCE) * difference, 80.0)) { return; }
     for (var c = lane; c < size.hidden; c += 64u) {
         let i = row * size.hidden + c;

@@ -11,6 +11,6 @@ fn input_bias(group: u32, lane: u32) {
             }
         }
         let sum = sum_of_column(lane, part);
-        if lane < COLUMNS && col < size.m { apply_input_bias(col, sum * bitcast<f32>(SCALE) / f32(step.rows), 0.0); }
+        if lane < COLUMNS && col < size.m { apply_input_bias(col, sum * bitcast<f32>(SCALE) / all_rows(), 0.0); }
     }
 }

@@ -28,5 +28,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         if v < bandwidth { sum -= (least * derivatives[entry] + pull) / bandwidth; }
         if v <= 0.5 * bandwidth { derivatives[entry] = 0.0; }
     }
-    gradient[column] = sum / f32(step.rows);
+    gradient[column] = sum / all_rows();
 }

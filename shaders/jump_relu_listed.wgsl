@@ -31,6 +31,6 @@ fn main(@builtin(local_invocation_index) lane: u32) {
         for (var i = 0u; i < 256u; i += 1u) {
             sum += counts[i];
         }
-        mean[0] = f32(sum) / f32(step.rows);
+        mean[0] = f32(sum) / all_rows();
     }
 }

@@ -2,6 +2,8 @@
 struct Step {
     offset: u32,
     rows: u32,
+    first: u32,
+    of: u32,
     counter: u32,
     seed_low: u32,
     seed_high: u32,
@@ -17,6 +19,9 @@ struct Step {
     number: u32,
 }
 @group(1) @binding(0) var<uniform> step: Step;
+
+// Rows that means are taken over.
+fn all_rows() -> f32 { return f32(select(step.of, step.rows, step.of == 0u)); }
 
 // a * b as 64 bits: (low, high), from products of 16-bit halves.
 fn multiply_wide(a: u32, b: u32) -> vec2<u32> {

@@ -11,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let codes = size.cols / 2u;
     var divergence = 0.0;
     for (var col = 4u * lane; col < codes; col += 4u * LANES) {
-        let words = philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
+        let words = philox(vec4<u32>(col / 4u, step.first + row, step.counter, step.seed_high), vec2<u32>(step.seed_low, size.stream));
         let normal = vec4<f32>(normal2(words.xy), normal2(words.zw));
         for (var i = 0u; i < min(4u, codes - col); i += 1u) {
             let mean = input[row * size.cols + col + i];

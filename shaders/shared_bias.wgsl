@@ -21,6 +21,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var i = 0u; i < 64u; i += 1u) {
             sum += parts[i];
         }
-        apply_bias(group.x, sum / f32(step.rows), 0.0);
+        apply_bias(group.x, sum / all_rows(), 0.0);
     }
 }

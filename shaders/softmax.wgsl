@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let key = vec2<u32>(step.seed_low, size.stream);
     // Each invocation takes four neighbouring binary units.
     for (var col = 4u * lane; col < FIRST; col += 4u * LANES) {
-        let u = uniform4(philox(vec4<u32>(col / 4u, row, step.counter, step.seed_high), key));
+        let u = uniform4(philox(vec4<u32>(col / 4u, step.first + row, step.counter, step.seed_high), key));
         for (var i = 0u; i < min(4u, FIRST - col); i += 1u) {
             let at = row * size.cols + col + i;
             let mean = 1.0 / (1.0 + exp(-scale * input[at]));
@@ -61,7 +61,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             storageBarrier();
             let draws = select(0u, u32(given + 0.5), member == 0u && group < groups);
             for (var number = 0u; number < draws; number += 1u) {
-                let counter = vec4<u32>(number / 4u | 1u << 31u, row | group << 16u, step.counter, step.seed_high);
+                let counter = vec4<u32>(number / 4u | 1u << 31u, (step.first + row) | group << 16u, step.counter, step.seed_high);
                 var left = uniform4(philox(counter, key))[number % 4u] * given;
                 var c = 0u;
                 while c + 1u < classes && left >= out[start + c] {

@@ -16,5 +16,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var place = u32(starts[column]); place < last; place += 1u) {
         sum += values[u32(entries[place])];
     }
-    apply_bias(column, sum / f32(step.rows), 0.0);
+    apply_bias(column, sum / all_rows(), 0.0);
 }

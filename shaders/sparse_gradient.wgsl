@@ -30,6 +30,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         let i = row * size.cols + col;
         if ALONG == 1u { sum -= length * weight_at(i); }
-        apply_weight(i, sum / f32(step.rows), step.weight_cost);
+        apply_weight(i, sum / all_rows(), step.weight_cost);
     }
 }

@@ -6,7 +6,7 @@
 
 fn element(i: u32) {
     var rows = 0.0;
-    if starts[i + 1u] == starts[i] { rows = since[i] + f32(step.rows); }
+    if starts[i + 1u] == starts[i] { rows = since[i] + all_rows(); }
     since[i] = rows;
     out[i] = select(-3.40282347e38, bias[i], rows >= bitcast<f32>(LIMIT));
 }

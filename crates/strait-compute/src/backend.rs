@@ -482,7 +482,9 @@ pub(crate) fn check_steps(routine: &Routine, steps: &[Step]) -> Result<()> {
         };
         for (number, step) in steps.iter().enumerate() {
             let (offset, rows) = (step.offset as usize, step.rows as usize);
-            if rows == 0 || rows > batch || length.is_some_and(|length| offset + rows > length) {
+            // A part of a batch may have no rows.
+            let none = rows == 0 && step.of == 0;
+            if none || rows > batch || length.is_some_and(|length| offset + rows > length) {
                 let source = length.map(|length| format!(" from {length} rows")).unwrap_or_default();
                 let message = format!("{rows} rows from {offset} on do not fit a minibatch of {batch}{source}");
                 return Err(Error::Step { step: number, message });

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, Cpu, Error, Execution, Hardware, Operands, Precision, Program, Result};
+use crate::shards::{Alone, Ranks, Sharded};
+use crate::{Backend, Cpu, Cut, Error, Execution, Hardware, Operands, Order, Precision, Program, Reducer, Result};
 
 /// A device on which programs run: a handle that is cheap to clone.
 ///
@@ -14,6 +15,8 @@ use crate::{Backend, Cpu, Error, Execution, Hardware, Operands, Precision, Progr
 #[derive(Clone)]
 pub struct Device {
     backend: Arc<dyn Backend>,
+    /// The ranks that train together, of which this is one.
+    ranks: Arc<Ranks>,
 }
 
 impl std::fmt::Debug for Device {
@@ -25,7 +28,7 @@ impl std::fmt::Debug for Device {
 impl Device {
     /// The device of a back end.
     pub fn new(backend: impl Backend + 'static) -> Self {
-        Self { backend: Arc::new(backend) }
+        Self { backend: Arc::new(backend), ranks: Arc::new(Ranks::new(Box::new(Alone))) }
     }
 
     /// The CPU with one worker thread for each of its cores.
@@ -183,5 +186,65 @@ impl Device {
         shared: &[(crate::Tensor, crate::Buffer)],
     ) -> Result<Box<dyn Execution>> {
         self.backend.load(program, shared)
+    }
+
+    /// The same device as one of the ranks that train together. Everything but training happens on each rank by itself.
+    pub fn with_reducer(&self, reducer: impl Reducer + 'static) -> Self {
+        Self { backend: self.backend.clone(), ranks: Arc::new(Ranks::new(Box::new(reducer))) }
+    }
+
+    /// What connects it with the other ranks that train together; itself alone, unless [`Device::with_reducer`] has made it one of several.
+    pub fn reducer(&self) -> &dyn Reducer {
+        &*self.ranks.reducer
+    }
+
+    /// Whether one of the ranks says so.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn any_rank(&self, own: bool) -> Result<bool> {
+        self.ranks.any(own)
+    }
+
+    /// The rank whose rows had a loss that is no number since this was asked last.
+    pub fn take_not_finite(&self) -> Option<usize> {
+        self.ranks.take_not_finite()
+    }
+
+    /// How batches are cut in that many shards, or in one for each rank.
+    ///
+    /// # Errors
+    /// [`Error::Ranks`] if so many shards cannot be spread over the ranks: they are a power of two, and the number of ranks divides it.
+    pub fn cut(&self, shards: Option<usize>) -> Result<Cut> {
+        let (rank, ranks) = (self.reducer().rank(), self.reducer().size());
+        match shards {
+            Some(shards) if !shards.is_power_of_two() => {
+                Err(Error::Ranks(format!("{shards} shards are no power of two: use 8, which 1, 2, 4 or 8 ranks share")))
+            }
+            Some(shards) if !shards.is_multiple_of(ranks) => {
+                let message =
+                    format!("{shards} shards cannot be shared by {ranks} ranks: start a number that divides them");
+                Err(Error::Ranks(message))
+            }
+            shards => Ok(Cut::new(shards.unwrap_or(ranks), rank, ranks)),
+        }
+    }
+
+    /// Loads a program that is trained by all ranks, each with its shards of the rows of every batch; see [`Device::cut`].
+    ///
+    /// # Errors
+    /// As [`Device::cut`] and [`Backend::load`], and where a program has sums over rows in a form that cannot be added up.
+    pub fn load_in_shards(
+        &self,
+        program: Program,
+        shared: &[(crate::Tensor, crate::Buffer)],
+        shards: Option<usize>,
+    ) -> Result<Box<dyn Execution>> {
+        let cut = self.cut(shards)?;
+        if cut.shards() == 1 {
+            return self.load_sharing(program, shared);
+        }
+        let order = if shards.is_some() { Order::Tree } else { Order::Any };
+        Ok(Box::new(Sharded::load(&*self.backend, program, shared, (cut, order), self.ranks.clone())?))
     }
 }

@@ -70,6 +70,9 @@ pub enum Error {
         /// The buffers that it may bind.
         most: usize,
     },
+    /// The ranks of a training run cannot train together, or the connection between them failed.
+    #[error("{0}")]
+    Ranks(String),
     /// A GPU was asked for, but there is no back end for any.
     #[error(
         "there is no device `{0}`, since this program was built without strait's feature `gpu`: use `cpu`, or build it with that"

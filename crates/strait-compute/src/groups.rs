@@ -48,6 +48,7 @@ pub(crate) fn draws(given: f32) -> u32 {
 
 /// The random words of which one decides the `number`-th draw of a group in a row, at a counter that no binary unit has.
 pub(crate) fn draw_words((row, group, number): (usize, usize, usize), stream: u32, step: &Step) -> [u32; 4] {
-    let counter = [(number as u32 / 4) | (1 << 31), row as u32 | ((group as u32) << 16), step.counter, step.seed_high];
+    let counter =
+        [(number as u32 / 4) | (1 << 31), step.row(row) | ((group as u32) << 16), step.counter, step.seed_high];
     philox(counter, [step.seed_low, stream])
 }

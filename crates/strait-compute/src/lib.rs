@@ -25,6 +25,7 @@ mod planner;
 mod precision;
 mod program;
 mod roles;
+mod shards;
 mod shift;
 mod step;
 mod tensor;
@@ -48,6 +49,7 @@ pub use planner::Planner;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};
 pub use roles::Role;
+pub use shards::{Cut, Order, Reducer, Summing};
 pub use shift::Shift;
 pub use step::Step;
 #[cfg(feature = "gpu")]

@@ -36,7 +36,7 @@ impl Missing {
     pub(crate) fn of(self, step: &Step, stream: u32, row: usize, cols: usize) -> Range<usize> {
         let first = self.first as usize;
         // A counter that no column has.
-        let words = philox([u32::MAX, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
+        let words = philox([u32::MAX, step.row(row), step.counter, step.seed_high], [step.seed_low, stream]);
         match uniform(words[0]) {
             u if u < self.share => 0..first,
             u if u < 2.0 * self.share => first..cols,

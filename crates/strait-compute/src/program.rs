@@ -166,7 +166,7 @@ impl Program {
         self.declare(name, Role::Value, rows, cols, Kind::Values)
     }
 
-    fn declare(&mut self, name: String, role: Role, rows: usize, cols: usize, kind: Kind) -> Tensor {
+    pub(crate) fn declare(&mut self, name: String, role: Role, rows: usize, cols: usize, kind: Kind) -> Tensor {
         let tensor = Tensor { id: self.tensors.len(), rows, cols, kind };
         if !self.names.insert(name.clone()) {
             self.twice.push(name.clone());

@@ -24,7 +24,7 @@ impl Shift {
 
     /// How far row `row` of a minibatch moves to the right and down.
     pub(crate) fn of(&self, step: &Step, row: usize) -> [i32; 2] {
-        let words = philox([0, row as u32, step.counter, step.seed_high], [step.seed_low, self.stream]);
+        let words = philox([0, step.row(row), step.counter, step.seed_high], [step.seed_low, self.stream]);
         // Multiply-shift on 16 bits, which WGSL has too.
         [words[0], words[1]].map(|word| (((word >> 16) * (2 * self.pixels + 1)) >> 16) as i32 - self.pixels as i32)
     }

@@ -10,6 +10,10 @@ pub struct Step {
     pub offset: u32,
     /// Rows of the minibatch in use; gradients are means over them, and the rows behind them are ignored.
     pub rows: u32,
+    /// The row of the whole batch that the first one is, where the batch is cut in parts: random numbers are keyed by rows of the whole.
+    pub first: u32,
+    /// Rows of the whole batch that means are taken over, of which these are a part; 0 where these are all.
+    pub of: u32,
     /// Number of the step for the random number generator: never the same twice in a training run.
     pub counter: u32,
     /// Key of the random number generator, low half.
@@ -43,6 +47,8 @@ impl Default for Step {
         Self {
             offset: 0,
             rows: 0,
+            first: 0,
+            of: 0,
             counter: 0,
             seed_low: 0,
             seed_high: 0,
@@ -61,6 +67,18 @@ impl Default for Step {
 }
 
 impl Step {
+    /// The number of row `r` in the whole batch, which random numbers are keyed by.
+    #[inline(always)]
+    pub(crate) fn row(&self, r: usize) -> u32 {
+        self.first.wrapping_add(r as u32)
+    }
+
+    /// Rows that means are taken over.
+    #[inline(always)]
+    pub(crate) fn all_rows(&self) -> f32 {
+        (if self.of == 0 { self.rows } else { self.of }) as f32
+    }
+
     /// Splits a seed over the two halves of the generator's key.
     pub fn seeded(seed: u64) -> Self {
         Self { seed_low: seed as u32, seed_high: (seed >> 32) as u32, ..Self::default() }

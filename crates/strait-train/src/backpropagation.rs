@@ -84,9 +84,9 @@ pub(crate) fn record<'a>(
     let feed = Feed::of(&mut program, device, &train, 0, batch);
     let minibatch = Minibatch::declare(&mut program, "", batch, net);
     let network = recipe.declare(&mut program, net);
-    let mut learn = Routine::new("fine-tuning step");
     let optimizer = recipe.optimizer;
     let at_once = optimizer.vectors() == 0;
+    let mut learn = Routine::new(if at_once { "fine-tuning step" } else { "loss and gradient" });
     let parameters = Network { layers: network.layers[recipe.frozen..].to_vec() }.parameters();
     let vectors = declare_vectors(&mut program, &parameters, optimizer.vectors());
     // Of a minimiser, the gradient is one of its vectors.
@@ -119,7 +119,7 @@ pub(crate) fn record<'a>(
         }
         steps.push(program.add(step));
     }
-    let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, learn));
+    let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, program.add(learn)));
     let mut set = |name: &str, rows: Option<Rows<'a>>| {
         rows.map(|rows| TestSet::record(device, &mut program, name, (net, &network), rows, recipe)).transpose()
     };
@@ -154,7 +154,7 @@ pub(crate) fn load_with<'a, T>(
     let (mut program, places) = record(recipe, device, net, (rows, standardized), held_out)?;
     let Places { network, feed, batch, steps, minimiser, held_out, columns } = places;
     let more = more(&mut program, &network)?;
-    let mut execution = device.load(program)?;
+    let mut execution = device.load_in_shards(program, &[], recipe.shards)?;
     network.write(&mut *execution, net.layers())?;
     held_out.sets().try_for_each(|set| set.upload(&mut *execution))?;
     if let Some((standardized, columns)) = standardized.zip(columns) {

@@ -143,7 +143,7 @@ pub(crate) fn load<'a>(
         Source::Device(buffer) => vec![(feed.whole(), buffer.clone())],
         _ => Vec::new(),
     };
-    let mut execution = device.load_sharing(program, &shared)?;
+    let mut execution = device.load_in_shards(program, &shared, recipe.shards)?;
     execution.write_many(&[
         (machine.weight, &rbm.weight),
         (machine.biases.0, &rbm.visible_bias),

@@ -62,6 +62,10 @@ pub struct FineTune {
     /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest). Conjugate gradients and L-BFGS, which compare losses, and
     /// test errors are computed in f32 whatever it is.
     pub precision: Precision,
+    /// In how many parts the rows of each batch are cut, whose sums are added in a fixed order: 1, 2, 4 or 8 ranks with 8 shards then give the same bits; see
+    /// [`Device::cut`](strait_compute::Device::cut). One for each rank by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<usize>,
     /// Seed of the order of the rows, which is drawn anew for each epoch.
     pub seed: u64,
 }
@@ -80,6 +84,7 @@ impl Default for FineTune {
             frozen: 0,
             shift: None,
             precision: Precision::F32,
+            shards: None,
             seed: 2006,
         }
     }

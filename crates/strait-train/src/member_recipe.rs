@@ -89,6 +89,8 @@ struct Table {
     #[serde(skip_serializing_if = "Option::is_none")]
     shift: Option<ImageShift>,
     precision: Precision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<usize>,
     seed: u64,
 }
 
@@ -120,6 +122,7 @@ impl From<MemberRecipe> for Table {
             frozen,
             shift,
             precision,
+            shards,
             seed,
         } = tuning;
         Self {
@@ -138,6 +141,7 @@ impl From<MemberRecipe> for Table {
             kl_weight,
             shift,
             precision,
+            shards,
             seed,
         }
     }
@@ -158,6 +162,7 @@ impl From<Table> for MemberRecipe {
             frozen: table.frozen,
             shift: table.shift,
             precision: table.precision,
+            shards: table.shards,
             seed: table.seed,
         };
         Self { tuning, corruption, penalty, tied, kl_weight }

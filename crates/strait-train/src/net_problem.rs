@@ -17,8 +17,8 @@ pub struct NetProblem<'a> {
 /// The vectors and routines of a [`NetProblem`], kept from one minibatch to the next.
 pub(crate) struct Memory {
     vectors: Vec<Vec<Tensor>>,
-    /// Loss and gradient, before they are first asked for and after.
-    evaluation: Result<RoutineId, Routine>,
+    /// Loss and gradient.
+    evaluation: RoutineId,
     combinations: HashMap<(Vector, Vector, Vector), RoutineId>,
     products: HashMap<(Vector, Vector), RoutineId>,
 }
@@ -27,12 +27,12 @@ pub(crate) struct Memory {
 pub(crate) const GRADIENT: Vector = Vector(2);
 
 impl Memory {
-    /// The vectors that exist: the parameters that learn, and those declared beside them in the same order. `evaluation` records
+    /// The vectors that exist: the parameters that learn, and those declared beside them in the same order. `evaluation` computes
     /// the loss, and the gradients into the vector [`GRADIENT`].
-    pub(crate) fn new(point: Vec<Tensor>, others: Vec<Vec<Tensor>>, evaluation: Routine) -> Self {
+    pub(crate) fn new(point: Vec<Tensor>, others: Vec<Vec<Tensor>>, evaluation: RoutineId) -> Self {
         let vectors = std::iter::once(point).chain(others).collect();
         let (combinations, products) = (HashMap::new(), HashMap::new());
-        Self { vectors, evaluation: Err(evaluation), combinations, products }
+        Self { vectors, evaluation, combinations, products }
     }
 }
 
@@ -99,17 +99,8 @@ impl Problem for NetProblem<'_> {
     }
 
     fn evaluate(&mut self, gradient: Vector) -> Result<f64, Self::Error> {
-        let routine = match &self.memory.evaluation {
-            Ok(routine) => *routine,
-            Err(recorded) => {
-                let mut routine = Routine::new("loss and gradient");
-                recorded.ops().iter().try_for_each(|op| routine.push(op.clone()))?;
-                self.execution.add(routine)?
-            }
-        };
-        self.memory.evaluation = Ok(routine);
         let step = Step { rows: self.rows, ..Step::default() };
-        let loss = self.execution.run(routine, &[step], &mut go_on)?.mean_loss();
+        let loss = self.execution.run(self.memory.evaluation, &[step], &mut go_on)?.mean_loss();
         if gradient != GRADIENT {
             self.combine(1.0, GRADIENT, 0.0, GRADIENT, gradient)?;
         }

@@ -78,6 +78,10 @@ pub struct Pretrain {
     pub reduce_on_plateau: Option<ReduceOnPlateau>,
     /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest).
     pub precision: Precision,
+    /// In how many parts the rows of each batch are cut, whose sums are added in a fixed order: 1, 2, 4 or 8 ranks with 8 shards then give the same bits; see
+    /// [`Device::cut`](strait_compute::Device::cut). One for each rank by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<usize>,
     /// Seed of the weights, the order of the rows and the sampling.
     pub seed: u64,
 }
@@ -106,6 +110,7 @@ impl Default for Pretrain {
             early_stopping: None,
             reduce_on_plateau: None,
             precision: Precision::F32,
+            shards: None,
             seed: 2006,
         }
     }

@@ -134,7 +134,7 @@ fn devices_run_what_the_printouts_say() {
     for (name, train) in trainers::all() {
         let printed = Arc::new(Mutex::new(String::new()));
         let cpu = Cpu::with_threads(1).expect("threads start");
-        train(&Device::new(Printing { cpu, printed: printed.clone() }));
+        train(&Device::new(Printing { cpu, printed: printed.clone() }), None);
         let printed = printed.lock().expect("no panic").clone();
         let file = folder.join(format!("{name}.txt"));
         if std::env::var_os("STRAIT_PRINT").is_some() {

@@ -20,7 +20,7 @@ fn kernel<T: Target>(input: &Panels, times: Option<&Panels>, out: &Panels, step:
                 sums.0[c] += x.0[c] * y.map_or(1.0, |y| y[r].0[c]);
             }
         }
-        sums.0.iter_mut().for_each(|sum| *sum /= step.rows as f32);
+        sums.0.iter_mut().for_each(|sum| *sum /= step.all_rows());
         // SAFETY: this panel is this worker's.
         unsafe { out.panel_mut(panel, 0..1)[0] = sums };
     }

@@ -21,7 +21,7 @@ fn kernel<T: Target>(
     step: &Step,
     share: Taking<'_>,
 ) {
-    let factor = 2.0 * penalty / step.rows as f32;
+    let factor = 2.0 * penalty / step.all_rows();
     for panel in share.of(weight.count()) {
         let (mut square, mut cost) = (Lanes::ZERO, Lanes::ZERO);
         // SAFETY: weights and outputs are only read.

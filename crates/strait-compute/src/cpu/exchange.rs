@@ -27,7 +27,7 @@ fn kernel<T: Target>(job: &Exchange<'_>, step: &Step, share: Taking<'_>) {
     for r in share.of(one.hidden.rows) {
         let energies = |chain: &Chain<'_>| dot(chain.visible, r, job.bias, 0) + dot(chain.inputs, r, chain.hidden, r);
         let log_odds = job.difference * (energies(two) - energies(one));
-        let words = philox([0, r as u32, step.counter, step.seed_high], [step.seed_low, job.stream]);
+        let words = philox([0, step.row(r), step.counter, step.seed_high], [step.seed_low, job.stream]);
         if uniform(words[0]) < exp::<T>(log_odds) {
             for panel in 0..one.hidden.count() {
                 // SAFETY: these rows of both chains are this worker's.

@@ -33,7 +33,7 @@ impl Gradient<'_> {
     /// What a sum is multiplied with.
     #[inline(always)]
     fn factor(&self, step: &Step) -> f32 {
-        self.scale / step.rows as f32
+        self.scale / step.all_rows()
     }
 }
 
@@ -147,6 +147,8 @@ unsafe fn finish<T: Target>(job: &Gradient<'_>, block: &mut [Lanes], i: usize, j
     let rows = i * WIDTH..i * WIDTH + block.len();
     match job.plus {
         None => {}
+        // The first part of a batch adds it for all of them.
+        Some(Plus::Decay(..)) if step.first > 0 => {}
         Some(Plus::Decay(weight, costs)) => {
             // SAFETY: nobody else writes this block, and the update below comes later.
             let (weights, costs) = unsafe { (weight.panel(j, rows), costs.panel(j, 0..1)[0]) };

@@ -74,7 +74,7 @@ pub(super) fn run_listed(
         }
     }
     // SAFETY: as above.
-    unsafe { *active.at_mut(0, 0) = count as f32 / step.rows as f32 };
+    unsafe { *active.at_mut(0, 0) = count as f32 / step.all_rows() };
 }
 
 /// See [`Op::JumpReluBackward`](crate::Op::JumpReluBackward).
@@ -109,7 +109,7 @@ pub(super) fn run_backward(job: &Backward<'_>, step: &Step, share: Taking<'_>) {
                         *delta = 0.0;
                     }
                 }
-                *job.gradient.at_mut(0, column) = sum / step.rows as f32;
+                *job.gradient.at_mut(0, column) = sum / step.all_rows();
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::{Sampling, Step};
 #[inline(always)]
 pub(super) fn random_words<T: Target>(step: &Step, stream: u32, panel: usize, row: usize) -> [[u32; WIDTH]; 2] {
     let column = (panel * WIDTH / 4) as u32;
-    T::philox([column, row as u32, step.counter, step.seed_high], [step.seed_low, stream])
+    T::philox([column, step.row(row), step.counter, step.seed_high], [step.seed_low, stream])
 }
 
 /// The states of stochastic units with these means.

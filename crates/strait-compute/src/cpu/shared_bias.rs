@@ -33,7 +33,7 @@ fn kernel<T: Target>(delta: &Panels, channels: usize, bias: Destination<'_>, ste
                 }
             }
         }
-        mean.0.iter_mut().for_each(|sum| *sum /= step.rows as f32);
+        mean.0.iter_mut().for_each(|sum| *sum /= step.all_rows());
         // SAFETY: this panel of the bias is this worker's.
         unsafe { update::<T>(bias, &[mean], unit, 0, step, 0.0) };
     }

@@ -50,7 +50,7 @@ impl Listed {
     /// # Safety
     /// Nobody writes the operands meanwhile.
     #[inline(always)]
-    unsafe fn list(&mut self, job: &SparseGradient<'_>, columns: std::ops::Range<usize>, rows: usize) {
+    unsafe fn list(&mut self, job: &SparseGradient<'_>, columns: std::ops::Range<usize>, all: f32) {
         let k = job.values.cols;
         self.entries.clear();
         (self.ends, self.means, self.along) = ([0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
@@ -61,7 +61,7 @@ impl Listed {
                 let entry = unsafe { job.order.entries.at(0, place) } as usize;
                 let (row, j) = (entry / k, entry % k);
                 // SAFETY: the caller's promise.
-                let value = unsafe { job.values.at(row, j) } / rows as f32;
+                let value = unsafe { job.values.at(row, j) } / all;
                 self.entries.push(Entry { row, value });
                 self.means[c] += value;
                 if let Some((derivatives, _)) = job.along {
@@ -83,7 +83,7 @@ fn kernel<T: Target>(job: &SparseGradient<'_>, transposed: bool, step: &Step, sh
     for unit in share.of(columns.div_ceil(WIDTH)) {
         let own = unit * WIDTH..((unit + 1) * WIDTH).min(columns);
         // SAFETY: operands are only read.
-        unsafe { listed.list(job, own.clone(), rows) };
+        unsafe { listed.list(job, own.clone(), step.all_rows()) };
         for panel in 0..job.dense.count() {
             // SAFETY: operands are only read.
             let dense = unsafe { job.dense.panel(panel, 0..rows) };

@@ -18,7 +18,7 @@ pub(super) fn run(
             // SAFETY: operands are only read, and this panel is this worker's.
             unsafe {
                 let rows = since.at_mut(0, column);
-                *rows = if order.range(column).is_empty() { *rows + step.rows as f32 } else { 0.0 };
+                *rows = if order.range(column).is_empty() { *rows + step.all_rows() } else { 0.0 };
                 *out.at_mut(0, column) = if *rows >= limit { bias.at(0, column) } else { f32::MIN };
             }
         }

@@ -6,13 +6,13 @@ use crate::{Sampling, Step};
 
 /// The uniform random number of an element.
 pub(super) fn draw_uniform(row: usize, col: usize, stream: u32, step: &Step) -> f64 {
-    let words = philox([col as u32 / 4, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
+    let words = philox([col as u32 / 4, step.row(row), step.counter, step.seed_high], [step.seed_low, stream]);
     f64::from(uniform(words[col % 4]))
 }
 
 /// The state of a stochastic unit with mean `mean`, in row `row` and column `col`.
 pub(super) fn draw(sampling: Sampling, mean: f64, row: usize, col: usize, stream: u32, step: &Step) -> f64 {
-    let words = philox([col as u32 / 4, row as u32, step.counter, step.seed_high], [step.seed_low, stream]);
+    let words = philox([col as u32 / 4, step.row(row), step.counter, step.seed_high], [step.seed_low, stream]);
     match sampling {
         Sampling::Bernoulli => f64::from(u8::from(f64::from(uniform(words[col % 4])) < mean)),
         Sampling::Gaussian => {

@@ -28,12 +28,11 @@ pub(super) fn run(
             Some(negative) => negative.iter().zip(&positive).map(|(minus, plus)| minus - plus).collect(),
             None => positive,
         };
-        difference.into_iter().map(|sum: f64| f64::from(scale) * sum / active as f64).collect()
+        difference.into_iter().map(|sum: f64| f64::from(scale) * sum / at.all()).collect()
     };
     let mut gradient = mean(product(positive), negative.map(product));
     match plus {
-        None => {}
-        Some(Addend::Decay { weight, costs }) => {
+        Some(Addend::Decay { weight, costs }) if at.step.first == 0 => {
             let (w, costs) = (at.get(weight), at.get(costs));
             let terms = w.values.iter().zip(costs.values.iter().cycle());
             gradient.iter_mut().zip(terms).for_each(|(g, (w, cost))| *g += cost * w);
@@ -41,6 +40,8 @@ pub(super) fn run(
         Some(Addend::Gradient(other)) => {
             gradient.iter_mut().zip(at.get(other).values).for_each(|(g, other)| *g += other);
         }
+        // The first part of a batch adds it for all of them.
+        None | Some(Addend::Decay { .. }) => {}
     }
     let [weight, bias, input_bias] = updates;
     if let Some(weight) = weight {

@@ -27,7 +27,7 @@ pub(super) fn listed(
     let x = |r, j| v.at(r, j) + threshold.at(0, columns.at(r, j) as usize).max(0.0) - half;
     at.put(out, |r, j| if exceeds(r, j) { x(r, j) } else { 0.0 });
     let count = (0..at.active()).flat_map(|r| (0..v.cols).map(move |j| (r, j))).filter(|&(r, j)| exceeds(r, j)).count();
-    at.set(active, vec![count as f64 / at.active() as f64]);
+    at.set(active, vec![count as f64 / at.all()]);
 }
 
 /// The way back to the entries and to the thresholds.
@@ -51,7 +51,7 @@ pub(super) fn backward(
         let near = entries.filter(|&(r, j)| v.at(r, j) < bandwidth);
         near.map(|(r, j)| -(threshold.at(0, u).max(0.0) * delta.at(r, j) + pull) / bandwidth).sum::<f64>()
     };
-    at.set(gradient, (0..threshold.cols).map(|u| sum(u) / at.active() as f64).collect());
+    at.set(gradient, (0..threshold.cols).map(|u| sum(u) / at.all()).collect());
     let below = |r, j| r < at.active() && v.at(r, j) != 0.0 && v.at(r, j) <= bandwidth / 2.0;
     at.put(derivatives, |r, j| if below(r, j) { 0.0 } else { delta.at(r, j) });
 }

@@ -88,6 +88,11 @@ impl Replay<'_> {
         self.step.rows as usize
     }
 
+    /// Rows that means are taken over.
+    fn all(&self) -> f64 {
+        f64::from(self.step.all_rows())
+    }
+
     /// A factor of a product, in the parts that the device multiplies.
     fn factor(&self, tensor: Tensor) -> Factor {
         Factor::new(self.get(tensor), self.operands)

@@ -47,6 +47,10 @@ pub struct UpDown {
     pub shift: Option<ImageShift>,
     /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest).
     pub precision: Precision,
+    /// In how many parts the rows of each batch are cut, whose sums are added in a fixed order: 1, 2, 4 or 8 ranks with 8 shards then give the same bits; see
+    /// [`Device::cut`](strait_compute::Device::cut). One for each rank by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<usize>,
     /// Seed of the order of the rows and of all that is drawn.
     pub seed: u64,
 }
@@ -66,6 +70,7 @@ impl Default for UpDown {
             weight_cost: 0.0,
             shift: None,
             precision: Precision::F32,
+            shards: None,
             seed: 2006,
         }
     }

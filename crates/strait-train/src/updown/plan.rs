@@ -129,7 +129,7 @@ fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Resu
         step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
         steps.push(program.add(whole));
     }
-    let mut execution = device.load(program)?;
+    let mut execution = device.load_in_shards(program, &[], recipe.shards)?;
     recognition.write(&mut *execution, &net.recognition)?;
     generative.write(&mut *execution, &net.generative)?;
     execution.write_many(&[

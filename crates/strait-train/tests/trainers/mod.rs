@@ -3,13 +3,16 @@
 use strait_compute::philox::Stream;
 use strait_compute::{Activation, Cell, Device, Groups, Missing, Noise, Precision};
 use strait_data::{Labelled, Rows};
-use strait_models::{Autoencoder, Classifier, Dbn, Feeding, SequenceAutoencoder, SequenceShape, Stack, Units, Vae};
+use strait_models::{
+    Affine, Autoencoder, Classifier, Dbn, Feeding, Rbm, SequenceAutoencoder, SequenceShape, Stack, Units, Vae,
+};
 use strait_train::{
     Chain, FineTune, ImageShift, Inference, KSparse, Member, Objective, Optimizer, Penalty, PredictiveSparse, Pretrain,
-    SparsityTarget, Stacked, UpDown,
+    Sparsity, SparsityTarget, Stacked, UpDown,
 };
 
-type Train = Box<dyn Fn(&Device)>;
+/// Trains on a device with batches cut in so many shards, and gives all that was learned.
+type Train = Box<dyn Fn(&Device, Option<usize>) -> Vec<f32> + Sync>;
 
 const WIDTH: usize = 12;
 
@@ -26,37 +29,40 @@ fn words(count: usize) -> Vec<u8> {
 }
 
 fn pretrain(recipe: Pretrain, sizes: &'static [usize]) -> Train {
-    Box::new(move |device| {
+    Box::new(move |device, shards| {
         let pixels = if matches!(recipe.visible, Units::Softmax(_)) { words(50) } else { pixels(50) };
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
-        let recipe = Pretrain { epochs: 2, batch: 20, initial_epochs: 1, ..recipe.clone() };
-        recipe.run(device, sizes, rows).and_then(|run| run.held_out(rows.first(10))?.train()).expect("it trains");
+        let recipe = Pretrain { epochs: 2, batch: 20, initial_epochs: 1, shards, ..recipe.clone() };
+        let run = recipe.run(device, sizes, rows).and_then(|run| run.held_out(rows.first(10)));
+        let trained = run.and_then(|run| run.train()).expect("it trains");
+        let of = |rbm: Rbm| [rbm.weight, rbm.visible_bias, rbm.hidden_bias].concat();
+        trained.stack.rbms.into_iter().flat_map(of).collect()
     })
 }
 
-fn tune<M: Member + Clone + 'static>(recipe: FineTune, model: M) -> Train {
-    Box::new(move |device| {
+fn tune<M: Member + Clone + Sync + 'static>(recipe: FineTune, model: M) -> Train {
+    Box::new(move |device, shards| {
         let pixels = pixels(50);
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
         let labels: Vec<u32> = (0..50).map(|i| i % 3).collect();
         let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
         let rows = if model.targets() > 0 { labelled.rows() } else { rows };
-        let recipe = FineTune { epochs: 2, batch: 20, ..recipe.clone() };
+        let recipe = FineTune { epochs: 2, batch: 20, shards, ..recipe.clone() };
         let mut model = model.clone();
         recipe.run(device, &mut model, rows).and_then(|run| run.test(rows.first(10))?.train()).expect("it trains");
+        of_layers(model.layers())
     })
 }
 
 fn up_down(recipe: UpDown, below: &'static [usize]) -> Train {
-    Box::new(move |device| {
+    Box::new(move |device, shards| {
         let pixels = pixels(50);
         let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
         let labels: Vec<u32> = (0..50).map(|i| i % 3).collect();
         let labelled = Labelled::new(rows, &labels, 3).expect("a label for each row");
         let stream = &mut Stream::new(1, 0);
         let rbms = below.windows(2).map(|pair| {
-            strait_models::Rbm::new((pair[0], Units::Bernoulli), (pair[1], Units::Bernoulli), stream)
-                .expect("sizes make sense")
+            Rbm::new((pair[0], Units::Bernoulli), (pair[1], Units::Bernoulli), stream).expect("sizes make sense")
         });
         let rbms: Vec<_> = rbms.collect();
         let mut net = if rbms.is_empty() {
@@ -64,9 +70,27 @@ fn up_down(recipe: UpDown, below: &'static [usize]) -> Train {
         } else {
             Dbn::on(&Stack { rbms }, 3, 7, &mut Stream::new(2, 0)).expect("sizes make sense")
         };
-        let recipe = UpDown { epochs: 2, batch: 20, ..recipe.clone() };
+        let recipe = UpDown { epochs: 2, batch: 20, shards, ..recipe.clone() };
         recipe.fit(device, &mut net, labelled.rows()).expect("it trains");
+        let Rbm { weight, visible_bias, hidden_bias, .. } = net.top;
+        [of_layers(&net.recognition), of_layers(&net.generative), weight, visible_bias, hidden_bias].concat()
     })
+}
+
+fn dictionary(recipe: KSparse) -> Train {
+    Box::new(move |device, shards| {
+        let values: Vec<f32> = pixels(50).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+        let rows = Rows::numbers(&values, WIDTH).expect("whole rows");
+        let training = FineTune { epochs: 4, batch: 20, shards, ..KSparse::default().training };
+        let recipe = KSparse { units: 24, top_k: 2, rounds: 2, training, ..recipe.clone() };
+        of_layers(&recipe.fit(device, rows).expect("it trains").net.layers)
+    })
+}
+
+/// All parameters of layers.
+fn of_layers(layers: &[Affine]) -> Vec<f32> {
+    let of = |layer: &Affine| [&layer.weight[..], &layer.bias, layer.threshold.as_deref().unwrap_or_default()].concat();
+    layers.iter().flat_map(of).collect()
 }
 
 fn deep() -> Autoencoder {
@@ -248,25 +272,18 @@ pub(crate) fn all() -> Vec<(&'static str, Train)> {
             "words",
             pretrain(Pretrain { visible: Units::Softmax(groups), code: Units::Bernoulli, ..cd.clone() }, &[WIDTH, 9]),
         ),
-        (
-            "k-sparse",
-            Box::new(|device| {
-                let values: Vec<f32> = pixels(50).into_iter().map(|byte| f32::from(byte) / 255.0).collect();
-                let rows = Rows::numbers(&values, WIDTH).expect("whole rows");
-                let training = FineTune { epochs: 4, batch: 20, ..KSparse::default().training };
-                KSparse { units: 24, top_k: 2, rounds: 2, training, ..KSparse::default() }
-                    .fit(device, rows)
-                    .expect("it trains");
-            }),
-        ),
+        ("k-sparse", dictionary(KSparse::default())),
+        ("k-sparse-batch", dictionary(KSparse { sparsity: Sparsity::BatchTopK, ..KSparse::default() })),
+        ("k-sparse-jump-relu", dictionary(KSparse { sparsity: Sparsity::JumpRelu, ..KSparse::default() })),
+        ("k-sparse-aux", dictionary(KSparse { aux_k: Some(3), dead_after: Some(20), ..KSparse::default() })),
         (
             "stacked",
-            Box::new(|device| {
+            Box::new(|device, shards| {
                 let pixels = pixels(50);
                 let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
                 let mut recipe = Stacked { hidden: vec![8, 5], ..Stacked::default() };
-                recipe.training.tuning = FineTune { epochs: 2, batch: 20, ..FineTune::default() };
-                recipe.fit(device, rows).expect("it trains");
+                recipe.training.tuning = FineTune { epochs: 2, batch: 20, shards, ..FineTune::default() };
+                of_layers(&recipe.fit(device, rows).expect("it trains").layers)
             }),
         ),
     ]

@@ -1,0 +1,20 @@
+//! Training on several processes at once, and the same bits whatever their number.
+//!
+//! The rows of each batch are cut in parts, the shards. A process, a *rank*, has one or more of them: it holds all parameters, computes what its own rows
+//! need, and adds up with the others what is a sum over all rows. A program is recorded for the whole batch, as for one process; which of its tensors
+//! have rows and which are sums follows from the operations ([`layout`]), so that no way of training knows of ranks.
+
+mod batch_largest;
+mod cut;
+mod execution;
+mod layout;
+mod metrics;
+mod reducer;
+mod stages;
+mod sums;
+
+pub use cut::Cut;
+pub use reducer::{Order, Reducer, Summing};
+
+pub(crate) use execution::Sharded;
+pub(crate) use reducer::{Alone, Ranks};

@@ -1,0 +1,50 @@
+//! Sums over the ranks of a run that are on their way.
+
+use super::reducer::{Order, Ranks, Summing};
+use crate::{Execution, Result, Tensor};
+
+/// Sums that have begun, with the memory that they take in turn.
+#[derive(Default)]
+pub(super) struct Travelling {
+    sums: Vec<(Tensor, Box<dyn Summing>)>,
+    free: Vec<Vec<f32>>,
+}
+
+impl Travelling {
+    /// Begins to add a tensor to those of the other ranks.
+    pub(super) fn begin(
+        &mut self,
+        execution: &mut dyn Execution,
+        tensors: &[Tensor],
+        ranks: &Ranks,
+        order: Order,
+    ) -> Result<()> {
+        let mut values: Vec<Vec<f32>> = tensors.iter().map(|tensor| self.memory(tensor.len())).collect();
+        execution.read_into(tensors, &mut values)?;
+        for (tensor, values) in tensors.iter().zip(values) {
+            self.sums.push((*tensor, ranks.reducer.begin(values, order)?));
+        }
+        Ok(())
+    }
+
+    /// Memory of this length, used before where there is some.
+    fn memory(&mut self, length: usize) -> Vec<f32> {
+        let known = self.free.iter().position(|free| free.len() == length);
+        known.map_or_else(Vec::new, |place| self.free.swap_remove(place))
+    }
+
+    /// Lets all of them go on.
+    pub(super) fn poll(&mut self) -> Result<()> {
+        self.sums.iter_mut().try_for_each(|(_, sum)| sum.poll())
+    }
+
+    /// Waits for a sum, which takes the place of this rank's part.
+    pub(super) fn end(&mut self, execution: &mut dyn Execution, tensor: Tensor) -> Result<()> {
+        let Some(place) = self.sums.iter().position(|(known, _)| *known == tensor) else { return Ok(()) };
+        let (_, sum) = self.sums.remove(place);
+        let values = sum.wait()?;
+        execution.write(tensor, &values)?;
+        self.free.push(values);
+        Ok(())
+    }
+}
