@@ -3,7 +3,7 @@ struct Step {
     offset: u32,
     rows: u32,
     first: u32,
-    of: u32,
+    whole: u32,
     counter: u32,
     seed_low: u32,
     seed_high: u32,
@@ -21,7 +21,7 @@ struct Step {
 @group(1) @binding(0) var<uniform> step: Step;
 
 // Rows that means are taken over.
-fn all_rows() -> f32 { return f32(select(step.of, step.rows, step.of == 0u)); }
+fn all_rows() -> f32 { return f32(select(step.whole, step.rows, step.whole == 0u)); }
 
 // a * b as 64 bits: (low, high), from products of 16-bit halves.
 fn multiply_wide(a: u32, b: u32) -> vec2<u32> {

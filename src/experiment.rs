@@ -107,9 +107,14 @@ where
         Err(error) => {
             // One sentence, also where RUST_BACKTRACE is set.
             warn!("Error: {error:#}");
-            if diverged(error.as_ref()) { ExitCode::from(DIVERGED) } else { ExitCode::FAILURE }
+            ExitCode::from(code_of(error.as_ref()))
         }
     }
+}
+
+/// The exit code of an error: 3 where training diverged, else 1.
+pub fn code_of(error: &(dyn std::error::Error + 'static)) -> u8 {
+    if diverged(error) { DIVERGED } else { 1 }
 }
 
 /// Whether an error, or what caused it, is that training diverged.

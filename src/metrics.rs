@@ -119,7 +119,7 @@ impl RunMetrics {
                     ("rows_per_second", Some(*rows as f64 / seconds.max(1e-9))),
                 ],
             }),
-            Event::Rows { .. } | Event::Note { .. } => Ok(()),
+            Event::Rows { .. } | Event::Note { .. } | Event::Stopped => Ok(()),
         };
         if let Err(error) = taken
             && !std::mem::replace(&mut self.failed, true)

@@ -132,6 +132,12 @@ impl Terminal {
                 }
             }
             Event::Begun { .. } => {}
+            // The others were asked to end, and so was this one.
+            Event::Stopped => {
+                if let Some(signal) = SIGNAL.get() {
+                    let _ = signal.compare_exchange(0, 128 + 15, Ordering::Relaxed, Ordering::Relaxed);
+                }
+            }
             Event::Note { stage, message, warning } => {
                 self.say(if *warning { format!("warning: {stage}: {message}") } else { format!("{stage}: {message}") });
             }

@@ -148,6 +148,24 @@ impl Resolved {
         Ok(Tried { seconds: short + epoch * self.epochs() as f64, rows })
     }
 
+    /// The same with each batch cut in so many shards.
+    pub fn in_shards(&self, shards: usize) -> Self {
+        let mut cut = self.clone();
+        if let Some(pretrain) = &mut cut.pretrain {
+            pretrain.shards = Some(shards);
+        }
+        if let Some(up_down) = &mut cut.up_down {
+            up_down.shards = Some(shards);
+        }
+        if let Some(training) = &mut cut.training {
+            training.tuning.shards = Some(shards);
+        }
+        if let Some(denoising) = &mut cut.denoising {
+            denoising.training.tuning.shards = Some(shards);
+        }
+        cut
+    }
+
     /// Rows of a minibatch.
     fn batch(&self) -> usize {
         let training = self.training.as_ref().map(|training| training.tuning.batch);

@@ -15,6 +15,7 @@ mod inspect_units;
 mod map;
 mod nearest;
 mod opened;
+mod ranks;
 mod report;
 mod sample;
 mod shell;

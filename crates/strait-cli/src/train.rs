@@ -11,6 +11,8 @@ use strait::terminal::{stop_on_signals, stopping};
 use strait::train::CheckpointOptions;
 use strait::{Device, say, set_quiet};
 
+use crate::ranks::Rank;
+
 /// Trains a model by a job or by flags, which come before what the job says. What neither says is chosen by the data.
 #[derive(Args)]
 pub(crate) struct Train {
@@ -52,6 +54,15 @@ pub(crate) struct Train {
     /// auto (the fastest that costs no accuracy on the device), f32, mixed or split
     #[arg(long)]
     precision: Option<String>,
+    /// Train as one of the processes that mpirun has started, which share the rows of each batch
+    #[arg(long)]
+    mpi: bool,
+    /// With --mpi: sums travel in 16 bits, for slow networks
+    #[arg(long, requires = "mpi")]
+    round_sums: bool,
+    /// Cut each batch in so many shards (a power of two): the results then have the same bits on any number of processes that divides it
+    #[arg(long, value_name = "N")]
+    shards: Option<usize>,
     /// Only print what would be trained, the memory that it takes, and an estimate of the time
     #[arg(long)]
     dry_run: bool,
@@ -69,7 +80,18 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn run(&self) -> Result<()> {
-        set_quiet(self.quiet || self.json);
+        match self.mpi {
+            true => crate::ranks::run(self.round_sums, |rank| self.train(Some(rank))),
+            false => self.train(None),
+        }
+    }
+
+    fn train(&self, rank: Option<&Rank>) -> Result<()> {
+        // Rank 0 alone tells and writes; what the others write is nobody's.
+        let follows = rank.is_some_and(|rank| !rank.is_first());
+        set_quiet(self.quiet || self.json || follows);
+        let scratch = follows.then(tempfile::tempdir).transpose()?;
+        let out = scratch.as_ref().map_or(&*self.out, |scratch| scratch.path());
         let job = self.job()?;
         let Some(path) = job.data.clone() else {
             bail!("no data are named: neither by --data nor in the job");
@@ -77,15 +99,21 @@ impl Train {
         let sets = job.open(&path)?;
         let mut resolved = job.resolve(&sets)?;
         resolved.check(sets.train.labels.as_ref().map_or(0, |labels| labels.names.len()))?;
-        let device = Device::named(&self.device)?;
+        let device = rank.map_or_else(|| Device::named(&self.device), |rank| rank.device(&self.device))?;
         let chosen = precision(&device, self.precision.as_deref(), Resolved::precision_of(&job)?)?;
         resolved = resolved.in_precision(chosen)?;
+        if let Some(shards) = self.shards {
+            resolved = resolved.in_shards(shards);
+        }
         if resolved.job.scale == Some(Scale::None) {
             sets.warn()?;
         }
         let sets = sets.scaled(resolved.job.scale.unwrap_or_default())?;
         let rows = sets.train.count().min(job.limit.unwrap_or(usize::MAX));
         say!("{}, {}", device.describe(), chosen.name());
+        if let Some(rank) = rank {
+            say!("{}", rank.describe());
+        }
         say!("{rows} rows of {} numbers for training, {} held out\n", sets.train.width(), sets.test.count());
         say!("{}", resolved.job);
         let needs = resolved.needs(&sets, &device)?;
@@ -94,20 +122,23 @@ impl Train {
             return dry_run(&resolved, &sets, &device, &needs);
         }
         needs.check()?;
-        prepare(&self.out)?;
+        prepare(out)?;
         stop_on_signals()?;
-        let mut run = Experiment::of_job(&device, &resolved, &self.out, rows, self.checkpoints)?;
+        let mut run = Experiment::of_job(&device, &resolved, out, rows, self.checkpoints)?;
         let trained = resolved.train(&sets, &device, &mut run)?;
+        if follows {
+            return Ok(());
+        }
         let saved = resolved.save_options(&sets, trained.threshold)?;
         trained.model.save_with(run.path("model.safetensors"), &saved)?;
         #[cfg(feature = "pictures")]
         if !stopping() {
-            strait::job::draw(&trained.model, &sets, &device, &self.out)?;
+            strait::job::draw(&trained.model, &sets, &device, out)?;
         }
         if !stopping() {
-            strait::report::write_map(&trained.model, &sets, &device, &self.out)?;
+            strait::report::write_map(&trained.model, &sets, &device, out)?;
             if let Some(units) = &trained.units {
-                strait::report::write_units(units, &self.out)?;
+                strait::report::write_units(units, out)?;
             }
         }
         run.finish()?;
@@ -115,7 +146,7 @@ impl Train {
             set_quiet(false);
             say!("{}", std::fs::read_to_string(run.path("results.json"))?.trim_end());
         }
-        Ok(strait::report::write(&[&self.out], &run.path(strait::report::FILE))?)
+        Ok(strait::report::write(&[out], &run.path(strait::report::FILE))?)
     }
 
     /// The job with the flags in their places.

@@ -136,6 +136,11 @@ pub trait Execution: Send {
         values.iter().try_for_each(|(tensor, values)| self.write(*tensor, values))
     }
 
+    /// Whether each of several ranks has rows of its own of this tensor, which all of them read together.
+    fn is_spread(&self, _tensor: Tensor) -> bool {
+        false
+    }
+
     /// The tensor's contents, to be shared with another program on the same device.
     ///
     /// # Errors

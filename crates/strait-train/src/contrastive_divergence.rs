@@ -62,7 +62,7 @@ pub(crate) fn record(
     let batch = recipe.batch.min(rows);
     let feed = match data {
         None => Feed::given(&mut program, rows, visible, batch),
-        Some(data) => Feed::of(&mut program, device, data, hidden, batch),
+        Some(data) => Feed::of(&mut program, device, data, hidden, batch).only(device.cut(recipe.shards)?.own(batch)),
     };
     let weight = program.parameter("weight", visible, hidden);
     let visible_bias = program.parameter("visible_bias", 1, visible);

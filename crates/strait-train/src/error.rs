@@ -33,9 +33,10 @@ pub enum Error {
     },
     /// The numbers grew beyond all bounds.
     #[error(
-        "{stage} diverged in epoch {epoch}{} at learning rate {rate}: the error is {error}{}; use a smaller learning rate \
+        "{stage} diverged in epoch {epoch}{} at learning rate {rate}: the error is {error}{}{}; use a smaller learning rate \
          (real-valued visible units need 10 to 100 times less than binary ones)",
         step.map(|step| format!(", step {step},")).unwrap_or_default(),
+        rank.map(|rank| format!(" in the rows of rank {rank}")).unwrap_or_default(),
         operation.as_ref().map(|operation| format!(", and the first value that is not finite came from {operation}")).unwrap_or_default()
     )]
     Diverged {
@@ -49,6 +50,8 @@ pub enum Error {
         rate: f64,
         /// The error that was found.
         error: f64,
+        /// Of several ranks, the first one that found it in its rows.
+        rank: Option<usize>,
         /// The operation whose output was first not finite, and its step, where it was looked for and found.
         operation: Option<String>,
     },
@@ -73,6 +76,16 @@ pub enum Error {
         path: std::path::PathBuf,
         /// Every field that differs, with both values.
         changes: String,
+    },
+    /// A rank would train something else than the others.
+    #[error(
+        "rank {rank} would train something else than rank 0: {differences}; start all ranks with the same job and the same data"
+    )]
+    Ranks {
+        /// The rank.
+        rank: usize,
+        /// Every field that differs, with both values.
+        differences: String,
     },
     /// The device failed in the middle of training.
     #[error("{stage} broke off in epoch {epoch} of {epochs}, after {done} of its {rows} rows: {cause}")]

@@ -1,6 +1,9 @@
 //! How the rows of a training set reach the device: all at once where they fit, else in two places that take turns,
 //! one being filled while the device trains on the other. Minibatches are the same either way, bit for bit.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use strait_compute::{
     Control, Device, Execution, Kind, Metrics, Op, Program, Routine, RoutineId, Shift, Step, Tensor, Uploader, go_on,
 };
@@ -22,6 +25,8 @@ pub(crate) struct Feed {
     /// All rows.
     count: usize,
     batch: usize,
+    /// The rows of a batch that are this rank's: others need not be brought.
+    own: Range<usize>,
 }
 
 impl Feed {
@@ -48,13 +53,13 @@ impl Feed {
     fn resident(program: &mut Program, rows: &Rows<'_>, batch: usize) -> Self {
         let data = declare_rows(program, "training_data", rows);
         let index = program.data("order", 1, rows.count, Kind::Index);
-        Self { places: vec![data], index: Some(index), rows: rows.count, count: rows.count, batch }
+        Self { places: vec![data], index: Some(index), rows: rows.count, count: rows.count, batch, own: 0..batch }
     }
 
     /// Rows that are on the device already, in order.
     pub(crate) fn given(program: &mut Program, count: usize, width: usize, batch: usize) -> Self {
         let data = program.data("training_data", count, width, Kind::Rows);
-        Self { places: vec![data], index: None, rows: count, count, batch }
+        Self { places: vec![data], index: None, rows: count, count, batch, own: 0..batch }
     }
 
     /// Two places that take turns. `width` is that of the widest tensor of as many rows.
@@ -66,7 +71,12 @@ impl Feed {
         let place = rows.first(count);
         let places = ["training_data.even", "training_data.odd"];
         let places = places.map(|name| declare_rows(program, name, &place)).to_vec();
-        Self { places, index: None, rows: count, count: rows.count, batch }
+        Self { places, index: None, rows: count, count: rows.count, batch, own: 0..batch }
+    }
+
+    /// The same, of which only these rows of each batch are needed here.
+    pub(crate) fn only(self, own: Range<usize>) -> Self {
+        Self { own, ..self }
     }
 
     /// Whether the rows come in parts.
@@ -129,8 +139,23 @@ impl Feed {
             return execution.run(routine, &[*step], &mut go_on);
         };
         let start = step.offset as usize;
-        fill_in_order(&execution.uploader(self.places[0])?, rows, &order[start..start + step.rows as usize])?;
+        let order = self.needed(&order[start..start + step.rows as usize]);
+        fill_in_order(&execution.uploader(self.places[0])?, rows, &order)?;
         execution.run(routine, &[Step { offset: 0, ..*step }], &mut go_on)
+    }
+
+    /// An order of whole batches in which rows that are not needed here are others that are: rows of a file that nobody needs are not read.
+    fn needed<'o>(&self, order: &'o [u32]) -> Cow<'o, [u32]> {
+        if self.own == (0..self.batch) {
+            return Cow::Borrowed(order);
+        }
+        let mut order = order.to_vec();
+        for batch in order.chunks_mut(self.batch) {
+            let any = batch.get(self.own.start).copied().unwrap_or(0);
+            let others = (0..batch.len()).filter(|row| !self.own.contains(row));
+            others.for_each(|row| batch[row] = any);
+        }
+        Cow::Owned(order)
     }
 
     /// The parts of an order that are brought to the device one after the other. The first ones are short, because the device has
@@ -179,7 +204,8 @@ impl Feed {
         // Steps may start and end in the middle of an epoch.
         let begin = begin.offset as usize;
         let end = steps.last().map_or(begin, |last| (last.offset + last.rows) as usize);
-        let parts = self.parts(&order[begin..end]);
+        let order = self.needed(&order[begin..end]);
+        let parts = self.parts(&order);
         let mut start = 0;
         fill_in_order(&uploaders[0], rows, parts[0])?;
         let mut metrics = Metrics::default();

@@ -5,7 +5,7 @@ use strait_data::Rows;
 use strait_models::{Affine, Model, Network};
 
 use crate::backpropagation::{HeldOut, load, record};
-use crate::checkpoint::{Difference, Modeller, of_layers, of_rows};
+use crate::checkpoint::{Difference, Hashed, Modeller, of_layers, of_rows};
 use crate::method::{Part, Source};
 use crate::minibatch::Minibatch;
 use crate::monitor::Watching;
@@ -324,16 +324,16 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
         Ok(())
     }
 
-    fn identity(&self) -> serde_json::Value {
+    fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let architecture = self.net.to_model().and_then(|model| model.architecture().ok());
         let architecture = architecture.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
         serde_json::json!({
             "recipe": self.recipe,
             "model": architecture,
             "start": of_layers(self.net.layers()),
-            "training-set": of_rows(&self.rows),
-            "test-set": self.held_out.test.as_ref().map(of_rows),
-            "validation-set": self.held_out.validation.as_ref().map(of_rows),
+            "training-set": of_rows(&self.rows, hashed),
+            "test-set": self.held_out.test.as_ref().map(|rows| of_rows(rows, hashed)),
+            "validation-set": self.held_out.validation.as_ref().map(|rows| of_rows(rows, hashed)),
         })
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strait_compute::Device;
 
-use crate::checkpoint::{Difference, Modeller};
+use crate::checkpoint::{Difference, Hashed, Modeller};
 use crate::method::{Outcome, Part};
 use crate::monitor::Watching;
 use crate::progress::HostCost;
@@ -132,7 +132,7 @@ pub trait Plan<'a> {
 
     /// What the run depends on, beside the device: the recipe, what it starts from, and the rows.
     #[doc(hidden)]
-    fn identity(&self) -> serde_json::Value;
+    fn identity(&self, hashed: Hashed) -> serde_json::Value;
 
     /// What it means that a field of [`Plan::identity`] is another one than in the checkpoint that a run goes on from.
     #[doc(hidden)]

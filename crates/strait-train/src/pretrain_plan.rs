@@ -5,7 +5,7 @@ use strait_compute::{Device, Program, Step, Tensor};
 use strait_data::Rows;
 use strait_models::{Model, Rbm, Stack, Units, check_sizes};
 
-use crate::checkpoint::{Difference, Modeller, of_machines, of_rows};
+use crate::checkpoint::{Difference, Hashed, Modeller, of_machines, of_rows};
 use crate::contrastive_divergence::{self, Learned, Setup};
 use crate::features::{self, features};
 use crate::feed::Feed;
@@ -310,12 +310,12 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
         Ok(())
     }
 
-    fn identity(&self) -> serde_json::Value {
+    fn identity(&self, hashed: Hashed) -> serde_json::Value {
         serde_json::json!({
             "recipe": self.recipe,
             "start": of_machines(&self.starts),
-            "training-set": of_rows(&self.rows),
-            "held-out-set": self.held_out.as_ref().map(of_rows),
+            "training-set": of_rows(&self.rows, hashed),
+            "held-out-set": self.held_out.as_ref().map(|rows| of_rows(rows, hashed)),
         })
     }
 

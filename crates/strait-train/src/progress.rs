@@ -78,6 +78,8 @@ pub enum Event {
         /// Whether something is not as it should be.
         warning: bool,
     },
+    /// An observer on another rank has ended the run.
+    Stopped,
 }
 
 /// Called after every epoch and slice of work; return `Break` to stop training early.

@@ -4,6 +4,7 @@ mod advance;
 mod diverging;
 mod keep;
 mod order;
+mod ranks;
 pub(crate) mod state;
 
 use std::ops::ControlFlow;
@@ -69,6 +70,10 @@ pub struct Run<'a, P: Plan<'a>> {
     keeping: Option<Box<Keeping>>,
     /// Whether the run has gone on from a checkpoint, if there is one.
     resumed: bool,
+    /// Whether rank 0 keeps checkpoints for this rank, too.
+    follows: bool,
+    /// Whether the ranks have compared all of their data.
+    compared: bool,
 }
 
 impl<'a, P: Plan<'a>> Run<'a, P> {
@@ -89,6 +94,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             best: Vec::new(),
             keeping: None,
             resumed: false,
+            follows: false,
+            compared: false,
         }
     }
 
@@ -122,7 +129,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     pub fn epoch(&mut self) -> Result<Option<P::Record>> {
         let begins = !self.resumed;
         self.resume()?;
-        if begins && self.ended {
+        if begins && self.has_ended()? {
             return Ok(None);
         }
         match self.advance()? {
@@ -138,7 +145,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     pub fn train(mut self) -> Result<P::Output> {
         self.resume()?;
         // The observer may end it before the first step.
-        while !self.ended && matches!(self.advance()?, Came::Epoch) {}
+        while !self.has_ended()? && matches!(self.advance()?, Came::Epoch) {}
         self.stop()
     }
 
@@ -150,7 +157,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         self.resume()?;
         let complete = self.is_complete();
         self.load()?;
-        if self.keeping.as_ref().is_some_and(|keeping| keeping.moved(self.cursor)) {
+        let moved = self.keeping.as_ref().is_some_and(|keeping| keeping.moved(self.cursor));
+        if self.device.any_rank(moved)? {
             self.checkpoint(true)?;
         }
         self.await_checkpoint();
@@ -200,7 +208,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         part.execution.write_many(&best)?;
         self.plan.take(number, &mut part)?;
         if let Some(error) = self.plan.wrong(number) {
-            return Err(diverged(&*part.method, self.cursor.epoch, None, self.monitor.factor, error));
+            return Err(diverged(&*part.method, self.cursor.epoch, None, self.monitor.factor, (error, None)));
         }
         self.monitor = Monitor::default();
         self.best.clear();

@@ -8,7 +8,7 @@ use strait_data::{Kept, Rows};
 use strait_models::{Affine, Autoencoder, Network, check_sizes, forward};
 
 use crate::backpropagation::{self, HeldOut};
-use crate::checkpoint::{Modeller, of_layers, of_rows};
+use crate::checkpoint::{Hashed, Modeller, of_layers, of_rows};
 use crate::finetune_plan::{modeller, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
@@ -203,12 +203,12 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         self.recipe.training.tuning.watching()
     }
 
-    fn identity(&self) -> serde_json::Value {
+    fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let starts: Vec<Affine> = self.starts.iter().flat_map(|net| net.layers.iter().cloned()).collect();
         serde_json::json!({
             "recipe": self.recipe,
             "start": of_layers(&starts),
-            "training-set": of_rows(&self.rows),
+            "training-set": of_rows(&self.rows, hashed),
         })
     }
 

@@ -25,7 +25,8 @@ pub(crate) struct Sharded {
     order: Order,
     overlap: bool,
     routines: Vec<Staged>,
-    travelling: Travelling,
+    /// Memory of sums that travel.
+    free: Vec<Vec<f32>>,
 }
 
 impl Sharded {
@@ -44,8 +45,7 @@ impl Sharded {
         let staged = program.routines().iter().map(|routine| stage(&program, routine, &layout, &cut, overlap, add));
         let routines = staged.collect::<Result<_>>()?;
         let inner = backend.load(own, shared)?;
-        let travelling = Travelling::default();
-        Ok(Self { outer: program, inner, layout, cut, ranks, order, overlap, routines, travelling })
+        Ok(Self { outer: program, inner, layout, cut, ranks, order, overlap, routines, free: Vec::new() })
     }
 
     /// Runs what is done for the rows of each shard alone.
@@ -69,7 +69,13 @@ impl Sharded {
     }
 
     /// Runs one step, stage by stage.
-    fn step(&mut self, staged: &Staged, step: &Step, measured: &mut Measured) -> Result<()> {
+    fn step(
+        &mut self,
+        staged: &Staged,
+        step: &Step,
+        travelling: &mut Travelling<'_>,
+        measured: &mut Measured,
+    ) -> Result<()> {
         let part = |shard: usize| staged.batch.map_or(*step, |batch| self.cut.step(batch, step, shard));
         let parts: Vec<Step> = self.cut.mine().map(part).collect();
         // The numbers of a step, stage by stage, are those of its operations in order.
@@ -86,22 +92,22 @@ impl Sharded {
                 Stage::Shards(routines) => {
                     for ((routine, part), numbers) in routines.iter().zip(&parts).zip(&mut shards) {
                         side_by_side(numbers, self.inner.run(*routine, &[*part], &mut go_on)?);
-                        self.travelling.poll()?;
+                        travelling.poll()?;
                     }
                 }
                 Stage::Whole(routine) => {
                     side_by_side(&mut whole, self.inner.run(*routine, &[*step], &mut go_on)?);
-                    self.travelling.poll()?;
+                    travelling.poll()?;
                 }
                 Stage::Begin(Sums { tensors, add }) => {
                     if let Some(add) = add {
                         self.inner.run(*add, &[*step], &mut go_on)?;
                     }
                     if self.ranks.reducer.size() > 1 {
-                        self.travelling.begin(&mut *self.inner, tensors, &self.ranks, self.order)?;
+                        travelling.begin(&mut *self.inner, tensors, self.order)?;
                     }
                 }
-                Stage::End(tensor) => self.travelling.end(&mut *self.inner, *tensor)?,
+                Stage::End(tensor) => travelling.end(&mut *self.inner, *tensor)?,
                 Stage::BatchLargest { input, threshold, k, rate, out } => {
                     let entries = self.rows_of_all(*input, &parts)?;
                     let (stay, smallest) = largest(&entries, k * step.rows as usize);
@@ -218,6 +224,10 @@ impl Execution for Sharded {
         self.inner.read_into(tensors, values)
     }
 
+    fn is_spread(&self, tensor: Tensor) -> bool {
+        self.ranks.reducer.size() > 1 && self.layout.has_rows(tensor)
+    }
+
     fn share(&self, tensor: Tensor) -> Result<Buffer> {
         match self.layout.has_rows(tensor) {
             true => Err(self.outer.misused(tensor, "each shard has rows of its own, which cannot be shared")),
@@ -258,15 +268,18 @@ impl Sharded {
             return measured.gather(&self.cut, staged.batch, steps, &self.ranks);
         }
         let mut measured = Measured::new(shards);
+        let ranks = self.ranks.clone();
+        let mut travelling = Travelling::new(&ranks, std::mem::take(&mut self.free));
         let mut done = 0;
         for step in steps {
             // All ranks end after the same step.
             if self.ranks.any(control(done).is_break())? {
                 break;
             }
-            self.step(staged, step, &mut measured)?;
+            self.step(staged, step, &mut travelling, &mut measured)?;
             done += 1;
         }
+        self.free = travelling.into_memory();
         measured.gather(&self.cut, staged.batch, &steps[..done], &self.ranks)
     }
 }

@@ -15,7 +15,7 @@ pub enum Order {
 }
 
 /// A sum over the ranks that is on its way.
-pub trait Summing: Send {
+pub trait Summing {
     /// Lets it go on, if it does not by itself.
     ///
     /// # Errors
@@ -37,17 +37,25 @@ pub trait Reducer: Send + Sync {
     /// The number of ranks.
     fn size(&self) -> usize;
 
-    /// Begins to add these numbers to those of the other ranks.
+    /// Begins to add these numbers to those of the other ranks. Those of the same tensor have the same number.
     ///
     /// # Errors
     /// When the connection fails.
-    fn begin(&self, values: Vec<f32>, order: Order) -> Result<Box<dyn Summing>>;
+    fn begin(&self, tensor: usize, values: Vec<f32>, order: Order) -> Result<Box<dyn Summing + '_>>;
 
     /// What each rank has given, by ranks.
     ///
     /// # Errors
     /// When the connection fails.
     fn gather(&self, own: &[u8]) -> Result<Vec<Vec<u8>>>;
+
+    /// Whether one of the ranks says so.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    fn any(&self, own: bool) -> Result<bool> {
+        Ok(self.gather(&[u8::from(own)])?.iter().any(|one| one == &[1]))
+    }
 }
 
 /// A rank without others.
@@ -62,8 +70,8 @@ impl Reducer for Alone {
         1
     }
 
-    fn begin(&self, values: Vec<f32>, _order: Order) -> Result<Box<dyn Summing>> {
-        Ok(Box::new(Done(values)))
+    fn begin(&self, _tensor: usize, values: Vec<f32>, _order: Order) -> Result<Box<dyn Summing + '_>> {
+        Ok(Box::new(Summed(values)))
     }
 
     fn gather(&self, own: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -72,9 +80,9 @@ impl Reducer for Alone {
 }
 
 /// A sum that is there.
-struct Done(Vec<f32>);
+pub struct Summed(pub Vec<f32>);
 
-impl Summing for Done {
+impl Summing for Summed {
     fn poll(&mut self) -> Result<()> {
         Ok(())
     }
@@ -111,6 +119,6 @@ impl Ranks {
         if self.reducer.size() == 1 {
             return Ok(own);
         }
-        Ok(self.reducer.gather(&[u8::from(own)])?.iter().any(|one| one == &[1]))
+        self.reducer.any(own)
     }
 }

@@ -4,25 +4,29 @@ use super::reducer::{Order, Ranks, Summing};
 use crate::{Execution, Result, Tensor};
 
 /// Sums that have begun, with the memory that they take in turn.
-#[derive(Default)]
-pub(super) struct Travelling {
-    sums: Vec<(Tensor, Box<dyn Summing>)>,
+pub(super) struct Travelling<'r> {
+    ranks: &'r Ranks,
+    sums: Vec<(Tensor, Box<dyn Summing + 'r>)>,
     free: Vec<Vec<f32>>,
 }
 
-impl Travelling {
+impl<'r> Travelling<'r> {
+    /// None yet; `free` is memory that may be used.
+    pub(super) fn new(ranks: &'r Ranks, free: Vec<Vec<f32>>) -> Self {
+        Self { ranks, sums: Vec::new(), free }
+    }
+
+    /// The memory that is free at the end.
+    pub(super) fn into_memory(self) -> Vec<Vec<f32>> {
+        self.free
+    }
+
     /// Begins to add a tensor to those of the other ranks.
-    pub(super) fn begin(
-        &mut self,
-        execution: &mut dyn Execution,
-        tensors: &[Tensor],
-        ranks: &Ranks,
-        order: Order,
-    ) -> Result<()> {
+    pub(super) fn begin(&mut self, execution: &mut dyn Execution, tensors: &[Tensor], order: Order) -> Result<()> {
         let mut values: Vec<Vec<f32>> = tensors.iter().map(|tensor| self.memory(tensor.len())).collect();
         execution.read_into(tensors, &mut values)?;
         for (tensor, values) in tensors.iter().zip(values) {
-            self.sums.push((*tensor, ranks.reducer.begin(values, order)?));
+            self.sums.push((*tensor, self.ranks.reducer.begin(tensor.id, values, order)?));
         }
         Ok(())
     }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub(crate) use identity::{of_layers, of_machines, of_rows};
+pub(crate) use identity::Hashed;
+pub(crate) use identity::{differing, of_layers, of_machines, of_rows};
 pub(crate) use keeping::{Difference, Keeping, Notes};
 pub(crate) use stage::Tensors;
 use stage::{StageFiles, TEMPORARY};

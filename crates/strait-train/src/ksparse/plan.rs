@@ -14,7 +14,7 @@ use super::sparsity::{Start, calibrate};
 use super::units::{self, dead_units, directions, fold_into, length};
 use super::{KSparse, KSparseTrained};
 use crate::backpropagation::{self, HeldOut, Standardized};
-use crate::checkpoint::{Modeller, of_rows};
+use crate::checkpoint::{Hashed, Modeller, of_rows};
 use crate::finetune_plan::record_of;
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
@@ -230,13 +230,13 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
         self.recipe.training.watching()
     }
 
-    fn identity(&self) -> serde_json::Value {
+    fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let Standard { mean, deviation } = &self.standard;
         let means = Rows { count: 1, width: mean.len(), values: Values::Numbers(mean) };
         serde_json::json!({
             "recipe": self.recipe,
-            "training-set": self.rows.on_host().map(|rows| of_rows(&rows)),
-            "mean": of_rows(&means),
+            "training-set": self.rows.on_host().map(|rows| of_rows(&rows, hashed)),
+            "mean": of_rows(&means, hashed),
             "deviation": deviation,
         })
     }

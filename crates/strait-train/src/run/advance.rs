@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use strait_compute::{Role, Step, Tensor};
+use strait_compute::{Device, Role, Step, Tensor};
 use strait_models::minibatches;
 
 use super::Run;
 use super::state::tensors_of;
-use crate::checkpoint::Keeping;
+use crate::checkpoint::{Hashed, Keeping};
 use crate::divergence::{GUARDED, Seen, guarded_part};
 use crate::method::{Method, Outcome, Part, Place, Tally};
 use crate::plan::{Epoch, Plan};
@@ -43,7 +43,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
                 Came::Epoch => {
                     let part_ends = self.part_ends();
                     let due = |keeping: &mut Box<Keeping>| keeping.after_epoch(part_ends);
-                    if self.keeping.as_mut().is_some_and(due) {
+                    let due = self.keeping.as_mut().is_some_and(due);
+                    if self.device.any_rank(due)? {
                         self.checkpoint(part_ends)?;
                     }
                     return Ok(Came::Epoch);
@@ -102,7 +103,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             let [begin, end] = guarded_part(done, batches.len(), parts);
             let seen = Seen::of(&self.tally);
             let guarded = &steps[done - first..end - first];
-            let ran = train(part, guarded, done, order, &mut self.tally, &mut tell);
+            let ran = train(&self.device, part, guarded, done, order, &mut self.tally, &mut tell);
             self.tally.seconds += std::mem::replace(&mut start, Instant::now()).elapsed().as_secs_f64();
             let now = ran.map_err(|(done, cause)| {
                 let (cause, done) = (Box::new(cause), (done * batch).min(rows));
@@ -111,7 +112,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             let whole = (now == end).then_some(begin * batch);
             if let Some((step, error)) = seen.wrong(&self.tally, (done, now), whole, &mut self.monitor) {
                 self.cursor.minibatch = done;
-                return Err(diverged(&*part.method, told, Some(step + 1), self.monitor.factor, error));
+                let found = (error, self.device.take_not_finite());
+                return Err(diverged(&*part.method, told, Some(step + 1), self.monitor.factor, found));
             }
             done = now;
             if whole.is_none() {
@@ -120,6 +122,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         }
         self.cursor.minibatch = done;
         if done < batches.len() {
+            let stopped = self.stopped(stopped)?;
             self.ended = stopped;
             return Ok(if stopped { Came::Stopped } else { Came::Due });
         }
@@ -127,7 +130,8 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let outcome = part.method.outcome(&mut *part.execution, &self.tally, rows)?;
         let measured = start.elapsed().as_secs_f64();
         if !outcome.error.is_finite() {
-            return Err(diverged(&*part.method, told, None, self.monitor.factor, outcome.error));
+            let found = (outcome.error, self.device.take_not_finite());
+            return Err(diverged(&*part.method, told, None, self.monitor.factor, found));
         }
         // Watching free energies counts, measuring on a test set does not.
         let seconds = self.tally.seconds + if outcome.free_energy_gap.is_some() { measured } else { 0.0 };
@@ -159,6 +163,9 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         };
         self.ended = (self.observer)(&event).is_break();
         self.judge(told, &outcome)?;
+        if !std::mem::replace(&mut self.compared, true) {
+            self.compare(Hashed::Whole)?;
+        }
         Ok(Came::Epoch)
     }
 
@@ -191,6 +198,7 @@ pub(super) fn step_of(method: &dyn Method, place: Place, minibatch: (u32, u32), 
 /// Runs these steps, the first of which is that of the minibatch `first`. Gives the number of minibatches of the epoch that are
 /// done then, also beside an error.
 pub(super) fn train(
+    device: &Device,
     part: &mut Part<'_>,
     steps: &[Step],
     first: usize,
@@ -218,10 +226,10 @@ pub(super) fn train(
         };
     }
     for step in steps {
-        if tell(done).is_break() {
+        let failed = |error| (done, error);
+        if device.any_rank(tell(done).is_break()).map_err(failed)? {
             return Ok(done);
         }
-        let failed = |error| (done, error);
         feed.fetch(&mut **execution, method.routines()[0], step, rows).map_err(failed)?;
         let loss = method.minimise(&mut **execution, step).map_err(failed)?;
         tally.minimised += loss * f64::from(step.rows);
@@ -230,7 +238,14 @@ pub(super) fn train(
     Ok(done)
 }
 
-pub(super) fn diverged(method: &dyn Method, epoch: usize, step: Option<usize>, factor: f32, error: f64) -> Error {
+/// The error of a divergence: what was found, and of several ranks in whose rows.
+pub(super) fn diverged(
+    method: &dyn Method,
+    epoch: usize,
+    step: Option<usize>,
+    factor: f32,
+    (error, rank): (f64, Option<usize>),
+) -> Error {
     let (stage, rate) = (method.stage().to_owned(), method.rate() * f64::from(factor));
-    Error::Diverged { stage, epoch, step, rate, error, operation: None }
+    Error::Diverged { stage, epoch, step, rate, error, rank, operation: None }
 }

@@ -23,12 +23,14 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let halved = self.monitor.halved;
         let mut keeping = self.keeping.take();
         let wanted = keeping.as_ref().is_some_and(|keeping| keeping.on_divergence() == OnDivergence::HalveRate);
+        let wanted = self.device.any_rank(wanted)?;
         let minimises = self.part.as_ref().is_some_and(|part| part.method.minimises());
         let halves = wanted && halved < HALVINGS && !minimises && self.plan.rates_follow();
         let good = keeping.as_mut().and_then(|keeping| keeping.last_good());
         let good = good.filter(|found| found.about.cursor.part == at.part);
-        let told = good.as_ref().map(|found| found.about.state["told"].clone());
-        let good = good.map(|found| Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors));
+        let good = self.of_first(good.map(|found| (found.about.cursor, found.about.state, found.tensors)))?;
+        let told = good.as_ref().map(|(_, state, _)| state["told"].clone());
+        let good = good.map(|(cursor, state, tensors)| Snapshot::from_checkpoint(cursor, &state, tensors));
         let good = good.transpose()?;
         let there = good.is_some() || self.plan.rewind(at.part);
         let restarted = if there { self.restart(at.part, good.as_ref()) } else { Ok(()) };
@@ -36,9 +38,9 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             let found = restarted.and_then(|()| if there { self.look_for(at) } else { Ok(None) });
             self.keeping = keeping;
             return Err(match error {
-                Error::Diverged { stage, epoch, step, rate, error, .. } => {
+                Error::Diverged { stage, epoch, step, rate, error, rank, .. } => {
                     // A search that fails leaves the error as it is.
-                    Error::Diverged { stage, epoch, step, rate, error, operation: found.unwrap_or(None) }
+                    Error::Diverged { stage, epoch, step, rate, error, rank, operation: found.unwrap_or(None) }
                 }
                 other => other,
             });
@@ -95,12 +97,14 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             }
             let first = if epoch == self.cursor.epoch { self.cursor.minibatch } else { 0 };
             for minibatch in first..batches.len() {
-                if start.elapsed() > LOOKED_FOR {
+                if self.device.any_rank(start.elapsed() > LOOKED_FOR)? {
                     return Ok(None);
                 }
                 let place = Place { epoch, minibatch, minibatches: batches.len() };
                 let step = step_of(&*part.method, place, batches[minibatch], self.monitor.factor);
-                let ran = train(part, &[step], minibatch, order, &mut self.tally, &mut |_| ControlFlow::Continue(()));
+                let ran = train(&self.device, part, &[step], minibatch, order, &mut self.tally, &mut |_| {
+                    ControlFlow::Continue(())
+                });
                 ran.map_err(|(_, cause)| cause)?;
                 // Looking at everything is slow: far from the place the parameters tell.
                 let near = epoch == at.epoch && minibatch + 1 >= at.minibatch;

@@ -7,7 +7,7 @@ use strait_compute::Tensor;
 
 use super::Run;
 use super::state::kept_of;
-use crate::checkpoint::{Job, Keeping, Notes, Tensors};
+use crate::checkpoint::{Hashed, Job, Keeping, Notes, Tensors};
 use crate::plan::Plan;
 use crate::snapshot::{STATE, Snapshot};
 use crate::{Error, Event, Result};
@@ -19,22 +19,33 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
             return Ok(());
         }
         self.plan.check_watching()?;
+        self.compare(Hashed::Ends)?;
+        if self.device.reducer().rank() > 0 {
+            self.follows = self.keeping.take().is_some();
+        }
         let Some(mut keeping) = self.keeping.take() else {
+            if self.follows
+                && let Some((cursor, state, tensors)) = self.of_first(None)?
+            {
+                self.restore(&Snapshot::from_checkpoint(cursor, &state, tensors)?)?;
+            }
             return Ok(());
         };
         let device = self.device.describe();
         let plan = &self.plan;
-        let (found, notes) =
-            keeping.resume(plan.identity(), &device, &|field, before, at| plan.difference(field, before, at))?;
-        if let Some(found) = found {
+        let (found, notes) = keeping
+            .resume(plan.identity(Hashed::Whole), &device, &|field, before, at| plan.difference(field, before, at))?;
+        let path = found.as_ref().map(|found| found.path.clone()).unwrap_or_default();
+        let found = self.of_first(found.map(|found| (found.about.cursor, found.about.state, found.tensors)))?;
+        if let Some((cursor, state, tensors)) = found {
             let unfit = |error: Error| match error {
                 Error::Snapshot(message) => Error::Checkpoint {
-                    path: found.path.clone(),
+                    path: path.clone(),
                     message: format!("no run of this recipe can go on from it: {message}"),
                 },
                 other => other,
             };
-            let snapshot = Snapshot::from_checkpoint(found.about.cursor, &found.about.state, found.tensors);
+            let snapshot = Snapshot::from_checkpoint(cursor, &state, tensors);
             snapshot.and_then(|snapshot| self.restore(&snapshot)).map_err(unfit)?;
         }
         self.begun(&keeping);
@@ -58,7 +69,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// leaves this one out.
     pub(super) fn checkpoint(&mut self, wait: bool) -> Result<()> {
         let Some(mut keeping) = self.keeping.take() else {
-            return Ok(());
+            return self.follow_checkpoint();
         };
         let kept = self.keep(&mut keeping, wait);
         let stage = keeping.stage().to_owned();
@@ -72,18 +83,20 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     fn keep(&mut self, keeping: &mut Keeping, wait: bool) -> Result<Notes> {
         let (free, failed) = keeping.is_free(wait);
         let mut notes: Notes = failed.into_iter().map(|message| (message, true)).collect();
-        if !free {
+        if !self.device.any_rank(free)? {
             keeping.postpone();
             return Ok(notes);
         }
         let mut snapshot = self.describe()?;
+        let spread = self.spread()?;
         let Some(part) = &mut self.part else {
             return Ok(notes);
         };
         let number = snapshot.cursor.part;
         let (about, best) = keeping.about(&snapshot, self.device.describe(), self.error);
-        let others = snapshot.others();
-        let kept = kept_of(part);
+        let others = [snapshot.others(), spread].concat();
+        let mut kept = kept_of(part);
+        kept.retain(|(tensor, _)| !part.execution.is_spread(*tensor));
         let wanted: Vec<Tensor> = kept.iter().map(|(tensor, _)| *tensor).collect();
         let names = kept.into_iter().map(|(tensor, name)| (tensor, format!("{STATE}{name}")));
         if Keeping::is_copied(wanted.iter().map(Tensor::len).sum()) {

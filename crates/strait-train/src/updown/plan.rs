@@ -7,7 +7,7 @@ use strait_models::{Affine, Dbn, Network};
 
 use super::step::record;
 use super::{UpDown, UpDownEpoch, UpDownTrained};
-use crate::checkpoint::{Difference, Modeller, of_layers, of_machines, of_rows};
+use crate::checkpoint::{Difference, Hashed, Modeller, of_layers, of_machines, of_rows};
 use crate::error::probabilities;
 use crate::feed::Feed;
 use crate::finetune_plan::not_finite;
@@ -98,7 +98,7 @@ impl OnDevice {
 fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Result<(Part<'a>, OnDevice)> {
     let batch = recipe.batch.min(rows.count);
     let mut program = Program::default();
-    let feed = Feed::of(&mut program, device, &rows, 0, batch);
+    let feed = Feed::of(&mut program, device, &rows, 0, batch).only(device.cut(recipe.shards)?.own(batch));
     let [recognition, generative] = [("recognition", &net.recognition), ("generative", &net.generative)]
         .map(|(name, layers)| Network::declare(&mut program, name, layers));
     let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
@@ -259,12 +259,12 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
         top.or_else(|| not_finite(recognition)).or_else(|| not_finite(generative))
     }
 
-    fn identity(&self) -> serde_json::Value {
+    fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let layers: Vec<Affine> = self.net.recognition.iter().chain(&self.net.generative).cloned().collect();
         serde_json::json!({
             "recipe": self.recipe,
             "start": {"layers": of_layers(&layers), "top": of_machines([&self.net.top]), "classes": self.net.classes},
-            "training-set": of_rows(&self.rows),
+            "training-set": of_rows(&self.rows, hashed),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Barrier, Mutex};
 
-use strait_compute::{Order, Reducer, Result, Summing};
+use strait_compute::{Order, Reducer, Result, Summed, Summing};
 
 /// What the ranks of a group share.
 struct Board {
@@ -36,7 +36,7 @@ impl Reducer for Thread {
         self.size
     }
 
-    fn begin(&self, values: Vec<f32>, order: Order) -> Result<Box<dyn Summing>> {
+    fn begin(&self, _tensor: usize, values: Vec<f32>, order: Order) -> Result<Box<dyn Summing + '_>> {
         let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         let number = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let mut parts: Vec<Vec<f32>> =
@@ -55,7 +55,7 @@ impl Reducer for Thread {
                 }
             }
         }
-        Ok(Box::new(Sum(parts.swap_remove(0))))
+        Ok(Box::new(Summed(parts.swap_remove(0))))
     }
 
     fn gather(&self, own: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -65,18 +65,5 @@ impl Reducer for Thread {
         // Nobody puts the next one there before all have read this.
         self.board.barrier.wait();
         Ok(all)
-    }
-}
-
-/// A sum that is there.
-struct Sum(Vec<f32>);
-
-impl Summing for Sum {
-    fn poll(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn wait(self: Box<Self>) -> Result<Vec<f32>> {
-        Ok(self.0)
     }
 }
