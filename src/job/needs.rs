@@ -167,13 +167,13 @@ impl Resolved {
     }
 
     /// Rows of a minibatch.
-    fn batch(&self) -> usize {
+    pub(super) fn batch(&self) -> usize {
         let training = self.training.as_ref().map(|training| training.tuning.batch);
         training.or(self.pretrain.as_ref().map(|pretrain| pretrain.batch)).unwrap_or(1).max(1)
     }
 
     /// The epochs of the longest part.
-    fn epochs(&self) -> usize {
+    pub(super) fn epochs(&self) -> usize {
         let epochs = [
             self.training.as_ref().map(|training| training.tuning.epochs),
             self.pretrain.as_ref().map(|pretrain| pretrain.epochs),
@@ -184,7 +184,7 @@ impl Resolved {
     }
 
     /// The same with so many epochs of everything, at a constant rate.
-    fn with_epochs(&self, epochs: usize) -> Result<Self> {
+    pub(super) fn with_epochs(&self, epochs: usize) -> Result<Self> {
         let mut short = self.clone();
         if let Some(pretrain) = &mut short.pretrain {
             pretrain.epochs = epochs;

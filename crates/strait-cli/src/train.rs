@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use strait::compute::Spent;
 use strait::data::{DataArgs, Scale};
 use strait::experiment::{Experiment, Sets, precision, prepare};
-use strait::job::{FILE, Job, Kind, Needs, Resolved};
+use strait::job::{FILE, Job, Kind, Needs, OnRanks, Resolved, bits_per_second};
 use strait::terminal::{stop_on_signals, stopping};
 use strait::train::CheckpointOptions;
 use strait::{Device, say, set_quiet};
@@ -66,6 +67,12 @@ pub(crate) struct Train {
     /// Only print what would be trained, the memory that it takes, and an estimate of the time
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: also estimate the time on so many machines like this one
+    #[arg(long, requires = "dry_run", value_name = "N")]
+    ranks: Option<usize>,
+    /// With --ranks: what their network carries in a second, as 10Gb
+    #[arg(long, requires = "ranks", default_value = "10Gb")]
+    network: String,
     /// Print nothing but warnings and errors
     #[arg(long, short)]
     quiet: bool,
@@ -119,13 +126,17 @@ impl Train {
         let needs = resolved.needs(&sets, &device)?;
         say!("{needs}");
         if self.dry_run {
-            return dry_run(&resolved, &sets, &device, &needs);
+            dry_run(&resolved, &sets, &device, &needs)?;
+            return self.plan_ranks(&resolved, &sets, &device);
         }
         needs.check()?;
         prepare(out)?;
         stop_on_signals()?;
         let mut run = Experiment::of_job(&device, &resolved, out, rows, self.checkpoints)?;
         let trained = resolved.train(&sets, &device, &mut run)?;
+        if rank.is_some() {
+            tell_sums(device.spent_on_sums(), run.seconds_train);
+        }
         if follows {
             return Ok(());
         }
@@ -147,6 +158,22 @@ impl Train {
             say!("{}", std::fs::read_to_string(run.path("results.json"))?.trim_end());
         }
         Ok(strait::report::write(&[out], &run.path(strait::report::FILE))?)
+    }
+
+    /// Prints what several machines would take.
+    fn plan_ranks(&self, resolved: &Resolved, sets: &Sets, device: &Device) -> Result<()> {
+        let Some(ranks) = self.ranks else { return Ok(()) };
+        let plan = resolved.on_ranks(sets, device, ranks, bits_per_second(&self.network)?)?;
+        let OnRanks { alone, computing, summing, steps, bytes, .. } = plan;
+        say!(
+            "\n{ranks} machines like this one at {}/s: about {:.1} s, beside {alone:.1} s on one: {computing:.1} s of computing and {summing:.1} s in which {:.2} MB are \
+             summed in each of {steps} steps; efficiency {:.2}",
+            self.network,
+            plan.seconds(),
+            bytes / 1e6,
+            plan.efficiency()
+        );
+        Ok(())
     }
 
     /// The job with the flags in their places.
@@ -192,6 +219,14 @@ impl Train {
         job.scale = self.read.scale().or(job.scale);
         job.read = self.read.over(&job.read);
         Ok(job)
+    }
+}
+
+/// Prints what sums over ranks have taken.
+fn tell_sums(Spent { steps, bytes, time }: Spent, seconds: f64) {
+    if steps > 0 && seconds > 0.0 {
+        let (each, share) = (bytes as f64 / steps as f64 / 1e6, 100.0 * time.as_secs_f64() / seconds);
+        say!("sums over ranks: {each:.2} MB in each of {steps} steps, {share:.1} % of the time of training");
     }
 }
 

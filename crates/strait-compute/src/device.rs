@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::shards::{Alone, Ranks, Sharded};
-use crate::{Backend, Cpu, Cut, Error, Execution, Hardware, Operands, Order, Precision, Program, Reducer, Result};
+use crate::shards::{Ranks, Sharded};
+use crate::{
+    Alone, Backend, Cpu, Cut, Error, Execution, Hardware, Operands, Order, Precision, Program, Reducer, Result, Spent,
+};
 
 /// A device on which programs run: a handle that is cheap to clone.
 ///
@@ -196,6 +198,11 @@ impl Device {
     /// What connects it with the other ranks that train together; itself alone, unless [`Device::with_reducer`] has made it one of several.
     pub fn reducer(&self) -> &dyn Reducer {
         &*self.ranks.reducer
+    }
+
+    /// What sums over ranks have taken so far.
+    pub fn spent_on_sums(&self) -> Spent {
+        self.ranks.spent()
     }
 
     /// Whether one of the ranks says so.

@@ -49,7 +49,7 @@ pub use planner::Planner;
 pub use precision::{Operands, Precision};
 pub use program::{Program, Routine, RoutineId};
 pub use roles::Role;
-pub use shards::{Cut, Order, Reducer, Summed, Summing};
+pub use shards::{Alone, Cut, Order, Reducer, Spent, Summed, Summing};
 pub use shift::Shift;
 pub use step::Step;
 #[cfg(feature = "gpu")]

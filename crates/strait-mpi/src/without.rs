@@ -57,3 +57,14 @@ impl Reducer for Mpi {
         match self.0 {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_mpi_says_how_to_build_one_with_it() {
+        let error = Mpi::world().expect_err("there is none").to_string();
+        assert!(error.contains("feature `mpi`") && error.contains("libclang"), "{error}");
+    }
+}

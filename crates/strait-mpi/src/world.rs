@@ -33,6 +33,15 @@ struct Shared {
     memory: Memory,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The others would wait for a rank that panics, and MPI would wait for them to end with it.
+        if std::thread::panicking() {
+            self.universe.world().abort(101);
+        }
+    }
+}
+
 /// Memory that was used before.
 #[derive(Default)]
 pub(crate) struct Memory(Mutex<Vec<Vec<f32>>>);

@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 pub(super) fn largest(entries: &[f32], most: usize) -> (Vec<f32>, Option<f32>) {
     // Bits of positive numbers are ordered as these are, those of NaN above.
     let order = |&place: &u32| (Reverse(entries[place as usize].abs().to_bits()), place);
-    let above = (0..entries.len() as u32).filter(|&place| !(entries[place as usize] <= 0.0));
+    let above =
+        (0..entries.len() as u32).filter(|&place| entries[place as usize] > 0.0 || entries[place as usize].is_nan());
     let mut stay: Vec<u32> = above.collect();
     if stay.len() > most {
         stay.select_nth_unstable_by_key(most, order);

@@ -7,7 +7,7 @@ use super::cut::Cut;
 use super::layout::{Layout, Spread};
 use super::metrics::Measured;
 use super::reducer::{Order, Ranks};
-use super::stages::{Stage, Staged, Sums, stage};
+use super::stages::{BatchLargest, Stage, Staged, Sums, stage};
 use super::sums::Travelling;
 use crate::backend::{check_read, check_steps, check_write};
 use crate::{
@@ -108,23 +108,23 @@ impl Sharded {
                     }
                 }
                 Stage::End(tensor) => travelling.end(&mut *self.inner, *tensor)?,
-                Stage::BatchLargest { input, threshold, k, rate, out } => {
-                    let entries = self.rows_of_all(*input, &parts)?;
+                &Stage::BatchLargest(BatchLargest { input, threshold, k, rate, out }) => {
+                    let entries = self.rows_of_all(input, &parts)?;
                     let (stay, smallest) = largest(&entries, k * step.rows as usize);
                     let mut left = &stay[..];
                     let mine = self.cut.mine();
                     for shard in 0..mine.end {
-                        let rows = self.cut.used(self.batch_of(*out), step.rows as usize, shard).len();
+                        let rows = self.cut.used(self.batch_of(out), step.rows as usize, shard).len();
                         let (own, rest) = left.split_at(rows * out.cols);
                         left = rest;
                         if mine.contains(&shard) {
-                            self.write_rows(*out, shard - mine.start, own)?;
+                            self.write_rows(out, shard - mine.start, own)?;
                         }
                     }
                     if let Some(smallest) = smallest {
-                        let mut thresholds = self.inner.read(*threshold)?;
+                        let mut thresholds = self.inner.read(threshold)?;
                         thresholds.iter_mut().for_each(|it| *it = (1.0 - rate) * *it + rate * smallest);
-                        self.inner.write(*threshold, &thresholds)?;
+                        self.inner.write(threshold, &thresholds)?;
                     }
                 }
             }
@@ -277,6 +277,7 @@ impl Sharded {
                 break;
             }
             self.step(staged, step, &mut travelling, &mut measured)?;
+            self.ranks.count_step();
             done += 1;
         }
         self.free = travelling.into_memory();

@@ -14,7 +14,7 @@ mod stages;
 mod sums;
 
 pub use cut::Cut;
-pub use reducer::{Order, Reducer, Summed, Summing};
+pub use reducer::{Alone, Order, Reducer, Spent, Summed, Summing};
 
 pub(crate) use execution::Sharded;
-pub(crate) use reducer::{Alone, Ranks};
+pub(crate) use reducer::Ranks;

@@ -1,6 +1,8 @@
 //! What connects ranks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::Result;
 
@@ -58,8 +60,9 @@ pub trait Reducer: Send + Sync {
     }
 }
 
-/// A rank without others.
-pub(crate) struct Alone;
+/// A rank without others: all rows of each batch are its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Alone;
 
 impl Reducer for Alone {
     fn rank(&self) -> usize {
@@ -80,6 +83,7 @@ impl Reducer for Alone {
 }
 
 /// A sum that is there.
+#[derive(Clone, Debug)]
 pub struct Summed(pub Vec<f32>);
 
 impl Summing for Summed {
@@ -97,11 +101,42 @@ pub(crate) struct Ranks {
     pub(crate) reducer: Box<dyn Reducer>,
     /// The rank that had a loss that is no number, and 1; or 0.
     not_finite: AtomicUsize,
+    spent: Mutex<Spent>,
+}
+
+/// What sums over ranks have taken so far.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Spent {
+    /// Steps of training with sums.
+    pub steps: u64,
+    /// Bytes of the tensors that were summed: what each rank has given.
+    pub bytes: u64,
+    /// The time in which this rank did nothing else.
+    pub time: Duration,
 }
 
 impl Ranks {
     pub(crate) fn new(reducer: Box<dyn Reducer>) -> Self {
-        Self { reducer, not_finite: AtomicUsize::new(0) }
+        Self { reducer, not_finite: AtomicUsize::new(0), spent: Mutex::default() }
+    }
+
+    /// What sums have taken so far.
+    pub(crate) fn spent(&self) -> Spent {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does a part of a sum, and counts the time.
+    pub(crate) fn timed<T>(&self, bytes: usize, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let start = Instant::now();
+        let done = work();
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        (spent.bytes, spent.time) = (spent.bytes + bytes as u64, spent.time + start.elapsed());
+        done
+    }
+
+    /// Counts a step.
+    pub(crate) fn count_step(&self) {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).steps += 1;
     }
 
     /// Notes that the losses of a rank's rows were not all numbers; the first one counts.

@@ -17,7 +17,17 @@ pub(super) enum Stage {
     /// A sum is needed.
     End(Tensor),
     /// The largest entries of the rows of all shards.
-    BatchLargest { input: Tensor, threshold: Tensor, k: usize, rate: f32, out: Tensor },
+    BatchLargest(BatchLargest),
+}
+
+/// The operands of [`Op::BatchLargest`].
+#[derive(Clone, Copy)]
+pub(super) struct BatchLargest {
+    pub(super) input: Tensor,
+    pub(super) threshold: Tensor,
+    pub(super) k: usize,
+    pub(super) rate: f32,
+    pub(super) out: Tensor,
 }
 
 /// Sums that begin together.
@@ -55,7 +65,7 @@ enum Group {
     Whole(Vec<Op>),
     Begin(Vec<Tensor>),
     End(Tensor),
-    BatchLargest(Op),
+    BatchLargest(BatchLargest),
 }
 
 /// Cuts a routine in stages and adds their routines to a program, by `add`. Where sums do not overlap with the work of shards, they begin when the first
@@ -105,10 +115,7 @@ pub(super) fn stage(
                 Stage::Begin(Sums { tensors, add })
             }
             Group::End(tensor) => Stage::End(tensor),
-            Group::BatchLargest(Op::BatchLargest { input, threshold, k, rate, out }) => {
-                Stage::BatchLargest { input, threshold, k, rate, out }
-            }
-            Group::BatchLargest(_) => unreachable!("no other operation is grouped so"),
+            Group::BatchLargest(operands) => Stage::BatchLargest(operands),
         });
     }
     let scatters = |write: &Write| matches!(write, Write::Scattered(_));
@@ -199,7 +206,9 @@ fn groups(outer: &Program, routine: &Routine, layout: &Layout, overlap: bool) ->
         groups.extend(needed.into_iter().map(Group::End));
         match (op, rows, groups.last_mut()) {
             (Op::Dot { .. }, true, _) => return wrong("dot products of rows are not summed over ranks"),
-            (Op::BatchLargest { .. }, true, _) => groups.push(Group::BatchLargest(op.clone())),
+            (&Op::BatchLargest { input, threshold, k, rate, out }, true, _) => {
+                groups.push(Group::BatchLargest(BatchLargest { input, threshold, k, rate, out }));
+            }
             (_, true, Some(Group::Shards(group))) => group.push((op.clone(), parts.clone())),
             (_, true, _) => groups.push(Group::Shards(vec![(op.clone(), parts.clone())])),
             (_, false, Some(Group::Whole(group))) => group.push(op.clone()),

@@ -23,6 +23,11 @@ impl<'r> Travelling<'r> {
 
     /// Begins to add a tensor to those of the other ranks.
     pub(super) fn begin(&mut self, execution: &mut dyn Execution, tensors: &[Tensor], order: Order) -> Result<()> {
+        let ranks = self.ranks;
+        ranks.timed(tensors.iter().map(Tensor::bytes).sum(), || self.begin_all(execution, tensors, order))
+    }
+
+    fn begin_all(&mut self, execution: &mut dyn Execution, tensors: &[Tensor], order: Order) -> Result<()> {
         let mut values: Vec<Vec<f32>> = tensors.iter().map(|tensor| self.memory(tensor.len())).collect();
         execution.read_into(tensors, &mut values)?;
         for (tensor, values) in tensors.iter().zip(values) {
@@ -39,15 +44,21 @@ impl<'r> Travelling<'r> {
 
     /// Lets all of them go on.
     pub(super) fn poll(&mut self) -> Result<()> {
-        self.sums.iter_mut().try_for_each(|(_, sum)| sum.poll())
+        if self.sums.is_empty() {
+            return Ok(());
+        }
+        self.ranks.timed(0, || self.sums.iter_mut().try_for_each(|(_, sum)| sum.poll()))
     }
 
     /// Waits for a sum, which takes the place of this rank's part.
     pub(super) fn end(&mut self, execution: &mut dyn Execution, tensor: Tensor) -> Result<()> {
         let Some(place) = self.sums.iter().position(|(known, _)| *known == tensor) else { return Ok(()) };
         let (_, sum) = self.sums.remove(place);
-        let values = sum.wait()?;
-        execution.write(tensor, &values)?;
+        let values = self.ranks.timed(0, || {
+            let values = sum.wait()?;
+            execution.write(tensor, &values)?;
+            Ok(values)
+        })?;
         self.free.push(values);
         Ok(())
     }

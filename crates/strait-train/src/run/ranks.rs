@@ -17,25 +17,16 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
     /// Trains as one of several ranks, each of which does the same with the same recipe, model and rows, and takes its part of each batch. Rank 0 alone keeps
     /// checkpoints; observers of all ranks are called.
     ///
-    /// ```no_run
+    /// ```
+    /// use strait_compute::{Alone, Device};
     /// use strait_models::Autoencoder;
     /// use strait_train::FineTune;
-    /// # fn connected() -> impl strait_compute::Reducer { std::iter::empty::<Never>().next().expect("there is one") }
-    /// # enum Never {}
-    /// # impl strait_compute::Reducer for Never {
-    /// #     fn rank(&self) -> usize { 0 }
-    /// #     fn size(&self) -> usize { 1 }
-    /// #     fn begin(&self, _: usize, _: Vec<f32>, _: strait_compute::Order) -> strait_compute::Result<Box<dyn strait_compute::Summing + '_>> { unreachable!() }
-    /// #     fn gather(&self, _: &[u8]) -> strait_compute::Result<Vec<Vec<u8>>> { unreachable!() }
-    /// # }
-    /// // `strait_mpi::Mpi::world()?`, in a program that `mpirun` starts.
-    /// let ranks = connected();
-    /// let device = strait_compute::Device::cpu()?;
     /// let pixels = [0u8, 255, 255, 0, 255, 0, 0, 255].repeat(50);
     /// let rows = strait_data::Rows::bytes(&pixels, 4)?;
     /// let mut net = Autoencoder::glorot(&[4, 8, 1], 1)?;
-    /// let recipe = FineTune { shards: Some(8), ..FineTune::default() };
-    /// recipe.run(&device, &mut net, rows)?.reducer(ranks).train()?;
+    /// let recipe = FineTune { epochs: 2, shards: Some(8), ..FineTune::default() };
+    /// // In a program that `mpirun` starts, `strait_mpi::Mpi::world()?` stands in the place of `Alone`.
+    /// recipe.run(&Device::cpu()?, &mut net, rows)?.reducer(Alone).train()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reducer(mut self, reducer: impl Reducer + 'static) -> Self {
