@@ -6,6 +6,8 @@ or by `spark-submit` on a cluster. The rows are the numeric columns of the Parqu
 """
 
 import argparse
+import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -36,7 +38,10 @@ def main():
         model = file.read()
     size = session_of(model).get_outputs()[0].shape[1]
     builder = SparkSession.builder.appName("strait encode")
-    builder = builder.master(options.master) if options.master else builder
+    if options.master:
+        builder = builder.master(options.master)
+        # Tasks on this machine have the packages of this interpreter.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     # What Spark hands to Python at a time, and a bar that shows how far it is.
     builder = builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", options.batch)
     spark = builder.config("spark.ui.showConsoleProgress", "true").getOrCreate()

@@ -38,7 +38,7 @@ pub struct Tried {
 }
 
 /// Rows of the trial, in minibatches.
-const TRIED: usize = 10;
+pub(super) const TRIED: usize = 10;
 
 /// Bytes that the system could give to programs, as Linux tells.
 fn available() -> Option<u64> {

@@ -1,5 +1,6 @@
 //! What a job would take on several machines, before there are any.
 
+use super::needs::TRIED;
 use super::train::Parts;
 use super::{Kind, Resolved};
 use crate::Device;
@@ -17,7 +18,7 @@ const PLANNED: usize = 2;
 pub struct OnRanks {
     /// How many.
     pub ranks: usize,
-    /// Seconds on this machine alone.
+    /// Seconds of training on this machine alone.
     pub alone: f64,
     /// Seconds in which a rank computes.
     pub computing: f64,
@@ -30,7 +31,7 @@ pub struct OnRanks {
 }
 
 impl OnRanks {
-    /// Seconds of the whole job.
+    /// Seconds of training.
     pub fn seconds(&self) -> f64 {
         self.computing + self.summing
     }
@@ -88,8 +89,8 @@ impl Resolved {
                 "principal components are not trained on ranks, and there is at least one".to_owned(),
             ));
         }
-        let alone = self.tried(sets, device)?.seconds;
-        let computing = self.tried(sets, &device.with_reducer(Pretended(ranks)))?.seconds;
+        let alone = self.seconds_of_training(sets, device)?;
+        let computing = self.seconds_of_training(sets, &device.with_reducer(Pretended(ranks)))?;
         let planned = Device::new(Planner::like(device)).with_reducer(Pretended(ranks));
         let all = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
         let few = all.min(PLANNED * self.batch());
@@ -103,6 +104,21 @@ impl Resolved {
         let tree = self.shards().is_some();
         let summing = steps as f64 * seconds_of_sum(bytes, ranks, bits_per_second, tree);
         Ok(OnRanks { ranks, alone, computing, summing, steps, bytes })
+    }
+
+    /// Seconds of all training steps on a device, from two epochs on a few minibatches of rows: without reading, starting and measuring.
+    fn seconds_of_training(&self, sets: &Sets, device: &Device) -> Result<f64> {
+        let all = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
+        let rows = (TRIED * self.batch()).min(all);
+        let parts = Parts::of(sets, Some(rows))?;
+        let seconds = |epochs: usize| -> Result<f64> {
+            let short = self.with_epochs(epochs)?;
+            let mut run = Experiment::tried(device, &short.job);
+            short.model(&parts, sets, device, &mut run)?;
+            Ok(run.seconds_train)
+        };
+        let epoch = (seconds(3)? - seconds(1)?).max(0.0) / 2.0;
+        Ok(epoch * self.epochs() as f64 * all as f64 / rows as f64)
     }
 
     /// The shards of the job's batches, where it has any.

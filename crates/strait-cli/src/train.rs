@@ -166,7 +166,7 @@ impl Train {
         let plan = resolved.on_ranks(sets, device, ranks, bits_per_second(&self.network)?)?;
         let OnRanks { alone, computing, summing, steps, bytes, .. } = plan;
         say!(
-            "\n{ranks} machines like this one at {}/s: about {:.1} s, beside {alone:.1} s on one: {computing:.1} s of computing and {summing:.1} s in which {:.2} MB are \
+            "\n{ranks} machines like this one at {}/s: about {:.1} s of training, beside {alone:.1} s on one: {computing:.1} s of computing and {summing:.1} s in which {:.2} MB are \
              summed in each of {steps} steps; efficiency {:.2}",
             self.network,
             plan.seconds(),

@@ -172,7 +172,6 @@ fn windows_columns_and_shared_rows_have_to_fit() {
         (gradient(4, None), "6 rows cannot be 4"),
         (Op::Update { gradient: x, update: Update::Store { gradient: w }, decays: true }, "use momentum or Adam"),
         (Op::Update { gradient: x, update: Update::Momentum { parameter: w, velocity: w }, decays: true }, "twice"),
-        (Op::Reduce { tensors: Vec::new() }, "no tensor to sum"),
         (scaled(f32::NAN, 1, None), "cannot be multiplied with NaN"),
         (Op::Gather { data, index: None, first: 2, shift: None, out: x }, "no 3 columns from 2 on"),
         (Op::Gather { data, index: None, first: usize::MAX, shift: None, out: x }, "columns from"),

@@ -1,5 +1,8 @@
 //! Every trainer on several ranks: the same as on one, and with shards to the bit.
 
+#[cfg(feature = "gpu")]
+#[path = "../../../tests/common/adapter.rs"]
+mod adapter;
 #[path = "ranks/mod.rs"]
 mod ranks;
 mod trainers;
@@ -55,6 +58,37 @@ fn shards_give_the_same_bits_on_any_number_of_ranks() {
             if learned.iter().any(|one| *one != alone) {
                 wrong.push(format!("{name}: {count} ranks differ from one by {}", apart(&alone, &learned[0])));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What asks something of a GPU that others do not: draws, chains, statistics in the middle of a step, entries of all ranks.
+#[cfg(feature = "gpu")]
+const ON_GPU: [&str; 8] =
+    ["cd1", "pcd1", "adam", "lbfgs", "contractive", "up-down-persistent", "k-sparse-batch", "k-sparse-aux"];
+
+#[cfg(feature = "gpu")]
+#[test]
+fn ranks_of_gpus_train_as_one_does() {
+    let Some(gpu) = adapter::open(strait_device::Options::default()) else {
+        return;
+    };
+    let device = || Device::new(strait_compute::Gpu::from_device(gpu.clone()));
+    let mut wrong = Vec::new();
+    for (name, train) in trainers::all().into_iter().filter(|(name, _)| ON_GPU.contains(name)) {
+        let [alone, cut] = [None, Some(4)].map(|shards| train(&device(), shards));
+        let ranks = Thread::group(2).into_iter().map(|rank| device().with_reducer(rank));
+        let learned: Vec<Vec<f32>> = std::thread::scope(|scope| {
+            let running: Vec<_> = ranks.map(|device| scope.spawn(|| train(&{ device }, Some(4)))).collect();
+            running.into_iter().map(|rank| rank.join().expect("it trains")).collect()
+        });
+        if learned.iter().any(|one| *one != cut) {
+            wrong.push(format!("{name}: 2 ranks differ from one by {}", apart(&cut, &learned[0])));
+        }
+        let difference = apart(&alone, &cut);
+        if difference.is_nan() || difference > 2e-4 {
+            wrong.push(format!("{name}: shards are {difference} from whole batches"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

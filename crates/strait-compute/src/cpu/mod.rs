@@ -236,8 +236,6 @@ impl Run {
                 let cost = if decays { step.weight_cost } else { 0.0 };
                 update::run(isa, of(gradient), self.destination(update), cost, step, share);
             }
-            // With a single process, its own values are the sum.
-            Op::Reduce { .. } => {}
             Op::Unfold { input, window, out } => unfold::run(isa, of(input), &window, of(out), share),
             Op::Fold { input, window, tail, out } => {
                 let tail = match tail {

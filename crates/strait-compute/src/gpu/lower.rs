@@ -47,8 +47,6 @@ impl Lowering<'_> {
         let Access { name, reads, writes, .. } = op.access();
         let kernel = match *op {
             Op::Gradient { .. } => return self.gradient(op, None),
-            // With a single process, its own values are the sum.
-            Op::Reduce { .. } => return Vec::new(),
             Op::Recurrence { .. } => return recurrence::there(op, self.tiles),
             Op::RecurrenceBackward { .. } => return recurrence::back(op, self.tiles),
             Op::SparseGradient { .. } => return sparse::gradient(op),

@@ -40,7 +40,6 @@ impl Op {
             Self::Fold { input, window, tail, out } => fold::access(input, window, tail, out),
             Self::SharedBias { delta, bias } => shared_bias::access(delta, bias),
             Self::Update { gradient, update, decays: _ } => update::access(gradient, update),
-            Self::Reduce { ref tensors } => reduce::access(tensors),
             Self::Loss { kind: _, input, target, output, delta } => loss::access(input, target, output, delta),
             Self::Corrupt { input, noise, stream: _, out } => corrupt::access(input, noise, out),
             Self::TopK { input, k, out } => top_k::access(input, k, out),
@@ -114,7 +113,7 @@ impl Op {
             #[rustfmt::skip]
             Self::Gather { .. } | Self::Scatter { .. } | Self::CopyColumns { .. } | Self::CopyRows { .. } | Self::Linear { .. }
             | Self::Backprop { .. } | Self::Unfold { .. } | Self::Fold { .. } | Self::Update { .. }
-            | Self::Reduce { .. } | Self::Loss { .. } | Self::Corrupt { .. } | Self::TopK { .. }
+            | Self::Loss { .. } | Self::Corrupt { .. } | Self::TopK { .. }
             | Self::ColumnMeans { .. } | Self::Contraction { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }

@@ -31,7 +31,6 @@ mod per_row;
 mod product;
 mod recurrence;
 mod recurrence_backward;
-mod reduce;
 mod reparameterize;
 mod reparameterize_backward;
 mod row_sums;
@@ -214,11 +213,6 @@ pub enum Op {
         update: Update,
         /// Whether θ has the step's weight cost: that of weights, never of biases.
         decays: bool,
-    },
-    /// Sums these tensors over all processes that train together: the identity on one.
-    Reduce {
-        /// Gradients, statistics, losses.
-        tensors: Vec<Tensor>,
     },
     /// A loss: per active row, the loss and the squared error (or the mistake) go to the metrics.
     Loss {

@@ -45,7 +45,6 @@ impl Op {
             Self::Update { gradient, update, decays: _ } => {
                 std::iter::once(gradient).chain(update.operands()).collect()
             }
-            Self::Reduce { tensors } => tensors.iter_mut().collect(),
             Self::Loss { input, target, output, delta, kind: _ } => {
                 all([Some(input), Some(target), output.as_mut(), delta.as_mut()])
             }

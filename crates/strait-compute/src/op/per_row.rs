@@ -77,7 +77,7 @@ impl Op {
             }
             // Which units were not used is a question to all rows together.
             Self::UnusedBias { .. } => Vec::new(),
-            Self::JumpReluBias { .. } | Self::Update { .. } | Self::Reduce { .. } | Self::Dot { .. } => Vec::new(),
+            Self::JumpReluBias { .. } | Self::Update { .. } | Self::Dot { .. } => Vec::new(),
         }
     }
 }

@@ -19,7 +19,7 @@ impl Op {
             Self::JumpReluBackward { gradient, .. } => vec![*gradient],
             #[rustfmt::skip]
             Self::Gather { .. } | Self::Scatter { .. } | Self::CopyColumns { .. } | Self::CopyRows { .. } | Self::Linear { .. }
-            | Self::Backprop { .. } | Self::Unfold { .. } | Self::Fold { .. } | Self::Update { .. } | Self::Reduce { .. }
+            | Self::Backprop { .. } | Self::Unfold { .. } | Self::Fold { .. } | Self::Update { .. }
             | Self::Loss { .. } | Self::Corrupt { .. } | Self::TopK { .. } | Self::Shrink { .. } | Self::MaxNorm { .. }
             | Self::Threshold { .. } | Self::Standardize { .. } | Self::ClassEnergies { .. } | Self::Exchange { .. }
             | Self::Penalty { .. } | Self::Reparameterize { .. } | Self::ReparameterizeBackward { .. } | Self::RowSums { .. }

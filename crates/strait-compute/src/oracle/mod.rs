@@ -116,8 +116,6 @@ impl Replay<'_> {
                 gradient::run(self, positive, negative, [Some(weight), bias, input_bias], plus, positions, scale)
             }
             Op::Update { gradient, update, decays } => update::run(self, gradient, update, decays),
-            // There is no other process.
-            Op::Reduce { .. } => {}
             Op::Unfold { input, window, out } => unfold::run(self, input, window, out),
             Op::Fold { input, window, tail, out } => fold::run(self, input, window, tail, out),
             Op::SharedBias { delta, bias } => shared_bias::run(self, delta, bias),

@@ -70,7 +70,9 @@ fn shared(batch: usize, inputs: usize, units: usize, kind: usize) -> Case {
         learn((x, below), None, plus),
     ];
     let update = |gradient, update, decays| Op::Update { gradient, update, decays };
-    let apart = vec![Op::Reduce { tensors: vec![sum, bias] }, update(sum, weight, true), update(bias, of_bias, false)];
+    // What reads a gradient keeps its update from being fused.
+    let read = [sum, bias].map(|gradient| Op::Dot { x: gradient, y: gradient });
+    let apart = [&read[..], &[update(sum, weight, true), update(bias, of_bias, false)]].concat();
     // Nobody looks at the gradient of an update that is fused.
     let gone = b.program.value("gone", inputs, units);
     let fused = vec![Op::gradient((x, delta), Update::Store { gradient: gone }), update(gone, again, true)];
