@@ -94,8 +94,9 @@ impl Mpi {
     pub fn describe(&self) -> String {
         let version = mpi::environment::library_version().unwrap_or_default();
         // The name and the version; the rest is for who builds it.
-        let name = version.split([',', '\n']).next().unwrap_or_default().trim();
-        format!("rank {} of {}, {name}", self.rank(), self.size())
+        let name = version.split([',', '\n']).next().unwrap_or_default().replace("Version:", "");
+        let words: Vec<&str> = name.split_whitespace().collect();
+        format!("rank {} of {}, {}", self.rank(), self.size(), words.join(" "))
     }
 
     /// Ends all processes with this exit code, whatever they do.

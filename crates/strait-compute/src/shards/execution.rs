@@ -108,29 +108,34 @@ impl Sharded {
                     }
                 }
                 Stage::End(tensor) => travelling.end(&mut *self.inner, *tensor)?,
-                &Stage::BatchLargest(BatchLargest { input, threshold, k, rate, out }) => {
-                    let entries = self.rows_of_all(input, &parts)?;
-                    let (stay, smallest) = largest(&entries, k * step.rows as usize);
-                    let mut left = &stay[..];
-                    let mine = self.cut.mine();
-                    for shard in 0..mine.end {
-                        let rows = self.cut.used(self.batch_of(out), step.rows as usize, shard).len();
-                        let (own, rest) = left.split_at(rows * out.cols);
-                        left = rest;
-                        if mine.contains(&shard) {
-                            self.write_rows(out, shard - mine.start, own)?;
-                        }
-                    }
-                    if let Some(smallest) = smallest {
-                        let mut thresholds = self.inner.read(threshold)?;
-                        thresholds.iter_mut().for_each(|it| *it = (1.0 - rate) * *it + rate * smallest);
-                        self.inner.write(threshold, &thresholds)?;
-                    }
-                }
+                Stage::BatchLargest(operands) => self.batch_largest(operands, step, &parts)?,
             }
         }
         shards.into_iter().enumerate().for_each(|(own, numbers)| measured.shard(own, numbers));
         measured.whole(whole);
+        Ok(())
+    }
+
+    /// Finds out which entries of the rows of all ranks stay, and moves the thresholds.
+    fn batch_largest(&mut self, operands: &BatchLargest, step: &Step, parts: &[Step]) -> Result<()> {
+        let &BatchLargest { input, threshold, k, rate, out } = operands;
+        let entries = self.rows_of_all(input, parts)?;
+        let (stay, smallest) = largest(&entries, k * step.rows as usize);
+        let mut left = &stay[..];
+        let mine = self.cut.mine();
+        for shard in 0..mine.end {
+            let rows = self.cut.used(self.batch_of(out), step.rows as usize, shard).len();
+            let (own, rest) = left.split_at(rows * out.cols);
+            left = rest;
+            if mine.contains(&shard) {
+                self.write_rows(out, shard - mine.start, own)?;
+            }
+        }
+        if let Some(smallest) = smallest {
+            let mut thresholds = self.inner.read(threshold)?;
+            thresholds.iter_mut().for_each(|it| *it = (1.0 - rate) * *it + rate * smallest);
+            self.inner.write(threshold, &thresholds)?;
+        }
         Ok(())
     }
 
