@@ -84,10 +84,11 @@ impl Resolved {
     /// # Errors
     /// As [`Resolved::train`]; and if the ranks cannot share the job's shards.
     pub fn on_ranks(&self, sets: &Sets, device: &Device, ranks: usize, bits_per_second: f64) -> Result<OnRanks> {
-        if self.job.kind == Kind::Pca || ranks == 0 {
-            return Err(Error::Job(
-                "principal components are not trained on ranks, and there is at least one".to_owned(),
-            ));
+        if ranks == 0 {
+            return Err(Error::Job("--ranks 0: there is at least one".to_owned()));
+        }
+        if self.job.kind == Kind::Pca {
+            return Err(Error::Job("--ranks: principal components are found on one machine".to_owned()));
         }
         let alone = self.seconds_of_training(sets, device)?;
         let computing = self.seconds_of_training(sets, &device.with_reducer(Pretended(ranks)))?;

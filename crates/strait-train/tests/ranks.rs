@@ -70,23 +70,15 @@ const ON_GPU: [&str; 8] =
 
 #[cfg(feature = "gpu")]
 #[test]
-fn ranks_of_gpus_train_as_one_does() {
+fn shards_on_a_gpu_train_as_whole_batches_do() {
     let Some(gpu) = adapter::open(strait_device::Options::default()) else {
         return;
     };
     let device = || Device::new(strait_compute::Gpu::from_device(gpu.clone()));
     let mut wrong = Vec::new();
     for (name, train) in trainers::all().into_iter().filter(|(name, _)| ON_GPU.contains(name)) {
-        let [alone, cut] = [None, Some(4)].map(|shards| train(&device(), shards));
-        let ranks = Thread::group(2).into_iter().map(|rank| device().with_reducer(rank));
-        let learned: Vec<Vec<f32>> = std::thread::scope(|scope| {
-            let running: Vec<_> = ranks.map(|device| scope.spawn(|| train(&{ device }, Some(4)))).collect();
-            running.into_iter().map(|rank| rank.join().expect("it trains")).collect()
-        });
-        if learned.iter().any(|one| *one != cut) {
-            wrong.push(format!("{name}: 2 ranks differ from one by {}", apart(&cut, &learned[0])));
-        }
-        let difference = apart(&alone, &cut);
+        let [whole, cut] = [None, Some(4)].map(|shards| train(&device(), shards));
+        let difference = apart(&whole, &cut);
         if difference.is_nan() || difference > 2e-4 {
             wrong.push(format!("{name}: shards are {difference} from whole batches"));
         }
