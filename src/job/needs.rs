@@ -33,12 +33,14 @@ pub struct Needs {
 pub struct Tried {
     /// Seconds of the whole job.
     pub seconds: f64,
+    /// Seconds of its training steps alone, without reading, starting and measuring.
+    pub training: f64,
     /// Rows that were trained on to find out.
     pub rows: usize,
 }
 
 /// Rows of the trial, in minibatches.
-pub(super) const TRIED: usize = 10;
+const TRIED: usize = 10;
 
 /// Bytes that the system could give to programs, as Linux tells.
 fn available() -> Option<u64> {
@@ -136,34 +138,19 @@ impl Resolved {
         let all = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
         let rows = (TRIED * self.batch()).min(all);
         let parts = Parts::of(sets, Some(rows))?;
-        let seconds = |epochs: usize| -> Result<f64> {
+        let measured = |epochs: usize| -> Result<[f64; 2]> {
             let short = self.with_epochs(epochs)?;
+            let mut run = Experiment::tried(device, &short.job);
             let start = Instant::now();
-            short.model(&parts, sets, device, &mut Experiment::tried(device, &short.job))?;
-            Ok(start.elapsed().as_secs_f64())
+            short.model(&parts, sets, device, &mut run)?;
+            Ok([start.elapsed().as_secs_f64(), run.seconds_train])
         };
         // What is loaded and compiled once is in both.
-        let (short, long) = (seconds(1)?, seconds(3)?);
-        let epoch = (long - short).max(0.0) / 2.0 * all as f64 / rows as f64;
-        Ok(Tried { seconds: short + epoch * self.epochs() as f64, rows })
-    }
-
-    /// The same with each batch cut in so many shards.
-    pub fn in_shards(&self, shards: usize) -> Self {
-        let mut cut = self.clone();
-        if let Some(pretrain) = &mut cut.pretrain {
-            pretrain.shards = Some(shards);
-        }
-        if let Some(up_down) = &mut cut.up_down {
-            up_down.shards = Some(shards);
-        }
-        if let Some(training) = &mut cut.training {
-            training.tuning.shards = Some(shards);
-        }
-        if let Some(denoising) = &mut cut.denoising {
-            denoising.training.tuning.shards = Some(shards);
-        }
-        cut
+        let ([short, short_training], [long, long_training]) = (measured(1)?, measured(3)?);
+        let epoch = |short: f64, long: f64| (long - short).max(0.0) / 2.0 * all as f64 / rows as f64;
+        let epochs = self.epochs() as f64;
+        let training = epochs * epoch(short_training, long_training);
+        Ok(Tried { seconds: short + epochs * epoch(short, long), training, rows })
     }
 
     /// Rows of a minibatch.

@@ -1,8 +1,7 @@
 //! What a job would take on several machines, before there are any.
 
-use super::needs::TRIED;
 use super::train::Parts;
-use super::{Kind, Resolved};
+use super::{Kind, Resolved, Tried};
 use crate::Device;
 use crate::compute::{Order, Planner, Reducer, Summed, Summing};
 use crate::experiment::{Error, Experiment, Result, Sets};
@@ -79,19 +78,26 @@ pub fn bits_per_second(text: &str) -> Result<f64> {
 }
 
 impl Resolved {
-    /// What the job would take on so many ranks, each on a machine like this one: what rank 0 computes is measured here, and the time of sums follows from their bytes.
+    /// What the job would take on several ranks, each on a machine like this one, beside what it takes on this machine `alone`: what rank 0 computes is measured
+    /// here, and the time of sums follows from their bytes.
     ///
     /// # Errors
     /// As [`Resolved::train`]; and if the ranks cannot share the job's shards.
-    pub fn on_ranks(&self, sets: &Sets, device: &Device, ranks: usize, bits_per_second: f64) -> Result<OnRanks> {
+    pub fn on_ranks(
+        &self,
+        sets: &Sets,
+        device: &Device,
+        alone: &Tried,
+        ranks: usize,
+        bits_per_second: f64,
+    ) -> Result<OnRanks> {
         if ranks == 0 {
             return Err(Error::Job("--ranks 0: there is at least one".to_owned()));
         }
         if self.job.kind == Kind::Pca {
             return Err(Error::Job("--ranks: principal components are found on one machine".to_owned()));
         }
-        let alone = self.seconds_of_training(sets, device)?;
-        let computing = self.seconds_of_training(sets, &device.with_reducer(Pretended(ranks)))?;
+        let computing = self.tried(sets, &device.with_reducer(Pretended(ranks)))?.training;
         let planned = Device::new(Planner::like(device)).with_reducer(Pretended(ranks));
         let all = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
         let few = all.min(PLANNED * self.batch());
@@ -104,28 +110,14 @@ impl Resolved {
         let bytes = spent.bytes as f64 / spent.steps.max(1) as f64;
         let tree = self.shards().is_some();
         let summing = steps as f64 * seconds_of_sum(bytes, ranks, bits_per_second, tree);
-        Ok(OnRanks { ranks, alone, computing, summing, steps, bytes })
-    }
-
-    /// Seconds of all training steps on a device, from two epochs on a few minibatches of rows: without reading, starting and measuring.
-    fn seconds_of_training(&self, sets: &Sets, device: &Device) -> Result<f64> {
-        let all = sets.train.count().min(self.job.limit.unwrap_or(usize::MAX));
-        let rows = (TRIED * self.batch()).min(all);
-        let parts = Parts::of(sets, Some(rows))?;
-        let seconds = |epochs: usize| -> Result<f64> {
-            let short = self.with_epochs(epochs)?;
-            let mut run = Experiment::tried(device, &short.job);
-            short.model(&parts, sets, device, &mut run)?;
-            Ok(run.seconds_train)
-        };
-        let epoch = (seconds(3)? - seconds(1)?).max(0.0) / 2.0;
-        Ok(epoch * self.epochs() as f64 * all as f64 / rows as f64)
+        Ok(OnRanks { ranks, alone: alone.training, computing, summing, steps, bytes })
     }
 
     /// The shards of the job's batches, where it has any.
     fn shards(&self) -> Option<usize> {
         let training = self.training.as_ref().and_then(|training| training.tuning.shards);
-        training.or(self.pretrain.as_ref().and_then(|pretrain| pretrain.shards))
+        let pretrain = self.pretrain.as_ref().and_then(|pretrain| pretrain.shards);
+        training.or(pretrain).or(self.up_down.as_ref().and_then(|up_down| up_down.shards))
     }
 }
 

@@ -332,21 +332,35 @@ impl Resolved {
     ///
     /// # Errors
     /// If a recipe cannot be written.
-    pub fn in_precision(mut self, precision: Precision) -> Result<Self> {
+    pub fn in_precision(self, precision: Precision) -> Result<Self> {
+        self.with_each(|known, _| *known = precision)
+    }
+
+    /// Cuts the batches of all training into this number of shards.
+    ///
+    /// # Errors
+    /// If a recipe cannot be written.
+    pub fn in_shards(self, shards: usize) -> Result<Self> {
+        self.with_each(|_, known| *known = Some(shards))
+    }
+
+    /// Changes the precision and the shards of all recipes, and the job with them.
+    fn with_each(mut self, change: impl Fn(&mut Precision, &mut Option<usize>)) -> Result<Self> {
         if let Some(pretrain) = &mut self.pretrain {
-            pretrain.precision = precision;
+            change(&mut pretrain.precision, &mut pretrain.shards);
             self.job.pretrain = Some(written("pretrain", pretrain)?);
         }
         if let Some(denoising) = &mut self.denoising {
-            denoising.training.tuning.precision = precision;
+            let tuning = &mut denoising.training.tuning;
+            change(&mut tuning.precision, &mut tuning.shards);
             self.job.denoising = Some(written("denoising", &denoising.training)?);
         }
         if let Some(up_down) = &mut self.up_down {
-            up_down.precision = precision;
+            change(&mut up_down.precision, &mut up_down.shards);
             self.job.up_down = Some(written("up-down", up_down)?);
         }
         if let Some(training) = &mut self.training {
-            training.tuning.precision = precision;
+            change(&mut training.tuning.precision, &mut training.tuning.shards);
             self.job.training = Some(written("training", training)?);
         }
         Ok(self)

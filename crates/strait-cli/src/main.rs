@@ -3,6 +3,7 @@
 //! Exit codes: 0 success, 1 failure, 2 wrong usage, 3 training diverged; 130, 143 and 129 after SIGINT, SIGTERM and SIGHUP.
 
 mod apply;
+mod cores;
 mod devices;
 mod evaluate;
 mod export;

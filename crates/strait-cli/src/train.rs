@@ -110,7 +110,7 @@ impl Train {
         let chosen = precision(&device, self.precision.as_deref(), Resolved::precision_of(&job)?)?;
         resolved = resolved.in_precision(chosen)?;
         if let Some(shards) = self.shards {
-            resolved = resolved.in_shards(shards);
+            resolved = resolved.in_shards(shards)?;
         }
         if resolved.job.scale == Some(Scale::None) {
             sets.warn()?;
@@ -126,8 +126,7 @@ impl Train {
         let needs = resolved.needs(&sets, &device)?;
         say!("{needs}");
         if self.dry_run {
-            dry_run(&resolved, &sets, &device, &needs)?;
-            return self.plan_ranks(&resolved, &sets, &device);
+            return self.plan(&resolved, &sets, &device, &needs);
         }
         needs.check()?;
         prepare(out)?;
@@ -160,14 +159,30 @@ impl Train {
         Ok(strait::report::write(&[out], &run.path(strait::report::FILE))?)
     }
 
-    /// Prints what several machines would take.
-    fn plan_ranks(&self, resolved: &Resolved, sets: &Sets, device: &Device) -> Result<()> {
+    /// Prints what would be trained, and how long it would take.
+    fn plan(&self, resolved: &Resolved, sets: &Sets, device: &Device, needs: &Needs) -> Result<()> {
+        // Before anything is tried.
+        let network = bits_per_second(&self.network)?;
+        let mut shown = Vec::new();
+        for program in &needs.programs {
+            let text = program.to_string();
+            if !shown.contains(&text) {
+                say!("\n{}", text.trim_end());
+                shown.push(text);
+            }
+        }
+        if let Err(error) = needs.check() {
+            strait::warn!("warning: {error}");
+            return Ok(());
+        }
+        let tried = resolved.tried(sets, device)?;
+        say!("\nabout {:.0} s, by what {} rows took", tried.seconds.ceil(), tried.rows);
         let Some(ranks) = self.ranks else { return Ok(()) };
-        let plan = resolved.on_ranks(sets, device, ranks, bits_per_second(&self.network)?)?;
+        let plan = resolved.on_ranks(sets, device, &tried, ranks, network)?;
         let OnRanks { alone, computing, summing, steps, bytes, .. } = plan;
         say!(
-            "\n{ranks} machines like this one at {}/s: about {:.1} s of training, beside {alone:.1} s on one: {computing:.1} s of computing and {summing:.1} s in which {:.2} MB are \
-             summed in each of {steps} steps; efficiency {:.2}",
+            "{ranks} machines like this one at {}/s: about {:.1} s of training, beside {alone:.1} s on one: {computing:.1} s of computing and {summing:.1} s in which \
+             {:.2} MB are summed in each of {steps} steps; efficiency {:.2}",
             self.network,
             plan.seconds(),
             bytes / 1e6,
@@ -228,23 +243,4 @@ fn tell_sums(Spent { steps, bytes, time }: Spent, seconds: f64) {
         let (each, share) = (bytes as f64 / steps as f64 / 1e6, 100.0 * time.as_secs_f64() / seconds);
         say!("sums over ranks: {each:.2} MB in each of {steps} steps, {share:.1} % of the time of training");
     }
-}
-
-/// Prints what would be trained, and how long it would take.
-fn dry_run(resolved: &Resolved, sets: &Sets, device: &Device, needs: &Needs) -> Result<()> {
-    let mut shown = Vec::new();
-    for program in &needs.programs {
-        let text = program.to_string();
-        if !shown.contains(&text) {
-            say!("\n{}", text.trim_end());
-            shown.push(text);
-        }
-    }
-    if let Err(error) = needs.check() {
-        strait::warn!("warning: {error}");
-        return Ok(());
-    }
-    let tried = resolved.tried(sets, device)?;
-    say!("\nabout {:.0} s, by what {} rows took", tried.seconds.ceil(), tried.rows);
-    Ok(())
 }

@@ -210,10 +210,10 @@ impl Device {
     /// # Errors
     /// When the connection fails.
     pub fn any_rank(&self, own: bool) -> Result<bool> {
-        self.ranks.any(own)
+        self.ranks.reducer.any(own)
     }
 
-    /// The rank whose rows had a loss that is no number since this was asked last.
+    /// The first rank whose rows had a loss that was not finite since this was last called.
     pub fn take_not_finite(&self) -> Option<usize> {
         self.ranks.take_not_finite()
     }

@@ -81,7 +81,7 @@ pub(crate) fn record<'a>(
 ) -> Result<(Program, Places<'a>)> {
     let mut program = Program::default();
     let batch = recipe.batch.min(train.count);
-    let feed = Feed::of(&mut program, device, &train, 0, batch).only(device.cut(recipe.shards)?.own(batch));
+    let feed = Feed::of(&mut program, device, &train, 0, batch).of_rank(device, recipe.shards)?;
     let minibatch = Minibatch::declare(&mut program, "", batch, net);
     let network = recipe.declare(&mut program, net);
     let optimizer = recipe.optimizer;

@@ -62,8 +62,9 @@ pub(crate) fn record(
     let batch = recipe.batch.min(rows);
     let feed = match data {
         None => Feed::given(&mut program, rows, visible, batch),
-        Some(data) => Feed::of(&mut program, device, data, hidden, batch).only(device.cut(recipe.shards)?.own(batch)),
-    };
+        Some(data) => Feed::of(&mut program, device, data, hidden, batch),
+    }
+    .of_rank(device, recipe.shards)?;
     let weight = program.parameter("weight", visible, hidden);
     let visible_bias = program.parameter("visible_bias", 1, visible);
     let hidden_bias = program.parameter("hidden_bias", 1, hidden);

@@ -74,9 +74,9 @@ impl Feed {
         Self { places, index: None, rows: count, count: rows.count, batch, own: 0..batch }
     }
 
-    /// The same, of which only these rows of each batch are needed here.
-    pub(crate) fn only(self, own: Range<usize>) -> Self {
-        Self { own, ..self }
+    /// The same for a device that is one of several ranks: it needs its own rows of each batch.
+    pub(crate) fn of_rank(self, device: &Device, shards: Option<usize>) -> Result<Self> {
+        Ok(Self { own: device.cut(shards)?.own(self.batch), ..self })
     }
 
     /// Whether the rows come in parts.

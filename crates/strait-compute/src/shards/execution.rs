@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::batch_largest::largest;
 use super::cut::Cut;
 use super::layout::{Layout, Spread};
 use super::metrics::Measured;
-use super::reducer::{Order, Ranks};
+use super::ranks::Ranks;
+use super::reducer::Order;
 use super::stages::{BatchLargest, Stage, Staged, Sums, stage};
 use super::sums::Travelling;
 use crate::backend::{check_read, check_steps, check_write};
@@ -24,7 +24,7 @@ pub(crate) struct Sharded {
     ranks: Arc<Ranks>,
     order: Order,
     overlap: bool,
-    routines: Vec<Staged>,
+    routines: Vec<Arc<Staged>>,
     /// Memory of sums that travel.
     free: Vec<Vec<f32>>,
 }
@@ -42,8 +42,8 @@ impl Sharded {
         // A GPU would wait for the host at each sum, and one rank alone has nothing to wait for.
         let overlap = backend.hardware() == Hardware::Cpu && ranks.reducer.size() > 1;
         let add = &mut |routine| Ok(own.add(routine));
-        let staged = program.routines().iter().map(|routine| stage(&program, routine, &layout, &cut, overlap, add));
-        let routines = staged.collect::<Result<_>>()?;
+        let staged = |routine| Ok(Arc::new(stage(&program, routine, &layout, &cut, overlap, add)?));
+        let routines = program.routines().iter().map(staged).collect::<Result<_>>()?;
         let inner = backend.load(own, shared)?;
         Ok(Self { outer: program, inner, layout, cut, ranks, order, overlap, routines, free: Vec::new() })
     }
@@ -116,25 +116,17 @@ impl Sharded {
         Ok(())
     }
 
-    /// Finds out which entries of the rows of all ranks stay, and moves the thresholds.
-    fn batch_largest(&mut self, operands: &BatchLargest, step: &Step, parts: &[Step]) -> Result<()> {
-        let &BatchLargest { input, threshold, k, rate, out } = operands;
-        let entries = self.rows_of_all(input, parts)?;
-        let (stay, smallest) = largest(&entries, k * step.rows as usize);
-        let mut left = &stay[..];
-        let mine = self.cut.mine();
-        for shard in 0..mine.end {
-            let rows = self.cut.used(self.batch_of(out), step.rows as usize, shard).len();
-            let (own, rest) = left.split_at(rows * out.cols);
-            left = rest;
-            if mine.contains(&shard) {
-                self.write_rows(out, shard - mine.start, own)?;
-            }
-        }
-        if let Some(smallest) = smallest {
-            let mut thresholds = self.inner.read(threshold)?;
-            thresholds.iter_mut().for_each(|it| *it = (1.0 - rate) * *it + rate * smallest);
-            self.inner.write(threshold, &thresholds)?;
+    /// Finds out which entries of the rows of all ranks stay: each rank does so for all of them, and keeps those of its own rows.
+    fn batch_largest(&mut self, stage: &BatchLargest, step: &Step, parts: &[Step]) -> Result<()> {
+        let &BatchLargest { input, out, together, routine } = stage;
+        let mut entries = self.rows_of_all(input, parts)?;
+        entries.resize(together.entries.len(), 0.0);
+        self.inner.write(together.entries, &entries)?;
+        self.inner.run(routine, &[*step], &mut go_on)?;
+        let stay = self.inner.read(together.out)?;
+        for (own, part) in parts.iter().enumerate() {
+            let [first, end] = [part.first, part.first + part.rows].map(|row| row as usize * out.cols);
+            self.write_rows(out, own, &stay[first..end])?;
         }
         Ok(())
     }
@@ -151,9 +143,6 @@ impl Sharded {
     }
 
     fn gather(&self, own: Vec<f32>) -> Result<Vec<f32>> {
-        if self.ranks.reducer.size() == 1 {
-            return Ok(own);
-        }
         let all = self.ranks.reducer.gather(bytemuck::cast_slice(&own))?;
         Ok(all.iter().flat_map(|bytes| bytemuck::pod_collect_to_vec::<u8, f32>(bytes)).collect())
     }
@@ -186,7 +175,7 @@ impl Execution for Sharded {
         }
         let Self { outer, inner, layout, cut, overlap, .. } = self;
         let staged = stage(outer, &routine, layout, cut, *overlap, &mut |routine| inner.add(routine))?;
-        self.routines.push(staged);
+        self.routines.push(Arc::new(staged));
         Ok(self.outer.add(routine))
     }
 
@@ -246,46 +235,35 @@ impl Execution for Sharded {
 
     fn run(&mut self, routine: RoutineId, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
         check_steps(self.outer.routine(routine), steps)?;
-        let staged = std::mem::replace(&mut self.routines[routine.0], Staged::empty());
-        let ran = self.run_staged(&staged, steps, control);
-        self.routines[routine.0] = staged;
-        ran
-    }
-
-    fn profile(&mut self, _routine: RoutineId, _step: &Step) -> Result<Option<Vec<std::time::Duration>>> {
-        Ok(None)
-    }
-}
-
-impl Sharded {
-    fn run_staged(&mut self, staged: &Staged, steps: &[Step], control: &mut Control<'_>) -> Result<Metrics> {
-        let shards = self.cut.of_rank();
-        if let (true, Some(batch), [Stage::Shards(routines)]) =
-            (staged.only_measures(), staged.batch, &staged.stages[..])
-        {
-            if self.ranks.any(control(0).is_break())? {
+        let staged = self.routines[routine.0].clone();
+        // Where shards alone have something to do, they do it for all steps in turn.
+        if let (Some(batch), [Stage::Shards(routines)]) = (staged.batch, &staged.stages[..]) {
+            if self.ranks.reducer.any(control(0).is_break())? {
                 return Ok(Metrics::default());
             }
             if staged.everywhere {
                 return self.everywhere(routines, batch, steps);
             }
-            let measured = self.measure(routines, batch, steps)?;
-            return measured.gather(&self.cut, staged.batch, steps, &self.ranks);
+            return self.measure(routines, batch, steps)?.gather(&self.cut, staged.batch, steps, &self.ranks);
         }
-        let mut measured = Measured::new(shards);
+        let mut measured = Measured::new(self.cut.of_rank());
         let ranks = self.ranks.clone();
         let mut travelling = Travelling::new(&ranks, std::mem::take(&mut self.free));
         let mut done = 0;
         for step in steps {
             // All ranks end after the same step.
-            if self.ranks.any(control(done).is_break())? {
+            if ranks.reducer.any(control(done).is_break())? {
                 break;
             }
-            self.step(staged, step, &mut travelling, &mut measured)?;
-            self.ranks.count_step();
+            self.step(&staged, step, &mut travelling, &mut measured)?;
+            ranks.count_step();
             done += 1;
         }
         self.free = travelling.into_memory();
-        measured.gather(&self.cut, staged.batch, &steps[..done], &self.ranks)
+        measured.gather(&self.cut, staged.batch, &steps[..done], &ranks)
+    }
+
+    fn profile(&mut self, _routine: RoutineId, _step: &Step) -> Result<Option<Vec<std::time::Duration>>> {
+        Ok(None)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::cut::Cut;
 use crate::op::access::Rows;
 use crate::program::Declared;
-use crate::{Error, Op, Program, Result, Role, Routine, Tensor};
+use crate::{ByColumn, Error, Kind, Op, Program, Result, Role, Routine, Tensor};
 
 /// What a tensor is to shards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,15 @@ pub(super) struct Layout {
     copies: Vec<HashMap<usize, Tensor>>,
     /// Where the entries of columns start, summed over the shards: which columns have any.
     counts: HashMap<usize, Tensor>,
+    /// By the entries of [`Op::BatchLargest`], the tensors for those of all rows.
+    together: HashMap<usize, Together>,
+}
+
+/// The entries of the rows of all shards, and those that stay.
+#[derive(Clone, Copy)]
+pub(super) struct Together {
+    pub(super) entries: Tensor,
+    pub(super) out: Tensor,
 }
 
 impl Layout {
@@ -39,44 +48,51 @@ impl Layout {
             _ => None,
         });
         let (listed, shards) = (listed.collect(), cut.of_rank());
-        let mut layout = Self { spreads, listed, copies: vec![HashMap::new(); shards], counts: HashMap::new() };
+        let copies = vec![HashMap::new(); shards];
+        let mut layout = Self { spreads, listed, copies, counts: HashMap::new(), together: HashMap::new() };
         let (mut own, _) = program.clone().without_routines();
         for (id, declared) in program.tensors.iter().enumerate() {
             if layout.spreads[id] == Spread::Whole {
                 continue;
             }
-            let tensor = layout.shape(declared.tensor, cut);
-            own.tensors[id].tensor = tensor;
-            layout.copies[0].insert(id, tensor);
-            for shard in 1..shards {
-                let Declared { name, role, tensor: Tensor { rows, cols, kind, .. }, .. } = &own.tensors[id];
-                let copy = own.declare(format!("{name}.shard.{shard}"), *role, *rows, *cols, *kind);
-                layout.copies[shard].insert(id, copy);
-            }
+            own.tensors[id].tensor = layout.shape(declared.tensor, cut);
+            layout.declare_copies(&mut own, id);
         }
+        // Places of a feed have routines of their own with the same tensors.
         for op in ops() {
-            // The host finds out which entries stay, and writes them.
-            if let Op::BatchLargest { out, .. } = op {
-                layout.copies.iter().for_each(|copies| own.redeclare(copies[&out.id], Role::Data));
+            match *op {
+                Op::UnusedBias { order: ByColumn { starts, .. }, .. }
+                    if layout.has_rows(starts) && !layout.counts.contains_key(&starts.id) =>
+                {
+                    let count = own.value(format!("{}.all", program.name(starts)), starts.rows, starts.cols);
+                    layout.declare_copies(&mut own, count.id);
+                    layout.spreads[count.id] = Spread::Sum;
+                    layout.counts.insert(starts.id, count);
+                }
+                Op::BatchLargest { input, out, .. } if !layout.together.contains_key(&input.id) => {
+                    let name = |tensor: Tensor| format!("{}.all", program.name(tensor));
+                    let entries = own.data(name(input), input.rows, input.cols, Kind::Values);
+                    let together = Together { entries, out: own.value(name(out), out.rows, out.cols) };
+                    layout.spreads.resize(own.tensors.len(), Spread::Whole);
+                    layout.together.insert(input.id, together);
+                    // The host writes to each shard what stays of its own.
+                    layout.copies.iter().for_each(|copies| own.redeclare(copies[&out.id], Role::Data));
+                }
+                _ => {}
             }
         }
-        let mut asked: Vec<Tensor> = ops().filter_map(unused).filter(|starts| layout.has_rows(*starts)).collect();
-        asked.sort_unstable_by_key(|starts| starts.id);
-        asked.dedup();
-        for starts in asked {
-            let name = format!("{}.all", program.name(starts));
-            let count = own.value(&*name, starts.rows, starts.cols);
-            layout.spreads.resize(own.tensors.len(), Spread::Whole);
-            layout.spreads[count.id] = Spread::Sum;
-            layout.counts.insert(starts.id, count);
-            layout.copies[0].insert(count.id, count);
-            for shard in 1..shards {
-                let copy = own.value(format!("{name}.shard.{shard}"), starts.rows, starts.cols);
-                layout.copies[shard].insert(count.id, copy);
-            }
-        }
-        layout.spreads.resize(own.tensors.len(), Spread::Whole);
         Ok((layout, own))
+    }
+
+    /// Declares what the shards of this rank have in the place of a tensor, which is the first one's.
+    fn declare_copies(&mut self, own: &mut Program, id: usize) {
+        let Declared { name, role, tensor, .. } = own.tensors[id].clone();
+        self.copies[0].insert(id, tensor);
+        for (shard, copies) in self.copies.iter_mut().enumerate().skip(1) {
+            let copy = own.declare(format!("{name}.shard.{shard}"), role, tensor.rows, tensor.cols, tensor.kind);
+            copies.insert(id, copy);
+        }
+        self.spreads.resize(own.tensors.len(), Spread::Whole);
     }
 
     /// The shape that a tensor has in a shard.
@@ -103,6 +119,11 @@ impl Layout {
         self.copies[shard].get(&tensor.id).copied().unwrap_or(tensor)
     }
 
+    /// The tensors of [`Op::BatchLargest`] for the entries of all rows.
+    pub(super) fn together(&self, entries: Tensor) -> Option<Together> {
+        self.together.get(&entries.id).copied()
+    }
+
     /// Where the entries of columns start, summed over the shards.
     pub(super) fn counts(&self, starts: Tensor) -> Option<Tensor> {
         self.counts.get(&starts.id).copied()
@@ -120,14 +141,6 @@ impl Layout {
     /// An operation that all rows have in common.
     pub(super) fn of_all(&self, op: &Op) -> Op {
         op.on(|tensor| self.copy(tensor, 0))
-    }
-}
-
-/// Where the entries of columns start, of an operation that asks which columns have any.
-fn unused(op: &Op) -> Option<Tensor> {
-    match op {
-        Op::UnusedBias { order, .. } => Some(order.starts),
-        _ => None,
     }
 }
 

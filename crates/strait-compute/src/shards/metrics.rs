@@ -1,7 +1,7 @@
 //! The losses of the rows of all shards, in the order of the rows.
 
 use super::cut::Cut;
-use super::reducer::Ranks;
+use super::ranks::Ranks;
 use crate::{Error, Metrics, Result, Step};
 
 /// What this rank's shards have measured so far: for each, the losses and errors of its rows in the order of the steps.
@@ -37,12 +37,8 @@ impl Measured {
         let columns = shards.first().map_or(0, |shard| shard.losses.len());
         let pairs = shards.iter().flat_map(|shard| shard.losses.iter().zip(&shard.errors));
         let own: Vec<f32> = pairs.flat_map(|(losses, errors)| losses.iter().chain(errors)).copied().collect();
-        let several = ranks.reducer.size() > 1;
-        let gathered = if several { ranks.reducer.gather(bytemuck::cast_slice(&own))? } else { Vec::new() };
-        let gathered: Vec<Vec<f32>> = match several {
-            true => gathered.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect(),
-            false => vec![own],
-        };
+        let gathered = ranks.reducer.gather(bytemuck::cast_slice(&own))?;
+        let gathered: Vec<Vec<f32>> = gathered.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect();
         let rows = |step: &Step, shard: usize| cut.used(batch, step.rows as usize, shard).len();
         // Each shard's columns, losses and errors in turn.
         let mut parts: Vec<Vec<&[f32]>> = Vec::with_capacity(cut.shards());

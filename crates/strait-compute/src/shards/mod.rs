@@ -4,17 +4,18 @@
 //! need, and adds up with the others what is a sum over all rows. A program is recorded for the whole batch, as for one process; which of its tensors
 //! have rows and which are sums follows from the operations ([`layout`]), so that no way of training knows of ranks.
 
-mod batch_largest;
 mod cut;
 mod execution;
 mod layout;
 mod metrics;
+mod ranks;
 mod reducer;
 mod stages;
 mod sums;
 
 pub use cut::Cut;
-pub use reducer::{Alone, Order, Reducer, Spent, Summed, Summing};
+pub use ranks::Spent;
+pub use reducer::{Alone, Order, Reducer, Summed, Summing};
 
 pub(crate) use execution::Sharded;
-pub(crate) use reducer::Ranks;
+pub(crate) use ranks::Ranks;

@@ -1,9 +1,9 @@
 //! A routine cut in stages: what shards do by themselves, what is summed, and what all rows have in common.
 
 use super::cut::Cut;
-use super::layout::{Layout, Spread};
+use super::layout::{Layout, Spread, Together};
 use crate::op::Factors;
-use crate::op::access::{Rows, Write};
+use crate::op::access::Write;
 use crate::{Error, Op, Program, Result, Routine, RoutineId, Tensor};
 
 /// A stage of a routine.
@@ -20,14 +20,14 @@ pub(super) enum Stage {
     BatchLargest(BatchLargest),
 }
 
-/// The operands of [`Op::BatchLargest`].
+/// Where the largest entries come from, and where they go.
 #[derive(Clone, Copy)]
 pub(super) struct BatchLargest {
     pub(super) input: Tensor,
-    pub(super) threshold: Tensor,
-    pub(super) k: usize,
-    pub(super) rate: f32,
     pub(super) out: Tensor,
+    /// The same for the rows of all shards, which every rank has.
+    pub(super) together: Together,
+    pub(super) routine: RoutineId,
 }
 
 /// Sums that begin together.
@@ -47,17 +47,6 @@ pub(super) struct Staged {
     pub(super) everywhere: bool,
 }
 
-impl Staged {
-    pub(super) fn empty() -> Self {
-        Self { batch: None, stages: Vec::new(), everywhere: false }
-    }
-
-    /// Whether nothing but losses comes of it.
-    pub(super) fn only_measures(&self) -> bool {
-        matches!(self.stages[..], [Stage::Shards(_)])
-    }
-}
-
 /// Operations that belong together.
 enum Group {
     /// With the sums that each gives a part of.
@@ -65,7 +54,13 @@ enum Group {
     Whole(Vec<Op>),
     Begin(Vec<Tensor>),
     End(Tensor),
-    BatchLargest(BatchLargest),
+    /// With its tensors for the rows of all shards.
+    BatchLargest {
+        input: Tensor,
+        out: Tensor,
+        together: Together,
+        op: Box<Op>,
+    },
 }
 
 /// Cuts a routine in stages and adds their routines to a program, by `add`. Where sums do not overlap with the work of shards, they begin when the first
@@ -115,7 +110,10 @@ pub(super) fn stage(
                 Stage::Begin(Sums { tensors, add })
             }
             Group::End(tensor) => Stage::End(tensor),
-            Group::BatchLargest(operands) => Stage::BatchLargest(operands),
+            Group::BatchLargest { input, out, together, op } => {
+                let routine = record(", entries of all rows", vec![*op])?;
+                Stage::BatchLargest(BatchLargest { input, out, together, routine })
+            }
         });
     }
     let scatters = |write: &Write| matches!(write, Write::Scattered(_));
@@ -130,17 +128,10 @@ pub(super) fn stage(
 
 /// Rows of a routine's minibatch.
 fn batch(routine: &Routine, layout: &Layout) -> Option<usize> {
-    let from_rows = routine.accesses().iter().find_map(|access| match access.rows {
-        Rows::Any => None,
-        Rows::Of(rows) => Some(rows),
-        Rows::Data { minibatch, .. } => Some(minibatch.rows),
-    });
-    let tensors = || routine.accesses().iter().flat_map(|access| access.read().chain(access.written()));
-    from_rows.or_else(|| {
-        tensors().find_map(|tensor| match layout.spread(tensor) {
-            Spread::Rows(batch) => Some(batch),
-            Spread::Whole | Spread::Sum => None,
-        })
+    let mut tensors = routine.ops().iter().flat_map(Op::per_row);
+    tensors.find_map(|tensor| match layout.spread(tensor) {
+        Spread::Rows(batch) => Some(batch),
+        Spread::Whole | Spread::Sum => None,
     })
 }
 
@@ -207,7 +198,12 @@ fn groups(outer: &Program, routine: &Routine, layout: &Layout, overlap: bool) ->
         match (op, rows, groups.last_mut()) {
             (Op::Dot { .. }, true, _) => return wrong("dot products of rows are not summed over ranks"),
             (&Op::BatchLargest { input, threshold, k, rate, out }, true, _) => {
-                groups.push(Group::BatchLargest(BatchLargest { input, threshold, k, rate, out }));
+                let Some(together) = layout.together(input) else {
+                    return wrong("record it before the program is loaded");
+                };
+                let (entries, stay) = (together.entries, together.out);
+                let op = Box::new(Op::BatchLargest { input: entries, threshold, k, rate, out: stay });
+                groups.push(Group::BatchLargest { input, out, together, op });
             }
             (_, true, Some(Group::Shards(group))) => group.push((op.clone(), parts.clone())),
             (_, true, _) => groups.push(Group::Shards(vec![(op.clone(), parts.clone())])),

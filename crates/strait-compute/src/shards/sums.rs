@@ -1,6 +1,7 @@
 //! Sums over the ranks of a run that are on their way.
 
-use super::reducer::{Order, Ranks, Summing};
+use super::ranks::Ranks;
+use super::reducer::{Order, Summing};
 use crate::{Execution, Result, Tensor};
 
 /// Sums that have begun, with the memory that they take in turn.

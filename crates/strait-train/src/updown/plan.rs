@@ -98,7 +98,7 @@ impl OnDevice {
 fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Result<(Part<'a>, OnDevice)> {
     let batch = recipe.batch.min(rows.count);
     let mut program = Program::default();
-    let feed = Feed::of(&mut program, device, &rows, 0, batch).only(device.cut(recipe.shards)?.own(batch));
+    let feed = Feed::of(&mut program, device, &rows, 0, batch).of_rank(device, recipe.shards)?;
     let [recognition, generative] = [("recognition", &net.recognition), ("generative", &net.generative)]
         .map(|(name, layers)| Network::declare(&mut program, name, layers));
     let (visible, hidden) = (net.top.visible_bias.len(), net.top.hidden_bias.len());
