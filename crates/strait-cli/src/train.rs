@@ -55,22 +55,22 @@ pub(crate) struct Train {
     /// auto (the fastest that costs no accuracy on the device), f32, mixed or split
     #[arg(long)]
     precision: Option<String>,
-    /// Train as one of the processes that mpirun has started, which share the rows of each batch
+    /// Train data-parallel, as one of the processes that mpirun started
     #[arg(long)]
     mpi: bool,
-    /// With --mpi: sums travel in 16 bits, for slow networks
+    /// With --mpi: send gradients in 16 bits (bfloat16 with error feedback), for slow networks
     #[arg(long, requires = "mpi")]
     round_sums: bool,
-    /// Cut each batch in so many shards (a power of two): the results then have the same bits on any number of processes that divides it
+    /// Cut each batch into N shards, a power of two: results are then bit-identical on any number of processes that divides N
     #[arg(long, value_name = "N")]
     shards: Option<usize>,
     /// Only print what would be trained, the memory that it takes, and an estimate of the time
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: also estimate the time on so many machines like this one
+    /// With --dry-run: also estimate the training time on N machines like this one
     #[arg(long, requires = "dry_run", value_name = "N")]
     ranks: Option<usize>,
-    /// With --ranks: what their network carries in a second, as 10Gb
+    /// With --ranks: the bandwidth of their network, such as 10Gb
     #[arg(long, requires = "ranks", default_value = "10Gb")]
     network: String,
     /// Print nothing but warnings and errors

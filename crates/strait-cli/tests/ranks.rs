@@ -58,7 +58,7 @@ impl Folder {
     }
 }
 
-/// `mpirun` with so many processes of this machine; more of them may follow.
+/// `mpirun` with this number of local processes. The caller appends arguments.
 fn mpirun(ranks: usize, options: &[&str]) -> Command {
     let mut command = Command::new("mpirun");
     // Containers run as root, which Open MPI wants to be told; and there may be more ranks than cores.
@@ -153,7 +153,7 @@ fn shards_that_cannot_be_shared_are_refused() {
     let (_, text) = fails(on_ranks(3, &[], &folder.training("autoencoder", "run", &["--shards", "8"])));
     assert!(text.contains("8 shards cannot be shared by 3 ranks"), "{text}");
     let (_, text) = fails(on_ranks(2, &[], &folder.training("autoencoder", "run", &["--shards", "6"])));
-    assert!(text.contains("6 shards are no power of two"), "{text}");
+    assert!(text.contains("6 shards: the number must be a power of two"), "{text}");
 }
 
 #[test]

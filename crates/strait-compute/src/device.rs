@@ -200,12 +200,12 @@ impl Device {
         &*self.ranks.reducer
     }
 
-    /// What sums over ranks have taken so far.
+    /// Time and bytes spent on sums over ranks so far.
     pub fn spent_on_sums(&self) -> Spent {
         self.ranks.spent()
     }
 
-    /// Whether one of the ranks says so.
+    /// Whether `own` is true on at least one rank (a logical or over all ranks).
     ///
     /// # Errors
     /// When the connection fails.
@@ -218,15 +218,18 @@ impl Device {
         self.ranks.take_not_finite()
     }
 
-    /// How batches are cut in that many shards, or in one for each rank.
+    /// How batches are cut into this number of shards, or into one per rank.
     ///
     /// # Errors
-    /// [`Error::Ranks`] if so many shards cannot be spread over the ranks: they are a power of two, and the number of ranks divides it.
+    /// [`Error::Ranks`] if the number of shards is not a power of two, or not a multiple of the number of ranks.
     pub fn cut(&self, shards: Option<usize>) -> Result<Cut> {
         let (rank, ranks) = (self.reducer().rank(), self.reducer().size());
         match shards {
             Some(shards) if !shards.is_power_of_two() => {
-                Err(Error::Ranks(format!("{shards} shards are no power of two: use 8, which 1, 2, 4 or 8 ranks share")))
+                let message = format!(
+                    "{shards} shards: the number must be a power of two, such as 8, which 1, 2, 4 or 8 ranks can share"
+                );
+                Err(Error::Ranks(message))
             }
             Some(shards) if !shards.is_multiple_of(ranks) => {
                 let message =

@@ -42,7 +42,7 @@ fn round(values: &[f32], residual: &mut [f32], rounded: &mut [u16]) {
         let wanted = value + *residual;
         let half = bf16::from_f32(wanted);
         *rounded = half.to_bits();
-        // What is no number stays so, and leaves nothing behind.
+        // NaN and infinities stay as they are and leave no residual.
         let left = wanted - half.to_f32();
         *residual = if left.is_finite() { left } else { 0.0 };
     }

@@ -7,7 +7,7 @@ use strait_compute::{Result, Summing};
 use crate::request::Request;
 use crate::world::Memory;
 
-/// Messages of different sums that are told apart: tags go up to 32,767 at least, and there are no more than eight stages.
+/// Sums whose messages have different tags. Tags go up to at least 32,767; a sum has at most eight stages.
 const SUMS: usize = 4096;
 
 /// A sum that is exchanged with the rank 1, 2, 4, ... apart in turn. Addition is commutative, so that both of a pair get the same bits.

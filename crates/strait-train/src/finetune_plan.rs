@@ -72,7 +72,7 @@ impl FineTune {
     }
 
     /// Compiles what [`FineTune::fit`] needs for a model like this one, with whatever weights, and for data of these sizes; of conjugate
-    /// gradients and L-BFGS the gathering of minibatches and the test only. Drivers of GPUs take seconds for that, in which another
+    /// gradients and L-BFGS all but their vector operations. Drivers of GPUs take seconds for that, in which another
     /// thread may do something else with the device.
     ///
     /// ```

@@ -27,7 +27,7 @@ pub(crate) struct Memory {
 pub(crate) const GRADIENT: Vector = Vector(2);
 
 impl Memory {
-    /// The vectors that exist: the parameters that learn, and those declared beside them in the same order. `evaluation` computes
+    /// `point` are the trained parameters, `others` further vectors with the same shapes in the same order. `evaluation` computes
     /// the loss, and the gradients into the vector [`GRADIENT`].
     pub(crate) fn new(point: Vec<Tensor>, others: Vec<Vec<Tensor>>, evaluation: RoutineId) -> Self {
         let vectors = std::iter::once(point).chain(others).collect();

@@ -78,8 +78,8 @@ pub struct Pretrain {
     pub reduce_on_plateau: Option<ReduceOnPlateau>,
     /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest).
     pub precision: Precision,
-    /// In how many parts the rows of each batch are cut, whose sums are added in a fixed order: 1, 2, 4 or 8 ranks with 8 shards then give the same bits; see
-    /// [`Device::cut`](strait_compute::Device::cut). One for each rank by default.
+    /// Shards into which each batch is cut. Their gradients are added in a fixed order, so that 1, 2, 4 and 8 ranks with 8 shards give bit-identical results; see
+    /// [`Device::cut`](strait_compute::Device::cut). By default each rank has one, and results depend on the number of ranks by rounding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<usize>,
     /// Seed of the weights, the order of the rows and the sampling.

@@ -10,7 +10,7 @@ mod trainers;
 use ranks::Thread;
 use strait_compute::{Cpu, Device};
 
-/// What each of so many ranks has learned.
+/// The parameters that each of `count` ranks has learned.
 fn on_ranks(train: &(dyn Fn(&Device) -> Vec<f32> + Sync), count: usize) -> Vec<Vec<f32>> {
     std::thread::scope(|scope| {
         let start = |rank: Thread| {
@@ -22,7 +22,7 @@ fn on_ranks(train: &(dyn Fn(&Device) -> Vec<f32> + Sync), count: usize) -> Vec<V
     })
 }
 
-/// How far two are apart, beside the largest number.
+/// The largest difference of two parameter vectors, relative to the largest parameter.
 fn apart(x: &[f32], y: &[f32]) -> f32 {
     assert_eq!(x.len(), y.len());
     let largest = x.iter().fold(0.0, |most: f32, x| most.max(x.abs()));

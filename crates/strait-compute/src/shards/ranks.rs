@@ -14,7 +14,7 @@ pub(crate) struct Ranks {
     spent: Mutex<Spent>,
 }
 
-/// What sums over ranks have taken so far.
+/// Time and bytes spent on sums over ranks.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Spent {
     /// Steps of training with sums.
@@ -30,7 +30,7 @@ impl Ranks {
         Self { reducer, not_finite: Mutex::default(), spent: Mutex::default() }
     }
 
-    /// What sums have taken so far.
+    /// Time and bytes spent on sums so far.
     pub(crate) fn spent(&self) -> Spent {
         *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -47,7 +47,7 @@ pub trait Reducer: Send + Sync {
     /// When the connection fails.
     fn gather(&self, own: &[u8]) -> Result<Vec<Vec<u8>>>;
 
-    /// Whether one of the ranks says so.
+    /// Whether `own` is true on at least one rank (a logical or over all ranks).
     ///
     /// # Errors
     /// When the connection fails.

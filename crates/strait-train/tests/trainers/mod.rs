@@ -11,7 +11,7 @@ use strait_train::{
     Sparsity, SparsityTarget, Stacked, UpDown,
 };
 
-/// Trains on a device with batches cut in so many shards, and gives all that was learned.
+/// Trains on a device, with batches cut into this number of shards, and returns all learned parameters.
 type Train = Box<dyn Fn(&Device, Option<usize>) -> Vec<f32> + Sync>;
 
 const WIDTH: usize = 12;
