@@ -180,6 +180,13 @@ impl Train {
         let Some(ranks) = self.ranks else { return Ok(()) };
         let plan = resolved.on_ranks(sets, device, &tried, ranks, network)?;
         let OnRanks { alone, computing, summing, steps, bytes, .. } = plan;
+        if alone <= 0.0 || computing <= 0.0 {
+            strait::warn!(
+                "warning: an epoch of {} rows is too short to be measured: no estimate for {ranks} machines",
+                tried.rows
+            );
+            return Ok(());
+        }
         say!(
             "{ranks} machines like this one at {}/s: about {:.1} s of training, beside {alone:.1} s on one: {computing:.1} s of computing and {summing:.1} s in which \
              {:.2} MB are summed in each of {steps} steps; efficiency {:.2}",

@@ -1,5 +1,7 @@
 //! Buffers, and the way to and from them.
 
+use std::time::Duration;
+
 use wgpu::{BufferDescriptor, BufferSize, BufferUsages, MapMode, PollType, WriteOnly};
 
 use crate::{Error, Gpu, Result};
@@ -17,6 +19,9 @@ pub struct Buffer {
 /// A part of a buffer that a kernel can bind.
 #[derive(Clone, Copy)]
 pub struct Piece<'a>(pub(crate) &'a wgpu::Buffer);
+
+/// How long another thread may keep an answer that it has taken up; it hands them over at once, where the system lets it run.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Bytes that are read back with one wait, which take as much memory again for a moment.
 const TOGETHER: usize = 64 << 20;
@@ -221,8 +226,9 @@ impl Gpu {
         }
         let polled = self.shared.device.poll(PollType::wait_indefinitely());
         self.check()?;
-        // A lost device answers the poll as if all were well; only the map tells.
-        match (polled, receiver.try_recv()) {
+        // A lost device answers the poll as if all were well; only the map tells. Where another thread polls at the same time, it may be the
+        // one that has taken up the answer, and be about to hand it over.
+        match (polled, receiver.recv_timeout(ANSWER)) {
             (Ok(_), Ok(Ok(()))) => {}
             (Err(error), _) => return Err(self.lost(&error.to_string())),
             (_, Ok(Err(error))) => return Err(self.lost(&error.to_string())),

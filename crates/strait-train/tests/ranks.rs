@@ -10,11 +10,20 @@ mod trainers;
 use ranks::Thread;
 use strait_compute::{Cpu, Device};
 
-/// The parameters that each of `count` ranks has learned.
+/// The parameters that each of `count` ranks of one thread has learned.
 fn on_ranks(train: &(dyn Fn(&Device) -> Vec<f32> + Sync), count: usize) -> Vec<Vec<f32>> {
+    on_ranks_of(&|| Device::new(Cpu::with_threads(1).expect("threads start")), train, count)
+}
+
+/// The same of ranks that each have such a device.
+fn on_ranks_of(
+    device: &dyn Fn() -> Device,
+    train: &(dyn Fn(&Device) -> Vec<f32> + Sync),
+    count: usize,
+) -> Vec<Vec<f32>> {
     std::thread::scope(|scope| {
         let start = |rank: Thread| {
-            let device = Device::new(Cpu::with_threads(1).expect("threads start")).with_reducer(rank);
+            let device = device().with_reducer(rank);
             scope.spawn(move || train(&device))
         };
         let running: Vec<_> = Thread::group(count).into_iter().map(start).collect();
@@ -70,15 +79,19 @@ const ON_GPU: [&str; 8] =
 
 #[cfg(feature = "gpu")]
 #[test]
-fn shards_on_a_gpu_train_as_whole_batches_do() {
+fn ranks_of_gpus_train_as_one_does() {
     let Some(gpu) = adapter::open(strait_device::Options::default()) else {
         return;
     };
     let device = || Device::new(strait_compute::Gpu::from_device(gpu.clone()));
     let mut wrong = Vec::new();
     for (name, train) in trainers::all().into_iter().filter(|(name, _)| ON_GPU.contains(name)) {
-        let [whole, cut] = [None, Some(4)].map(|shards| train(&device(), shards));
-        let difference = apart(&whole, &cut);
+        let [alone, cut] = [None, Some(4)].map(|shards| train(&device(), shards));
+        let learned = on_ranks_of(&device, &|device| train(device, Some(4)), 2);
+        if learned.iter().any(|one| *one != cut) {
+            wrong.push(format!("{name}: 2 ranks differ from one by {}", apart(&cut, &learned[0])));
+        }
+        let difference = apart(&alone, &cut);
         if difference.is_nan() || difference > 2e-4 {
             wrong.push(format!("{name}: shards are {difference} from whole batches"));
         }
