@@ -63,6 +63,7 @@ pub use std::process::ExitCode;
 pub use error::{Error, Result};
 pub use options::{Common, MemberOptions};
 pub use recipe::{Recipe, Training};
+pub(crate) use report::JUDGED;
 pub use report::{Experiment, Measured};
 pub use sets::Sets;
 

@@ -28,6 +28,8 @@ pub mod exchange;
 pub mod experiment;
 #[cfg(feature = "pictures")]
 pub mod faces;
+#[cfg(doctest)]
+mod guide;
 pub mod hinton2006;
 #[cfg(feature = "experiment")]
 pub mod job;

@@ -17,10 +17,11 @@ fn root() -> &'static Path {
 /// The documents with figures.
 fn documents() -> Vec<PathBuf> {
     let mut all = vec![root().join("README.md")];
-    let docs = std::fs::read_dir(root().join("docs")).expect("the documents");
-    all.extend(
-        docs.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension().is_some_and(|x| x == "md")),
-    );
+    for folder in ["docs", "docs/guide/src"] {
+        let entries = std::fs::read_dir(root().join(folder)).expect("the documents");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        all.extend(paths.filter(|path| path.extension().is_some_and(|x| x == "md")));
+    }
     all
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// A bench: a device and a table of one row, which goes to the file that its last argument names.
 const BENCH: &str = r#"echo "Made-up GPU (Vulkan, maker 1.2), mixed"
 for out; do :; done
-echo '{"ceilings": {"own_product_gflops": 3, "copy_gigabytes_per_second": 2, "empty_operation_microseconds": 1},
+echo '{"ceilings": {"product_gflops": 3, "copy_gigabytes_per_second": 2, "empty_operation_microseconds": 1},
   "rows": [{"work": "work", "seconds": 0.25, "gflops": 500, "loss": 7}]}' >"$out""#;
 /// Two tests, one of which fails.
 const CONFORMANCE: &str = r#"case "$*" in

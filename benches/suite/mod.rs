@@ -181,7 +181,7 @@ impl Suite {
             gflops,
             gigabytes_per_second: gigabytes,
             share_of_product_ceiling: gflops / self.ceilings.product_gflops(),
-            share_of_copy_ceiling: gigabytes / self.ceilings.copy_gigabytes_per_second,
+            share_of_copy_ceiling: gigabytes / self.ceilings.copy_gigabytes_per_second(),
             notes,
         });
         // A run that is cut short leaves the rows that it has; `finish` reports a file that cannot be written.

@@ -46,6 +46,10 @@ impl Measured {
     }
 }
 
+/// What is said of results where the test set had a say in training.
+pub(crate) const JUDGED: &str =
+    "the test set decided when training ended or its learning rate fell, so that its error is not that of unseen rows";
+
 /// An experiment on its device: it trains, collects what is measured, and becomes `results.json`.
 #[derive(Serialize)]
 pub struct Experiment<R> {
@@ -79,6 +83,9 @@ pub struct Experiment<R> {
     pub seconds_train: f64,
     /// Whether a signal ended the run early.
     stopped: bool,
+    /// Whether the test set decided when training ended, or when its rate fell: its error is then no longer that of unseen rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    judged_on_test_set: bool,
     /// The results.
     measured: Vec<Measured>,
     /// How training went.
@@ -138,6 +145,7 @@ impl<R: Serialize> Experiment<R> {
             train_images,
             seconds_train: 0.0,
             stopped: false,
+            judged_on_test_set: false,
             measured: Vec::new(),
             epochs: Vec::new(),
         }
@@ -154,6 +162,11 @@ impl<R: Serialize> Experiment<R> {
         let number = runs.entry(name.to_owned()).or_default();
         *number += 1;
         if *number > 1 { format!("{name}-{number}") } else { name.to_owned() }
+    }
+
+    /// Takes note that the test set decides when a training ends or its rate falls, where one is judged on it.
+    pub(crate) fn judges_on_test_set(&mut self, judges: bool) {
+        self.judged_on_test_set |= judges;
     }
 
     /// A run that shows progress, keeps checkpoints and writes its metrics under this name, which is made unique.
@@ -191,6 +204,7 @@ impl<R: Serialize> Experiment<R> {
     /// # Errors
     /// Those of [`FineTune::run`].
     pub fn train(&mut self, recipe: &FineTune, model: &mut dyn Member, rows: Rows<'_>, test: Rows<'_>) -> Result<()> {
+        self.judged_on_test_set |= recipe.judges();
         if !stopping() {
             let name = self.unique("training");
             let tuned = self.keep_as(&name, recipe.run(&self.on, model, rows)?.test(test)?, progress()).train()?;
@@ -300,6 +314,9 @@ impl<R: Serialize> Experiment<R> {
                 Some(reason) => say!("{what:<widest$}{:>12}{published:>12}  {reason}", "undefined"),
                 None => say!("{what:<widest$}{value:>12.3}{published:>12}"),
             }
+        }
+        if self.judged_on_test_set {
+            say!("{JUDGED}");
         }
         if !self.epochs.is_empty() {
             say!("training took {:.1} s on {}", self.seconds_train, self.device);

@@ -49,6 +49,12 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The rows held out, where the pretraining of a stack is judged on them.
+fn judged<'a>(pretrain: &Pretrain, test: Rows<'a>, run: &mut Experiment<Job>) -> Option<Rows<'a>> {
+    run.judges_on_test_set(pretrain.judges());
+    pretrain.judges().then_some(test)
+}
+
 /// The classes of a test set by the numbers that they have in the training set.
 fn as_known(known: &Labels, test: &Labels) -> Result<Vec<u32>> {
     let numbers = test.numbers_in(&known.names).into_iter().zip(&test.classes);
@@ -135,7 +141,10 @@ impl Resolved {
         Ok(match self.job.kind {
             Kind::Autoencoder => {
                 let mut net = match &self.pretrain {
-                    Some(pretrain) => run.pretrain(pretrain, &self.sizes, train, None)?.unroll(),
+                    Some(pretrain) => {
+                        let held_out = judged(pretrain, test, run);
+                        run.pretrain(pretrain, &self.sizes, train, held_out)?.unroll()
+                    }
                     None => self.autoencoder()?,
                 };
                 if !stopping() {
@@ -162,7 +171,12 @@ impl Resolved {
             }
             Kind::Dictionary => {
                 let recipe = self.dictionary().unwrap_or_default();
-                let trained = run.keep("dictionary", recipe.run(device, train)?).train()?;
+                let mut training = recipe.run(device, train)?;
+                if recipe.training.judges() {
+                    run.judges_on_test_set(true);
+                    training = training.validation(test)?;
+                }
+                let trained = run.keep("dictionary", training).train()?;
                 if trained.far > 0 {
                     let (outlier, what) =
                         (recipe.outlier, if recipe.leave_out { "left out" } else { "drawn in to that" });
@@ -182,8 +196,14 @@ impl Resolved {
             }
             Kind::Rbm | Kind::Stack => {
                 let pretrain = self.pretrain.clone().unwrap_or_default();
-                // Free energies are those of one machine.
-                let watched = (self.job.kind == Kind::Rbm).then_some(test);
+                let watched = match self.job.kind {
+                    Kind::Rbm => {
+                        run.judges_on_test_set(pretrain.judges());
+                        Some(test)
+                    }
+                    // It takes time that is not spent unless something depends on it.
+                    _ => judged(&pretrain, test, run),
+                };
                 let mut stack = run.pretrain(&pretrain, &self.sizes, train, watched)?;
                 match self.job.kind {
                     Kind::Rbm if !stack.rbms.is_empty() => stack.rbms.swap_remove(0).into(),
@@ -254,10 +274,16 @@ impl Resolved {
     fn classifier(&self, parts: &Parts<'_>, device: &Device, run: &mut Experiment<Job>) -> Result<Classifier> {
         let seed = self.job.seed;
         let mut net = if let Some(pretrain) = &self.pretrain {
-            let net = run.pretrain(pretrain, &self.sizes, parts.train, None)?.unroll();
+            let held_out = judged(pretrain, parts.test, run);
+            let net = run.pretrain(pretrain, &self.sizes, parts.train, held_out)?.unroll();
             Classifier::on(&net.layers[..net.encoder], parts.classes, seed)?
         } else if let Some(stacked) = &self.denoising {
-            let stack = run.keep("stack", stacked.run(device, parts.train)?).train()?;
+            let mut training = stacked.run(device, parts.train)?;
+            if stacked.training.tuning.judges() {
+                run.judges_on_test_set(true);
+                training = training.validation(parts.test)?;
+            }
+            let stack = run.keep("stack", training).train()?;
             run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
             Classifier::on(&stack.layers, parts.classes, seed)?
         } else {
@@ -273,8 +299,9 @@ impl Resolved {
     /// A belief net: machines below, a machine of their features and the labels on top, and the up-down algorithm.
     fn belief_net(&self, parts: &Parts<'_>, device: &Device, run: &mut Experiment<Job>) -> Result<Model> {
         let (pretrain, classes) = (self.pretrain.clone().unwrap_or_default(), parts.classes);
-        let [labelled, _] = parts.labelled()?;
-        let below = run.pretrain(&pretrain, &self.sizes[..self.sizes.len() - 1], parts.train, None)?;
+        let [labelled, labelled_test] = parts.labelled()?;
+        let held_out = judged(&pretrain, parts.test, run);
+        let below = run.pretrain(&pretrain, &self.sizes[..self.sizes.len() - 1], parts.train, held_out)?;
         if stopping() {
             return Ok(below.into());
         }
@@ -282,17 +309,31 @@ impl Resolved {
         let mut net = Dbn::on(&below, classes, top, &mut Stream::new(self.job.seed, streams::TOP_MACHINE))?;
         let up: Vec<_> = below.rbms.iter().map(crate::Rbm::up).collect();
         let values = forward(device, &up, None, &parts.train)?;
-        let labels = parts.labels.as_ref().map(|[train, _]| &train[..]).unwrap_or_default();
+        let [labels, test_labels] =
+            parts.labels.as_ref().map(|[train, test]| [&train[..], &test[..]]).unwrap_or_default();
         let rows = Labelled::new(Rows::numbers(&values, features)?, labels, classes)?;
+        let test_rows = match judged(&pretrain, parts.test, run) {
+            None => None,
+            Some(test) => {
+                let values = forward(device, &up, None, &test)?;
+                Some(Labelled::new(Rows::numbers(&values, features)?, test_labels, classes)?)
+            }
+        };
         let visible = Units::Softmax(Groups { first: features, classes });
         let greedy = Pretrain { visible, ..pretrain };
-        let mut machines = run.pretrain(&greedy, &[features + classes, top], rows.rows(), None)?.rbms;
+        let held_out = test_rows.as_ref().map(Labelled::rows);
+        let mut machines = run.pretrain(&greedy, &[features + classes, top], rows.rows(), held_out)?.rbms;
         if let Some(machine) = machines.pop() {
             net.top = machine;
         }
         drop(values);
         if let Some(up_down) = self.up_down.as_ref().filter(|_| !stopping()) {
-            let tuned = run.keep("up-down", up_down.run(device, &mut net, labelled.rows())?).train()?;
+            let mut training = up_down.run(device, &mut net, labelled.rows())?;
+            if up_down.judges() {
+                run.judges_on_test_set(true);
+                training = training.validation(labelled_test.rows())?;
+            }
+            let tuned = run.keep("up-down", training).train()?;
             run.seconds_train += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
         }
         Ok(net.into())

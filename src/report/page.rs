@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
 
 use super::curves::{Curve, plot, read};
+use crate::experiment::JUDGED;
 
 /// The pictures of a run's folder that are shown, with what they are.
 const PICTURES: [(&str, &str); 4] = [
@@ -108,7 +109,9 @@ pub(super) fn page(runs: &[Folder]) -> String {
             (_, true) => format!("{}{rows}, stopped by a signal", escaped(run.device().unwrap_or_default())),
             _ => format!("{}{rows}", escaped(run.device().unwrap_or_default())),
         };
-        let _ = writeln!(html, "<p class=\"soft\">{name}{state}</p>");
+        let judged = results.is_some_and(|results| results["judged_on_test_set"] == true);
+        let judged = if judged { format!("; {JUDGED}") } else { String::new() };
+        let _ = writeln!(html, "<p class=\"soft\">{name}{state}{judged}</p>");
     }
     figures(&mut html, runs);
     curves(&mut html, runs);

@@ -3,6 +3,7 @@
 //! Exit codes: 0 success, 1 failure, 2 wrong usage, 3 training diverged; 130, 143 and 129 after SIGINT, SIGTERM and SIGHUP.
 
 mod apply;
+mod bench;
 mod cores;
 mod devices;
 mod evaluate;
@@ -33,6 +34,9 @@ use strait::experiment::exit_code;
 #[derive(Parser)]
 #[command(name = "strait", version, about, allow_negative_numbers = true)]
 struct Cli {
+    /// Tell on standard error what is decided on the way: formats, devices, programs, checkpoints
+    #[arg(long, short, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,6 +74,8 @@ enum Command {
     Import(import::Import),
     /// List the devices that can train
     Devices(devices::Devices),
+    /// Measure how fast a device computes and trains
+    Bench(bench::Bench),
     /// Write a page that shows runs side by side
     Report(report::Report),
     /// Print a script that completes commands in a shell
@@ -79,7 +85,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let Cli { verbose, command } = Cli::parse();
+    if verbose {
+        let events = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG);
+        // A closed standard error ends nothing: nor do events that could not be written.
+        events.with_writer(std::io::stderr).without_time().log_internal_errors(false).init();
+    }
+    let result = match command {
         Command::Train(train) => train.run(),
         Command::Init(init) => init.run(),
         Command::Encode(encode) => encode.run(),
@@ -101,6 +113,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
         Command::Devices(devices) => devices.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Report(report) => report.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

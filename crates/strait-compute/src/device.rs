@@ -1,6 +1,7 @@
 //! A device by its name.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::shards::{Ranks, Sharded};
 use crate::{
@@ -68,7 +69,10 @@ impl Device {
     /// # Errors
     /// When not even the CPU's threads can be started.
     pub fn best() -> Result<Self> {
-        Self::gpu().or_else(|_| Self::cpu())
+        Self::gpu().or_else(|error| {
+            tracing::debug!(%error, "the CPU is used");
+            Self::cpu()
+        })
     }
 
     /// The device that a user names: `auto`, `cpu` (or `cpu:N` for N threads), `gpu`, the number of an adapter in `strait_device::adapters`,
@@ -175,7 +179,7 @@ impl Device {
     /// # Errors
     /// As [`Backend::load`].
     pub fn load(&self, program: Program) -> Result<Box<dyn Execution>> {
-        self.backend.load(program, &[])
+        self.load_sharing(program, &[])
     }
 
     /// Loads a program that shares tensors with others on this device; see [`Backend::load`].
@@ -187,7 +191,11 @@ impl Device {
         program: Program,
         shared: &[(crate::Tensor, crate::Buffer)],
     ) -> Result<Box<dyn Execution>> {
-        self.backend.load(program, shared)
+        let (start, bytes) = (Instant::now(), program.bytes());
+        let routines: Vec<String> = program.routines().iter().map(|routine| routine.name().to_owned()).collect();
+        let loaded = self.backend.load(program, shared)?;
+        tracing::debug!(?routines, bytes, time = ?start.elapsed(), "loaded a program");
+        Ok(loaded)
     }
 
     /// The same device as one of the ranks that train together. Everything but training happens on each rank by itself.

@@ -10,6 +10,7 @@
 
 mod activation;
 mod backend;
+mod ceilings;
 mod cpu;
 mod device;
 mod error;
@@ -33,6 +34,7 @@ mod window;
 
 pub use activation::{Activation, Sampling};
 pub use backend::{Backend, Buffer, Control, Execution, Hardware, Metrics, Uploader, go_on};
+pub use ceilings::Ceilings;
 pub use cpu::{Cpu, Isa};
 pub use device::Device;
 pub use error::{Error, Result};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// A file cannot be opened or read.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {}", path.display(), explain_io(path, cause))]
     Io {
         /// The file.
         path: PathBuf,
@@ -58,6 +58,23 @@ pub enum Error {
 
 /// The result of the readers.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a file could not be read or written, and where it was looked for.
+///
+/// ```
+/// let cause = std::io::ErrorKind::NotFound.into();
+/// let text = strait_data::explain_io("/data/own.csv".as_ref(), &cause);
+/// assert_eq!(text, "no such file or folder; check its name");
+/// ```
+pub fn explain_io(path: &Path, cause: &std::io::Error) -> String {
+    match (cause.kind(), std::env::current_dir()) {
+        (std::io::ErrorKind::NotFound, Ok(here)) if path.is_relative() => {
+            format!("no such file or folder in {}; check its name", here.display())
+        }
+        (std::io::ErrorKind::NotFound, _) => "no such file or folder; check its name".to_owned(),
+        _ => cause.to_string(),
+    }
+}
 
 impl Error {
     pub(crate) fn format(path: &Path, message: impl Into<String>) -> Self {

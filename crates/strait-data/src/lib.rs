@@ -39,7 +39,7 @@ pub use args::{DataArgs, word_base};
 pub use data::{Check, Data};
 pub use documents::Documents;
 pub use element::Element;
-pub use error::{Error, Result};
+pub use error::{Error, Result, explain_io};
 pub use formats::mnist::{Images, Mnist};
 pub use formats::ratings::{Rating, Ratings};
 pub use halves::Halves;

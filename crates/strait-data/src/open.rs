@@ -58,7 +58,10 @@ pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Data> {
         None => survey(path, options)?,
     };
     data.usable()?;
-    cut(data.completed(options)?, options)
+    let data = cut(data.completed(options)?, options)?;
+    let (rows, width, format, mapped) = (data.count(), data.width(), data.format, data.is_mapped());
+    tracing::debug!(path = %path.display(), ?format, rows, width, mapped, "opened data");
+    Ok(data)
 }
 
 /// The steps of a series, and in a note what the column of their times says of steps that are missing.

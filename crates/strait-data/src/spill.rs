@@ -48,6 +48,7 @@ impl<T: Pod> Spill<T> {
             let mut file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
             file.write_all(bytemuck::cast_slice(&std::mem::take(&mut self.memory)))?;
             self.file = Some(file);
+            tracing::debug!(bytes = self.most, "more rows than are kept in memory go to a temporary file");
         }
         match &mut self.file {
             Some(file) => file.write_all(bytemuck::cast_slice(elements)),

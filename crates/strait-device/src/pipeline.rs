@@ -1,6 +1,7 @@
 //! Compute pipelines, made once for each kernel.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
@@ -74,6 +75,7 @@ impl Gpu {
         entries.extend(bindings.buffers.iter().map(|&(binding, access)| {
             entry(binding, BufferBindingType::Storage { read_only: access == Access::Read }, false)
         }));
+        let start = Instant::now();
         let (made, error) = self.scoped(|device| {
             let layout =
                 device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: Some(name), entries: &entries });
@@ -106,6 +108,7 @@ impl Gpu {
             let (kernel, adapter) = (name.to_owned(), self.name().to_owned());
             return Err(Error::Shader { kernel, message: error.to_string(), adapter });
         }
+        tracing::debug!(kernel = name, time = ?start.elapsed(), "compiled a kernel");
         Ok(pipelines().entry(text.to_owned()).or_insert_with(|| Arc::new(made)).clone())
     }
 }

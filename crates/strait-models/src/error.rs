@@ -46,7 +46,7 @@ pub enum Error {
         able: &'static [ModelKind],
     },
     /// A file cannot be read or written.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {}", path.display(), strait_data::explain_io(path, cause))]
     Io {
         /// The file.
         path: PathBuf,

@@ -27,12 +27,12 @@ pub(crate) struct Places<'a> {
     columns: Option<[Tensor; 2]>,
 }
 
-/// Rows held out of training whose errors are measured.
-#[derive(Clone, Copy, Default)]
+/// Rows held out of training whose errors are measured; all of them are on the host.
+#[derive(Clone, Default)]
 pub(crate) struct HeldOut<'a> {
-    pub(crate) test: Option<Rows<'a>>,
+    pub(crate) test: Option<Source<'a>>,
     /// Those that early stopping is judged on.
-    pub(crate) validation: Option<Rows<'a>>,
+    pub(crate) validation: Option<Source<'a>>,
 }
 
 /// The same on a device.
@@ -56,18 +56,34 @@ pub(crate) struct Standardized<'s> {
 }
 
 impl Standardized<'_> {
-    /// Records it between the rows as they are gathered and the minibatch.
-    fn record(&self, program: &mut Program, [shift, scale]: [Tensor; 2], out: Tensor) -> (Tensor, [Op; 2]) {
-        let gathered = program.value("gathered", out.rows, out.cols);
-        let (shift, scale) = (Some(shift), Some(scale));
-        let standardize = Op::Standardize { input: gathered, shift, scale, out };
-        (gathered, [standardize, Op::MaxNorm { weight: out, norm: self.longest, rows: true, exact: false }])
+    /// Declares what it takes.
+    fn declare(&self, program: &mut Program) -> Standardization {
+        let width = self.standard.mean.len();
+        let columns = ["mean", "scale"].map(|name| program.data(format!("rows.{name}"), 1, width, Kind::Values));
+        Standardization { columns, longest: self.longest }
     }
 
     /// Writes the numbers of the columns.
     fn write(&self, execution: &mut dyn Execution, [shift, scale]: [Tensor; 2]) -> Result<()> {
         execution.write(shift, &self.standard.mean)?;
         Ok(execution.write(scale, &vec![1.0 / self.standard.deviation; scale.cols])?)
+    }
+}
+
+/// The same in a program.
+#[derive(Clone, Copy)]
+pub(crate) struct Standardization {
+    columns: [Tensor; 2],
+    longest: f32,
+}
+
+impl Standardization {
+    /// Gives the tensor to gather rows into, and the operations that make a minibatch of them.
+    pub(crate) fn record(&self, program: &mut Program, out: Tensor) -> (Tensor, [Op; 2]) {
+        let gathered = program.value("gathered", out.rows, out.cols);
+        let [shift, scale] = self.columns.map(Some);
+        let standardize = Op::Standardize { input: gathered, shift, scale, out };
+        (gathered, [standardize, Op::MaxNorm { weight: out, norm: self.longest, rows: true, exact: false }])
     }
 }
 
@@ -98,17 +114,16 @@ pub(crate) fn record<'a>(
     let slopes = minibatch.learn((&mut program, &mut learn), (net, &network), recipe, place)?;
     slopes.follow((&mut program, &mut learn), |program, parameter| optimizer.rule(program, parameter))?;
     let shift = recipe.shift.map(|ImageShift { width, pixels }| Shift { width, pixels, stream: streams::SHIFT });
-    let columns = standardized
-        .map(|_| ["mean", "scale"].map(|name| program.data(format!("rows.{name}"), 1, train.width, Kind::Values)));
+    let standardization = standardized.map(|standardized| standardized.declare(&mut program));
     let mut steps = Vec::new();
     for place in 0..feed.places() {
         let name = if at_once { "fine-tuning step" } else { "gather" };
         let mut step = Routine::new(name).in_precision(recipe.precision);
         for Columns { first, shift, out } in minibatch.parts(shift) {
-            match standardized.zip(columns) {
+            match standardization {
                 None => feed.gather(place, &mut step, first, shift, out)?,
-                Some((standardized, columns)) => {
-                    let (gathered, ops) = standardized.record(&mut program, columns, out);
+                Some(standardization) => {
+                    let (gathered, ops) = standardization.record(&mut program, out);
                     feed.gather(place, &mut step, first, shift, gathered)?;
                     ops.into_iter().try_for_each(|op| step.push(op))?;
                 }
@@ -120,10 +135,13 @@ pub(crate) fn record<'a>(
         steps.push(program.add(step));
     }
     let minimiser = (!at_once).then(|| Memory::new(parameters.clone(), vectors, program.add(learn)));
-    let mut set = |name: &str, rows: Option<Rows<'a>>| {
-        rows.map(|rows| TestSet::record(device, &mut program, name, (net, &network), rows, recipe)).transpose()
+    let mut set = |name: &str, rows: Option<Source<'a>>| {
+        let measured =
+            |rows| TestSet::record(device, &mut program, name, (net, &network), (rows, standardization), recipe);
+        rows.map(measured).transpose()
     };
     let held_out = Measured { test: set("test", held_out.test)?, validation: set("validation", held_out.validation)? };
+    let columns = standardization.map(|standardization| standardization.columns);
     Ok((program, Places { network, feed, batch, steps, minimiser, held_out, columns }))
 }
 

@@ -33,9 +33,12 @@ impl Feed {
     /// Places for all rows where the device holds them and a tensor of `width` numbers for each, else two places that take turns.
     pub(crate) fn of(program: &mut Program, device: &Device, rows: &Rows<'_>, width: usize, batch: usize) -> Self {
         if Self::fits(device, rows) && Self::room(device, rows.count, width) {
+            tracing::debug!(rows = rows.count, width = rows.width, "the device keeps all rows");
             Self::resident(program, rows, batch)
         } else {
-            Self::streamed(program, device, rows, width, batch)
+            let feed = Self::streamed(program, device, rows, width, batch);
+            tracing::debug!(rows = rows.count, width = rows.width, at_once = feed.rows, "rows stream to the device");
+            feed
         }
     }
 

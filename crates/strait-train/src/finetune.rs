@@ -139,6 +139,11 @@ impl FineTune {
         Ok(net.check(&self.goal())?)
     }
 
+    /// Whether rows held out decide when it ends, or when its learning rate falls.
+    pub fn judges(&self) -> bool {
+        self.watching().judges()
+    }
+
     pub(crate) fn watching(&self) -> Watching {
         Watching { early_stopping: self.early_stopping, plateau: self.reduce_on_plateau }
     }

@@ -98,7 +98,8 @@ impl FineTune {
     pub fn prepare(&self, device: &Device, net: &dyn Member, train: Rows<'_>, test: Option<Rows<'_>>) -> Result<()> {
         self.check()?;
         self.check_kind(net, &train, test.as_ref())?;
-        Ok(device.prepare(&[record(self, device, net, (train, None), HeldOut { test, validation: None })?.0])?)
+        let held_out = HeldOut { test: test.map(Source::Host), validation: None };
+        Ok(device.prepare(&[record(self, device, net, (train, None), held_out)?.0])?)
     }
 
     /// Measures the operations of a training step on these rows, of which it takes one minibatch; the net stays as it
@@ -250,7 +251,7 @@ impl<'a> Run<'a, FineTunePlan<'a>> {
     pub fn test(mut self, rows: Rows<'a>) -> Result<Self> {
         let plan = self.plan_mut();
         plan.recipe.check_model(plan.net, &plan.rows, Some(&rows))?;
-        plan.held_out.test = Some(rows);
+        plan.held_out.test = Some(Source::Host(rows));
         Ok(self)
     }
 
@@ -262,7 +263,7 @@ impl<'a> Run<'a, FineTunePlan<'a>> {
     pub fn validation(mut self, rows: Rows<'a>) -> Result<Self> {
         let plan = self.plan_mut();
         plan.recipe.check_model(plan.net, &plan.rows, Some(&rows))?;
-        plan.held_out.validation = Some(rows);
+        plan.held_out.validation = Some(Source::Host(rows));
         Ok(self)
     }
 
@@ -290,7 +291,7 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
 
     fn start(&mut self, device: &Device, _: usize) -> Result<Part<'a>> {
         let source = Source::Host(self.rows);
-        let (part, network) = load(self.net.stage(), &self.recipe, device, self.net, source, self.held_out)?;
+        let (part, network) = load(self.net.stage(), &self.recipe, device, self.net, source, self.held_out.clone())?;
         self.network = Some(network);
         Ok(part)
     }
@@ -315,8 +316,8 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     }
 
     fn check_watching(&self) -> Result<()> {
-        let HeldOut { test, validation } = self.held_out;
-        if self.watching().judges() && test.or(validation).is_none() {
+        let HeldOut { test, validation } = &self.held_out;
+        if self.watching().judges() && test.is_none() && validation.is_none() {
             return Err(nothing_to_judge(
                 "they judge rows held out of training: give the run some, by validation or test",
             ));
@@ -327,13 +328,14 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
     fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let architecture = self.net.to_model().and_then(|model| model.architecture().ok());
         let architecture = architecture.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        let held_out = |rows: &Option<Source<'_>>| rows.as_ref()?.on_host().map(|rows| of_rows(&rows, hashed));
         serde_json::json!({
             "recipe": self.recipe,
             "model": architecture,
             "start": of_layers(self.net.layers()),
             "training-set": of_rows(&self.rows, hashed),
-            "test-set": self.held_out.test.as_ref().map(|rows| of_rows(rows, hashed)),
-            "validation-set": self.held_out.validation.as_ref().map(|rows| of_rows(rows, hashed)),
+            "test-set": held_out(&self.held_out.test),
+            "validation-set": held_out(&self.held_out.validation),
         })
     }
 

@@ -4,6 +4,7 @@ use strait_compute::{Execution, Op, Program, Role, Routine, Shift, Tensor};
 use strait_data::Rows;
 use strait_models::{Network, Slopes, Tape};
 
+use crate::backpropagation::Standardization;
 use crate::{FineTune, Member, Result};
 
 /// Columns of a data set that a minibatch takes.
@@ -41,10 +42,23 @@ impl Minibatch {
         [Some(Part { first: 0, shift, out: self.input }), target].into_iter().flatten()
     }
 
-    /// Records its gathering from rows that lie in order.
-    pub(crate) fn gather(&self, routine: &mut Routine, data: Tensor) -> Result<()> {
+    /// Records its gathering from rows that lie in order, and may be standardised.
+    pub(crate) fn gather(
+        &self,
+        (program, routine): (&mut Program, &mut Routine),
+        data: Tensor,
+        standardization: Option<Standardization>,
+    ) -> Result<()> {
         for Part { first, shift, out } in self.parts(None) {
-            routine.push(Op::Gather { data, index: None, first, shift, out })?;
+            let (gathered, ops) = match standardization {
+                None => (out, None),
+                Some(standardization) => {
+                    let (gathered, ops) = standardization.record(program, out);
+                    (gathered, Some(ops))
+                }
+            };
+            routine.push(Op::Gather { data, index: None, first, shift, out: gathered })?;
+            ops.into_iter().flatten().try_for_each(|op| routine.push(op))?;
         }
         Ok(())
     }

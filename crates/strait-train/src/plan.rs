@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strait_compute::Device;
+use strait_data::Rows;
 
 use crate::checkpoint::{Difference, Hashed, Modeller};
 use crate::method::{Outcome, Part};
@@ -41,6 +42,14 @@ pub(crate) fn numbered(name: String, alike: usize) -> String {
 pub(crate) fn nothing_to_judge(expected: &'static str) -> Error {
     let (setting, value) = ("early-stopping or reduce-on-plateau", "set".to_owned());
     Error::Setting { setting, value, expected }
+}
+
+/// Whether there are rows to judge on where something is to be judged.
+pub(crate) fn judged_on(validation: Option<&Rows<'_>>, watching: Watching) -> Result<()> {
+    match (watching.judges(), validation) {
+        (true, None) => Err(nothing_to_judge("they judge rows held out of training: give the run some, by validation")),
+        _ => Ok(()),
+    }
 }
 
 /// A list of parts that are trained one after the other: machines, rounds, or a single one.

@@ -175,14 +175,23 @@ impl Pretrain {
             && !matches!(self.chain, Chain::FastPersistent { .. })
     }
 
+    /// Whether rows held out decide when a machine's training ends, or when its learning rate falls.
+    pub fn judges(&self) -> bool {
+        self.watching().judges()
+    }
+
+    pub(crate) fn watching(&self) -> Watching {
+        let Self { early_stopping, reduce_on_plateau: plateau, .. } = *self;
+        Watching { early_stopping, plateau }
+    }
+
     /// Whether the settings make sense, which [`Pretrain::fit`] also asks.
     ///
     /// # Errors
     /// [`Error::Setting`] with the one that does not.
     pub fn check(&self) -> Result<()> {
-        let Self { early_stopping, reduce_on_plateau: plateau, .. } = *self;
-        Watching { early_stopping, plateau }.check()?;
-        if plateau.is_some() && !self.rates_follow() {
+        self.watching().check()?;
+        if self.reduce_on_plateau.is_some() && !self.rates_follow() {
             let (setting, value) = ("reduce-on-plateau", "set".to_owned());
             let expected =
                 "absolute-cost, deviation-rate and fast weights have rates of their own, which would not fall";

@@ -297,8 +297,7 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
     }
 
     fn watching(&self) -> Watching {
-        let Pretrain { early_stopping, reduce_on_plateau: plateau, .. } = self.recipe;
-        Watching { early_stopping, plateau }
+        self.recipe.watching()
     }
 
     fn check_watching(&self) -> Result<()> {

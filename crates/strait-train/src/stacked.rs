@@ -12,7 +12,7 @@ use crate::checkpoint::{Hashed, Modeller, of_layers, of_rows};
 use crate::finetune_plan::{modeller, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan, numbered};
+use crate::plan::{Epoch, Plan, judged_on, numbered};
 use crate::{Error, FineTune, FineTuneEpoch, MemberRecipe, Result, Run};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
@@ -87,7 +87,12 @@ impl Stacked {
             width = units;
         }
         let (recipe, source) = (self.clone(), Source::Host(rows));
-        Ok(Run::new(device, StackedPlan { recipe, starts: nets.clone(), nets, rows, source, at: 0, network: None }))
+        let (validation, held_out) = (None, None);
+        let starts = nets.clone();
+        Ok(Run::new(
+            device,
+            StackedPlan { recipe, starts, nets, rows, validation, source, held_out, at: 0, network: None },
+        ))
     }
 
     /// Whether the settings make sense for rows of that many values, which [`Stacked::fit`] also asks.
@@ -119,13 +124,17 @@ pub struct StackedPlan<'a> {
     /// What all of them start from.
     starts: Vec<Autoencoder>,
     rows: Rows<'a>,
+    /// Rows that all of them are judged on, where early stopping or a plateau is asked for.
+    validation: Option<Rows<'a>>,
     /// What the autoencoder of number `at` is trained on.
     source: Source<'a>,
+    /// What it is judged on.
+    held_out: Option<Source<'a>>,
     at: usize,
     network: Option<Network>,
 }
 
-impl StackedPlan<'_> {
+impl<'a> StackedPlan<'a> {
     fn training(&self, number: usize) -> FineTune {
         let training = &self.recipe.training.tuning;
         FineTune { seed: training.seed.wrapping_add(number as u64), ..training.clone() }
@@ -133,12 +142,35 @@ impl StackedPlan<'_> {
 
     /// Goes from the finished autoencoder `at` to the codes that the next one learns from.
     fn climb(&mut self, device: &Device) -> Result<()> {
-        let Some(rows) = self.source.on_host() else { unreachable!("codes are on the host") };
         let layer = &self.nets[self.at].layers[..1];
-        let codes = forward(device, layer, None, &rows)?;
-        self.source = Source::Made(Arc::new(Kept::memory(codes, layer[0].outputs)));
+        let codes = |source: &Source<'_>| -> Result<Source<'a>> {
+            let Some(rows) = source.on_host() else { unreachable!("codes are on the host") };
+            let codes = forward(device, layer, None, &rows)?;
+            Ok(Source::Made(Arc::new(Kept::memory(codes, layer[0].outputs))))
+        };
+        (self.source, self.held_out) = (codes(&self.source)?, self.held_out.as_ref().map(codes).transpose()?);
         self.at += 1;
         Ok(())
+    }
+
+    /// Goes back to the rows themselves.
+    fn descend(&mut self) {
+        (self.source, self.held_out) = (Source::Host(self.rows), self.validation.map(Source::Host));
+        self.at = 0;
+    }
+}
+
+impl<'a> Run<'a, StackedPlan<'a>> {
+    /// Judges each autoencoder on what these rows, which are held out of training, are to it; see [`EarlyStopping`](crate::EarlyStopping).
+    ///
+    /// # Errors
+    /// If they do not fit the rows trained on.
+    pub fn validation(mut self, rows: Rows<'a>) -> Result<Self> {
+        let plan = self.plan_mut();
+        plan.recipe.training.tuning.check_model(&plan.nets[0], &plan.rows, Some(&rows))?;
+        plan.validation = Some(rows);
+        plan.descend();
+        Ok(self)
     }
 }
 
@@ -163,8 +195,8 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         let sizes = |net: &Autoencoder| (net.layers[0].inputs, net.layers[0].outputs);
         let alike = self.nets[..part].iter().filter(|other| sizes(other) == sizes(net)).count();
         let stage = numbered(format!("autoencoder {}-{}", net.layers[0].inputs, net.layers[0].outputs), alike);
-        let (loaded, network) =
-            backpropagation::load(&stage, &recipe, device, net, self.source.clone(), HeldOut::default())?;
+        let held_out = HeldOut { test: None, validation: self.held_out.clone() };
+        let (loaded, network) = backpropagation::load(&stage, &recipe, device, net, self.source.clone(), held_out)?;
         self.network = Some(network);
         Ok(loaded)
     }
@@ -203,12 +235,17 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         self.recipe.training.tuning.watching()
     }
 
+    fn check_watching(&self) -> Result<()> {
+        judged_on(self.validation.as_ref(), self.watching())
+    }
+
     fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let starts: Vec<Affine> = self.starts.iter().flat_map(|net| net.layers.iter().cloned()).collect();
         serde_json::json!({
             "recipe": self.recipe,
             "start": of_layers(&starts),
             "training-set": of_rows(&self.rows, hashed),
+            "validation-set": self.validation.as_ref().map(|rows| of_rows(rows, hashed)),
         })
     }
 
@@ -244,7 +281,7 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
             layer.check().map_err(|error| Error::Snapshot(error.to_string()))?;
         }
         if !same {
-            (self.source, self.at) = (Source::Host(self.rows), 0);
+            self.descend();
             while self.at < part {
                 self.climb(device)?;
             }

@@ -4,6 +4,8 @@ use strait_compute::{Device, Execution, Metrics, Program, Routine, RoutineId, St
 use strait_data::Rows;
 use strait_models::{Network, declare_rows, fill, minibatches, parts, upload};
 
+use crate::backpropagation::Standardization;
+use crate::method::Source;
 use crate::minibatch::Minibatch;
 use crate::{FineTune, Member, Result};
 
@@ -13,32 +15,51 @@ pub(crate) struct TestSet<'a> {
     /// As many of the rows as the device can hold.
     data: Tensor,
     batch: usize,
-    rows: Rows<'a>,
+    rows: Source<'a>,
 }
 
+/// Rows that are measured, and what becomes of each of them before.
+pub(crate) type Measured<'a> = (Source<'a>, Option<Standardization>);
+
 impl<'a> TestSet<'a> {
+    /// Records what a model makes of the rows.
     pub(crate) fn record(
         device: &Device,
         program: &mut Program,
         name: &str,
         (net, network): (&dyn Member, &Network),
-        rows: Rows<'a>,
+        (source, standardization): Measured<'a>,
         recipe: &FineTune,
     ) -> Result<Self> {
+        let batch = net.evaluation_batch(device, on_host(&source).count);
+        Self::of(device, program, name, (source, batch), |program, routine, data| {
+            let minibatch = Minibatch::declare(program, &format!("{name}."), batch, net);
+            minibatch.gather((program, routine), data, standardization)?;
+            minibatch.measure((program, routine), (net, network), recipe)
+        })
+    }
+
+    /// Of rows that are measured `batch` at a time by what `measure` records, from the tensor that holds them to a loss.
+    pub(crate) fn of(
+        device: &Device,
+        program: &mut Program,
+        name: &str,
+        (source, batch): (Source<'a>, usize),
+        measure: impl FnOnce(&mut Program, &mut Routine, Tensor) -> Result<()>,
+    ) -> Result<Self> {
+        let rows = on_host(&source);
         let place = parts(device, rows, 0).next().unwrap_or(rows);
         let data = declare_rows(program, &format!("{name}_data"), &place);
-        let batch = net.evaluation_batch(device, rows.count);
-        let minibatch = Minibatch::declare(program, &format!("{name}."), batch, net);
         let mut routine = Routine::new(format!("{name} error"));
-        minibatch.gather(&mut routine, data)?;
-        minibatch.measure((program, &mut routine), (net, network), recipe)?;
-        Ok(Self { routine: program.add(routine), data, batch, rows })
+        measure(program, &mut routine, data)?;
+        Ok(Self { routine: program.add(routine), data, batch, rows: source })
     }
 
     /// Brings the rows to the device, if it can hold all of them.
     pub(crate) fn upload(&self, execution: &mut dyn Execution) -> Result<()> {
-        if self.data.rows == self.rows.count {
-            upload(execution, self.data, &self.rows)?;
+        let rows = on_host(&self.rows);
+        if self.data.rows == rows.count {
+            upload(execution, self.data, &rows)?;
         }
         Ok(())
     }
@@ -47,10 +68,10 @@ impl<'a> TestSet<'a> {
     pub(crate) fn measure(&self, execution: &mut dyn Execution) -> Result<(f64, f64)> {
         // Other random numbers for each minibatch, where there are any, but the same after every epoch.
         let step = |(offset, rows)| Step { offset, rows, counter: offset, ..Step::default() };
-        let mut metrics = Metrics::default();
-        for start in (0..self.rows.count).step_by(self.data.rows) {
-            let part = self.rows.range(start..(start + self.data.rows).min(self.rows.count));
-            if self.data.rows < self.rows.count {
+        let (mut metrics, rows) = (Metrics::default(), on_host(&self.rows));
+        for start in (0..rows.count).step_by(self.data.rows) {
+            let part = rows.range(start..(start + self.data.rows).min(rows.count));
+            if self.data.rows < rows.count {
                 fill(&execution.uploader(self.data)?, &part)?;
             }
             let steps: Vec<Step> = minibatches(part.count, self.batch).map(step).collect();
@@ -58,4 +79,9 @@ impl<'a> TestSet<'a> {
         }
         Ok((metrics.mean_error(), metrics.mean_loss()))
     }
+}
+
+fn on_host<'s>(source: &'s Source<'_>) -> Rows<'s> {
+    let Some(rows) = source.on_host() else { unreachable!("rows that are held out are on the host") };
+    rows
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use strait_compute::philox::Stream;
 use strait_compute::{Cpu, Device};
-use strait_data::Rows;
-use strait_models::{Affine, Autoencoder, Units};
+use strait_data::{Centre, Labelled, Rows, Standard};
+use strait_models::{Affine, Autoencoder, Dbn, Units};
 use strait_train::{
-    CheckpointOptions, Checkpoints, EarlyStopping, Event, FineTune, OnDivergence, Optimizer, Pretrain, ReduceOnPlateau,
-    Schedule, Stacked,
+    CheckpointOptions, Checkpoints, EarlyStopping, Event, FineTune, KSparse, Objective, OnDivergence, Optimizer,
+    Pretrain, ReduceOnPlateau, Schedule, Stacked, UpDown,
 };
 
 const WIDTH: usize = 8;
@@ -156,6 +156,11 @@ fn nothing_is_judged_where_nothing_is_held_out() {
     let mut stacked = Stacked { hidden: vec![4], ..Stacked::default() };
     stacked.training.tuning.early_stopping = early_stopping;
     refused.push(of(stacked.fit(&device(), rows).map(|_| ()).expect_err("no rows")));
+    let dictionary = KSparse { training: recipe(early_stopping), units: 16, top_k: 2, ..KSparse::default() };
+    refused.push(of(dictionary.fit(&device(), rows).map(|_| ()).expect_err("no rows")));
+    let (mut belief_net, labelled, _) = belief_net();
+    let up_down = UpDown { early_stopping, ..UpDown::default() };
+    refused.push(of(up_down.fit(&device(), &mut belief_net, labelled.rows()).expect_err("no rows")));
     for message in refused {
         assert!(message.contains("early-stopping") && message.contains("held out"), "{message}");
     }
@@ -168,4 +173,96 @@ fn nothing_is_judged_where_nothing_is_held_out() {
     let impatient =
         FineTune { early_stopping: Some(EarlyStopping { patience: 0, ..EarlyStopping::default() }), ..recipe(None) };
     assert!(of(impatient.check().expect_err("no patience")).contains("patience"));
+}
+
+/// A belief net without training, and rows with labels: those to train on, and those held out.
+fn belief_net() -> (Dbn, Labelled, Labelled) {
+    let stream = &mut Stream::new(5, 0);
+    let pretrain = Pretrain { epochs: 1, code: Units::Bernoulli, ..Pretrain::default() };
+    let (train, held_out) = pixels();
+    let [train, held_out] = [&train, &held_out].map(|pixels| Rows::bytes(pixels, WIDTH).expect("whole rows"));
+    let below = pretrain.fit(&device(), &[WIDTH, 12], train).expect("it trains").stack;
+    let labels: Vec<u32> = (0..train.count).map(|row| u32::from(train.at(row, 0) > 0.5)).collect();
+    let [train, held_out] = [train, held_out].map(|rows| Labelled::new(rows, &labels, 2).expect("labels fit"));
+    (Dbn::on(&below, 2, 10, stream).expect("sizes make sense"), train, held_out)
+}
+
+/// Adam with a rate at which no weight moves.
+fn still() -> FineTune {
+    let early_stopping = Some(EarlyStopping { patience: 2, ..EarlyStopping::default() });
+    FineTune { optimizer: Optimizer::adam(1e-30), epochs: 10, ..recipe(early_stopping) }
+}
+
+fn squared(recipe: FineTune) -> FineTune {
+    FineTune { objective: Objective::SquaredError, ..recipe }
+}
+
+#[test]
+fn rounds_of_a_dictionary_are_judged_on_rows_held_out() {
+    let (train, held_out) = pixels();
+    let [train, held_out] = [&train, &held_out].map(|pixels| Rows::bytes(pixels, WIDTH).expect("whole rows"));
+    let dictionary = KSparse { units: 16, top_k: 2, rounds: 1, training: squared(recipe(None)), ..KSparse::default() };
+    let run = dictionary.run(&device(), train).and_then(|run| run.validation(held_out));
+    let trained = run.and_then(|run| run.train()).expect("it trains");
+    let (standard, _) = Standard::of_most(train, dictionary.outlier, Centre::default());
+    let judged = trained.epochs.last().and_then(|epoch| epoch.validation_error).expect("there are rows for validation");
+    let error = trained.net.error(&device(), held_out).expect("it is measured");
+    let scaled = judged * f64::from(standard.deviation).powi(2);
+    assert!((scaled - error).abs() < 1e-4 * error, "{scaled} against {error}");
+    // A round ends after two epochs without an improvement.
+    let dictionary = KSparse { rounds: 2, training: squared(still()), ..dictionary };
+    let run = dictionary.run(&device(), train).and_then(|run| run.validation(held_out));
+    let epochs = run.and_then(|run| run.train()).expect("it trains").epochs;
+    assert_eq!(epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), [1, 2, 3, 6, 7, 8]);
+}
+
+#[test]
+fn layers_of_a_stack_are_judged_on_codes_of_rows_held_out() {
+    let (train, held_out) = pixels();
+    let [train, held_out] = [&train, &held_out].map(|pixels| Rows::bytes(pixels, WIDTH).expect("whole rows"));
+    let mut stacked = Stacked { hidden: vec![6, 4], ..Stacked::default() };
+    (stacked.training.tuning, stacked.training.corruption) = (recipe(None), None);
+    let run = stacked.run(&device(), train).and_then(|run| run.validation(held_out));
+    let trained = run.and_then(|run| run.train()).expect("it trains");
+    // Each layer by itself, on the codes of the layer below.
+    let forward =
+        |rows: Rows<'_>| strait_models::forward(&device(), &trained.layers[..1], None, &rows).expect("it is computed");
+    let (codes, held_out_codes) = (forward(train), forward(held_out));
+    let [codes, held_out_codes] = [&codes, &held_out_codes].map(|codes| Rows::numbers(codes, 6).expect("whole rows"));
+    for (number, (rows, held_out)) in [(train, held_out), (codes, held_out_codes)].into_iter().enumerate() {
+        let seed = recipe(None).seed + number as u64;
+        let mut net = Autoencoder::glorot(&[rows.width, stacked.hidden[number]], seed).expect("sizes make sense");
+        net.layers[0].activation = strait_compute::Activation::Logistic;
+        let recipe = FineTune { seed, ..recipe(None) };
+        let run = recipe.run(&device(), &mut net, rows).and_then(|run| run.validation(held_out));
+        let epochs = run.and_then(|run| run.train()).expect("it trains").epochs;
+        let errors = |epochs: &[strait_train::FineTuneEpoch]| -> Vec<Option<f64>> {
+            epochs.iter().map(|epoch| epoch.validation_error).collect()
+        };
+        assert_eq!(errors(&trained.epochs[number]), errors(&epochs), "layer {number}");
+    }
+    stacked.training.tuning = still();
+    let run = stacked.run(&device(), train).and_then(|run| run.validation(held_out));
+    let epochs = run.and_then(|run| run.train()).expect("it trains").epochs;
+    assert_eq!(epochs.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+}
+
+#[test]
+fn the_up_down_algorithm_is_judged_by_the_test_error() {
+    let (net, train, held_out) = belief_net();
+    let recipe = UpDown { epochs: 4, batch: 5, discriminative: 1.0, ..UpDown::default() };
+    let mut trained = net.clone();
+    let run = recipe.run(&device(), &mut trained, train.rows()).and_then(|run| run.validation(held_out.rows()));
+    let epochs = run.and_then(|run| run.train()).expect("it trains").epochs;
+    let (_, pixels) = pixels();
+    let rows = Rows::bytes(&pixels, WIDTH).expect("whole rows");
+    let labels: Vec<u32> = (0..rows.count).map(|row| u32::from(held_out.rows().at(row, WIDTH + 1) > 0.5)).collect();
+    let error = trained.error_rate(&device(), rows, &labels).expect("it is measured");
+    assert!(error > 0.0, "these labels cannot be learned");
+    assert_eq!(epochs.last().and_then(|epoch| epoch.validation_error), Some(error));
+    let early_stopping = Some(EarlyStopping { patience: 2, ..EarlyStopping::default() });
+    let still = UpDown { rate: 1e-30, early_stopping, epochs: 10, ..recipe };
+    let mut net = net;
+    let run = still.run(&device(), &mut net, train.rows()).and_then(|run| run.validation(held_out.rows()));
+    assert_eq!(run.and_then(|run| run.train()).expect("it trains").epochs.len(), 3);
 }

@@ -60,7 +60,8 @@ fn parts_give_the_same_bits() {
     for (rows, batch) in [(bytes.first(333), 10), (numbers.first(333), 10), (bytes, 1)] {
         let whole = train(&Device::new(Cpu::with_threads(2).expect("threads start")), rows, batch, None);
         for threads in [1, 4] {
-            let parts = train(&Device::new(Small(Cpu::with_threads(threads).expect("threads start"))), rows, batch, None);
+            let parts =
+                train(&Device::new(Small(Cpu::with_threads(threads).expect("threads start"))), rows, batch, None);
             assert_eq!((&parts.0, &parts.1), (&whole.0, &whole.1), "{threads} threads");
             assert!((parts.2 - whole.2).abs() < 1e-6, "the error is a mean over parts");
         }

@@ -235,6 +235,8 @@ impl Keeping {
     pub(crate) fn outcome(&mut self, result: strait_models::Result<()>) -> Option<String> {
         if result.is_ok() {
             self.best = self.pending;
+            let path = self.files.path(super::stage::Which::Last);
+            tracing::debug!(number = self.number, path = %path.display(), "wrote a checkpoint");
         }
         let failed = result.err().map(|error| {
             let path = self.files.path(super::stage::Which::Last);

@@ -18,9 +18,9 @@ use crate::checkpoint::{Hashed, Modeller, of_rows};
 use crate::finetune_plan::record_of;
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan};
+use crate::plan::{Epoch, Plan, judged_on};
 use crate::sample::sample;
-use crate::{FineTune, FineTuneEpoch, Member, Result, Schedule};
+use crate::{FineTune, FineTuneEpoch, Member, Result, Run, Schedule};
 
 /// Rows on which units are looked at between the rounds.
 const LOOKED_AT: usize = 10_000;
@@ -35,6 +35,8 @@ pub struct KSparsePlan<'a> {
     far: usize,
     /// The rows as they were given; those that are left out are not among them.
     rows: Source<'a>,
+    /// Rows that rounds are judged on, where early stopping or a plateau is asked for.
+    validation: Option<Rows<'a>>,
     /// Some of them with mean 0 and variance 1.
     looked_at: Vec<f32>,
     stream: Stream,
@@ -90,6 +92,7 @@ impl<'a> KSparsePlan<'a> {
             standard,
             far: far.len(),
             rows: source,
+            validation: None,
             looked_at,
             stream,
             net,
@@ -121,6 +124,20 @@ impl<'a> KSparsePlan<'a> {
             seed: training.seed.wrapping_add(number as u64),
             ..training.clone()
         }
+    }
+}
+
+impl<'a> Run<'a, KSparsePlan<'a>> {
+    /// Judges each round on rows that are held out of training; see [`EarlyStopping`](crate::EarlyStopping).
+    ///
+    /// # Errors
+    /// If they do not fit the rows trained on.
+    pub fn validation(mut self, rows: Rows<'a>) -> Result<Self> {
+        let plan = self.plan_mut();
+        let Some(train) = plan.rows.on_host() else { unreachable!("these rows are on the host") };
+        plan.recipe.training.check_model(&plan.net, &train, Some(&rows))?;
+        plan.validation = Some(rows);
+        Ok(self)
     }
 }
 
@@ -163,8 +180,9 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
         let (net, another) = (&self.net, part + 1 < self.rounds.len());
         let standardized = Standardized { standard: &self.standard, longest: longest(width, self.recipe.outlier) };
         let source = (self.rows.clone(), Some(standardized));
+        let held_out = HeldOut { test: None, validation: self.validation.map(Source::Host) };
         let (loaded, network, between) =
-            backpropagation::load_with(stage, &recipe, device, net, source, HeldOut::default(), |program, network| {
+            backpropagation::load_with(stage, &recipe, device, net, source, held_out, |program, network| {
                 another.then(|| LookedAt::record(device, program, network, net, looked_at)).transpose()
             })?;
         (self.network, self.between) = (Some(network), between);
@@ -230,12 +248,17 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
         self.recipe.training.watching()
     }
 
+    fn check_watching(&self) -> Result<()> {
+        judged_on(self.validation.as_ref(), self.watching())
+    }
+
     fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let Standard { mean, deviation } = &self.standard;
         let means = Rows { count: 1, width: mean.len(), values: Values::Numbers(mean) };
         serde_json::json!({
             "recipe": self.recipe,
             "training-set": self.rows.on_host().map(|rows| of_rows(&rows, hashed)),
+            "validation-set": self.validation.as_ref().map(|rows| of_rows(rows, hashed)),
             "mean": of_rows(&means, hashed),
             "deviation": deviation,
         })

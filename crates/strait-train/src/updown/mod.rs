@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use strait_compute::Precision;
 
 use crate::error::{below, decay, gibbs_steps, positive, positive_rate, weight_cost};
+use crate::monitor::Watching;
 use crate::progress::HostCost;
-use crate::{Error, ImageShift, Result, Schedule};
+use crate::{EarlyStopping, Error, ImageShift, ReduceOnPlateau, Result, Schedule};
 
 /// The recipe of the up-down algorithm: contrastive wake-sleep. Of a net that is one machine ([`Dbn::alone`](strait_models::Dbn::alone)) it is the
 /// training of a classification RBM (Larochelle & Bengio 2008).
@@ -45,6 +46,12 @@ pub struct UpDown {
     /// Random shifts of the images, drawn anew for each row of each epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift: Option<ImageShift>,
+    /// When training ends before all epochs are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// When the learning rate falls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
     /// The precision of the products; see [`Device::fastest`](strait_compute::Device::fastest).
     pub precision: Precision,
     /// Shards into which each batch is cut. Their gradients are added in a fixed order, so that 1, 2, 4 and 8 ranks with 8 shards give bit-identical results; see
@@ -69,6 +76,8 @@ impl Default for UpDown {
             momentum: 0.5,
             weight_cost: 0.0,
             shift: None,
+            early_stopping: None,
+            reduce_on_plateau: None,
             precision: Precision::F32,
             shards: None,
             seed: 2006,
@@ -84,6 +93,9 @@ pub struct UpDownEpoch {
     /// The squared error of the rows given the states of the lowest features, summed over a row and averaged over the rows. Of a
     /// machine alone that of rows and labels given its hidden means.
     pub error: f64,
+    /// The share of the rows held out for validation that are given another class than their label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_error: Option<f64>,
     /// Seconds.
     pub seconds: f64,
     /// What the learning rate was multiplied by beside its schedule: less than 1 after a plateau, or after training diverged and went
@@ -105,6 +117,16 @@ pub struct UpDownTrained {
 }
 
 impl UpDown {
+    /// Whether rows held out decide when it ends, or when its learning rate falls.
+    pub fn judges(&self) -> bool {
+        self.watching().judges()
+    }
+
+    fn watching(&self) -> Watching {
+        let Self { early_stopping, reduce_on_plateau: plateau, .. } = *self;
+        Watching { early_stopping, plateau }
+    }
+
     /// Whether the settings make sense, which [`UpDown::fit`] also asks.
     ///
     /// # Errors
@@ -117,6 +139,7 @@ impl UpDown {
         decay("momentum", self.momentum)?;
         self.schedule.check(self.epochs)?;
         self.shift.map_or(Ok(()), ImageShift::check)?;
+        self.watching().check()?;
         let terms = [("generative", self.generative), ("discriminative", self.discriminative)];
         terms
             .into_iter()

@@ -1,11 +1,11 @@
 //! A deep belief net on a device, and the plan of a run of the up-down algorithm.
 
 use strait_compute::philox::{Stream, streams};
-use strait_compute::{Device, Execution, Program, Routine, RoutineId, Shift, Step, Tensor};
+use strait_compute::{Device, Execution, Op, Program, Routine, RoutineId, Shift, Step, Tensor};
 use strait_data::Rows;
 use strait_models::{Affine, Dbn, Network};
 
-use super::step::record;
+use super::step::{classify, record};
 use super::{UpDown, UpDownEpoch, UpDownTrained};
 use crate::checkpoint::{Difference, Hashed, Modeller, of_layers, of_machines, of_rows};
 use crate::error::probabilities;
@@ -13,8 +13,10 @@ use crate::feed::Feed;
 use crate::finetune_plan::not_finite;
 use crate::machine_tensors::{MachineTensors, Recording, write_states};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
-use crate::plan::{Epoch, Plan};
+use crate::monitor::Watching;
+use crate::plan::{Epoch, Plan, judged_on};
 use crate::snapshot::Cursor;
+use crate::test_set::TestSet;
 use crate::{Error, ImageShift, Result, Run, Schedule};
 
 impl UpDown {
@@ -69,6 +71,9 @@ impl UpDown {
     }
 }
 
+/// Rows held out that are measured at once.
+const MEASURED: usize = 500;
+
 /// A net on a device.
 #[derive(Clone)]
 struct OnDevice {
@@ -94,8 +99,13 @@ impl OnDevice {
     }
 }
 
-/// Loads a net with what trains it.
-fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Result<(Part<'a>, OnDevice)> {
+/// Loads a net with what trains it, and measures it on rows held out.
+fn load<'a>(
+    recipe: &UpDown,
+    device: &Device,
+    net: &Dbn,
+    (rows, validation): (Rows<'a>, Option<Rows<'a>>),
+) -> Result<(Part<'a>, OnDevice)> {
     let batch = recipe.batch.min(rows.count);
     let mut program = Program::default();
     let feed = Feed::of(&mut program, device, &rows, 0, batch).of_rank(device, recipe.shards)?;
@@ -129,7 +139,20 @@ fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Resu
         step.ops().iter().try_for_each(|op| whole.push(op.clone()))?;
         steps.push(program.add(whole));
     }
+    let validation = validation.map(|rows| {
+        let batch = MEASURED.min(rows.count);
+        TestSet::of(device, &mut program, "validation", (Source::Host(rows), batch), |program, routine, data| {
+            let [x, y] = [("validation.x", x.cols), ("validation.y", y.cols)]
+                .map(|(name, cols)| program.value(name, batch, cols));
+            for (first, out) in [(0, x), (x.cols, y)] {
+                routine.push(Op::Gather { data, index: None, first, shift: None, out })?;
+            }
+            classify(&mut Recording { program, step: routine }, (&recognition, &top), (x, y))
+        })
+    });
+    let validation = validation.transpose()?;
     let mut execution = device.load_in_shards(program, &[], recipe.shards)?;
+    validation.iter().try_for_each(|set| set.upload(&mut *execution))?;
     recognition.write(&mut *execution, &net.recognition)?;
     generative.write(&mut *execution, &net.generative)?;
     execution.write_many(&[
@@ -138,18 +161,19 @@ fn load<'a>(recipe: &UpDown, device: &Device, net: &Dbn, rows: Rows<'a>) -> Resu
         (top.biases.1, &net.top.hidden_bias),
     ])?;
     write_states(&mut *execution, chain, &mut Stream::new(recipe.seed, streams::TOP_CHAIN))?;
-    let method = Box::new(Contrast { recipe: recipe.clone(), batch, steps });
+    let method = Box::new(Contrast { recipe: recipe.clone(), batch, steps, validation });
     Ok((Part { execution, feed, source: Source::Host(rows), method }, OnDevice { recognition, generative, top }))
 }
 
 /// The up-down algorithm as a method.
-struct Contrast {
+struct Contrast<'a> {
     recipe: UpDown,
     batch: usize,
     steps: Vec<RoutineId>,
+    validation: Option<TestSet<'a>>,
 }
 
-impl Method for Contrast {
+impl Method for Contrast<'_> {
     fn stage(&self) -> &str {
         "up-down"
     }
@@ -187,10 +211,11 @@ impl Method for Contrast {
         }
     }
 
-    fn outcome(&mut self, _: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {
+    fn outcome(&mut self, execution: &mut dyn Execution, tally: &Tally, rows: usize) -> Result<Outcome> {
         // The first loss is that of the rows themselves.
         let error = tally.metrics.errors[0].iter().map(|&x| f64::from(x)).sum::<f64>() / rows as f64;
-        Ok(Outcome { error, ..Outcome::default() })
+        let validation = self.validation.as_ref().map(|set| set.measure(execution)).transpose()?;
+        Ok(Outcome { error, validation: validation.map(|(error, _)| error), ..Outcome::default() })
     }
 }
 
@@ -199,6 +224,7 @@ pub struct UpDownPlan<'a> {
     recipe: UpDown,
     net: &'a mut Dbn,
     rows: Rows<'a>,
+    validation: Option<Rows<'a>>,
     on_device: Option<OnDevice>,
     /// What was learned so far.
     learned: Dbn,
@@ -207,11 +233,27 @@ pub struct UpDownPlan<'a> {
 impl<'a> UpDownPlan<'a> {
     fn new(recipe: UpDown, net: &'a mut Dbn, rows: Rows<'a>) -> Self {
         let learned = net.clone();
-        Self { recipe, net, rows, on_device: None, learned }
+        Self { recipe, net, rows, validation: None, on_device: None, learned }
     }
 }
 
 impl<'a> Run<'a, UpDownPlan<'a>> {
+    /// Judges the run on rows, with their labels behind them, that are held out of training: by the share of them that is given another
+    /// class than their label. See [`EarlyStopping`](crate::EarlyStopping).
+    ///
+    /// # Errors
+    /// If they do not fit the net.
+    pub fn validation(mut self, rows: Rows<'a>) -> Result<Self> {
+        let plan = self.plan_mut();
+        if rows.width != plan.rows.width {
+            return Err(strait_models::Error::Width { expected: plan.rows.width, found: rows.width }.into());
+        }
+        probabilities(&rows)?;
+        labelled(&rows, plan.net.classes)?;
+        plan.validation = Some(rows);
+        Ok(self)
+    }
+
     /// The net as it is now.
     ///
     /// # Errors
@@ -235,13 +277,13 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
     }
 
     fn start(&mut self, device: &Device, _: usize) -> Result<Part<'a>> {
-        let (part, on_device) = load(&self.recipe, device, self.net, self.rows)?;
+        let (part, on_device) = load(&self.recipe, device, self.net, (self.rows, self.validation))?;
         self.on_device = Some(on_device);
         Ok(part)
     }
 
     fn record(&self, _: usize, Epoch { epoch, outcome, seconds, rate_factor, cost }: Epoch) -> UpDownEpoch {
-        UpDownEpoch { epoch, error: outcome.error, seconds, rate_factor, cost }
+        UpDownEpoch { epoch, error: outcome.error, validation_error: outcome.validation, seconds, rate_factor, cost }
     }
 
     fn take(&mut self, _: usize, trained: &mut Part<'a>) -> Result<()> {
@@ -259,12 +301,21 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
         top.or_else(|| not_finite(recognition)).or_else(|| not_finite(generative))
     }
 
+    fn watching(&self) -> Watching {
+        self.recipe.watching()
+    }
+
+    fn check_watching(&self) -> Result<()> {
+        judged_on(self.validation.as_ref(), self.watching())
+    }
+
     fn identity(&self, hashed: Hashed) -> serde_json::Value {
         let layers: Vec<Affine> = self.net.recognition.iter().chain(&self.net.generative).cloned().collect();
         serde_json::json!({
             "recipe": self.recipe,
             "start": {"layers": of_layers(&layers), "top": of_machines([&self.net.top]), "classes": self.net.classes},
             "training-set": of_rows(&self.rows, hashed),
+            "validation-set": self.validation.as_ref().map(|rows| of_rows(rows, hashed)),
         })
     }
 

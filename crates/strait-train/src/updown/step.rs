@@ -97,6 +97,36 @@ fn learn(
     std::iter::once(gradient).chain(follow(slopes, updates)).collect()
 }
 
+/// Records the loss −ln p(label | row), and whether another label is likelier, by means all the way up.
+pub(super) fn classify(
+    to: &mut Recording<'_>,
+    (recognition, top): (&Network, &MachineTensors),
+    (x, y): (Tensor, Tensor),
+) -> Result<()> {
+    let mut features = x;
+    for &Layer { weight, transposed, bias, activation, .. } in &recognition.layers {
+        let out = to.program.value("validation.mean", x.rows, weight.cols);
+        to.step.push(Op::Linear { input: features, weight, transposed, bias, activation, out, sample: None })?;
+        features = out;
+    }
+    // Without a label: its units are 0.
+    let unlabelled = to.program.value("validation.v", x.rows, top.weight.rows);
+    let inputs = to.program.value("validation.inputs", x.rows, top.weight.cols);
+    let energies = to.program.value("validation.energies", x.rows, y.cols);
+    let copied = Op::CopyColumns { input: features, first: 0, out: unlabelled, to: 0, columns: features.cols };
+    let MachineTensors { weight, biases, .. } = *top;
+    let (activation, sample) = (Activation::Linear, None);
+    for op in [
+        copied,
+        Op::Linear { input: unlabelled, weight, transposed: false, bias: biases.1, activation, out: inputs, sample },
+        Op::ClassEnergies { inputs, weight, bias: biases.0, out: energies },
+        Op::Loss { kind: LossKind::SoftmaxCrossEntropy, input: energies, target: y, output: None, delta: None },
+    ] {
+        to.step.push(op)?;
+    }
+    Ok(())
+}
+
 /// Records a label for each row, drawn from p(label | features) as the top machine has it. Gives the rows with it and the hidden
 /// means then: the statistics less which those with the right label are ∂ ln p(label | features) / ∂θ, exactly on the mean.
 fn tell_labels_apart(
