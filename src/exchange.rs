@@ -1,4 +1,4 @@
-//! Models that come from other programs, and that go there: linear and recurrent layers of PyTorch and Keras, top-k dictionaries of SAELens and
+//! Models that come from other programs, and that go there: linear and recurrent layers of PyTorch and Keras, convolutions of PyTorch, top-k dictionaries of SAELens and
 //! sparsify, scikit-learn's machines.
 //!
 //! What cannot be said in the other's terms is refused with the reason.
@@ -29,7 +29,7 @@ use crate::{Affine, Autoencoder, Rbm, Units};
 pub use dictionary::{from_saelens, from_sparsify, to_saelens, to_sparsify};
 pub use keras::from_keras;
 pub use sequences::{is_keras_sequence, is_torch_sequence, sequence_from_keras, sequence_from_torch};
-pub use torch::from_torch;
+pub use torch::{TorchConvolutions, from_torch, from_torch_convolutions};
 
 /// The arrays of a file by name.
 struct Arrays {

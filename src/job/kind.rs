@@ -20,6 +20,8 @@ pub enum Kind {
     Sequence,
     /// A k-sparse autoencoder with more units than inputs: a dictionary of directions.
     Dictionary,
+    /// Predictive sparse decomposition: a dictionary whose sparse codes are found by inference, and an encoder that predicts them.
+    PredictiveSparse,
     /// Principal components.
     Pca,
     /// A restricted Boltzmann machine.
@@ -34,12 +36,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Autoencoder,
         Self::Vae,
         Self::Convolutional,
         Self::Sequence,
         Self::Dictionary,
+        Self::PredictiveSparse,
         Self::Pca,
         Self::Rbm,
         Self::Stack,
@@ -55,6 +58,7 @@ impl Kind {
             Self::Convolutional => "convolutional",
             Self::Sequence => "sequence",
             Self::Dictionary => "dictionary",
+            Self::PredictiveSparse => "predictive-sparse",
             Self::Pca => "pca",
             Self::Rbm => "rbm",
             Self::Stack => "stack",
@@ -90,6 +94,7 @@ impl Kind {
                 "leave-out",
                 "training",
             ],
+            Self::PredictiveSparse => &["inference", "training"],
             Self::Pca => &[],
             Self::Rbm | Self::Stack => &["pretrain"],
             Self::Dbn => &["pretrain", "up-down"],

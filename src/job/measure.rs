@@ -58,7 +58,13 @@ impl Resolved {
         };
         let reconstructs = matches!(
             self.job.kind,
-            Kind::Autoencoder | Kind::Convolutional | Kind::Sequence | Kind::Dictionary | Kind::Pca | Kind::Stack
+            Kind::Autoencoder
+                | Kind::Convolutional
+                | Kind::Sequence
+                | Kind::Dictionary
+                | Kind::PredictiveSparse
+                | Kind::Pca
+                | Kind::Stack
         );
         let published = self.published(sets);
         if let Some(scores) = &scores {

@@ -38,7 +38,7 @@ use toml::Table;
 
 use crate::data::{self, Centre, Scale};
 use crate::experiment::{Error, Result, Sets};
-use crate::{Activation, Sparsity};
+use crate::{Activation, Inference, Sparsity};
 
 #[cfg(feature = "pictures")]
 pub use draw::draw;
@@ -145,6 +145,9 @@ pub struct Job {
     /// How rows are sequences, and what reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequences>,
+    /// How sparse codes are found, of predictive sparse decomposition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
     /// Pretraining by contrastive divergence: what differs from the defaults of [`Pretrain`](crate::Pretrain).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrain: Option<Table>,
@@ -204,6 +207,7 @@ impl Job {
             seed: seed(),
             read: data::Options::default(),
             sequence: None,
+            inference: None,
             pretrain: None,
             denoising: None,
             up_down: None,

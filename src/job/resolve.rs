@@ -107,6 +107,7 @@ impl Job {
             Kind::Convolutional => vec![16, 8, 8],
             Kind::Sequence => vec![64],
             Kind::Dictionary => vec![(8 * width).clamp(16, 2048)],
+            Kind::PredictiveSparse => vec![(2 * width).clamp(16, 1000)],
             Kind::Pca => vec![code.min(width)],
             Kind::Rbm => vec![wide],
             Kind::Dbn => vec![wide, wide],
@@ -144,6 +145,7 @@ impl Job {
             ("kernel", self.kernel.is_some()),
             ("steps", self.steps.is_some()),
             ("sequence", self.sequence.is_some()),
+            ("inference", self.inference.is_some()),
             ("pretrain", self.pretrain.is_some()),
             ("denoising", self.denoising.is_some()),
             ("up-down", self.up_down.is_some()),
@@ -207,15 +209,20 @@ impl Resolved {
         }
         let trained = matches!(
             kind,
-            Kind::Autoencoder | Kind::Vae | Kind::Convolutional | Kind::Sequence | Kind::Dictionary | Kind::Classifier
+            Kind::Autoencoder
+                | Kind::Vae
+                | Kind::Convolutional
+                | Kind::Sequence
+                | Kind::Dictionary
+                | Kind::PredictiveSparse
+                | Kind::Classifier
         );
         if !trained {
             return Ok(());
         }
         let objective = match (kind, values, self.job.output) {
-            (Kind::Dictionary, ..) | (Kind::Sequence | Kind::Convolutional, Values::Counts | Values::Real, _) => {
-                Objective::SquaredError
-            }
+            (Kind::Dictionary | Kind::PredictiveSparse, ..)
+            | (Kind::Sequence | Kind::Convolutional, Values::Counts | Values::Real, _) => Objective::SquaredError,
             (_, Values::Counts, Some(Activation::Linear)) => Objective::SoftmaxCrossEntropy,
             (_, _, None | Some(Activation::Logistic)) => Objective::CrossEntropy,
             _ => Objective::SquaredError,
@@ -235,6 +242,9 @@ impl Resolved {
             self.convolutions(values, sets)?;
         }
         self.refuse_idle_settings()?;
+        if kind == Kind::PredictiveSparse {
+            self.job.inference.get_or_insert_default();
+        }
         if kind == Kind::Dictionary {
             self.job.top_k.get_or_insert((self.sizes[1] / 64).max(1));
             let KSparse { sparsity, bandwidth, l0_weight, rounds, centre, unit_rows, outlier, leave_out, .. } =
@@ -298,7 +308,7 @@ impl Resolved {
             ("kl-weight", training.kl_weight != 1.0, matches!(kind, Kind::Vae | Kind::Sequence)),
             ("tied", training.tied, kind == Kind::Autoencoder),
             ("penalty", training.penalty.is_some(), nets),
-            ("corruption", training.corruption.is_some(), kind != Kind::Dictionary),
+            ("corruption", training.corruption.is_some(), ![Kind::Dictionary, Kind::PredictiveSparse].contains(&kind)),
         ] {
             if set && !taken {
                 return Err(Error::Job(format!("`training.{name}` does nothing for the kind {kind}")));

@@ -58,7 +58,7 @@ activation = \"relu\"
 ";
 
 /// The jobs to begin with.
-pub const TEMPLATES: [Template; 15] = [
+pub const TEMPLATES: [Template; 16] = [
     Template {
         name: "autoencoder",
         about: "An autoencoder: rows are compressed into a code of few numbers and reconstructed.",
@@ -136,6 +136,19 @@ pub const TEMPLATES: [Template; 15] = [
         kind: Kind::Dictionary,
         settings: "# Units, how many of them stay for a row, and rounds between which dead ones start anew.\n# hidden = [2048]\n# top-k = 32\nrounds = 4\n# Which stay: the largest of each row; or, k a row on average, the largest of a minibatch (batch-top-k) or those above\n# thresholds that learn (jump-relu).\n# sparsity = \"top-k\"\n",
         tables: &[("training", "epochs = 16\n")],
+    },
+    Template {
+        name: "predictive-sparse",
+        about: "Predictive sparse decomposition (Kavukcuoglu et al. 2008): an encoder that predicts sparse codes.",
+        kind: Kind::PredictiveSparse,
+        settings: "# Units of the code.\n# hidden = [1000]\n",
+        tables: &[
+            (
+                "inference",
+                "# The weight of the codes' absolute values, and of their squared distance from what the encoder predicts.\nsparsity = 1.0\npull = 1.0\n# Steps of iterative shrinkage and their length.\nsteps = 10\nrate = 0.02\n",
+            ),
+            ("training", TRAINING),
+        ],
     },
     Template {
         name: "pca",

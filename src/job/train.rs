@@ -11,7 +11,8 @@ use crate::models::{SaveOptions, UnitUses, forward};
 use crate::say;
 use crate::terminal::stopping;
 use crate::{
-    Activation, Autoencoder, Classifier, Dbn, Device, Groups, Labelled, Model, Pca, Pretrain, Rows, Units, Vae,
+    Activation, Autoencoder, Classifier, Dbn, Device, Groups, Labelled, Model, Pca, PredictiveSparse, Pretrain, Rows,
+    Units, Vae,
 };
 
 /// What came of a job.
@@ -87,7 +88,7 @@ impl Resolved {
         if self.job.kind == Kind::Rbm && self.sizes.len() != 2 {
             return Err(Error::Job("one machine has one hidden layer: several are the kind `stack`".to_owned()));
         }
-        if self.job.kind == Kind::Dictionary && self.sizes.len() != 2 {
+        if matches!(self.job.kind, Kind::Dictionary | Kind::PredictiveSparse) && self.sizes.len() != 2 {
             return Err(Error::Job("a dictionary has one hidden layer".to_owned()));
         }
         if self.job.kind == Kind::Dbn && self.sizes.len() < 3 {
@@ -99,6 +100,7 @@ impl Resolved {
         match self.job.kind {
             Kind::Vae => training.tuning.check_for(&self.vae()?)?,
             Kind::Sequence => training.tuning.check_for(&self.sequence_autoencoder()?)?,
+            Kind::PredictiveSparse => training.tuning.check_for(&self.predictive_sparse()?)?,
             Kind::Classifier => {
                 let sizes = [&self.sizes[..], &[classes]].concat();
                 training.tuning.check_for(&Classifier::glorot(&sizes, Activation::Logistic, 1)?)?;
@@ -188,6 +190,11 @@ impl Resolved {
                 run.add_epochs(trained.epochs);
                 trained.net.into()
             }
+            Kind::PredictiveSparse => {
+                let mut model = self.predictive_sparse()?;
+                self.tune(&mut model, [train, test], run)?;
+                model.net.into()
+            }
             Kind::Pca => {
                 let heard = |_| if stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
                 let pca = Pca::fit_observed(device, train, self.sizes[1], heard)?;
@@ -257,6 +264,11 @@ impl Resolved {
             }
         }
         Ok(())
+    }
+
+    fn predictive_sparse(&self) -> Result<PredictiveSparse> {
+        let inference = self.job.inference.unwrap_or_default();
+        Ok(PredictiveSparse::new(self.sizes[0], self.sizes[1], inference, self.job.seed)?)
     }
 
     fn vae(&self) -> Result<Vae> {

@@ -61,6 +61,33 @@ def linear_layers(folder, rows):
     assert all(torch.equal(before[name], value) for name, value in ours.state_dict().items()), "round trip"
 
 
+def convolutions(folder, _):
+    torch.manual_seed(2)
+    encoder = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 6, 3, 2, 1), torch.nn.ReLU(), torch.nn.Conv2d(6, 4, 3), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(4 * 4 * 4, 10)
+    )
+    decoder = torch.nn.Sequential(
+        torch.nn.Linear(10, 64), torch.nn.ReLU(), torch.nn.Unflatten(1, (4, 4, 4)), torch.nn.ConvTranspose2d(4, 6, 3), torch.nn.ReLU(),
+        torch.nn.ConvTranspose2d(6, 2, 3, 2, 1, output_padding=1), torch.nn.Sigmoid(),
+    )
+    net = torch.nn.Sequential()
+    net.add_module("encoder", encoder)
+    net.add_module("decoder", decoder)
+    save_file(net.state_dict(), folder / "convolutions.safetensors")
+    strait(
+        folder, "import", "torch", "convolutions.safetensors", "--image", "12x12", "--strides", "2,1,1,2", "--paddings", "1,0,0,1",
+        "--output-paddings", "0,0,0,1", "--activations", "relu,tanh,linear,relu,relu,logistic", "--encoder", "3", "--out", "convolutions.strait",
+    )
+    images = torch.rand(200, 2, 12, 12)
+    # All channels of a pixel lie together in a row.
+    by_pixel = lambda x: x.permute(0, 2, 3, 1).flatten(1).numpy()
+    np.save(folder / "images.npy", by_pixel(images))
+    with torch.no_grad():
+        codes = encoder(images)
+        compare("torch: codes of convolutions", apply(folder, "encode", "convolutions.strait", "images.npy"), codes)
+        compare("torch: pictures by convolutions", apply(folder, "reconstruct", "convolutions.strait", "images.npy"), by_pixel(decoder(codes)))
+
+
 def recurrent_layers(folder, rows):
     steps, units = 6, 10
     series = rows.reshape(ROWS, steps, WIDTH // steps)
@@ -241,6 +268,6 @@ with tempfile.TemporaryDirectory() as work:
     work = Path(work)
     table = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)
     np.save(work / "rows.npy", table)
-    for part in (linear_layers, recurrent_layers, keras_layers, saelens, sparsify_coder, scikit_learn):
+    for part in (linear_layers, convolutions, recurrent_layers, keras_layers, saelens, sparsify_coder, scikit_learn):
         part(work, torch.from_numpy(table))
 assert max(found.values()) <= ALLOWED, "some outputs differ by more"

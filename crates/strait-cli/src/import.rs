@@ -9,7 +9,7 @@ use strait::{Activation, Model, exchange, say};
 /// Where a model comes from.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum From {
-    /// A safetensors file of PyTorch's linear layers, or of LSTMs or GRUs
+    /// A safetensors file of PyTorch's linear layers and convolutions, or of LSTMs or GRUs
     Torch,
     /// An npz file of `numpy.savez(path, *model.get_weights())`: Dense layers, or LSTMs or GRUs
     Keras,
@@ -34,6 +34,18 @@ pub(crate) struct Import {
     /// Of PyTorch's and Keras' layers: how many of them encode; half of them without it
     #[arg(long)]
     encoder: Option<usize>,
+    /// Of PyTorch's convolutions: height and width of the images, as 28x28
+    #[arg(long, value_name = "HEIGHTxWIDTH", value_parser = image)]
+    image: Option<[usize; 2]>,
+    /// Of the same: the stride of each, or one for all
+    #[arg(long, value_delimiter = ',', requires = "image", default_value = "1")]
+    strides: Vec<usize>,
+    /// Of the same: the padding of each, or one for all
+    #[arg(long, value_delimiter = ',', requires = "image", default_value = "0")]
+    paddings: Vec<usize>,
+    /// Of the same: the output padding of each, 0 for those that are not transposed; or one for all
+    #[arg(long, value_delimiter = ',', requires = "image", default_value = "0")]
+    output_paddings: Vec<usize>,
     /// Of LSTMs and GRUs: the steps of a row
     #[arg(long)]
     steps: Option<usize>,
@@ -47,8 +59,16 @@ fn activation(name: &str) -> Result<Activation, String> {
     Activation::from_name(name).ok_or_else(|| format!("no such activation; it is one of {names}"))
 }
 
+fn image(text: &str) -> Result<[usize; 2], String> {
+    let sizes = text.split_once('x').and_then(|(height, width)| Some([height.parse().ok()?, width.parse().ok()?]));
+    sizes.filter(|sizes| !sizes.contains(&0)).ok_or_else(|| "expected HEIGHTxWIDTH, as 28x28".to_owned())
+}
+
 impl Import {
     pub(crate) fn run(&self) -> Result<()> {
+        if self.image.is_some() && self.from != From::Torch {
+            bail!("--image is of PyTorch's convolutions alone");
+        }
         let layers = matches!(self.from, From::Torch | From::Keras);
         if !layers && (!self.activations.is_empty() || self.encoder.is_some() || self.steps.is_some()) {
             bail!("--activations, --encoder and --steps are of PyTorch's and Keras' layers alone");
@@ -57,6 +77,16 @@ impl Import {
             From::Torch if exchange::is_torch_sequence(&self.path)? => {
                 let (steps, outputs) = self.sequence()?;
                 exchange::sequence_from_torch(&self.path, steps, outputs)?.into()
+            }
+            From::Torch if self.image.is_some() => {
+                let convolutions = exchange::TorchConvolutions {
+                    image: self.image.unwrap_or_default(),
+                    strides: self.strides.clone(),
+                    paddings: self.paddings.clone(),
+                    output_paddings: self.output_paddings.clone(),
+                };
+                let encoder = self.encoder()?;
+                exchange::from_torch_convolutions(&self.path, &self.activations, encoder, &convolutions)?.into()
             }
             From::Torch => exchange::from_torch(&self.path, &self.activations, self.encoder()?)?.into(),
             From::Keras if exchange::is_keras_sequence(&self.path)? => {

@@ -8,8 +8,8 @@ use strait::say;
 /// Prints a commented job to begin with.
 #[derive(Args)]
 pub(crate) struct Init {
-    /// autoencoder, deep-autoencoder, denoising, sparse, contractive, vae, convolutional, dictionary, pca, rbm, stack, dbn,
-    /// classifier or stacked-denoising; all of them are listed without it
+    /// autoencoder, deep-autoencoder, denoising, sparse, contractive, vae, convolutional, dictionary, predictive-sparse,
+    /// sequence, pca, rbm, stack, dbn, classifier or stacked-denoising; all of them are listed without it
     kind: Option<String>,
 }
 

@@ -19,7 +19,7 @@ use crate::ranks::Rank;
 pub(crate) struct Train {
     /// A job, as `strait init` writes one
     job: Option<PathBuf>,
-    /// Without a job: autoencoder, vae, convolutional, dictionary, pca, rbm, stack, dbn or classifier
+    /// Without a job: autoencoder, vae, convolutional, sequence, dictionary, predictive-sparse, pca, rbm, stack, dbn or classifier
     #[arg(long, conflicts_with = "job")]
     kind: Option<Kind>,
     /// The training data: a file or folder of any format that strait reads

@@ -39,6 +39,7 @@ fn every_kind_trains_on_pictures_and_is_used() {
             &["encode", "reconstruct", "score"],
         ),
         ("dictionary", "--hidden 40 --set top-k=4 --set rounds=2", &["encode", "reconstruct", "score"]),
+        ("predictive-sparse", "--hidden 40", &["encode", "reconstruct", "score"]),
         ("pca", "--hidden 5", &["encode", "reconstruct", "score"]),
         ("rbm", "--hidden 16", &["encode", "reconstruct", "score", "sample"]),
         ("stack", "--hidden 32,8", &["encode", "reconstruct", "score"]),
@@ -75,7 +76,7 @@ fn commented_jobs_are_jobs() {
     folder.sensors("own.csv", 200);
     let listed = folder.run("init").stdout;
     let names: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 15);
+    assert_eq!(names.len(), 16);
     for name in names {
         folder.write("job.toml", &folder.run(&format!("init {name}")).stdout);
         let epochs = if name == "pca" { "" } else { "--epochs 1" };
@@ -248,4 +249,28 @@ fn series_are_cut_into_windows() {
         assert_eq!(outcome.code, Some(1), "{arguments}: {}", outcome.text());
         assert!(outcome.text().contains(said), "{arguments}: {}", outcome.text());
     }
+}
+
+/// What is judged on the rows held out is said so, of every kind of training; and what is decided on the way is told where that is asked for.
+#[test]
+fn trainings_end_early_and_say_on_what_they_were_judged() {
+    let folder = Folder::new();
+    pictures(&folder);
+    for (kind, more) in [
+        ("dictionary", "--hidden 40 --set top-k=4 --set rounds=2 --set training.early-stopping.patience=1"),
+        ("stack", "--hidden 32,8 --set pretrain.early-stopping.patience=1"),
+        ("dbn", "--hidden 32,16 --set pretrain.early-stopping.patience=1 --set up-down.early-stopping.patience=1"),
+        ("classifier", "--hidden 16,8 --set denoising.epochs=3 --set denoising.early-stopping.patience=1"),
+    ] {
+        let read = "--data bars.csv --labels bar --device cpu --precision f32 --epochs 4";
+        let told = folder.call(&format!("-v train --kind {kind} {read} --out {kind} {more}"));
+        assert_eq!(told.code, Some(0), "{kind}: {}", told.text());
+        for part in ["opened data", "loaded a program", "wrote a checkpoint", "the device keeps all rows"] {
+            assert!(told.text().contains(part), "{kind}: {part} is not in {}", told.text());
+        }
+        assert!(folder.read(&format!("{kind}/results.json")).contains("\"judged_on_test_set\": true"), "{kind}");
+        assert!(folder.read(&format!("{kind}/report.html")).contains("the test set decided"), "{kind}");
+    }
+    folder.run("train --kind pca --data bars.csv --labels bar --out pca --device cpu");
+    assert!(!folder.read("pca/results.json").contains("judged"));
 }
