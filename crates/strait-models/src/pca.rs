@@ -8,6 +8,7 @@ use strait_data::{Data, Rows};
 
 use crate::{Affine, Error, Result};
 
+mod leading;
 mod moments;
 mod truncated;
 

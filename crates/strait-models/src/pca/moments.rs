@@ -1,18 +1,22 @@
 //! The covariance of the columns of many rows.
 
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
-use faer::{Accum, Mat, MatRef, Par, Side};
+use faer::{Accum, Mat, MatRef, Par};
 use strait_compute::{
     Device, Execution, Factors, Hardware, Kind, Op, Program, Routine, RoutineId, Step, Tensor, Update, go_on,
 };
 use strait_data::Rows;
 
 use super::Pca;
+use super::leading::leading;
 use crate::network::declare_rows;
 use crate::{Error, Result, fill, minibatches, upload};
 
 /// Rows whose products are summed in single precision.
 const SUMMED: usize = 2048;
+
+/// Rows from which a thread takes the mean.
+const CENTRED: usize = 512;
 
 /// Columns of a block of products on a device. The products are symmetric: those of the blocks on one side of the diagonal are enough.
 const BLOCK: usize = 208;
@@ -76,12 +80,7 @@ impl Moments {
             }
             Products::OnHost { centred, product } => {
                 for start in (0..rows.count).step_by(SUMMED) {
-                    centred.clear();
-                    rows.range(start..(start + SUMMED).min(rows.count)).each_row(|row| {
-                        let first = centred.len();
-                        centred.extend(row.iter().zip(&*shift).map(|(x, s)| x - s));
-                        sums.iter_mut().zip(&centred[first..]).for_each(|(sum, &x)| *sum += f64::from(x));
-                    });
+                    centre(rows.range(start..(start + SUMMED).min(rows.count)), shift, centred, sums);
                     // X Xᵀ of the columns, of which the half above the diagonal is kept.
                     let x = MatRef::from_column_major_slice(centred, rows.width, centred.len() / rows.width);
                     let (half, whole) = (BlockStructure::TriangularUpper, BlockStructure::Rectangular);
@@ -109,18 +108,36 @@ impl Moments {
             let message = "the covariance of the data is not finite; scale the data down".to_owned();
             return Err(Error::Shape(message));
         }
-        let eigen = covariance
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|error| Error::Shape(format!("the covariance cannot be decomposed ({error:?})")))?;
-        // Eigenvalues ascend.
-        let chosen = (0..width).rev().take(components);
-        let (vectors, values) = (eigen.U(), eigen.S().column_vector());
-        Ok(Pca {
-            mean,
-            components: chosen.clone().map(|i| vectors.col(i).iter().copied().collect()).collect(),
-            variances: chosen.map(|i| values[i]).collect(),
-        })
+        let (variances, components) = leading(&covariance, components)?.into_iter().unzip();
+        Ok(Pca { mean, components, variances })
     }
+}
+
+/// Writes x − s of all rows, and adds it to the sums. Some threads share the work; what is added to what does not depend on their number.
+fn centre(rows: Rows<'_>, shift: &[f32], centred: &mut Vec<f32>, sums: &mut [f64]) {
+    centred.resize(rows.count * rows.width, 0.0);
+    std::thread::scope(|scope| {
+        let part = |(number, part): (usize, &mut [f32])| {
+            let (first, width) = (number * CENTRED, rows.width);
+            let rows = rows.range(first..first + part.len() / width);
+            let mut sums = vec![0.0; width];
+            let mut places = part.chunks_exact_mut(width);
+            rows.each_row(|row| {
+                let Some(place) = places.next() else { unreachable!("each row has a place") };
+                place.iter_mut().zip(row).zip(shift).for_each(|((out, x), s)| *out = x - s);
+                sums.iter_mut().zip(&*place).for_each(|(sum, &x)| *sum += f64::from(x));
+            });
+            sums
+        };
+        let running: Vec<_> =
+            centred.chunks_mut(CENTRED * rows.width).enumerate().map(|each| scope.spawn(move || part(each))).collect();
+        for part in running {
+            match part.join() {
+                Ok(part) => sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
 }
 
 impl OnDevice {
