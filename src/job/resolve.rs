@@ -409,8 +409,19 @@ fn table<R: Serialize + DeserializeOwned>(name: &str, table: &mut Option<Table>,
     let Some(given) = table else { return Ok(None) };
     let mut whole = written(name, defaults)?;
     overlay(&mut whole, given);
-    let wrong = |error: toml::de::Error| Error::Job(format!("[{name}]: {}", error.message().trim_end()));
-    let recipe: R = whole.try_into().map_err(wrong)?;
+    let read = |table: Table| table.try_into::<R>();
+    let recipe = read(whole).map_err(|error| {
+        // By itself among the defaults, the setting that is wrong says so.
+        let alone = |(key, value): (&String, &toml::Value)| {
+            let mut whole = written(name, defaults).ok()?;
+            overlay(&mut whole, &Table::from_iter([(key.clone(), value.clone())]));
+            read(whole).err().map(|error| (Some(key.clone()), error))
+        };
+        let (key, error) = given.iter().find_map(alone).unwrap_or((None, error));
+        let setting = key.filter(|key| !error.message().contains(&format!("`{key}`")));
+        let setting = setting.map(|key| format!(" {key}")).unwrap_or_default();
+        Error::Job(format!("[{name}]{setting}: {}", error.message().trim_end()))
+    })?;
     *given = written(name, &recipe)?;
     Ok(Some(recipe))
 }

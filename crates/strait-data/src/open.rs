@@ -140,11 +140,15 @@ pub fn open_together(paths: &[PathBuf], options: &Options) -> Result<Vec<Data>> 
     if let Some(width) = widest {
         all.iter_mut().for_each(|data| data.widen(width));
     }
-    let (first, rest) = all.split_first().ok_or_else(|| Error::Labels("no file is named".to_owned()))?;
-    for (data, path) in rest.iter().zip(&paths[1..]) {
-        first.fits(data, path)?;
+    let mut all = all.into_iter();
+    let first = all.next().ok_or_else(|| Error::Labels("no file is named".to_owned()))?;
+    let mut together = vec![first];
+    for (data, path) in all.zip(&paths[1..]) {
+        let data = data.in_order_of(&together[0])?;
+        together[0].fits(&data, path)?;
+        together.push(data);
     }
-    Ok(all)
+    Ok(together)
 }
 
 fn file(path: &Path, options: &Options) -> Result<Data> {

@@ -89,6 +89,20 @@ fn columns_are_found_by_their_names() {
     let reordered = folder.run("encode run other.csv --device cpu");
     assert_eq!(reordered.stdout, same);
     assert!(reordered.stderr.contains("`comment`"), "{}", reordered.stderr);
+    // A test set, too.
+    folder.write("first.csv", &with(&[0, 1, 2, 3, 4], false));
+    folder.write("reordered.csv", &with(&[4, 2, 3, 0, 1], false));
+    for (test, run) in [("first.csv", "one"), ("reordered.csv", "two")] {
+        let train = "train --kind autoencoder --data first.csv --device cpu --epochs 1";
+        folder.run(&format!("{train} --test-data {test} --out {run}"));
+    }
+    let measured =
+        |run: &str| folder.read(&format!("{run}/results.json")).split("\"epochs\"").next().map(str::to_owned);
+    let without_time = |text: Option<String>| {
+        let text = text.unwrap_or_default();
+        text.lines().filter(|line| !line.contains("seconds") && !line.contains("test_data")).collect::<String>()
+    };
+    assert_eq!(without_time(measured("one")), without_time(measured("two")));
     folder.write("lacks.csv", &with(&[4, 2, 3, 1], false));
     let refused = folder.call("encode run lacks.csv --device cpu");
     assert_eq!(refused.code, Some(1));
@@ -158,6 +172,11 @@ fn wrong_input_is_one_sentence() {
             "`training` is no setting of the kind pca",
         ),
         ("train --kind autoencoder --data narrow.csv --out wrong --set training.epoch=3", 1, "unknown field `epoch`"),
+        (
+            "train --kind autoencoder --data narrow.csv --out wrong --set training.batch=many",
+            1,
+            "[training] batch: invalid type: string \"many\"",
+        ),
         ("train --kind autoencoder --data narrow.csv --out wrong --hidden 0", 1, "none of size 0"),
         (
             "train --kind autoencoder --data narrow.csv --out wrong --set training.kl-weight=2",
@@ -174,7 +193,7 @@ fn wrong_input_is_one_sentence() {
         ("train --resume --out wrong", 1, "holds no job.toml"),
         ("encode run own.csv --out own.csv --device cpu", 1, "this is the file that is read"),
         ("map run own.csv --out map.svg --device cpu", 1, "must be png"),
-        ("encode nowhere own.csv", 1, "nowhere"),
+        ("encode nowhere own.csv", 1, "nowhere: no such file or folder in"),
         ("encode own.csv own.csv", 1, "own.csv"),
         ("encode run narrow.csv --device cpu", 1, "lacks 5 of the model's columns"),
         ("encode run own.csv --out codes.xls --device cpu", 1, "the ending must be npy"),

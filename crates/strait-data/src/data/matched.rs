@@ -65,6 +65,23 @@ impl Data {
         Ok(data)
     }
 
+    /// The same columns in the order of another file's, where both have the same names.
+    pub(crate) fn in_order_of(self, other: &Self) -> Result<Self> {
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort_unstable();
+            names
+        };
+        match (&self.names, &other.names) {
+            (Some(names), Some(known)) if names != known && sorted(names) == sorted(known) => {
+                let mut data = self.with_columns(known)?;
+                data.notes.push(format!("its columns are put in the order of those of {}", other.path().display()));
+                Ok(data)
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The columns of these names, in this order.
     fn with_columns(self, known: &[String]) -> Result<Self> {
         let Some(names) = &self.names else { return Ok(self) };
