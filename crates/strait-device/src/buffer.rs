@@ -75,11 +75,11 @@ impl Gpu {
         let descriptor = BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let (raw, error) = self.scoped(|device| device.create_buffer(&descriptor));
         self.check()?;
+        let full = || Error::OutOfMemory { label: label.to_owned(), bytes, adapter: self.name().to_owned() };
         match error {
+            None if self.allocation_fails() => Err(full()),
             None => Ok(raw),
-            Some(wgpu::Error::OutOfMemory { .. }) => {
-                Err(Error::OutOfMemory { label: label.to_owned(), bytes, adapter: self.name().to_owned() })
-            }
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(full()),
             Some(error) => Err(self.refused(&format!("the buffer of `{label}`"), error.to_string())),
         }
     }

@@ -1,7 +1,7 @@
 //! An open device.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgpu::{DeviceDescriptor, Features, MemoryBudgetThresholds};
@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     /// Layouts of the step's bind group, without and with the metrics.
     pub(crate) step_layouts: [wgpu::BindGroupLayout; 2],
     pub(crate) pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// How many allocations come before the one that is to fail, and that one; 0 where none is.
+    failing: AtomicUsize,
 }
 
 /// What the device reports from its own threads.
@@ -212,6 +214,7 @@ impl Gpu {
             matrices,
             vulkan,
             whole_vectors,
+            failing: AtomicUsize::new(0),
             trouble,
             step_layouts,
             pipelines,
@@ -280,6 +283,18 @@ impl Gpu {
     /// Bytes that its buffers occupy now, where the driver's interface tells.
     pub fn memory_in_use(&self) -> Option<u64> {
         self.shared.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
+    /// Makes the allocation of this number from now on, counted from 1, fail as if the memory were exhausted, so that programs can test what
+    /// they do then; 0 makes none fail. Gives how many were left of the number before.
+    pub fn fail_allocation(&self, number: usize) -> usize {
+        self.shared.failing.swap(number, Ordering::Relaxed)
+    }
+
+    /// Whether this allocation is the one that is to fail.
+    pub(crate) fn allocation_fails(&self) -> bool {
+        let count = |left: usize| left.checked_sub(1);
+        self.shared.failing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count) == Ok(1)
     }
 
     /// Gives the device up: every later call is [`Error::Lost`].
