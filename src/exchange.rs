@@ -77,6 +77,12 @@ fn net(arrays: &Arrays, layers: Vec<Affine>, encoder: usize) -> Result<Autoencod
             arrays.wrong(format!("{encoder} of {} layers cannot encode: at least one must decode", layers.len()))
         );
     }
+    let (inputs, outputs) = (layers[0].inputs, layers[layers.len() - 1].outputs);
+    if inputs != outputs {
+        return Err(arrays.wrong(format!(
+            "it gives {outputs} values for {inputs}, where an autoencoder gives as many as it takes; of convolutions look at the size of the images, strides, paddings and output paddings"
+        )));
+    }
     let net = Autoencoder::new(layers, encoder);
     net.check().map_err(|error| arrays.wrong(error))?;
     Ok(net)

@@ -152,6 +152,53 @@ fn our_own_file_is_read_as_pytorch_s() {
     assert_eq!(read.layers, net.layers);
 }
 
+/// As many channels on either side: only who wrote the net knows which kind of convolution it is.
+#[test]
+fn shapes_that_do_not_tell_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net.safetensors");
+    let file = File::new(&[("encoder.0", &[2, 1, 3, 3]), ("decoder.0t", &[2, 2, 3, 3]), ("decoder.1t", &[2, 1, 3, 3])]);
+    file.save(&path);
+    let activations = [Activation::Relu, Activation::Relu, Activation::Linear];
+    let read = |transposed: &[bool]| {
+        let (strides, output_paddings, transposed) = (vec![2, 1, 2], vec![0], transposed.to_vec());
+        let settings = TorchConvolutions {
+            strides,
+            paddings: vec![1],
+            output_paddings,
+            transposed,
+            ..TorchConvolutions::of([7, 7])
+        };
+        from_torch_convolutions(&path, &activations, 1, &settings)
+    };
+    let message = read(&[]).expect_err("it may be either").to_string();
+    assert!(message.contains("`decoder.0.weight` may be of Conv2d or of ConvTranspose2d"), "{message}");
+    let [plain, transposed] = [false, true].map(|second| read(&[false, second, true]).expect("it is read"));
+    assert_eq!([&plain, &transposed].map(|net| net.layers[1].convolution.expect("one").transposed), [false, true]);
+    let message = read(&[false, true]).expect_err("one is missing").to_string();
+    assert!(message.contains("3 convolutions, but for 2 is said"), "{message}");
+}
+
+/// A linear layer at the end gives an image channel by channel; a row of ours has all channels of a pixel together.
+#[test]
+fn linear_layers_at_the_end_give_images() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net.safetensors");
+    let file = File::new(&[("encoder.0", &[3, 2, 3, 3]), ("encoder.3", &[4, 12]), ("decoder.0", &[18, 4])]);
+    file.save(&path);
+    let activations = [Activation::Relu, Activation::Linear, Activation::Linear];
+    let settings = TorchConvolutions { strides: vec![2], paddings: vec![1], ..TorchConvolutions::of([3, 3]) };
+    let net = from_torch_convolutions(&path, &activations, 2, &settings).expect("it is read");
+    let by_channel: Vec<f64> = (0..18).map(|i| f64::from(i * 5 % 18) / 18.0).collect();
+    let by_pixel = |x: &[f64]| -> Vec<f32> { (0..18).map(|i| x[i % 2 * 9 + i / 2] as f32).collect() };
+    let code = file.linear("encoder.3", &relu(file.convolution("encoder.0", &by_channel, [2, 3, 3])));
+    let made = by_pixel(&file.linear("decoder.0", &code));
+    let row = by_pixel(&by_channel);
+    let device = Device::cpu().expect("threads start");
+    let found = net.reconstruct(&device, Rows::numbers(&row, 18).expect("one row")).expect("it reconstructs");
+    assert!(found.iter().zip(&made).all(|(x, y)| (x - y).abs() < 1e-5), "{found:?} against {made:?}");
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -168,6 +215,8 @@ fn what_does_not_fit_is_refused() {
     assert!(message.contains("do not fit the maps of 7 x 7 before `encoder.0`"), "{message}");
     let message = refused(TorchConvolutions { strides: vec![usize::MAX], ..settings() });
     assert!(message.contains("too many"), "{message}");
+    let message = refused(TorchConvolutions { output_paddings: vec![0], ..settings() });
+    assert!(message.contains("it gives 25 values for 49"), "{message}");
     let message = from_torch(&path, &ACTIVATIONS, 3).expect_err("it has convolutions").to_string();
     assert!(message.contains("is a convolution: say how large the images are"), "{message}");
 }

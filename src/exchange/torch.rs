@@ -19,6 +19,8 @@ pub struct TorchConvolutions {
     pub paddings: Vec<usize>,
     /// `output_padding`, which only a transposed convolution has: 0 for the others.
     pub output_paddings: Vec<usize>,
+    /// Whether each is a `ConvTranspose2d`. Empty where the shapes tell: those with as many channels on either side do not.
+    pub transposed: Vec<bool>,
 }
 
 impl TorchConvolutions {
@@ -29,7 +31,7 @@ impl TorchConvolutions {
     /// assert_eq!(convolutions.strides, [1]);
     /// ```
     pub fn of(image: [usize; 2]) -> Self {
-        Self { image, strides: vec![1], paddings: vec![0], output_paddings: vec![0] }
+        Self { image, strides: vec![1], paddings: vec![0], output_paddings: vec![0], transposed: Vec::new() }
     }
 }
 
@@ -102,6 +104,10 @@ struct Reader<'a> {
     arrays: &'a Arrays,
     /// Stride, padding and output padding of each convolution that is still to come.
     settings: std::vec::IntoIter<[usize; 3]>,
+    /// Which of these are transposed, where that is said.
+    transposed: std::vec::IntoIter<bool>,
+    /// The images.
+    image: Option<Map>,
     /// What the layer before gives, where it is a map.
     map: Option<Map>,
     /// The last map of the encoder.
@@ -118,12 +124,13 @@ impl<'a> Reader<'a> {
             }
         }
         let Some(convolutions) = convolutions else {
-            return Ok(Self { arrays, settings: Vec::new().into_iter(), map: None, smallest: None });
+            let (settings, transposed) = (Vec::new().into_iter(), Vec::new().into_iter());
+            return Ok(Self { arrays, settings, transposed, image: None, map: None, smallest: None });
         };
         let Some(channels) = channels else {
             return Err(arrays.wrong("it holds no convolutions: leave the size of the images out"));
         };
-        let TorchConvolutions { image: [height, width], strides, paddings, output_paddings } = convolutions;
+        let TorchConvolutions { image: [height, width], strides, paddings, output_paddings, transposed } = convolutions;
         let each = |name: &str, values: &[usize]| match *values {
             [all] => Ok(vec![all; count]),
             ref values if values.len() == count => Ok(values.to_vec()),
@@ -143,15 +150,21 @@ impl<'a> Reader<'a> {
             );
         }
         let settings: Vec<_> = (0..count).map(|i| [strides[i], paddings[i], rests[i]]).collect();
+        if !transposed.is_empty() && transposed.len() != count {
+            let named = transposed.len();
+            return Err(arrays
+                .wrong(format!("it has {count} convolutions, but for {named} is said whether they are transposed")));
+        }
         let map = Some([*height, *width, channels]);
-        Ok(Self { arrays, settings: settings.into_iter(), map, smallest: None })
+        let transposed = transposed.clone().into_iter();
+        Ok(Self { arrays, settings: settings.into_iter(), transposed, image: map, map, smallest: None })
     }
 
     /// A layer by its name and that of the next one.
     fn layer(&mut self, (name, next): (&str, Option<&str>), activation: Activation, decodes: bool) -> Result<Affine> {
         let weight = format!("{name}.weight");
         match *self.arrays.shape(&weight)? {
-            [outputs, inputs] => self.linear(name, next, [outputs, inputs], activation),
+            [outputs, inputs] => self.linear(name, next, [outputs, inputs], activation, decodes),
             [first, second, kernel, wide] if kernel == wide => {
                 self.convolution(name, [first, second, kernel], activation, decodes)
             }
@@ -175,6 +188,7 @@ impl<'a> Reader<'a> {
         next: Option<&str>,
         [outputs, inputs]: [usize; 2],
         activation: Activation,
+        decodes: bool,
     ) -> Result<Affine> {
         let mut bias = self.bias(name, outputs)?;
         // [outputs, inputs]
@@ -194,6 +208,14 @@ impl<'a> Reader<'a> {
             let columns: Vec<f32> = columns.chunks_exact(outputs).flat_map(|column| by_pixel(column, map)).collect();
             (weight, bias) = (transpose(&columns, outputs), by_pixel(&bias, map));
             self.map = Some(map);
+        }
+        // The last layer of a net that gives images.
+        if let (None, Some(image), true) = (next, self.image, decodes)
+            && image.iter().product::<usize>() == outputs
+        {
+            let columns = transpose(&weight, inputs);
+            let columns: Vec<f32> = columns.chunks_exact(outputs).flat_map(|column| by_pixel(column, image)).collect();
+            (weight, bias) = (transpose(&columns, outputs), by_pixel(&bias, image));
         }
         let weight = transpose(&weight, inputs);
         Ok(Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None })
@@ -231,9 +253,15 @@ impl<'a> Reader<'a> {
             return Err(self.arrays.wrong(message));
         };
         // Conv2d has the shape [out, in, k, k], ConvTranspose2d [in, out, k, k].
-        let transposed = match (first == channels, second == channels) {
-            (true, true) => decodes,
-            (transposed, plain) if transposed || plain => transposed,
+        let transposed = match (self.transposed.next(), first == channels, second == channels) {
+            (Some(true), true, _) | (None, true, false) => true,
+            (Some(false), _, true) | (None, false, true) => false,
+            (None, true, true) => {
+                let message = format!(
+                    "`{weight}` may be of Conv2d or of ConvTranspose2d, since it has {channels} channels on either side: say which of all are transposed"
+                );
+                return Err(self.arrays.wrong(message));
+            }
             _ => {
                 let message = format!(
                     "`{weight}` of the shape {:?} is no convolution of {channels} channels, which the layer before gives",

@@ -164,6 +164,15 @@ impl<R: Serialize> Experiment<R> {
         if *number > 1 { format!("{name}-{number}") } else { name.to_owned() }
     }
 
+    /// Lets checkpoints open as models that do this with rows of this width first.
+    pub(crate) fn prepare(&mut self, preparation: Option<&crate::data::Preparation>, width: usize) {
+        if let Some((checkpoints, _)) = &mut self.kept
+            && let Some(preparation) = preparation
+        {
+            *checkpoints = checkpoints.clone().with_preparation(preparation.clone(), width);
+        }
+    }
+
     /// Takes note that the test set decides when a training ends or its rate falls, where one is judged on it.
     pub(crate) fn judges_on_test_set(&mut self, judges: bool) {
         self.judged_on_test_set |= judges;

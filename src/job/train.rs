@@ -124,6 +124,7 @@ impl Resolved {
     /// If the settings make no sense, the data do not suit them, or training fails.
     pub fn train(&self, sets: &Sets, device: &Device, run: &mut Experiment<Job>) -> Result<Trained> {
         let parts = Parts::of(sets, self.job.limit)?;
+        run.prepare(sets.preparation.as_ref(), parts.train.width);
         let model = self.model(&parts, sets, device, run)?;
         if stopping() {
             return Ok(Trained { model, threshold: None, units: None });

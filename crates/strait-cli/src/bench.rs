@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use strait::compute::{Ceilings, Hardware};
 use strait::data::{DataArgs, Options};
@@ -55,8 +55,8 @@ impl Bench {
         set_quiet(self.json);
         let device = Device::named(&self.device)?;
         let precision = precision(&device, self.precision.as_deref(), None)?;
-        let sets =
-            self.data.as_ref().map(|path| Sets::open(path, &self.read.over(&Options::default()), 1)).transpose()?;
+        let opened = self.data.as_ref().map(|path| Sets::open(path, &self.read.over(&Options::default()), 1));
+        let sets = opened.transpose()?.map(|sets| sets.scaled(self.read.scale().unwrap_or_default())).transpose()?;
         let drawn = match sets {
             Some(_) => Vec::new(),
             None if device.hardware() == Hardware::SoftwareGpu => curves::images(FEW, 1),
@@ -68,6 +68,9 @@ impl Bench {
         };
         let rows = rows.first(self.limit.unwrap_or(usize::MAX).min(rows.count));
         ensure!(self.batch > 0 && rows.count >= self.batch, "--batch {}: expected 1 to {}", self.batch, rows.count);
+        if rows.to_numbers().iter().any(|x| !(0.0..=1.0).contains(x)) {
+            bail!("--data: the main job trains on values from 0 to 1: use --scale clipped");
+        }
         say!("{}, {}", device.describe(), precision.name());
         let ceilings = Ceilings::measure(&device, precision)?;
         say!("{ceilings}\n");

@@ -46,6 +46,9 @@ pub(crate) struct Import {
     /// Of the same: the output padding of each, 0 for those that are not transposed; or one for all
     #[arg(long, value_delimiter = ',', requires = "image", default_value = "0")]
     output_paddings: Vec<usize>,
+    /// Of the same: whether each is a ConvTranspose2d, as false,false,true,true, where the shapes do not tell
+    #[arg(long, value_delimiter = ',', requires = "image")]
+    transposed: Vec<bool>,
     /// Of LSTMs and GRUs: the steps of a row
     #[arg(long)]
     steps: Option<usize>,
@@ -84,6 +87,7 @@ impl Import {
                     strides: self.strides.clone(),
                     paddings: self.paddings.clone(),
                     output_paddings: self.output_paddings.clone(),
+                    transposed: self.transposed.clone(),
                 };
                 let encoder = self.encoder()?;
                 exchange::from_torch_convolutions(&self.path, &self.activations, encoder, &convolutions)?.into()

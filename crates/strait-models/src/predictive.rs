@@ -9,7 +9,7 @@ use crate::member::{Member, check_noise, follows_gradients, reconstructs};
 use crate::network::{declare_rows, evaluation_batch, minibatches, parts, upload};
 use crate::objective::check_number;
 use crate::tape::{Tape, Value};
-use crate::{Affine, Autoencoder, Error, Goal, Layer, Network, Objective, Result};
+use crate::{Affine, Autoencoder, Error, Goal, Layer, Model, Network, Objective, Result};
 
 /// How sparse codes are found.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -148,6 +148,11 @@ impl PredictiveSparse {
 impl Member for PredictiveSparse {
     fn stage(&self) -> &'static str {
         "sparse decomposition"
+    }
+
+    /// The encoder with the dictionary.
+    fn to_model(&self) -> Option<Model> {
+        Some(self.net.clone().into())
     }
 
     fn layers(&self) -> &[Affine] {

@@ -108,6 +108,18 @@ fn columns_are_found_by_their_names() {
     assert_eq!(refused.stdout, "", "nothing is written of a file that is refused");
 }
 
+/// The last checkpoint is the model: what is done with rows before is part of it.
+#[test]
+fn checkpoints_are_models_with_their_preparation() {
+    let folder = trained();
+    for command in ["encode", "score"] {
+        let [model, checkpoint] = ["run", "run/checkpoints/training.safetensors"]
+            .map(|model| folder.run(&format!("{command} {model} own.csv --device cpu")).stdout);
+        let rows = |text: &str| rows(text).into_iter().map(|row| row[..2].to_vec()).collect::<Vec<_>>();
+        assert_eq!(rows(&model), rows(&checkpoint), "{command}");
+    }
+}
+
 #[test]
 fn standard_input_is_a_file_too() {
     let folder = trained();

@@ -18,6 +18,7 @@ pub(crate) use keeping::{Difference, Keeping, Notes};
 pub(crate) use stage::Tensors;
 use stage::{StageFiles, TEMPORARY};
 pub use storage::{Disk, Storage, StoredFile};
+use strait_data::Preparation;
 pub(crate) use writer::{Job, Modeller};
 
 use crate::{Error, Result};
@@ -130,6 +131,8 @@ impl Default for CheckpointOptions {
 #[derive(Clone)]
 pub struct Checkpoints {
     shared: Arc<Shared>,
+    /// What is done with rows before the model sees them, and their width.
+    preparation: Option<Arc<(Preparation, usize)>>,
 }
 
 struct Shared {
@@ -197,7 +200,14 @@ impl Checkpoints {
         drop(storage.create(&probe).map_err(|cause| wrong(&folder, cause))?);
         storage.remove(&probe).map_err(|cause| wrong(&probe, cause))?;
         let failed = Mutex::default();
-        Ok(Self { shared: Arc::new(Shared { folder, options, storage, _lock: lock, failed, moved }) })
+        let shared = Arc::new(Shared { folder, options, storage, _lock: lock, failed, moved });
+        Ok(Self { shared, preparation: None })
+    }
+
+    /// Lets checkpoints open as models that do this with rows first, as the model that is saved in the end does. `width` is that of the rows:
+    /// models of other rows, such as the codes of layers below, are without it.
+    pub fn with_preparation(self, preparation: Preparation, width: usize) -> Self {
+        Self { preparation: Some(Arc::new((preparation, width))), ..self }
     }
 
     /// Where the checkpoints of an earlier run were moved to, if some were there that this one does not go on from.
@@ -223,7 +233,7 @@ impl Checkpoints {
         let name: String =
             stage.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
         let (storage, folder) = (self.shared.storage.clone(), self.shared.folder.clone());
-        StageFiles { storage, folder, name, damaged: Arc::default() }
+        StageFiles { storage, folder, name, damaged: Arc::default(), preparation: self.preparation.clone() }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
+use strait_data::Preparation;
 use strait_models::{Model, RunState};
 
 use super::storage::Storage;
@@ -47,6 +48,8 @@ pub(crate) struct StageFiles {
     pub(crate) name: String,
     /// Whether the last checkpoint was found to be damaged: it must not take the place of the one before.
     pub(crate) damaged: Arc<AtomicBool>,
+    /// What is done with rows of a width before the model sees them.
+    pub(crate) preparation: Option<Arc<(Preparation, usize)>>,
 }
 
 /// A checkpoint that was read.
@@ -63,6 +66,14 @@ pub(crate) struct Tensors<'t> {
 }
 
 impl StageFiles {
+    /// The model with what is done with its rows.
+    pub(crate) fn prepared(&self, model: Model) -> strait_models::Result<Model> {
+        match self.preparation.as_deref() {
+            Some((preparation, width)) if model.inputs() == *width => model.with(preparation.clone()),
+            _ => Ok(model),
+        }
+    }
+
     pub(crate) fn path(&self, which: Which) -> PathBuf {
         let suffix = match which {
             Which::Last => "",

@@ -138,7 +138,7 @@ fn write(files: &StageFiles, modeller: Option<&mut Modeller>, job: &Job) -> Resu
             None => Err(strait_models::Error::Shape("a parameter of the model is not kept".to_owned())),
         })
     });
-    let model = model.transpose()?;
+    let model = model.transpose()?.map(|model| files.prepared(model)).transpose()?;
     let own = job.names.iter().zip(&job.values).map(|((_, name), values)| (name.as_str(), values));
     let all: Vec<(&str, &Vec<f32>)> =
         own.chain(job.others.iter().map(|(name, values)| (name.as_str(), values))).collect();

@@ -114,6 +114,7 @@ impl<'a, P: Plan<'a>> Run<'a, P> {
         let execution = &mut part.execution;
         let mut read = |tensor: Tensor| Ok(execution.read(tensor)?);
         let model = modeller.as_mut().map(|make| make(&mut read)).transpose()?;
+        let model = model.map(|model| keeping.files.prepared(model)).transpose()?;
         let names: Vec<(Tensor, String)> = names.collect();
         let own = names.iter().map(|(tensor, name)| (name.as_str(), tensor.len()));
         let lengths: Vec<(&str, usize)> =
