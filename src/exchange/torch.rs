@@ -99,13 +99,21 @@ const LARGEST: usize = 1 << 15;
 /// A map: height, width, channels.
 type Map = [usize; 3];
 
+/// The settings of a convolution.
+#[derive(Clone, Copy)]
+struct Settings {
+    stride: usize,
+    padding: usize,
+    output_padding: usize,
+    /// Where it is given.
+    transposed: Option<bool>,
+}
+
 /// Reads layer by layer.
 struct Reader<'a> {
     arrays: &'a Arrays,
-    /// Stride, padding and output padding of each convolution that is still to come.
-    settings: std::vec::IntoIter<[usize; 3]>,
-    /// Which of these are transposed, where that is said.
-    transposed: std::vec::IntoIter<bool>,
+    /// Those of each convolution that is still to come.
+    settings: std::vec::IntoIter<Settings>,
     /// The images.
     image: Option<Map>,
     /// What the layer before gives, where it is a map.
@@ -124,8 +132,7 @@ impl<'a> Reader<'a> {
             }
         }
         let Some(convolutions) = convolutions else {
-            let (settings, transposed) = (Vec::new().into_iter(), Vec::new().into_iter());
-            return Ok(Self { arrays, settings, transposed, image: None, map: None, smallest: None });
+            return Ok(Self { arrays, settings: Vec::new().into_iter(), image: None, map: None, smallest: None });
         };
         let Some(channels) = channels else {
             return Err(arrays.wrong("it holds no convolutions: leave the size of the images out"));
@@ -139,25 +146,31 @@ impl<'a> Reader<'a> {
                 values.len()
             ))),
         };
-        let [strides, paddings, rests] =
+        let [strides, paddings, output_paddings] =
             [("strides", strides), ("paddings", paddings), ("output paddings", output_paddings)]
                 .map(|(name, values)| each(name, values));
-        let (strides, paddings, rests) = (strides?, paddings?, rests?);
-        let all = [&[*height, *width][..], &strides, &paddings, &rests].concat();
+        let (strides, paddings, output_paddings) = (strides?, paddings?, output_paddings?);
+        let all = [&[*height, *width][..], &strides, &paddings, &output_paddings].concat();
         if let Some(size) = all.into_iter().find(|&size| size >= LARGEST) {
             return Err(
                 arrays.wrong(format!("{size} pixels are too many: sizes, strides and paddings are below {LARGEST}"))
             );
         }
-        let settings: Vec<_> = (0..count).map(|i| [strides[i], paddings[i], rests[i]]).collect();
         if !transposed.is_empty() && transposed.len() != count {
-            let named = transposed.len();
-            return Err(arrays
-                .wrong(format!("it has {count} convolutions, but for {named} is said whether they are transposed")));
+            return Err(arrays.wrong(format!(
+                "it has {count} convolutions, but for {} is said whether they are transposed; say it for each",
+                transposed.len()
+            )));
         }
-        let map = Some([*height, *width, channels]);
-        let transposed = transposed.clone().into_iter();
-        Ok(Self { arrays, settings: settings.into_iter(), transposed, image: map, map, smallest: None })
+        let settings = |i: usize| Settings {
+            stride: strides[i],
+            padding: paddings[i],
+            output_padding: output_paddings[i],
+            transposed: transposed.get(i).copied(),
+        };
+        let settings = (0..count).map(settings).collect::<Vec<_>>().into_iter();
+        let image = Some([*height, *width, channels]);
+        Ok(Self { arrays, settings, image, map: image, smallest: None })
     }
 
     /// A layer by its name and that of the next one.
@@ -169,7 +182,7 @@ impl<'a> Reader<'a> {
                 self.convolution(name, [first, second, kernel], activation, decodes)
             }
             ref other => Err(self.arrays.wrong(format!(
-                "`{weight}` of the shape {other:?} is no linear layer, and no convolution by square windows"
+                "`{weight}` of the shape {other:?} is neither a linear layer nor a 2-D convolution with a square kernel"
             ))),
         }
     }
@@ -203,27 +216,21 @@ impl<'a> Reader<'a> {
             }
             weight = weight.chunks_exact(inputs).flat_map(|row| by_pixel(row, map)).collect();
         }
-        if let Some(map) = self.unflattened(next, outputs)? {
+        self.map = self.map_of(next, outputs, decodes)?;
+        if let Some(map) = self.map {
             let columns = transpose(&weight, inputs);
             let columns: Vec<f32> = columns.chunks_exact(outputs).flat_map(|column| by_pixel(column, map)).collect();
             (weight, bias) = (transpose(&columns, outputs), by_pixel(&bias, map));
-            self.map = Some(map);
-        }
-        // The last layer of a net that gives images.
-        if let (None, Some(image), true) = (next, self.image, decodes)
-            && image.iter().product::<usize>() == outputs
-        {
-            let columns = transpose(&weight, inputs);
-            let columns: Vec<f32> = columns.chunks_exact(outputs).flat_map(|column| by_pixel(column, image)).collect();
-            (weight, bias) = (transpose(&columns, outputs), by_pixel(&bias, image));
         }
         let weight = transpose(&weight, inputs);
         Ok(Affine { inputs, outputs, activation, weight, bias, convolution: None, threshold: None })
     }
 
-    /// The map that the outputs of a linear layer are, where a convolution follows.
-    fn unflattened(&self, next: Option<&str>, outputs: usize) -> Result<Option<Map>> {
-        let Some(next) = next else { return Ok(None) };
+    /// The map that the outputs of a linear layer form: an image at the end of the net, or the input of a convolution that follows.
+    fn map_of(&self, next: Option<&str>, outputs: usize, decodes: bool) -> Result<Option<Map>> {
+        let Some(next) = next else {
+            return Ok(self.image.filter(|image| decodes && image.iter().product::<usize>() == outputs));
+        };
         let &[channels, _, _, _] = self.arrays.shape(&format!("{next}.weight"))? else {
             return Ok(None);
         };
@@ -235,7 +242,9 @@ impl<'a> Reader<'a> {
             _ if edge * edge == pixels => return Ok(Some([edge, edge, channels])),
             _ => {}
         }
-        Err(self.arrays.wrong(format!("{outputs} values before `{next}` are no square maps of {channels} channels")))
+        Err(self.arrays.wrong(format!(
+            "expected square feature maps of {channels} channels before `{next}`, found {outputs} values"
+        )))
     }
 
     fn convolution(
@@ -246,32 +255,33 @@ impl<'a> Reader<'a> {
         decodes: bool,
     ) -> Result<Affine> {
         let weight = format!("{name}.weight");
-        let (Some([stride, padding, rest]), Some([height, width, channels])) = (self.settings.next(), self.map) else {
+        let (Some(settings), Some([height, width, channels])) = (self.settings.next(), self.map) else {
             let message = format!(
-                "`{weight}` is a convolution: say how large the images are, and its stride and padding, which the file does not hold"
+                "`{weight}` is a convolution: say how large the images are by --image, and the strides and paddings, which the file does not hold"
             );
             return Err(self.arrays.wrong(message));
         };
+        let Settings { stride, padding, output_padding, transposed } = settings;
         // Conv2d has the shape [out, in, k, k], ConvTranspose2d [in, out, k, k].
-        let transposed = match (self.transposed.next(), first == channels, second == channels) {
+        let transposed = match (transposed, first == channels, second == channels) {
             (Some(true), true, _) | (None, true, false) => true,
             (Some(false), _, true) | (None, false, true) => false,
             (None, true, true) => {
                 let message = format!(
-                    "`{weight}` may be of Conv2d or of ConvTranspose2d, since it has {channels} channels on either side: say which of all are transposed"
+                    "`{weight}` may be of Conv2d or of ConvTranspose2d, since both its inputs and its outputs have {channels} channels: say by --transposed which convolutions are transposed"
                 );
                 return Err(self.arrays.wrong(message));
             }
             _ => {
                 let message = format!(
-                    "`{weight}` of the shape {:?} is no convolution of {channels} channels, which the layer before gives",
+                    "`{weight}` has the shape {:?}, which does not fit the {channels} channels of the layer before",
                     [first, second, kernel, kernel]
                 );
                 return Err(self.arrays.wrong(message));
             }
         };
         let fits = |window: &Window| window.is_sensible() && (!transposed || window.steps() == [height, width]);
-        let enlarged = |size: usize| ((size - 1) * stride + kernel + rest).saturating_sub(2 * padding);
+        let enlarged = |size: usize| ((size - 1) * stride + kernel + output_padding).saturating_sub(2 * padding);
         let window = match transposed {
             false => Window { height, width, channels, kernel, stride, padding, over_time: false },
             true => {
@@ -279,9 +289,9 @@ impl<'a> Reader<'a> {
                 Window { height, width, channels: second, kernel, stride, padding, over_time: false }
             }
         };
-        if !fits(&window) || !transposed && rest > 0 {
+        if !fits(&window) || !transposed && output_padding > 0 {
             let message = format!(
-                "windows of {kernel} x {kernel} with the stride {stride}, the padding {padding} and the output padding {rest} do not fit the maps of {height} x {width} before `{name}`"
+                "windows of {kernel} x {kernel} with the stride {stride}, the padding {padding} and the output padding {output_padding} do not fit the maps of {height} x {width} before `{name}`"
             );
             return Err(self.arrays.wrong(message));
         }

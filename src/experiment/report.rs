@@ -165,7 +165,7 @@ impl<R: Serialize> Experiment<R> {
     }
 
     /// Lets checkpoints open as models that do this with rows of this width first.
-    pub(crate) fn prepare(&mut self, preparation: Option<&crate::data::Preparation>, width: usize) {
+    pub(crate) fn keep_preparation(&mut self, preparation: Option<&crate::data::Preparation>, width: usize) {
         if let Some((checkpoints, _)) = &mut self.kept
             && let Some(preparation) = preparation
         {
@@ -173,9 +173,10 @@ impl<R: Serialize> Experiment<R> {
         }
     }
 
-    /// Takes note that the test set decides when a training ends or its rate falls, where one is judged on it.
-    pub(crate) fn judges_on_test_set(&mut self, judges: bool) {
+    /// The test set, where it decides when a training ends or its rate falls, of which results tell.
+    pub(crate) fn judged_on<'a>(&mut self, test: Rows<'a>, judges: bool) -> Option<Rows<'a>> {
         self.judged_on_test_set |= judges;
+        judges.then_some(test)
     }
 
     /// A run that shows progress, keeps checkpoints and writes its metrics under this name, which is made unique.

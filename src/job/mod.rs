@@ -222,7 +222,8 @@ impl Job {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let wrong = |message: String| Error::Job(format!("{}: {message}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("the job cannot be read ({error})")))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| wrong(format!("the job cannot be read: {}", data::explain_io(path, &error))))?;
         text.parse().map_err(|error: Error| wrong(error.to_string()))
     }
 

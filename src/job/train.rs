@@ -50,12 +50,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The rows held out, where the pretraining of a stack is judged on them.
-fn judged<'a>(pretrain: &Pretrain, test: Rows<'a>, run: &mut Experiment<Job>) -> Option<Rows<'a>> {
-    run.judges_on_test_set(pretrain.judges());
-    pretrain.judges().then_some(test)
-}
-
 /// The classes of a test set by the numbers that they have in the training set.
 fn as_known(known: &Labels, test: &Labels) -> Result<Vec<u32>> {
     let numbers = test.numbers_in(&known.names).into_iter().zip(&test.classes);
@@ -124,7 +118,7 @@ impl Resolved {
     /// If the settings make no sense, the data do not suit them, or training fails.
     pub fn train(&self, sets: &Sets, device: &Device, run: &mut Experiment<Job>) -> Result<Trained> {
         let parts = Parts::of(sets, self.job.limit)?;
-        run.prepare(sets.preparation.as_ref(), parts.train.width);
+        run.keep_preparation(sets.preparation.as_ref(), parts.train.width);
         let model = self.model(&parts, sets, device, run)?;
         if stopping() {
             return Ok(Trained { model, threshold: None, units: None });
@@ -145,7 +139,7 @@ impl Resolved {
             Kind::Autoencoder => {
                 let mut net = match &self.pretrain {
                     Some(pretrain) => {
-                        let held_out = judged(pretrain, test, run);
+                        let held_out = run.judged_on(test, pretrain.judges());
                         run.pretrain(pretrain, &self.sizes, train, held_out)?.unroll()
                     }
                     None => self.autoencoder()?,
@@ -175,8 +169,7 @@ impl Resolved {
             Kind::Dictionary => {
                 let recipe = self.dictionary().unwrap_or_default();
                 let mut training = recipe.run(device, train)?;
-                if recipe.training.judges() {
-                    run.judges_on_test_set(true);
+                if let Some(test) = run.judged_on(test, recipe.training.judges()) {
                     training = training.validation(test)?;
                 }
                 let trained = run.keep("dictionary", training).train()?;
@@ -204,14 +197,9 @@ impl Resolved {
             }
             Kind::Rbm | Kind::Stack => {
                 let pretrain = self.pretrain.clone().unwrap_or_default();
-                let watched = match self.job.kind {
-                    Kind::Rbm => {
-                        run.judges_on_test_set(pretrain.judges());
-                        Some(test)
-                    }
-                    // It takes time that is not spent unless something depends on it.
-                    _ => judged(&pretrain, test, run),
-                };
+                let judged = run.judged_on(test, pretrain.judges());
+                // Of one machine the free energies are always reported; of stacks, which takes longer, if something depends on them.
+                let watched = if self.job.kind == Kind::Rbm { Some(test) } else { judged };
                 let mut stack = run.pretrain(&pretrain, &self.sizes, train, watched)?;
                 match self.job.kind {
                     Kind::Rbm if !stack.rbms.is_empty() => stack.rbms.swap_remove(0).into(),
@@ -287,14 +275,13 @@ impl Resolved {
     fn classifier(&self, parts: &Parts<'_>, device: &Device, run: &mut Experiment<Job>) -> Result<Classifier> {
         let seed = self.job.seed;
         let mut net = if let Some(pretrain) = &self.pretrain {
-            let held_out = judged(pretrain, parts.test, run);
+            let held_out = run.judged_on(parts.test, pretrain.judges());
             let net = run.pretrain(pretrain, &self.sizes, parts.train, held_out)?.unroll();
             Classifier::on(&net.layers[..net.encoder], parts.classes, seed)?
         } else if let Some(stacked) = &self.denoising {
             let mut training = stacked.run(device, parts.train)?;
-            if stacked.training.tuning.judges() {
-                run.judges_on_test_set(true);
-                training = training.validation(parts.test)?;
+            if let Some(test) = run.judged_on(parts.test, stacked.training.tuning.judges()) {
+                training = training.validation(test)?;
             }
             let stack = run.keep("stack", training).train()?;
             run.seconds_train += stack.epochs.iter().flatten().map(|epoch| epoch.seconds).sum::<f64>();
@@ -313,7 +300,7 @@ impl Resolved {
     fn belief_net(&self, parts: &Parts<'_>, device: &Device, run: &mut Experiment<Job>) -> Result<Model> {
         let (pretrain, classes) = (self.pretrain.clone().unwrap_or_default(), parts.classes);
         let [labelled, labelled_test] = parts.labelled()?;
-        let held_out = judged(&pretrain, parts.test, run);
+        let held_out = run.judged_on(parts.test, pretrain.judges());
         let below = run.pretrain(&pretrain, &self.sizes[..self.sizes.len() - 1], parts.train, held_out)?;
         if stopping() {
             return Ok(below.into());
@@ -325,7 +312,7 @@ impl Resolved {
         let [labels, test_labels] =
             parts.labels.as_ref().map(|[train, test]| [&train[..], &test[..]]).unwrap_or_default();
         let rows = Labelled::new(Rows::numbers(&values, features)?, labels, classes)?;
-        let test_rows = match judged(&pretrain, parts.test, run) {
+        let test_rows = match run.judged_on(parts.test, pretrain.judges()) {
             None => None,
             Some(test) => {
                 let values = forward(device, &up, None, &test)?;
@@ -342,9 +329,8 @@ impl Resolved {
         drop(values);
         if let Some(up_down) = self.up_down.as_ref().filter(|_| !stopping()) {
             let mut training = up_down.run(device, &mut net, labelled.rows())?;
-            if up_down.judges() {
-                run.judges_on_test_set(true);
-                training = training.validation(labelled_test.rows())?;
+            if let Some(test) = run.judged_on(labelled_test.rows(), up_down.judges()) {
+                training = training.validation(test)?;
             }
             let tuned = run.keep("up-down", training).train()?;
             run.seconds_train += tuned.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();

@@ -10,6 +10,7 @@ use crate::{Affine, Error, Result};
 
 mod leading;
 mod moments;
+mod ritz;
 mod truncated;
 
 use moments::Moments;

@@ -77,14 +77,22 @@ pub(crate) struct Standardization {
     longest: f32,
 }
 
-impl Standardization {
-    /// Gives the tensor to gather rows into, and the operations that make a minibatch of them.
-    pub(crate) fn record(&self, program: &mut Program, out: Tensor) -> (Tensor, [Op; 2]) {
-        let gathered = program.value("gathered", out.rows, out.cols);
-        let [shift, scale] = self.columns.map(Some);
-        let standardize = Op::Standardize { input: gathered, shift, scale, out };
-        (gathered, [standardize, Op::MaxNorm { weight: out, norm: self.longest, rows: true, exact: false }])
-    }
+/// Gives the tensor to gather a minibatch's rows into, and the operations that standardise them where that is asked for.
+pub(crate) fn gathered(
+    program: &mut Program,
+    standardization: Option<Standardization>,
+    out: Tensor,
+) -> (Tensor, impl Iterator<Item = Op>) {
+    let (gathered, ops) = match standardization {
+        None => (out, None),
+        Some(Standardization { columns, longest }) => {
+            let gathered = program.value("gathered", out.rows, out.cols);
+            let [shift, scale] = columns.map(Some);
+            let standardize = Op::Standardize { input: gathered, shift, scale, out };
+            (gathered, Some([standardize, Op::MaxNorm { weight: out, norm: longest, rows: true, exact: false }]))
+        }
+    };
+    (gathered, ops.into_iter().flatten())
 }
 
 /// The program of a model and of what trains it on these rows, which may be standardised in the program.
@@ -120,14 +128,9 @@ pub(crate) fn record<'a>(
         let name = if at_once { "fine-tuning step" } else { "gather" };
         let mut step = Routine::new(name).in_precision(recipe.precision);
         for Columns { first, shift, out } in minibatch.parts(shift) {
-            match standardization {
-                None => feed.gather(place, &mut step, first, shift, out)?,
-                Some(standardization) => {
-                    let (gathered, ops) = standardization.record(&mut program, out);
-                    feed.gather(place, &mut step, first, shift, gathered)?;
-                    ops.into_iter().try_for_each(|op| step.push(op))?;
-                }
-            }
+            let (gathered, mut ops) = gathered(&mut program, standardization, out);
+            feed.gather(place, &mut step, first, shift, gathered)?;
+            ops.try_for_each(|op| step.push(op))?;
         }
         if at_once {
             learn.ops().iter().try_for_each(|op| step.push(op.clone()))?;

@@ -10,7 +10,7 @@ use crate::method::{Part, Source};
 use crate::minibatch::Minibatch;
 use crate::monitor::Watching;
 use crate::optimizer::gradient_of;
-use crate::plan::{Epoch, Plan, nothing_to_judge};
+use crate::plan::{Epoch, Plan};
 use crate::snapshot::Cursor;
 use crate::{FineTune, FineTuneEpoch, FineTuned, Member, Profile, Result, Run, Schedule};
 
@@ -315,14 +315,8 @@ impl<'a> Plan<'a> for FineTunePlan<'a> {
         self.recipe.watching()
     }
 
-    fn check_watching(&self) -> Result<()> {
-        let HeldOut { test, validation } = &self.held_out;
-        if self.watching().judges() && test.is_none() && validation.is_none() {
-            return Err(nothing_to_judge(
-                "they judge rows held out of training: give the run some, by validation or test",
-            ));
-        }
-        Ok(())
+    fn has_held_out(&self) -> bool {
+        self.held_out.test.is_some() || self.held_out.validation.is_some()
     }
 
     fn identity(&self, hashed: Hashed) -> serde_json::Value {

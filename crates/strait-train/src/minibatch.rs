@@ -4,7 +4,7 @@ use strait_compute::{Execution, Op, Program, Role, Routine, Shift, Tensor};
 use strait_data::Rows;
 use strait_models::{Network, Slopes, Tape};
 
-use crate::backpropagation::Standardization;
+use crate::backpropagation::{Standardization, gathered};
 use crate::{FineTune, Member, Result};
 
 /// Columns of a data set that a minibatch takes.
@@ -50,15 +50,9 @@ impl Minibatch {
         standardization: Option<Standardization>,
     ) -> Result<()> {
         for Part { first, shift, out } in self.parts(None) {
-            let (gathered, ops) = match standardization {
-                None => (out, None),
-                Some(standardization) => {
-                    let (gathered, ops) = standardization.record(program, out);
-                    (gathered, Some(ops))
-                }
-            };
+            let (gathered, mut ops) = gathered(program, standardization, out);
             routine.push(Op::Gather { data, index: None, first, shift, out: gathered })?;
-            ops.into_iter().flatten().try_for_each(|op| routine.push(op))?;
+            ops.try_for_each(|op| routine.push(op))?;
         }
         Ok(())
     }

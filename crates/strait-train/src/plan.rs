@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strait_compute::Device;
-use strait_data::Rows;
 
 use crate::checkpoint::{Difference, Hashed, Modeller};
 use crate::method::{Outcome, Part};
@@ -39,19 +38,6 @@ pub(crate) fn numbered(name: String, alike: usize) -> String {
     if alike == 0 { name } else { format!("{name} ({})", alike + 1) }
 }
 
-pub(crate) fn nothing_to_judge(expected: &'static str) -> Error {
-    let (setting, value) = ("early-stopping or reduce-on-plateau", "set".to_owned());
-    Error::Setting { setting, value, expected }
-}
-
-/// Whether there are rows to judge on where something is to be judged.
-pub(crate) fn judged_on(validation: Option<&Rows<'_>>, watching: Watching) -> Result<()> {
-    match (watching.judges(), validation) {
-        (true, None) => Err(nothing_to_judge("they judge rows held out of training: give the run some, by validation")),
-        _ => Ok(()),
-    }
-}
-
 /// A list of parts that are trained one after the other: machines, rounds, or a single one.
 ///
 /// The plans are those of this crate; a [`Run`](crate::Run) does what they say.
@@ -85,17 +71,21 @@ pub trait Plan<'a> {
 
     /// When parts end early, and when their learning rate falls.
     #[doc(hidden)]
-    fn watching(&self) -> Watching {
-        Watching::default()
-    }
+    fn watching(&self) -> Watching;
+
+    /// Whether there are rows held out of training that this can be judged on.
+    #[doc(hidden)]
+    fn has_held_out(&self) -> bool;
 
     /// Whether there is something to judge where something is to be judged.
     #[doc(hidden)]
     fn check_watching(&self) -> Result<()> {
-        match self.watching().judges() {
-            true => Err(nothing_to_judge("this training has no rows held out")),
-            false => Ok(()),
+        if self.watching().judges() && !self.has_held_out() {
+            let (setting, value) = ("early-stopping or reduce-on-plateau", "set".to_owned());
+            let expected = "they judge rows held out of training: give the run some, by validation, test or, of machines, held_out";
+            return Err(Error::Setting { setting, value, expected });
         }
+        Ok(())
     }
 
     /// The record of an epoch.

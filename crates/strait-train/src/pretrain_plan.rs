@@ -12,7 +12,7 @@ use crate::feed::Feed;
 use crate::free_energy_gap::Watched;
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan, nothing_to_judge};
+use crate::plan::{Epoch, Plan};
 use crate::snapshot::Cursor;
 use crate::{Error, Pretrain, PretrainEpoch, Pretrained, Profile, Result, Run};
 
@@ -300,13 +300,8 @@ impl<'a> Plan<'a> for PretrainPlan<'a> {
         self.recipe.watching()
     }
 
-    fn check_watching(&self) -> Result<()> {
-        if self.watching().judges() && self.held_out.is_none() {
-            return Err(nothing_to_judge(
-                "they judge the free energies of rows held out: give the run some, by held_out",
-            ));
-        }
-        Ok(())
+    fn has_held_out(&self) -> bool {
+        self.held_out.is_some()
     }
 
     fn identity(&self, hashed: Hashed) -> serde_json::Value {

@@ -12,7 +12,7 @@ use crate::checkpoint::{Hashed, Modeller, of_layers, of_rows};
 use crate::finetune_plan::{modeller, not_finite, record_of};
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan, judged_on, numbered};
+use crate::plan::{Epoch, Plan, numbered};
 use crate::{Error, FineTune, FineTuneEpoch, MemberRecipe, Result, Run};
 
 /// The recipe of a stack of autoencoders (Bengio et al. 2007), denoising ones if there is noise (Vincent et al. 2010): each
@@ -235,8 +235,8 @@ impl<'a> Plan<'a> for StackedPlan<'a> {
         self.recipe.training.tuning.watching()
     }
 
-    fn check_watching(&self) -> Result<()> {
-        judged_on(self.validation.as_ref(), self.watching())
+    fn has_held_out(&self) -> bool {
+        self.validation.is_some()
     }
 
     fn identity(&self, hashed: Hashed) -> serde_json::Value {

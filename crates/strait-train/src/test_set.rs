@@ -18,9 +18,6 @@ pub(crate) struct TestSet<'a> {
     rows: Source<'a>,
 }
 
-/// Rows that are measured, and what becomes of each of them before.
-pub(crate) type Measured<'a> = (Source<'a>, Option<Standardization>);
-
 impl<'a> TestSet<'a> {
     /// Records what a model makes of the rows.
     pub(crate) fn record(
@@ -28,7 +25,7 @@ impl<'a> TestSet<'a> {
         program: &mut Program,
         name: &str,
         (net, network): (&dyn Member, &Network),
-        (source, standardization): Measured<'a>,
+        (source, standardization): (Source<'a>, Option<Standardization>),
         recipe: &FineTune,
     ) -> Result<Self> {
         let batch = net.evaluation_batch(device, on_host(&source).count);

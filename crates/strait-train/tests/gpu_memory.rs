@@ -48,7 +48,7 @@ fn every_allocation_that_fails_is_an_error() {
         let mut other = start();
         let outcome = work(&device, rows, &mut other);
         if gpu.fail_allocation(0) > 0 {
-            // There are not so many.
+            // The work makes fewer allocations than that.
             assert_eq!((outcome.expect("nothing failed"), other), (codes, net));
             break;
         }

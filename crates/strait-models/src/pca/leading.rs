@@ -2,72 +2,63 @@
 
 use faer::{Mat, Side};
 
-use crate::{Error, Result};
+use super::ritz::{failed, random_directions, ritz};
+use crate::Result;
 
-/// From so many columns on, some of the eigenvectors are found faster than all of them.
-const MANY: usize = 200;
+/// The smallest matrix for which subspace iteration is faster than a full decomposition.
+const SMALLEST: usize = 200;
 
-/// Directions beyond twice those that are wanted.
-const BESIDE: usize = 8;
+/// Directions in the subspace beyond twice the wanted number.
+const OVERSAMPLING: usize = 8;
 
-/// Products with the matrix before the directions are made orthogonal again.
-const PRODUCTS: usize = 3;
+/// Products with the matrix between two orthonormalisations.
+const POWER: usize = 3;
 
-/// After so many rounds all eigenvectors are computed instead.
-const ROUNDS: usize = 25;
+/// Iterations after which the full decomposition is used.
+const MAX_ITERATIONS: usize = 25;
 
-/// How far the product of the matrix with an eigenvector may be from a multiple of it, as a part of the largest eigenvalue.
-const SETTLED: f64 = 1e-10;
+/// The residual ‖A v − λ v‖ at convergence, relative to the largest eigenvalue.
+const TOLERANCE: f64 = 1e-10;
 
-/// Eigenvectors by falling eigenvalue, each of which follows its vector.
+/// Eigenvalues in descending order, each with its eigenvector.
 pub(super) type Leading = Vec<(f64, Vec<f64>)>;
 
-/// The first `count` of a symmetric matrix without negative eigenvalues.
+/// The `count` largest eigenvalues of a symmetric positive semidefinite matrix.
 pub(super) fn leading(matrix: &Mat<f64>, count: usize) -> Result<Leading> {
-    let some = matrix.nrows() >= MANY && 4 * (2 * count + BESIDE) <= matrix.nrows();
-    match some.then(|| by_iteration(matrix, count)).flatten() {
+    let few = matrix.nrows() >= SMALLEST && 4 * (2 * count + OVERSAMPLING) <= matrix.nrows();
+    match few.then(|| by_iteration(matrix, count)).flatten() {
         Some(leading) => Ok(leading),
         None => by_all(matrix, count),
     }
 }
 
 fn by_all(matrix: &Mat<f64>, count: usize) -> Result<Leading> {
-    let eigen = matrix
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|error| Error::Shape(format!("the covariance cannot be decomposed ({error:?})")))?;
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(failed)?;
     let (vectors, values) = (eigen.U(), eigen.S().column_vector());
     // Eigenvalues ascend.
     let chosen = (0..matrix.nrows()).rev().take(count);
     Ok(chosen.map(|i| (values[i], vectors.col(i).iter().copied().collect())).collect())
 }
 
-/// By subspace iteration with as many directions again beside those that are wanted; nothing where it has not settled, or has missed one, which
-/// may happen where several are nearly equal.
+/// By subspace iteration with oversampling. Returns nothing if it has not converged or has missed an eigenvector, which may happen where
+/// eigenvalues are nearly equal.
 fn by_iteration(matrix: &Mat<f64>, count: usize) -> Option<Leading> {
-    let (width, directions) = (matrix.nrows(), 2 * count + BESIDE);
-    // Any directions will do that no eigenvector is likely to be orthogonal to: a sequence without a pattern.
-    let place = |i: usize, j: usize| ((i * directions + j) as f64 * 0.754_877_666_246_692_7).fract() - 0.5;
-    let mut basis = Mat::from_fn(width, directions, place).qr().compute_thin_Q();
-    for _ in 0..ROUNDS {
-        for _ in 0..PRODUCTS {
+    let mut basis = random_directions(matrix.nrows(), 2 * count + OVERSAMPLING).qr().compute_thin_Q();
+    for _ in 0..MAX_ITERATIONS {
+        for _ in 0..POWER {
             basis = matrix * &basis;
         }
         basis = basis.qr().compute_thin_Q();
         let product = matrix * &basis;
-        let small = basis.transpose() * &product;
-        let eigen = small.self_adjoint_eigen(Side::Lower).ok()?;
-        // Eigenvalues ascend: the last ones are wanted.
-        let order: Vec<usize> = (0..directions).rev().collect();
-        let rotation = Mat::from_fn(directions, directions, |i, j| eigen.U()[(i, order[j])]);
-        let values: Vec<f64> = order.iter().map(|&i| eigen.S().column_vector()[i]).collect();
+        let (values, rotation) = ritz(&basis, &product).ok()?;
         let (vectors, images) = (&basis * &rotation, &product * &rotation);
-        let apart = |j: usize| {
+        let residual = |j: usize| {
             let pairs = images.col(j).iter().zip(vectors.col(j).iter());
             pairs.map(|(y, v)| (y - values[j] * v).powi(2)).sum::<f64>().sqrt()
         };
         let largest = values[0];
-        if (0..count).all(|j| apart(j) <= SETTLED * largest) {
-            // Of equal ones at the end any will do.
+        if (0..count).all(|j| residual(j) <= TOLERANCE * largest) {
+            // Which of several equal eigenvalues at the end are found does not matter.
             let limit = values[count - 1] + 1e-9 * largest;
             let above = values[..count].iter().filter(|value| **value > limit).count();
             let complete = above == eigenvalues_above(matrix, limit);

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use faer::{Mat, Side};
-use strait_compute::philox::{Stream, streams};
 use strait_data::Rows;
 
 use super::Pca;
+use super::ritz::{failed, random_directions, ritz};
 use crate::{Error, Result};
 
 /// Columns that are multiplied at a time.
@@ -23,10 +23,6 @@ const PASSES: usize = 60;
 
 /// Between two passes, no variance that is wanted changes by more than this share any more.
 const SETTLED: f64 = 1e-7;
-
-fn failed(error: impl std::fmt::Debug) -> Error {
-    Error::Shape(format!("the data cannot be decomposed ({error:?})"))
-}
 
 /// Components from the products of the rows: with X Xᵀ / n = U Λ Uᵀ, Xᵀ U / √(n Λ) are those of Xᵀ X / n.
 pub(super) fn of_few_rows(rows: Rows<'_>, components: usize) -> Result<Pca> {
@@ -89,8 +85,7 @@ pub(super) fn subspace_iteration(
 ) -> Result<Option<Pca>> {
     let (width, mean) = (rows.width, rows.mean());
     let size = (components + BEYOND.max(components / 2)).min(width);
-    let mut stream = Stream::new(0, streams::PRINCIPAL_COMPONENTS);
-    let mut basis = Mat::from_fn(width, size, |_, _| f64::from(stream.next_normal()));
+    let mut basis = random_directions(width, size);
     let mut before: Vec<f64> = Vec::new();
     for _ in 0..PASSES {
         basis = basis.qr().compute_thin_Q();
@@ -106,18 +101,14 @@ pub(super) fn subspace_iteration(
             }
         }
         product *= faer::Scale(1.0 / rows.count as f64);
-        // Rayleigh and Ritz: the covariance in the basis.
-        let small = basis.transpose() * &product;
-        let eigen = small.self_adjoint_eigen(Side::Lower).map_err(failed)?;
-        let values = eigen.S().column_vector();
-        let now: Vec<f64> = (0..size).rev().take(components).map(|i| values[i]).collect();
+        let (mut now, rotation) = ritz(&basis, &product)?;
+        now.truncate(components);
         let largest = now.first().copied().unwrap_or(0.0).max(f64::MIN_POSITIVE);
         let settled = before.len() == now.len()
             && before.iter().zip(&now).all(|(before, now)| (before - now).abs() <= SETTLED * largest);
         if settled {
-            let turned = &basis * eigen.U();
-            let chosen = (0..size).rev().take(components);
-            let components = chosen.map(|i| turned.col(i).iter().copied().collect()).collect();
+            let vectors = &basis * &rotation;
+            let components = (0..components).map(|i| vectors.col(i).iter().copied().collect()).collect();
             return Ok(Some(Pca { mean, components, variances: now }));
         }
         (before, basis) = (now, product);

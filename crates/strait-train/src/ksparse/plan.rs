@@ -18,7 +18,7 @@ use crate::checkpoint::{Hashed, Modeller, of_rows};
 use crate::finetune_plan::record_of;
 use crate::method::{Part, Source};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan, judged_on};
+use crate::plan::{Epoch, Plan};
 use crate::sample::sample;
 use crate::{FineTune, FineTuneEpoch, Member, Result, Run, Schedule};
 
@@ -248,8 +248,8 @@ impl<'a> Plan<'a> for KSparsePlan<'a> {
         self.recipe.training.watching()
     }
 
-    fn check_watching(&self) -> Result<()> {
-        judged_on(self.validation.as_ref(), self.watching())
+    fn has_held_out(&self) -> bool {
+        self.validation.is_some()
     }
 
     fn identity(&self, hashed: Hashed) -> serde_json::Value {

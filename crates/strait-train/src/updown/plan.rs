@@ -14,7 +14,7 @@ use crate::finetune_plan::not_finite;
 use crate::machine_tensors::{MachineTensors, Recording, write_states};
 use crate::method::{Method, Outcome, Part, Place, Source, Tally, Visits};
 use crate::monitor::Watching;
-use crate::plan::{Epoch, Plan, judged_on};
+use crate::plan::{Epoch, Plan};
 use crate::snapshot::Cursor;
 use crate::test_set::TestSet;
 use crate::{Error, ImageShift, Result, Run, Schedule};
@@ -305,8 +305,8 @@ impl<'a> Plan<'a> for UpDownPlan<'a> {
         self.recipe.watching()
     }
 
-    fn check_watching(&self) -> Result<()> {
-        judged_on(self.validation.as_ref(), self.watching())
+    fn has_held_out(&self) -> bool {
+        self.validation.is_some()
     }
 
     fn identity(&self, hashed: Hashed) -> serde_json::Value {
